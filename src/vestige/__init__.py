@@ -1,0 +1,92 @@
+"""vestige: unlearn data from a trained model, and measure the vestige that remains of each record.
+
+    signals = vestige.Signals(labels, unlearned, original=before, shadow_out=shadow, role=role)
+    result = vestige.audit(signals)
+    print(result.summary())
+
+Names are loaded when they are first used, so that importing vestige is cheap and needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vestige.data import Dataset, Split, load_dataset, make_split
+    from vestige.errors import ArtefactError, InputError, MissingArray, MissingExtra
+    from vestige.evaluation import Audit, audit
+    from vestige.experiments import load_config, run
+    from vestige.measures import measure
+    from vestige.models import build_model
+    from vestige.signals import Signals, collect_fit, collect_logits, simulated_deletions
+    from vestige.training import Recipe, train
+    from vestige.unlearning import unlearn
+
+_HOME = {
+    "ArtefactError": "errors",
+    "Audit": "evaluation",
+    "Dataset": "data",
+    "InputError": "errors",
+    "MissingArray": "errors",
+    "MissingExtra": "errors",
+    "Recipe": "training",
+    "Signals": "signals",
+    "Split": "data",
+    "audit": "evaluation",
+    "build_model": "models",
+    "collect_fit": "signals",
+    "collect_logits": "signals",
+    "load_config": "experiments",
+    "load_dataset": "data",
+    "make_split": "data",
+    "measure": "measures",
+    "run": "experiments",
+    "simulated_deletions": "signals",
+    "train": "training",
+    "unlearn": "unlearning",
+}
+_NEEDS_TORCH = {"models", "training", "experiments"}
+
+__all__ = [
+    "ArtefactError",
+    "Audit",
+    "Dataset",
+    "InputError",
+    "MissingArray",
+    "MissingExtra",
+    "Recipe",
+    "Signals",
+    "Split",
+    "audit",
+    "build_model",
+    "collect_fit",
+    "collect_logits",
+    "load_config",
+    "load_dataset",
+    "make_split",
+    "measure",
+    "run",
+    "simulated_deletions",
+    "train",
+    "unlearn",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vestige' has no attribute {name!r}")
+    home = _HOME[name]
+    if home in _NEEDS_TORCH:
+        from vestige.errors import need
+
+        need("torch", "torch", f"vestige.{name}")
+    value = getattr(importlib.import_module(f"vestige.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

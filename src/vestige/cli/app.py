@@ -1,0 +1,129 @@
+"""The commands. Each parses, calls one library function and prints what it returned.
+
+Exit codes: 0 audited and passed, 1 audited and failed the gate (--fail-under), 2 input that cannot be used.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vestige.errors import InputError, MissingExtra
+
+app = typer.Typer(
+    name="vestige",
+    help="Unlearn data from a trained model, and measure the vestige that remains of each record.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results.")]
+Gate = Annotated[
+    float | None,
+    typer.Option(
+        help="Exit with 1 where the completeness (1 = complete) is below this or could not be measured."
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line; an unusable input is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except (InputError, MissingExtra) as error:
+        print(f"vestige: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("vestige: interrupted; the same command continues where it stopped.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"), json: Json = False
+) -> None:
+    """Run the main job on the embedded data: train, unlearn three ways, audit, report. (vestige.run)"""
+    from vestige.cli import commands
+
+    commands.demo(out, json)
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="The run's YAML file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as recipe.epochs=5.")] = None,
+    out: Out = None,
+    fail_under: Gate = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train, unlearn, audit and report as a YAML file says; continues a run that was stopped. (vestige.run)"""
+    from vestige.cli import commands
+
+    raise typer.Exit(commands.run(config, overrides or [], out, fail_under, json, quiet))
+
+
+@app.command()
+def audit(
+    signals: Annotated[Path, typer.Argument(help=".npz, .csv, .parquet or a folder of signals.")],
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="A measure, with options after a colon: iam:family=norm,steps=100."),
+    ] = None,
+    out: Out = None,
+    preset: Annotated[str, typer.Option(help="recommended, or paper.")] = "recommended",
+    alpha: Annotated[float, typer.Option(help="False-discovery rate of the verdicts.")] = 0.05,
+    fail_under: Gate = None,
+    json: Json = False,
+) -> None:
+    """Measure your own arrays; needs no model and no torch. (vestige.audit)"""
+    from vestige.cli import commands
+
+    raise typer.Exit(commands.audit(signals, measure, out, preset, alpha, fail_under, json))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run or of an audit.")], json: Json = False
+) -> None:
+    """Write report.html again from the files of a run or an audit. (vestige.report.write_report)"""
+    from vestige.cli import commands
+
+    commands.report(folder, json)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(help="datasets, models, methods or measures.")], json: Json = False
+) -> None:
+    """List what can be named: data sets, models, unlearning methods, measures."""
+    from vestige.cli import commands
+
+    commands.list_(what, json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what is installed, what this machine can do, and where data are looked for."""
+    from vestige.cli import commands
+
+    commands.doctor(json)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from vestige import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit()

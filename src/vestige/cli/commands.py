@@ -1,0 +1,294 @@
+"""What the commands do; imported when one is called, so that `vestige --help` stays quick."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json as jsonlib
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+import vestige
+from vestige.errors import InputError, need, unknown
+from vestige.evaluation import DEFAULT_MEASURES, Audit
+from vestige.evaluation.audit import MeasureSpec
+from vestige.store import file_hash, key_of, plain, read_json, write_json
+
+PASSED, FAILED = 0, 1
+
+
+def demo(out: Path, json: bool) -> None:
+    need("torch", "torch", "vestige demo")
+    from importlib.resources import files
+
+    from vestige.config import validated
+    from vestige.experiments import RunConfig
+    from vestige.experiments import run as run_config
+
+    values = yaml.safe_load(files("vestige.experiments").joinpath("demo.yaml").read_text("utf-8"))
+    made = run_config(validated(RunConfig, values, "demo.yaml"), out, say=_say(json))
+    _print_run(made.audits, made.report, json)
+
+
+def run(
+    config: Path,
+    overrides: Sequence[str],
+    out: Path | None,
+    fail_under: float | None,
+    json: bool,
+    quiet: bool,
+) -> int:
+    need("torch", "torch", "vestige run")
+    from vestige.experiments import load_config
+    from vestige.experiments import run as run_config
+
+    progress = not json and not quiet and sys.stderr.isatty()
+    made = run_config(load_config(config, overrides), out, say=_say(json or quiet), progress=progress)
+    _print_run(made.audits, made.report, json)
+    return _gate(made.audits, fail_under, json)
+
+
+def audit(
+    signals: Path,
+    measures: Sequence[str] | None,
+    out: Path | None,
+    preset: str,
+    alpha: float,
+    fail_under: float | None,
+    json: bool,
+) -> int:
+    specs = [parse_measure(text) for text in measures] if measures else list(DEFAULT_MEASURES)
+    folder = out or Path("audits") / signals.stem
+    record = vestige.Signals.load(signals)
+    digest = file_hash(signals) if signals.is_file() else file_hash(signals / "signals.json")
+    key = key_of(digest, specs, preset, alpha, vestige.__version__)
+    _claim(folder, key)
+    made = vestige.audit(record, specs, name=signals.stem, preset=preset, alpha=alpha)
+    made.save(folder)
+    manifest = {
+        "vestige": vestige.__version__, "kind": "audit", "name": signals.stem, "key": key,
+        "config": {"signals": str(signals), "measures": specs, "preset": preset, "alpha": alpha},
+        "hashes": {signals.name: digest}, "timings": {"audit": made.seconds},
+    }  # fmt: skip
+    write_json(folder / "manifest.json", manifest)
+    from vestige.report import write_report
+
+    path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
+    _print_run({made.name: made}, path, json)
+    return _gate({made.name: made}, fail_under, json)
+
+
+def _claim(folder: Path, key: str) -> None:
+    """Refuse a folder that holds something else than this very audit."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; a folder for the results is wanted.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise InputError(f"{folder} is not empty and holds no audit; name another folder with --out.")
+    if read_json(path).get("key") != key:
+        raise InputError(f"{folder} holds another run; name another folder with --out.")
+
+
+def parse_measure(text: str) -> MeasureSpec:
+    """Turn "iam:family=norm,steps=100" into a measure with options."""
+    name, colon, rest = text.partition(":")
+    if not colon:
+        return name
+    options: dict[str, Any] = {"name": name}
+    for pair in rest.split(","):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--measure {text}: {pair!r} is not of the form option=value.")
+        options[key.strip()] = yaml.safe_load(value)
+    return options
+
+
+def report(folder: Path, json: bool) -> None:
+    manifest = read_json(folder / "manifest.json")
+    if manifest.get("kind") == "audit":
+        from vestige.report import write_report
+
+        made = Audit.load(folder)
+        path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
+        _print_run({made.name: made}, path, json)
+        return
+    titles = [m["label"] or m["name"] for m in manifest["config"]["methods"]]
+    audits = {title: Audit.load(folder / "audits" / title) for title in titles}
+    from vestige.experiments.render import render
+
+    path = render(folder, audits, manifest, _data_of(manifest, json))
+    _print_run(audits, path, json)
+
+
+def _data_of(manifest: Mapping[str, Any], json: bool) -> Any:
+    config = manifest["config"]["data"]
+    try:
+        return vestige.load_dataset(config["name"], root=config["root"], **config["options"])
+    except InputError as error:
+        _say(json)(f"the report has no pictures: {error}")
+        return None
+
+
+def list_(what: str, json: bool) -> None:
+    kinds = {"datasets": _datasets, "models": _models, "methods": _methods, "measures": _measures}
+    if what not in kinds:
+        raise InputError(unknown("list", what, kinds))
+    rows = kinds[what]()
+    if json:
+        print(jsonlib.dumps(plain(rows), indent=2))
+        return
+    table = Table(title=what, title_justify="left")
+    for column in rows[0]:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={v!r}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _datasets() -> list[dict[str, Any]]:
+    from vestige.data.load import DATASETS
+
+    return [
+        {"name": name, "what": DATASETS[name].description, "from": DATASETS[name].home} for name in DATASETS
+    ]
+
+
+def _models() -> list[dict[str, Any]]:
+    need("torch", "torch", "Listing models")
+    from vestige.models import MODELS
+
+    return [
+        {"name": m.name, "what": m.summary, "options": m.knobs, "cites": m.cites}
+        for m in map(MODELS.__getitem__, MODELS)
+    ]
+
+
+def _methods() -> list[dict[str, Any]]:
+    from vestige.unlearning import METHODS
+
+    entries = [METHODS[name] for name in METHODS]
+    return [
+        {
+            "name": m.name,
+            "what": m.summary,
+            "reads": m.needs,
+            "on": m.worlds,
+            "options": m.knobs,
+            "cites": m.cites,
+        }
+        for m in entries
+    ]
+
+
+def _measures() -> list[dict[str, Any]]:
+    from vestige.measures import MEASURES
+
+    entries = [MEASURES[name] for name in MEASURES]
+    return [
+        {
+            "name": m.name,
+            "what": m.summary,
+            "needs": m.needs,
+            "uses": m.uses,
+            "options": m.knobs,
+            "cites": m.cites,
+        }
+        for m in entries
+    ]
+
+
+EXTRAS = {"torch": "torch", "hub": "huggingface_hub"}
+
+
+def doctor(json: bool) -> None:
+    found = {name: _version_of(module) for name, module in EXTRAS.items()}
+    facts: dict[str, Any] = {
+        "vestige": vestige.__version__,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "data folder (VESTIGE_DATA)": os.environ.get("VESTIGE_DATA") or "not set",
+        "browser": next(filter(None, map(shutil.which, ("chromium", "google-chrome", "firefox"))), "none"),
+    }
+    for extra, version in found.items():
+        facts[f"extra [{extra}]"] = version or f"missing: pip install 'vestige[{extra}]'"
+    if found["torch"]:
+        import torch
+
+        from vestige.training import has_fast_bf16
+
+        facts["cuda"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+        facts["fast bf16"] = has_fast_bf16(torch.device("cpu"))
+    if json:
+        print(jsonlib.dumps(plain(facts), indent=2))
+        return
+    table = Table(show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+def _version_of(module: str) -> str | None:
+    try:
+        return importlib.metadata.version(module.replace("_", "-"))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _say(silent: bool) -> Any:
+    return (
+        (lambda text: None)
+        if silent
+        else (lambda text: print(f"vestige: {text}", file=sys.stderr, flush=True))
+    )
+
+
+def _gate(audits: Mapping[str, Audit], fail_under: float | None, json: bool) -> int:
+    if fail_under is None:
+        return PASSED
+    for name, made in audits.items():
+        value = made.verdict.completeness
+        if value is None or value < fail_under:
+            got = "could not be measured" if value is None else f"is {value:.3f}"
+            _say(json)(f"{name}: completeness {got}; --fail-under asks for {fail_under:g}.")
+            return FAILED
+    return PASSED
+
+
+def _print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
+    if json:
+        record = {
+            name: {**asdict(a.verdict), "metrics": [asdict(m) for m in a.metrics]}
+            for name, a in audits.items()
+        }
+        print(jsonlib.dumps(plain({"audits": record, "report": str(path)}), indent=2))
+        return
+    console = Console()
+    from vestige.report.tables import compare
+
+    frame = compare(audits)
+    table = Table(title="How completely was it unlearned?", title_justify="left")
+    for column in frame.columns:
+        table.add_column(str(column), overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(str(value) for value in row))
+    console.print(table)
+    for name, made in audits.items():
+        console.print(f"[bold]{name}[/bold]: {made.verdict.sentence}", highlight=False)
+    console.print(f"Report: {path}", highlight=False)

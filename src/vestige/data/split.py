@@ -1,0 +1,145 @@
+"""`Split`: which samples to forget, which to retain, which no audited model may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError, unknown
+
+Role = Literal["forget", "retain", "holdout", "shadow", "train"]
+SCENARIOS = ("random", "class", "partial_class", "ids")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Disjoint sets of positions in `data`; `train` = forget and retain together.
+
+    forget   [F] trained on, to be unlearned
+    retain   [R] trained on, to be kept
+    holdout  [H] seen by no audited and no shadow model
+    shadow   [P] the pool that shadow models are trained on, seen by no audited model
+
+    Raises `InputError` where two sets overlap or forget or retain is empty.
+    """
+
+    data: Dataset
+    forget: NDArray[np.int64]
+    retain: NDArray[np.int64]
+    holdout: NDArray[np.int64]
+    shadow: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        parts = {role: getattr(self, role) for role in ("forget", "retain", "holdout", "shadow")}
+        for role in ("forget", "retain"):
+            if not len(parts[role]):
+                raise InputError(f"The {role} set is empty; an unlearning request needs at least one sample.")
+        for one, two in combinations(parts, 2):
+            both = np.intersect1d(parts[one], parts[two])
+            if len(both):
+                name = str(self.data.ids[both[0]])
+                raise InputError(f"{one} and {two} overlap in {len(both)} samples, among them {name!r}.")
+        for role, positions in parts.items():
+            if len(np.unique(positions)) != len(positions):
+                raise InputError(f"The {role} set names a sample twice.")
+
+    @property
+    def train(self) -> NDArray[np.int64]:
+        """[F + R] sorted positions of what the original model was trained on."""
+        return np.sort(np.concatenate([self.forget, self.retain]))
+
+    def rows(self, role: Role) -> Dataset:
+        """Return the samples of one role."""
+        return self.data.take(getattr(self, role))
+
+
+def make_split(
+    data: Dataset,
+    scenario: str = "random",
+    *,
+    forget: int | float | None = None,
+    label: int | str | None = None,
+    ids: Iterable[str] | None = None,
+    train: int | None = None,
+    holdout: int | float = 0.2,
+    shadow: int | float = 0.4,
+    seed: int = 0,
+) -> Split:
+    """Draw an unlearning request over `data`.
+
+    scenario  "random": `forget` samples of the training set (a count, or a fraction below 1; default 0.1)
+              "class": every training sample of class `label`
+              "partial_class": `forget` of the training samples of class `label` (default 0.1)
+              "ids": exactly the samples in `ids`; they become part of the training set
+    train     how many samples the original model is trained on (forget and retain); default: the rest
+    holdout   how many, or which fraction of all, no model sees
+    shadow    how many, or which fraction of all, form the shadow pool
+    seed      of the draw; the same seed gives the same split
+
+    Raises `InputError` where the counts do not fit the data.
+    """
+    if scenario not in SCENARIOS:
+        raise InputError(unknown("scenario", scenario, SCENARIOS))
+    n = len(data)
+    fixed = data.positions(ids, "forget ids") if scenario == "ids" and ids is not None else None
+    if scenario == "ids" and (fixed is None or not len(fixed)):
+        raise InputError("The scenario 'ids' needs a list of at least one id to forget.")
+    n_holdout, n_shadow = _count(holdout, n, "holdout"), _count(shadow, n, "shadow")
+    n_train = n - n_holdout - n_shadow if train is None else train
+    if n_train < 2 or n_train + n_holdout + n_shadow > n:
+        raise InputError(
+            f"train {n_train} + holdout {n_holdout} + shadow {n_shadow} samples do not fit in the {n} of {data.name}."
+        )
+    draw, choose = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    order = draw.permutation(n)
+    if fixed is not None:  # the user's list comes first, so that it falls into the training set
+        order = np.concatenate([fixed, order[~np.isin(order, fixed)]])
+    trained, held, pool = np.split(order[: n_train + n_holdout + n_shadow], [n_train, n_train + n_holdout])
+    chosen = fixed if fixed is not None else _chosen(data, trained, scenario, forget, label, choose)
+    if len(chosen) >= n_train:
+        raise InputError(f"Forgetting {len(chosen)} of {n_train} training samples leaves nothing to retain.")
+    retain = trained[~np.isin(trained, chosen)]
+    return Split(data, np.sort(chosen), np.sort(retain), np.sort(held), np.sort(pool))
+
+
+def _chosen(
+    data: Dataset,
+    trained: NDArray[np.int64],
+    scenario: str,
+    forget: int | float | None,
+    label: int | str | None,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    if scenario == "random":
+        return rng.permutation(trained)[: _count(0.1 if forget is None else forget, len(trained), "forget")]
+    index = _label_index(data, label)
+    members = trained[data.y[trained] == index]
+    if not len(members):
+        raise InputError(f"No training sample has the class {data.classes[index]!r}.")
+    if scenario == "class":
+        return members
+    return rng.permutation(members)[: _count(0.1 if forget is None else forget, len(members), "forget")]
+
+
+def _label_index(data: Dataset, label: int | str | None) -> int:
+    if isinstance(label, str) and label in data.classes:
+        return data.classes.index(label)
+    if isinstance(label, int) and 0 <= label < len(data.classes):
+        return label
+    raise InputError(unknown("class", label, data.classes))
+
+
+def _count(value: int | float, total: int, what: str) -> int:
+    """Return a count from a count, or from a fraction of `total` when below 1."""
+    count = round(value * total) if isinstance(value, float) and value < 1 else int(value)
+    if not 0 <= count <= total or (what == "forget" and count == 0):
+        raise InputError(
+            f"{what} is {value!r}, that is {count} of {total} samples; wanted: a count or a fraction."
+        )
+    return count

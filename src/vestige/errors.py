@@ -1,0 +1,40 @@
+"""What vestige raises. Every message names the thing, the value it had and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class InputError(ValueError):
+    """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2."""
+
+
+class ArtefactError(InputError):
+    """A file that vestige or the user wrote is missing, truncated or changed since it was written."""
+
+
+class MissingArray(InputError):
+    """A measure needs an array that this `Signals` does not hold; the message says how to get it."""
+
+
+class MissingExtra(ImportError):
+    """An optional dependency is not installed; the message is the command that installs it."""
+
+
+def unknown(kind: str, got: object, allowed: Iterable[str]) -> str:
+    """Return the sentence for an unknown name: what was got, the nearest known one, and all of them."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no {kind} {got!r}.{hint} Known: {', '.join(names)}."
+
+
+def need(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional `module`, or raise `MissingExtra` with the command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtra(f"{purpose} needs {module}: pip install 'vestige[{extra}]'") from error

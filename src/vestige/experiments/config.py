@@ -1,0 +1,148 @@
+"""The configuration of a run: what a YAML file may say, with every default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from vestige.config import Config, validated
+from vestige.errors import InputError
+from vestige.evaluation.audit import DEFAULT_MEASURES
+
+
+class DataConfig(Config):
+    """Which data set; further keys of `options` go to its loader."""
+
+    name: str
+    root: Path | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class SplitConfig(Config):
+    """Which samples are forgotten, retained, held out, and in the shadow pool; see `make_split`."""
+
+    scenario: Literal["random", "class", "partial_class", "ids"] = "random"
+    forget: int | float | None = None
+    label: int | str | None = None
+    ids_file: Path | None = None
+    train: int | None = Field(None, ge=2)
+    holdout: int | float = Field(0.2, ge=0)
+    shadow: int | float = Field(0.4, ge=0)
+    seed: int = 0
+
+
+class ModelConfig(Config):
+    """Which network; `knobs` go to its builder."""
+
+    name: str = "mlp"
+    knobs: dict[str, Any] = Field(default_factory=dict)
+
+
+class ShadowConfig(Config):
+    """How many shadow models, and on how many samples each; default: as many as the audited model's."""
+
+    count: int = Field(1, ge=0)
+    size: int | None = Field(None, ge=2)
+
+
+class MethodConfig(Config):
+    """One unlearning method; `label` names it in the report where the same method is run twice."""
+
+    name: str
+    preset: Literal["recommended", "paper"] = "recommended"
+    knobs: dict[str, Any] = Field(default_factory=dict)
+    label: str | None = None
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
+
+
+class AuditConfig(Config):
+    """What is measured, and at which false-discovery rate."""
+
+    measures: tuple[str | dict[str, Any], ...] = DEFAULT_MEASURES
+    preset: Literal["recommended", "paper"] = "recommended"
+    alpha: float = Field(0.05, gt=0, lt=1)
+
+
+class RunConfig(Config):
+    """A whole run. `recipe` is checked against `vestige.training.Recipe`."""
+
+    name: str
+    title: str | None = None
+    data: DataConfig
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    shadows: ShadowConfig = ShadowConfig()
+    methods: tuple[MethodConfig, ...]
+    audit: AuditConfig = AuditConfig()
+    seed: int = 0
+    device: str = "auto"
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not name or any(c in name for c in "/\\ \0") or name.startswith("."):
+            raise ValueError("a plain folder name is wanted")
+        return name
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _names(cls, methods: Any) -> Any:
+        """Allow a bare name for a method without settings."""
+        if isinstance(methods, (list, tuple)):
+            return [{"name": m} if isinstance(m, str) else m for m in methods]
+        return methods
+
+    @field_validator("methods")
+    @classmethod
+    def _distinct(cls, methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
+        titles = [m.title for m in methods]
+        twice = [t for t in titles if titles.count(t) > 1]
+        if not titles or twice:
+            raise ValueError(
+                f"{twice[0]} is named twice; give one a label" if twice else "at least one is wanted"
+            )
+        return methods
+
+
+def load_config(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run's YAML file and apply overrides such as "recipe.epochs=5".
+
+    Raises `InputError` for a missing or unreadable file, an unknown key (with the nearest known one), or a
+    value that is not allowed.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: a mapping of keys is wanted, such as 'name:' and 'data:'.")
+    for override in overrides:
+        _override(values, override)
+    return validated(RunConfig, values, str(path))
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise InputError(f"The override {override!r} is not of the form a.b=c.")
+    *path, last = key.split(".")
+    for part in path:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"The override {override!r}: {part!r} holds a value, not keys.")
+        values = inner
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"The override {override!r}: {' '.join(str(error).split())}") from None

@@ -1,0 +1,370 @@
+"""A run: train, unlearn, collect, audit, report. Every step is skipped when done, so a killed run continues.
+
+    original, shadows ─▶ models/*.safetensors ─▶ logits/*.safetensors ─▶ audits/<method>/ ─▶ report.html
+
+A step is named by the hash of everything that decides its result (data, split, model, recipe, seed, code
+version, method and knobs). Its file is published in one rename, with its hash beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+import vestige
+from vestige.config import validated
+from vestige.data import Dataset, Split, load_dataset, make_split
+from vestige.errors import InputError
+from vestige.evaluation import Audit, Metric, audit
+from vestige.experiments.config import MethodConfig, RunConfig
+from vestige.experiments.render import render
+from vestige.measures import MEASURES
+from vestige.models import MODELS, build_model
+from vestige.signals import Signals, collect_logits, simulated_deletions
+from vestige.signals.transforms import confidence
+from vestige.store import file_hash, key_of, read_json, sidecar, step, write_json
+from vestige.training import Recipe, load_model, train, write_weights
+from vestige.unlearning import METHODS, unlearn
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What `run` returns: the folder, the audits by method, and the report's path."""
+
+    folder: Path
+    audits: dict[str, Audit]
+    report: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that is decided before the first step."""
+
+    config: RunConfig
+    folder: Path
+    split: Split
+    recipe: Recipe
+    key: str
+
+    @property
+    def data(self) -> Dataset:
+        return self.split.data
+
+    @property
+    def audited(self) -> NDArray[np.int64]:
+        """Positions of the audited samples: forget, retain, holdout."""
+        return np.concatenate([self.split.forget, self.split.retain, self.split.holdout])
+
+    @property
+    def roles(self) -> NDArray[np.str_]:
+        parts = (self.split.forget, self.split.retain, self.split.holdout)
+        return np.repeat(["forget", "retain", "holdout"], [len(p) for p in parts])
+
+    def seed(self, purpose: str, number: int = 0) -> int:
+        """A seed of its own for each purpose, from the run's root seed."""
+        spawned = np.random.SeedSequence([self.config.seed, PURPOSES.index(purpose), number])
+        return int(spawned.generate_state(1)[0])
+
+
+PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration")
+
+
+def run(
+    config: RunConfig, folder: Path | str | None = None, *, say: Say = print, progress: bool = False
+) -> Run:
+    """Run `config` in `folder` (default: runs/<name>), or continue where an earlier call stopped.
+
+    Raises `InputError` before any work where the configuration does not fit the data, and where the folder
+    holds another run.
+    """
+    folder = Path("runs") / config.name if folder is None else Path(folder)
+    start = time.perf_counter()
+    plan = _plan(config, folder)
+    _claim(plan)
+    models: dict[str, Any] = {"original": _original(plan, say, progress)}
+    members = _memberships(plan)
+    for number, member in enumerate(members):
+        models[f"shadow-{number}"] = _shadow(plan, number, member, say, progress)
+    for method in config.methods:
+        models[method.title] = _unlearned(plan, method, models["original"], say, progress)
+    logits = {name: _logits(plan, name, model) for name, model in models.items()}
+    references = _references(plan, logits, members)
+    audits: dict[str, Audit] = {}
+    for method in config.methods:
+        audits[method.title] = _audit(plan, method, logits, references, say)
+    report = _report(plan, audits, models, time.perf_counter() - start)
+    return Run(folder, audits, report)
+
+
+def _plan(config: RunConfig, folder: Path) -> Plan:
+    data = load_dataset(config.data.name, root=config.data.root, **config.data.options)
+    chosen = config.split
+    ids = None if chosen.ids_file is None else read_ids(chosen.ids_file)
+    split = make_split(
+        data, chosen.scenario, forget=chosen.forget, label=chosen.label, ids=ids, train=chosen.train,
+        holdout=chosen.holdout, shadow=chosen.shadow, seed=chosen.seed,
+    )  # fmt: skip
+    recipe = validated(Recipe, config.recipe, "recipe")
+    for method in config.methods:
+        METHODS[method.name].resolve(method.preset, method.knobs)
+    for spec in config.audit.measures:
+        MEASURES[spec if isinstance(spec, str) else spec.get("name", "")]
+    MODELS[config.model.name].resolve(config.model.knobs)
+    _shadow_size(config, split)
+    content = {
+        "config": config.model_dump(mode="json", exclude={"title": True, "data": {"root"}, "split": {"ids_file"}}),
+        "ids": ids, "data": data.fingerprint, "code": vestige.__version__,
+    }  # fmt: skip
+    return Plan(config, folder, split, recipe, key_of(content))
+
+
+def _claim(plan: Plan) -> None:
+    """Write the manifest into an empty folder, or check that the folder's manifest is this run's."""
+    path = plan.folder / "manifest.json"
+    if not path.exists():
+        if plan.folder.is_dir() and any(plan.folder.iterdir()):
+            raise InputError(f"{plan.folder} is not empty and holds no run; name another folder.")
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, _manifest(plan))
+    elif read_json(path).get("key") != plan.key:
+        raise InputError(
+            f"{plan.folder} holds another run{_difference(read_json(path), plan)}; name another folder."
+        )
+
+
+def _difference(found: dict[str, Any], plan: Plan) -> str:
+    if found.get("vestige") != vestige.__version__:
+        return f" (of version {found.get('vestige')}, this is {vestige.__version__})"
+    old, new = _flat(found.get("config", {})), _flat(plan.config.model_dump(mode="json"))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key) and key not in ("title", "data.root"):
+            return f" ({key} is {old.get(key)!r} there and {new.get(key)!r} here)"
+    return " (of other data)"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict) or not value:
+        return {prefix.rstrip("."): value}
+    return {k: v for key, inner in value.items() for k, v in _flat(inner, f"{prefix}{key}.").items()}
+
+
+def _manifest(plan: Plan) -> dict[str, Any]:
+    split = plan.split
+    return {
+        "vestige": vestige.__version__,
+        "kind": "run",
+        "name": plan.config.name,
+        "key": plan.key,
+        "config": plan.config.model_dump(mode="json"),
+        "data": {
+            "name": plan.data.name, "samples": len(plan.data), "classes": len(plan.data.classes),
+            "sha256": plan.data.fingerprint, "notes": list(plan.data.notes),
+        },
+        "split": {role: len(getattr(split, role)) for role in ("forget", "retain", "holdout", "shadow")},
+    }  # fmt: skip
+
+
+def read_ids(path: Path) -> list[str]:
+    """Read a user's list of sample ids: one per line, blank lines ignored."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as a list of ids ({error}).") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _build(plan: Plan, seed: int) -> Any:
+    chosen = plan.config.model
+    return build_model(chosen.name, plan.data.shape, len(plan.data.classes), seed=seed, **chosen.knobs)
+
+
+def _train_step(plan: Plan, name: str, rows: Dataset, seed: int, say: Say, progress: bool) -> Any:
+    """Train one model, or read it back if the step is done; a half-trained one is continued."""
+    path = plan.folder / "models" / f"{name}.safetensors"
+    key = key_of(plan.config.model.model_dump(), plan.recipe.key, seed, rows.fingerprint, vestige.__version__)
+    partial = path.with_name(f"{name}.partial.safetensors")
+
+    def make(temporary: Path) -> dict[str, Any]:
+        say(f"training {name} on {len(rows):,} samples")
+        recipe = plan.recipe.model_copy(update={"seed": seed})
+        trained = train(
+            _build(plan, seed), rows, recipe, device=plan.config.device, checkpoint=partial, progress=progress
+        )
+        write_weights(temporary, trained.model)
+        return {"train_seconds": trained.seconds, "epochs": trained.epochs, "final_loss": trained.loss[-1]}
+
+    step(path, key, make)
+    for leftover in (partial, sidecar(partial)):
+        leftover.unlink(missing_ok=True)
+    return _read_model(plan, path)
+
+
+def _read_model(plan: Plan, path: Path) -> Any:
+    return load_model(path, _build(plan, 0))
+
+
+def _original(plan: Plan, say: Say, progress: bool) -> Any:
+    rows = plan.data.take(plan.split.train)
+    return _train_step(plan, "original", rows, plan.seed("original"), say, progress)
+
+
+def _shadow_size(config: RunConfig, split: Split) -> int:
+    """Return on how many samples each shadow is trained: as many as the original, if the pool allows."""
+    pool, wanted = len(split.shadow), config.shadows.size or len(split.train)
+    if not config.shadows.count:
+        return 0
+    if config.shadows.size is not None and wanted > pool:
+        raise InputError(f"shadows.size is {wanted}; the shadow pool has {pool} samples.")
+    if config.shadows.count > 1 and wanted > 0.8 * pool:
+        wanted = round(0.65 * pool)  # several shadows must leave samples out, or they calibrate nothing
+    wanted = min(wanted, pool)
+    if wanted < 2:
+        raise InputError(
+            f"The shadow pool has {pool} samples, too few for {config.shadows.count} shadow models."
+        )
+    return wanted
+
+
+def _memberships(plan: Plan) -> NDArray[np.bool_]:
+    """Return [S, P]: which shadow is trained on which sample of the pool."""
+    size, pool = _shadow_size(plan.config, plan.split), len(plan.split.shadow)
+    members = np.zeros((plan.config.shadows.count, pool), bool)
+    for number, member in enumerate(members):
+        rng = np.random.default_rng(plan.seed("membership", number))
+        member[rng.permutation(pool)[:size]] = True
+    return members
+
+
+def _shadow(plan: Plan, number: int, member: NDArray[np.bool_], say: Say, progress: bool) -> Any:
+    rows = plan.data.take(plan.split.shadow[member])
+    return _train_step(plan, f"shadow-{number}", rows, plan.seed("shadow", number), say, progress)
+
+
+def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progress: bool) -> Any:
+    path = plan.folder / "models" / f"{method.title}.safetensors"
+    entry = METHODS[method.name]
+    knobs = entry.resolve(method.preset, method.knobs)
+    trained = read_json(sidecar(plan.folder / "models" / "original.safetensors"))["sha256"]
+    seed = plan.seed("unlearn")
+    key = key_of(
+        plan.config.model.model_dump(), plan.recipe.key, trained, method.name, knobs, seed, vestige.__version__,
+        plan.data.fingerprint, plan.data.ids[plan.split.forget].tolist(), plan.data.ids[plan.split.retain].tolist(),
+    )  # fmt: skip
+
+    def make(temporary: Path) -> dict[str, Any]:
+        say(f"unlearning {len(plan.split.forget):,} samples by {method.title}")
+        result = unlearn(
+            method.name, original, plan.split, preset=method.preset, recipe=plan.recipe, seed=seed,
+            device=plan.config.device, progress=progress, **method.knobs,
+        )  # fmt: skip
+        write_weights(temporary, result.model)
+        return {"unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs}
+
+    step(path, key, make)
+    return _read_model(plan, path)
+
+
+def _logits(plan: Plan, name: str, model: Any) -> dict[str, NDArray[np.float32]]:
+    """Return the model's logits on the audited samples, and those of a shadow on the pool."""
+    path = plan.folder / "logits" / f"{name}.safetensors"
+    weights = read_json(sidecar(plan.folder / "models" / f"{name}.safetensors"))["sha256"]
+    wanted = {"audited": plan.audited}
+    if name.startswith("shadow-"):
+        wanted["pool"] = plan.split.shadow
+
+    def make(temporary: Path) -> None:
+        save_file(
+            {part: collect_logits(model, plan.data.take(rows)) for part, rows in wanted.items()}, temporary
+        )
+
+    step(path, key_of(weights, plan.key, sorted(wanted)), make)
+    return dict(load_file(path))
+
+
+def _references(
+    plan: Plan, logits: dict[str, dict[str, NDArray[np.float32]]], members: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Return the fields of `Signals` that all methods share."""
+    audited, data = plan.audited, plan.data
+    fields: dict[str, Any] = {
+        "labels": data.y[audited], "ids": data.ids[audited], "role": plan.roles,
+        "original": logits["original"]["audited"],
+    }  # fmt: skip
+    if not len(members):
+        return fields
+    shadows = [logits[f"shadow-{s}"] for s in range(len(members))]
+    pool = plan.split.shadow
+    fields["shadow_out"] = np.stack([s["audited"] for s in shadows])
+    own = [confidence(s["pool"][m], data.y[pool[m]]) for s, m in zip(shadows, members, strict=True)]
+    fields["shadow_fit"] = np.concatenate(own)
+    fields["shadow_ids"] = data.ids[pool[members.any(axis=0)]]
+    if len(members) >= 3:
+        stacked = np.stack([s["pool"] for s in shadows])
+        known = simulated_deletions(
+            data.y[pool], stacked, members, ids=data.ids[pool], seed=plan.seed("calibration")
+        )
+        fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
+    return fields
+
+
+def _audit(
+    plan: Plan, method: MethodConfig, logits: dict[str, Any], references: dict[str, Any], say: Say
+) -> Audit:
+    folder = plan.folder / "audits" / method.title
+    key = key_of(plan.key, method.model_dump(mode="json"), [
+        read_json(sidecar(plan.folder / "logits" / f"{name}.safetensors"))["sha256"] for name in sorted(logits)
+    ])  # fmt: skip
+    done = folder / "done.json"
+    if done.exists() and read_json(done).get("key") == key:
+        try:
+            return Audit.load(folder)
+        except InputError as damaged:
+            say(f"auditing {method.title} again: {damaged}")
+    done.unlink(missing_ok=True)
+    exact = [m.title for m in plan.config.methods if METHODS[m.name].exact]
+    fields = dict(references)
+    if exact:
+        fields["retrained"] = np.stack([logits[name]["audited"] for name in exact])
+    signals = Signals(unlearned=logits[method.title]["audited"], **fields)
+    config = plan.config.audit
+    made = audit(signals, config.measures, name=method.title, preset=config.preset, alpha=config.alpha)
+    made = dataclasses.replace(made, metrics=(*made.metrics, _run_time(plan, method)))
+    made.save(folder)
+    write_json(done, {"key": key})
+    return made
+
+
+def _run_time(plan: Plan, method: MethodConfig) -> Metric:
+    facts = read_json(sidecar(plan.folder / "models" / f"{method.title}.safetensors"))
+    return Metric(
+        "model", "run_time", "wall-clock seconds of the unlearning, without evaluation", facts["unlearn_seconds"],
+        "smaller is cheaper", (0.0, None), n=len(plan.split.forget),
+    )  # fmt: skip
+
+
+def _report(plan: Plan, audits: dict[str, Audit], models: dict[str, Any], seconds: float) -> Path:
+    folder = plan.folder
+    manifest = _manifest(plan)
+    manifest["models"] = {
+        name: read_json(sidecar(folder / "models" / f"{name}.safetensors")) for name in models
+    }
+    manifest["hashes"] = {
+        str(path.relative_to(folder)): file_hash(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in (".parquet", ".safetensors")
+    }
+    manifest["timings"] = {name: facts["seconds"] for name, facts in manifest["models"].items()}
+    manifest["timings"]["this call"] = seconds
+    manifest["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    write_json(folder / "manifest.json", manifest)
+    return render(folder, audits, manifest, plan.data)

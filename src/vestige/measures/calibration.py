@@ -1,0 +1,23 @@
+"""Which samples set the constants of a measure, so that a score does not depend on the sample's neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vestige.errors import InputError
+from vestige.signals import Signals
+
+
+def calibration_rows(signals: Signals, measure: str) -> Signals:
+    """Return the samples that a measure takes its scale from.
+
+    The retained samples of `signals.calibration` where it is there, else the retained samples of the
+    audited signals, else all samples. Retained samples were seen by the original and by no shadow, as the
+    forgotten ones were. Raises `InputError` where that leaves fewer than two samples.
+    """
+    source = signals.calibration or signals
+    retained = np.flatnonzero(source.roles == "retain")
+    rows = source.take(retained) if len(retained) > 1 else source
+    if len(rows) < 2:
+        raise InputError(f"{measure} takes its scale from at least two samples; there is {len(rows)}.")
+    return rows

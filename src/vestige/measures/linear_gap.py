@@ -1,0 +1,61 @@
+"""Linear gap: the share of the way from the original to the never-seen level that the model has gone.
+
+The one-line control of Wang et al. 2025 (IAM): (loss_u - loss_o) / (mean loss_s - loss_o) per sample.
+`paper` is that ratio of cross-entropies, with the denominator's sign kept and its size floored at 1e-12:
+where the original and the shadows agree it is noise of any size. `recommended` uses scaled logits, and
+shrinks the ratio where the way is short: gap * way / (way^2 + s^2), with s^2 the mean squared way over
+a calibration set; a sample on which original and shadows do not differ scores near 0.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError, unknown
+from vestige.measures.calibration import calibration_rows
+from vestige.measures.registry import register
+from vestige.signals import Signals
+from vestige.signals import transforms as signal
+
+Floats = NDArray[np.float64]
+FORMS = ("shrunk_logit", "loss_ratio")
+
+
+@register(
+    "linear_gap",
+    needs=("unlearned", "original", "shadow_out"),
+    uses=("calibration", "role"),
+    unit="share of the way",
+    cites="Wang et al. 2025 (IAM)",
+    paper={"form": "loss_ratio"},
+)
+def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] = "shrunk_logit") -> Floats:
+    """Share of the way from fitted (0) to never seen (1 in `paper`; below 1 in `recommended`, which shrinks)."""
+    if form not in FORMS:
+        raise InputError(f"linear_gap: {unknown('form', form, FORMS)}")
+    if form == "loss_ratio":
+        gap, way = _gap_and_way(signals, signal.negative_loss)
+        return gap / np.where(np.abs(way) < 1e-12, np.copysign(1e-12, way), way)
+    _, typical = _gap_and_way(calibration_rows(signals, "linear_gap"), signal.scaled_logit)
+    gap, way = _gap_and_way(signals, signal.scaled_logit)
+    size = float(np.mean(np.square(typical)))
+    if size == 0:
+        raise InputError(
+            "linear_gap: original and shadows agree on every sample; there is no way to measure along."
+        )
+    return gap * way / (np.square(way) + size)
+
+
+def _gap_and_way(signals: Signals, transform: signal.Transform) -> tuple[Floats, Floats]:
+    """Return original minus unlearned, and original minus the mean of the shadows, both [N]."""
+    gap, way = np.empty(len(signals)), np.empty(len(signals))
+    assert signals.original is not None and signals.shadow_out is not None
+    for part in signals.chunks():
+        labels = signals.labels[part]
+        fitted = transform(signals.original[part], labels)
+        gap[part] = fitted - transform(signals.unlearned[part], labels)
+        way[part] = fitted - np.mean([transform(s[part], labels) for s in signals.shadow_out], axis=0)
+    return gap, way

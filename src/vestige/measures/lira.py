@@ -1,0 +1,127 @@
+"""LiRA: likelihood of the scaled logit under models that saw the sample and models that did not.
+
+Carlini et al.: Membership Inference Attacks From First Principles. IEEE S&P 2022. Applied to unlearning as in
+Wang et al. 2025 (IAM), where the original model is the single IN model and shadows are the OUT models.
+
+    lambda = log p - log(1 - p);  mu_j, sd_j over shadows
+    offline: log N(lambda_u; mu_j, sd_j)                                     likelihood of "never seen"
+    online:  log N(lambda_u; mu_j, sd_out) - log N(lambda_u; lambda_o, sd_in)
+
+`paper` adds 1e-30 to sd_j and uses 1e-30 for sd_in. With one shadow both are 1e-30; with two or more the
+online score is |lambda_u - lambda_o| on a scale of 1e59 whatever the shadows say. `recommended` uses one
+pooled standard deviation: within samples over shadows where there are two, else between original and shadow.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError, unknown
+from vestige.measures.calibration import calibration_rows
+from vestige.measures.registry import register
+from vestige.signals import Signals
+from vestige.signals.transforms import scaled_logit
+
+Floats = NDArray[np.float64]
+CARLINI = "Carlini et al. 2022 (LiRA)"
+TINY = 1e-30
+VARIANCES = ("pooled", "per_sample")
+TAILS = ("one_sided", "two_sided")
+
+
+@register(
+    "lira_offline",
+    needs=("unlearned", "shadow_out"),
+    uses=("calibration", "role"),
+    unit="standard deviations",
+    cites=CARLINI,
+    paper={"variance": "per_sample", "tail": "two_sided"},
+)
+def lira_offline(
+    signals: Signals,
+    *,
+    variance: Literal["pooled", "per_sample"] = "pooled",
+    tail: Literal["one_sided", "two_sided"] = "one_sided",
+) -> Floats:
+    """How far the scaled logit lies below that of models that never saw the sample; 0 = at their mean.
+
+    variance  "pooled" over samples, or "per_sample" over shadows, with 1e-30 added
+    tail      "one_sided": -(lambda_u - mu)/sd, in standard deviations, larger = more unlearned;
+              "two_sided": log-density under never-seen models, in nats. Published: two-sided for random
+              forget sets; for classes one-sided through the normal CDF, which has the same ranks
+    """
+    _check(variance, tail)
+    u, mean, spread = _outputs(signals)
+    sd: Floats | float = (
+        spread + TINY if variance == "per_sample" else _pooled_deviation(signals, "lira_offline")
+    )
+    z = (u - mean) / sd
+    return -z if tail == "one_sided" else _log_normal(z, sd)
+
+
+@register(
+    "lira_online",
+    needs=("unlearned", "original", "shadow_out"),
+    uses=("calibration", "role"),
+    unit="nats",
+    cites=CARLINI,
+    paper={"variance": "per_sample"},
+)
+def lira_online(signals: Signals, *, variance: Literal["pooled", "per_sample"] = "pooled") -> Floats:
+    """Log-likelihood ratio "never seen" against "still fitted"; 0 = both as likely, above = unlearned."""
+    _check(variance, "one_sided")
+    u, mean, spread = _outputs(signals)
+    assert signals.original is not None
+    original = np.concatenate(
+        [scaled_logit(signals.original[p], signals.labels[p]) for p in signals.chunks()]
+    )
+    if variance == "per_sample":
+        out = _log_normal((u - mean) / (spread + TINY), spread + TINY)
+        return out - _log_normal((u - original) / TINY, TINY)
+    sd = _pooled_deviation(signals, "lira_online")
+    return _log_normal((u - mean) / sd, sd) - _log_normal((u - original) / sd, sd)
+
+
+def _check(variance: str, tail: str) -> None:
+    for kind, value, allowed in (("variance", variance, VARIANCES), ("tail", tail, TAILS)):
+        if value not in allowed:
+            raise InputError(f"lira: {unknown(kind, value, allowed)}")
+
+
+def _log_normal(z: Floats, sd: Any) -> Floats:
+    return np.asarray(-0.5 * np.square(z) - np.log(sd) - 0.5 * np.log(2 * np.pi))
+
+
+def _outputs(signals: Signals) -> tuple[Floats, Floats, Floats]:
+    """Return lambda_u, and mean and standard deviation (ddof 0) of lambda over shadows; each [N]."""
+    u, mean, spread = (np.empty(len(signals)) for _ in range(3))
+    assert signals.shadow_out is not None
+    for part in signals.chunks():
+        labels = signals.labels[part]
+        u[part] = scaled_logit(signals.unlearned[part], labels)
+        s = np.stack([scaled_logit(shadow[part], labels) for shadow in signals.shadow_out])
+        mean[part], spread[part] = s.mean(axis=0), s.std(axis=0)
+    return u, mean, spread
+
+
+def _pooled_deviation(signals: Signals, measure: str) -> float:
+    """One standard deviation of lambda between models on the same sample, over a calibration set.
+
+    From two shadows on: root mean of the unbiased variance over shadows, widened for the error of their
+    mean. With one: that of the difference between the unlearned model and the shadow.
+    """
+    rows = calibration_rows(signals, measure)
+    u, mean, spread = _outputs(rows)
+    if rows.shadows > 1:
+        s = rows.shadows
+        sd = float(np.sqrt(np.mean(np.square(spread)) * s / (s - 1) * (1 + 1 / s)))
+    else:
+        sd = float(np.std(u - mean))
+    if not sd > 0:
+        raise InputError(
+            f"{measure}: shadow models agree on every sample; there is no scale to measure with."
+        )
+    return sd

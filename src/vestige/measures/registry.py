@@ -1,0 +1,117 @@
+"""What a measure is, how it is registered, and how it is called.
+
+A measure is a plain function `(signals, *, knobs) -> float [N]`, larger = more unlearned. Its knobs are
+keyword-only with the recommended values as defaults; `paper` holds what the publication used instead.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError, unknown
+from vestige.registry import Registry
+from vestige.signals import Signals
+
+Scores = NDArray[np.float64]
+P = ParamSpec("P")
+PRESETS = ("recommended", "paper")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A registered measure.
+
+    needs  fields of `Signals` without which it cannot run
+    uses   fields it reads where they are there
+    unit   of the score: "nats", "probability", ...
+    range  smallest and largest possible score, None where unbounded
+    """
+
+    name: str
+    function: Callable[..., Scores]
+    needs: tuple[str, ...]
+    uses: tuple[str, ...]
+    unit: str
+    range: tuple[float | None, float | None]
+    cites: str
+    paper: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """The options with their recommended values."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every knob's value: recommended, then the preset, then what the caller changed."""
+        if preset not in PRESETS:
+            raise InputError(unknown("preset", preset, PRESETS))
+        knobs = self.knobs
+        for name in options:
+            if name not in knobs:
+                raise InputError(f"{self.name}: {unknown('option', name, knobs)}")
+        return knobs | (dict(self.paper) if preset == "paper" else {}) | dict(options)
+
+    def compares_with_original(self, signals: Signals, knobs: Mapping[str, Any]) -> bool:
+        """Does a score depend on the model before unlearning? Decides which samples are a null for it."""
+        if "original" in self.needs:
+            return True
+        return "original" in self.uses and signals.original is not None and knobs.get("mode") != "offline"
+
+
+MEASURES: Registry[Measure] = Registry("measure", "vestige.measures", "vestige.measures")
+
+
+def register(
+    name: str,
+    *,
+    needs: tuple[str, ...] = (),
+    uses: tuple[str, ...] = (),
+    unit: str,
+    range: tuple[float | None, float | None] = (None, None),
+    cites: str,
+    paper: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Scores]], Callable[..., Scores]]:
+    """Register a function as the measure `name`; the function stays a plain function."""
+
+    def keep(function: Callable[..., Scores]) -> Callable[..., Scores]:
+        MEASURES.add(name, Measure(name, function, needs, uses, unit, range, cites, paper or {}))
+        return function
+
+    return keep
+
+
+def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
+    """Score every sample of `signals`: float64 [N], larger = more unlearned.
+
+    name     a registered measure, see `vestige list measures`
+    preset   "recommended" (the default), or "paper": as published, artefacts included
+    options  the measure's own knobs, for example `family="norm"` for "iam"
+
+    Raises `MissingArray` where the signals lack an array the measure needs, `InputError` for an unknown
+    name, preset or option, and where scores are not finite.
+    """
+    entry = MEASURES[name]
+    knobs = entry.resolve(preset, options)
+    for array in entry.needs:
+        signals.require(array, name)
+    with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
+        scores = np.asarray(entry.function(signals, **knobs), dtype=np.float64)
+    if scores.shape != (len(signals),):
+        raise InputError(f"{name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted.")
+    bad = ~np.isfinite(scores)
+    if bad.any():
+        first = str(signals.names[np.flatnonzero(bad)[0]])
+        raise InputError(f"{name} has no finite score for {int(bad.sum())} samples, among them {first!r}.")
+    return scores

@@ -1,0 +1,74 @@
+"""First weights from a seed, without touching the global random state."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from vestige.errors import InputError
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Everything drawn inside comes from `seed`; outside, the global generators are as if nothing was.
+
+    Needed for what only knows the global generator: initialisers and dropout.
+    """
+    cuda = device is not None and device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if cuda else []):
+        # not torch.manual_seed: it also seeds devices that are not restored here
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def reinitialise(model: nn.Module, seed: int) -> nn.Module:
+    """Return a copy of `model` with every parameter drawn anew, as for training from scratch.
+
+    Batch-norm statistics and the input scale are reset too. The draw happens on the CPU, so that the same
+    seed gives the same weights on every device.
+
+    Raises `InputError` where a parameter belongs to a module that cannot draw it: one without
+    `reset_parameters`, of its own or of a module around it.
+    """
+    orphan = _without_reset(model)
+    if orphan:
+        raise InputError(
+            f"The parameter {orphan!r} belongs to a module without reset_parameters(), so a fresh model "
+            "cannot be drawn from this one; pass `fresh=`, a function that returns an untrained model."
+        )
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    fresh = copy.deepcopy(model).cpu()
+    with seeded(seed), torch.no_grad():
+        _reset(fresh)
+    return fresh.to(device)
+
+
+def _reset(module: nn.Module) -> None:
+    for child in module.children():
+        _reset(child)
+    reset = _reset_of(module)
+    if reset is not None:  # after its children: what a module decides for its parts has the last word
+        reset()
+
+
+def _reset_of(module: nn.Module) -> Callable[[], None] | None:
+    # nn.MultiheadAttention and nn.Transformer spell it with an underscore
+    public: Callable[[], None] | None = getattr(module, "reset_parameters", None)
+    return public or getattr(module, "_reset_parameters", None)
+
+
+def _without_reset(module: nn.Module, prefix: str = "") -> str | None:
+    """Return the name of the first parameter that no `reset_parameters` reaches, or None."""
+    if _reset_of(module) is not None:
+        return None
+    for name, _ in module.named_parameters(recurse=False):
+        return prefix + name
+    inner = (_without_reset(child, f"{prefix}{name}.") for name, child in module.named_children())
+    return next(filter(None, inner), None)

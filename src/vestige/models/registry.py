@@ -1,0 +1,79 @@
+"""What an architecture is, how it is registered, and how a model is built from its name.
+
+An architecture is a plain function `(shape, classes, *, knobs) -> Classifier`. Its knobs are keyword-only;
+their annotations are what values are checked against.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import create_model
+from torch import nn
+
+from vestige.config import Config, validated
+from vestige.errors import InputError
+from vestige.models.initial import seeded
+from vestige.registry import Registry
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A registered architecture."""
+
+    name: str
+    build: Callable[..., nn.Module]
+    cites: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.build) or "").split("\n", 1)[0]
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """The options with their default values."""
+        parameters = inspect.signature(self.build).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def resolve(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return every knob's value. Raises `InputError` for an unknown knob or a value it cannot have."""
+        hints = get_type_hints(self.build, include_extras=True)
+        fields: dict[str, Any] = {name: (hints[name], default) for name, default in self.knobs.items()}
+        checked = validated(create_model(self.name, __base__=Config, **fields), options, self.name)
+        return {name: getattr(checked, name) for name in fields}
+
+
+MODELS: Registry[Architecture] = Registry("model", "vestige.models", "vestige.models")
+
+
+def register(name: str, *, cites: str = "") -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
+    """Register a function as the architecture `name`; the function stays a plain function."""
+
+    def keep(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        MODELS.add(name, Architecture(name, build, cites))
+        return build
+
+    return keep
+
+
+def build_model(name: str, shape: tuple[int, ...], classes: int, *, seed: int = 0, **knobs: Any) -> nn.Module:
+    """Build an untrained model on the CPU, in evaluation mode.
+
+    name     a registered architecture, see `vestige list models`
+    shape    of one sample: (C, H, W) or (F,), as `Dataset.shape`
+    classes  how many logits
+    seed     of the first weights; the same seed gives the same model, and no global state is touched
+    knobs    the architecture's own, for example `width=16` for "resnet18"
+
+    Raises `InputError` for an unknown name or knob, and for a shape the architecture cannot take.
+    """
+    architecture = MODELS[name]
+    if classes < 1:
+        raise InputError(f"classes is {classes}; a model needs at least one.")
+    options = architecture.resolve(knobs)
+    with seeded(seed):
+        return architecture.build(tuple(shape), classes, **options).eval()

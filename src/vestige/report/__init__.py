@@ -1,0 +1,5 @@
+"""The report: a self-contained HTML page, and tables for papers and the command line."""
+
+from vestige.report.html import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,152 @@
+"""The table of forget samples, most suspicious first, as compact rows for the page and its script."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vestige.errors import InputError
+from vestige.report.tables import blocking_controls
+from vestige.report.words import DASH, OUTCOME_WORDS, is_missing, number, plural, rounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vestige.evaluation.result import Audit
+
+Pictures = Callable[[Sequence[str]], Mapping[str, bytes]]
+
+MOST_ROWS = 2_000
+MOST_PICTURES = 200
+MOST_PICTURE_BYTES = 900_000
+PAGE = 50
+VERDICTS = ("under", "over", "undecided", "unlearned")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Samples(NamedTuple):
+    """The listed samples of one audit.
+
+    rows     [id, class, score, low, high, p_under, p_over, verdict], verdict as a position in `VERDICTS` or null
+    total    forget samples with a score, listed or not
+    measure  whose scores they are; None where no measure has scores
+    ranked   "p_under" where there are p-values, else "score"
+    notes    what a reader must know about the table, in sentences
+    """
+
+    rows: list[list[Any]]
+    total: int
+    measure: str | None
+    ranked: str
+    notes: list[str]
+
+
+def shown_measure(audit: Audit) -> str | None:
+    """Return the measure whose scores are shown first: the verdict's, else the first that has scores."""
+    scored = [run.measure for run in audit.measures if run.status == "scored"]
+    if audit.verdict.measure is not None:
+        return audit.verdict.measure
+    return scored[0] if scored else None
+
+
+def suspicious(audit: Audit, class_names: Sequence[str] = ()) -> Samples:
+    """Return the forget samples by suspicion: p_under ascending, then score ascending, then id."""
+    measure = shown_measure(audit)
+    if measure is None:
+        return Samples([], 0, None, "score", ["No measure has scores, so there is no sample to list."])
+    scores = audit.scores
+    forget = scores[(scores["measure"] == measure) & (scores["role"] == "forget")]
+    keyed = forget.assign(
+        p_under=forget["p_under"].astype(float),
+        score=forget["score"].astype(float),
+        id=forget["id"].astype(str),
+    )
+    keyed = keyed.sort_values(["p_under", "score", "id"], na_position="last", kind="stable")
+    has_p = bool(keyed["p_under"].notna().any())
+    rows = [_row(row, class_names) for row in keyed.head(MOST_ROWS).itertuples(index=False)]
+    ranked = "p_under" if has_p else "score"
+    return Samples(rows, len(keyed), measure, ranked, _notes(audit, keyed, measure))
+
+
+def choose_pictures(tables: Sequence[Samples], pictures: Pictures | None) -> dict[str, str]:
+    """Ask for the pictures of the most suspicious samples of every table; return {id: base64 PNG}.
+
+    Raises `InputError` where what comes back is not a PNG.
+    """
+    if pictures is None:
+        return {}
+    longest = max((len(table.rows) for table in tables), default=0)
+    ranked = [table.rows[i][0] for i in range(longest) for table in tables if i < len(table.rows)]
+    wanted = list(dict.fromkeys(ranked))[:MOST_PICTURES]
+    got = pictures(wanted) if wanted else {}
+    kept: dict[str, str] = {}
+    size = 0
+    for name in wanted:
+        if name not in got:
+            continue
+        if not got[name].startswith(PNG):
+            raise InputError(f"The picture of sample {name!r} is not a PNG; PNG bytes are wanted.")
+        text = base64.b64encode(got[name]).decode("ascii")
+        if size + len(text) > MOST_PICTURE_BYTES:
+            break
+        size += len(text)
+        kept[name] = text
+    return kept
+
+
+def server_row(row: Sequence[Any]) -> dict[str, Any]:
+    """Return one row as the template prints it (the script prints the others in the same way)."""
+    name, label, score, low, high, under, over, verdict = row
+    bounds = DASH if low is None or high is None else f"{number(low)} to {number(high)}"
+    outcome = None if verdict is None else VERDICTS[verdict]
+    return {
+        "id": name, "label": label, "score": number(score), "interval": bounds, "p_under": number(under, 3),
+        "p_over": number(over, 3), "outcome": outcome, "word": OUTCOME_WORDS[outcome].word if outcome else DASH,
+    }  # fmt: skip
+
+
+def json_in_html(value: object) -> str:
+    """Return JSON that may stand inside a <script> element whatever text it holds."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    unsafe = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+    return "".join(unsafe.get(letter, letter) for letter in text)
+
+
+def _row(row: Any, class_names: Sequence[str]) -> list[Any]:
+    numbers = [rounded(value) for value in (row.score, row.low, row.high, row.p_under, row.p_over)]
+    verdict = VERDICTS.index(row.verdict) if row.verdict in VERDICTS else None
+    return [row.id, class_word(row.label, class_names), *map(_whole, numbers), verdict]
+
+
+def _whole(value: float | None) -> float | None:
+    return int(value) if value is not None and value.is_integer() and abs(value) < 1e15 else value
+
+
+def class_word(label: Any, class_names: Sequence[str]) -> str:
+    """Return a class by name where names are known, else by number."""
+    if is_missing(label):
+        return DASH
+    position = int(label)
+    return str(class_names[position]) if 0 <= position < len(class_names) else str(position)
+
+
+def _notes(audit: Audit, forget: pd.DataFrame, measure: str) -> list[str]:
+    notes = []
+    if blocking_controls(audit):
+        notes.append("A control failed: do not rely on these verdicts.")
+    if len(forget) > MOST_ROWS:
+        notes.append(
+            f"Listed are the {MOST_ROWS:,} most suspicious of {plural(len(forget), 'forget sample')}; "
+            "all scores are in scores.parquet."
+        )
+    if not np.isfinite(forget["p_under"].astype(float)).any():
+        known = (c.reason for c in audit.controls if c.measure == measure and c.passed is None and c.reason)
+        reason = next(known, "")
+        notes.append(f"{measure} has no p-values here, so samples are ordered by score. {reason}".strip())
+    if not np.isfinite(forget["low"].astype(float)).any():
+        notes.append("No intervals: they need at least two shadow models.")
+    return notes

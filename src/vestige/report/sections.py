@@ -1,0 +1,260 @@
+"""What the sections of the report say: plain dictionaries and sentences, made from `Audit` records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vestige.report.tables import blocking_controls, outcome_of, run_names
+from vestige.report.words import (
+    DASH,
+    OUTCOME_WORDS,
+    is_missing,
+    listed,
+    number,
+    plain_text,
+    plural,
+    range_words,
+    seconds,
+    with_interval,
+)
+
+if TYPE_CHECKING:
+    from vestige.evaluation.result import Audit, Control, MeasureRun, Metric
+
+ORDER = ("unlearned", "under", "over", "undecided")
+
+BLOCKED = "No verdict can be given: the measurement failed its own control."
+
+GLOSSARY = (
+    ("Score", "One number per sample and measure. All point the same way: larger = more unlearned."),
+    (
+        "Under-unlearned",
+        "The model still treats the sample more like one it was trained on than like one it never saw.",
+    ),
+    (
+        "Over-unlearned",
+        "The sample looks worse than it would to a model that never saw it. That is damage, and it also gives "
+        "the deletion away.",
+    ),
+    (
+        "p_under",
+        "How often a sample that was truly unlearned would look at least as fitted as this one. Small = "
+        "suspicion of a remaining trace.",
+    ),
+    (
+        "p_over",
+        "How often a sample that was truly unlearned would look at least as damaged as this one. Small = "
+        "suspicion of over-unlearning.",
+    ),
+    (
+        "Completeness",
+        "0 = as if the sample had never been unlearned, 1 = like a model that never saw it, above 1 = "
+        "over-unlearned. Mean over the forget samples with a 95 % interval.",
+    ),
+    (
+        "Controls",
+        "Checks of the measurement itself, on samples whose truth is known. A negative control must raise no alarm: "
+        "where it fails, no verdict is given. A positive control must raise one: where it fails, nothing is cleared.",
+    ),
+    (
+        "Forget, retain, holdout",
+        "Samples to be unlearned; samples the model keeps; samples no audited model was trained on.",
+    ),
+    ("Shadow model", "A model trained alike that never saw the samples: the reference for 'never saw it'."),
+    (
+        "Closer to retrain",
+        "Neither higher nor lower is better: the best value is that of a model retrained without the forget samples.",
+    ),
+    ("Undecided", "Not an acquittal: the evidence at hand cannot answer. The limits say what is missing."),
+)
+
+
+def card(name: str, audit: Audit) -> dict[str, Any]:
+    """Return what the verdict card of one method shows."""
+    verdict = audit.verdict
+    outcome = outcome_of(audit)
+    total = sum(verdict.counts.values())
+    withheld = outcome == "blocked"
+    counts = [
+        {
+            "outcome": key, "word": OUTCOME_WORDS[key].word, "sign": OUTCOME_WORDS[key].sign,
+            "count": f"{verdict.counts.get(key, 0):,}",
+            "percent": round(100 * verdict.counts.get(key, 0) / total, 2) if total else 0.0,
+        }
+        for key in ORDER
+    ]  # fmt: skip
+    return {
+        "name": name, "outcome": outcome, "word": OUTCOME_WORDS[outcome].word,
+        "sign": OUTCOME_WORDS[outcome].sign, "counts": counts,
+        "sentence": BLOCKED if withheld and verdict.outcome != "undecided" else verdict.sentence,
+        "overruled": verdict.sentence if withheld and verdict.outcome != "undecided" else "",
+        "total": 0 if withheld else total, "bar": None if withheld else completeness_bar(audit),
+        "blocked": [_blocked_because(control, verdict.sentence) for control in blocking_controls(audit)],
+        "warnings": _control_warnings(audit), "basis": _basis(audit),
+        "failed": failed_sentence(audit),
+    }  # fmt: skip
+
+
+def overview(audits: Mapping[str, Audit]) -> str:
+    """Return one sentence over all methods: how many have which outcome."""
+    outcomes = [outcome_of(audit) for audit in audits.values()]
+    parts = [
+        f"{outcomes.count(key)} {OUTCOME_WORDS[key].word.lower()}"
+        for key in ("blocked", *ORDER)
+        if key in outcomes
+    ]
+    return f"{plural(len(outcomes), 'method')} audited: {listed(parts)}."
+
+
+def completeness_bar(audit: Audit) -> dict[str, Any] | None:
+    """Return positions in percent on a scale from below 0 to above 1; None where there is no completeness."""
+    verdict = audit.verdict
+    if verdict.completeness is None or is_missing(verdict.completeness):
+        return None
+    ends = [verdict.completeness, *(end for end in (verdict.low, verdict.high) if end is not None)]
+    low, high = max(-1.0, min(-0.1, *ends)), min(2.5, max(1.8, *ends))
+
+    def place(value: float) -> float:
+        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+
+    bar: dict[str, Any] = {
+        "text": with_interval(verdict.completeness, verdict.low, verdict.high),
+        "value": place(verdict.completeness),
+        "zero": place(0.0),
+        "one": place(1.0),
+        "beyond": verdict.completeness < low or verdict.completeness > high,
+        "interval": None,
+    }
+    if verdict.low is not None and verdict.high is not None:
+        start, end = place(verdict.low), place(verdict.high)
+        bar["interval"] = {"start": start, "width": round(max(end - start, 0.6), 2)}
+    return bar
+
+
+def facts(audit: Audit) -> str:
+    """Return what was audited: samples by role, classes, reference models."""
+    signals = audit.signals
+    roles = [(role, int((signals.roles == role).sum())) for role in ("forget", "retain", "holdout")]
+    parts = [f"{count:,} {role}" for role, count in roles if count]
+    shadows = plural(signals.shadows, "shadow model") if signals.shadows else "no shadow model"
+    before = "" if signals.original is not None else ", no model from before unlearning"
+    return f"{' + '.join(parts)} samples, {signals.classes:,} classes, {shadows}{before}"
+
+
+def limits(audits: Mapping[str, Audit]) -> list[dict[str, Any]]:
+    """Return the limits, once for methods that share them; "methods" is empty where all do."""
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for name, audit in audits.items():
+        shared.setdefault(audit.limits, []).append(name)
+    return [
+        {"methods": listed(names) if len(shared) > 1 else "", "sentences": list(sentences)}
+        for sentences, names in shared.items()
+    ]
+
+
+def control_rows(audits: Mapping[str, Audit]) -> list[dict[str, Any]]:
+    """Return every control of every audit, failed ones first."""
+    rows = [
+        {
+            "method": name, "control": f"{control.name.capitalize()} control", "measure": control.measure,
+            "statement": control.statement, "value": _control_value(control), "wanted": control.wanted or DASH,
+            "state": {True: "passed", False: "failed", None: "not run"}[control.passed],
+            "reason": control.reason or ("" if control.passed is not None else "No reason was given."),
+        }
+        for name, audit in audits.items()
+        for control in audit.controls
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: ("failed", "not run", "passed").index(str(row["state"])))
+
+
+def measure_rows(audit: Audit) -> list[dict[str, str]]:
+    """Return every requested measure, failed ones included with their reason."""
+    names = run_names(audit)
+    carrier = audit.verdict.measure
+    return [_measure_row(run, name, name == carrier) for run, name in zip(audit.measures, names, strict=True)]
+
+
+def _measure_row(run: MeasureRun, name: str, carries: bool) -> dict[str, str]:
+    failed = run.status == "failed"
+    null = run.null or ("" if failed else "none")
+    return {
+        "measure": name, "status": run.status, "preset": run.preset, "seconds": seconds(run.seconds),
+        "carries": "yes" if carries else "",
+        "reason": (run.reason or "No reason was given.") if failed else "",
+        "options": ", ".join(f"{key} = {plain_text(value)}" for key, value in run.options.items()) or "defaults",
+        "null": null or DASH, "unit": run.unit or DASH, "cites": run.cites or DASH,
+    }  # fmt: skip
+
+
+def metric_rows(audit: Audit) -> list[dict[str, str]]:
+    """Return every figure with direction, range, reference and interval; one that is missing with its reason."""
+    return [_metric_row(metric) for metric in audit.metrics]
+
+
+def _metric_row(metric: Metric) -> dict[str, str]:
+    missing = is_missing(metric.value)
+    reference = DASH
+    if not is_missing(metric.reference):
+        reference = number(metric.reference) + (f" ({metric.reference_is})" if metric.reference_is else "")
+    elif metric.reference_is:
+        reference = metric.reference_is
+    return {
+        "measure": metric.measure, "name": metric.name, "comparison": metric.comparison or DASH,
+        "value": DASH if missing else with_interval(metric.value, metric.low, metric.high),
+        "reason": (metric.reason or "No reason was given.") if missing else "",
+        "direction": metric.direction, "range": range_words(*metric.range), "reference": reference,
+        "n": f"{metric.n:,}" if metric.n else DASH,
+    }  # fmt: skip
+
+
+def failed_sentence(audit: Audit) -> str:
+    """Return which requested measures have no scores, or nothing."""
+    failed = list(dict.fromkeys(run.measure for run in audit.measures if run.status == "failed"))
+    return f"Could not be computed: {listed(failed)}; the reasons are under Measures." if failed else ""
+
+
+def _basis(audit: Audit) -> str:
+    verdict = audit.verdict
+    if verdict.measure is None:
+        return "No measure carries the verdict."
+    aim = f"at most {100 * verdict.alpha:g} % false alarms among the flagged samples are aimed at"
+    return f"Carried by {verdict.measure}; {aim}."
+
+
+def _blocked_because(control: Control, said: str) -> str:
+    """Return why a control blocks the verdict, without repeating what the verdict's sentence said."""
+    statement = control.statement.rstrip(".")
+    parts = [f"The {control.name} control of {control.measure} failed."]
+    if statement not in said:
+        parts.append(f"{statement}.")
+    if not is_missing(control.value):
+        parts.append(f"Measured {_control_value(control)}, wanted {control.wanted or DASH}.")
+    return " ".join([*parts, control.reason] if control.reason else parts)
+
+
+def _control_value(control: Control) -> str:
+    """Return the value in the unit of what is wanted: percent where that is in percent."""
+    if is_missing(control.value) or "%" not in control.wanted or control.value is None:
+        return number(control.value, 3)
+    return f"{number(100 * control.value, 3)}%"
+
+
+def _control_warnings(audit: Audit) -> list[str]:
+    """Return sentences on failed controls of other measures, and on controls that were not run."""
+    blocking = blocking_controls(audit)
+    open_ = [c for c in audit.controls if c.passed is False and c not in blocking]
+    carrier = audit.verdict.measure
+    others = [c.measure for c in open_ if c.measure != carrier]
+    warnings = []
+    if len(others) < len(open_):
+        warnings.append(
+            f"A positive control of {carrier} failed: what is flagged stands, but a sample that is not flagged is "
+            "not cleared."
+        )
+    if others:
+        names = list(dict.fromkeys(others))
+        warnings.append(f"A control of {listed(names)} failed: do not rely on those scores.")
+    if not any(control.passed is not None for control in audit.controls):
+        warnings.append("No control was run, so the measurement itself is untested.")
+    return warnings

@@ -1,0 +1,204 @@
+"""Tables: any data frame as Markdown, LaTeX or CSV, and audited methods side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vestige.errors import InputError, unknown
+from vestige.report.words import DASH, OUTCOME_WORDS, is_missing, number, plain_text, with_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vestige.evaluation.result import Audit, Control, Metric
+
+FORMATS = ("md", "latex", "csv")
+COMPARISON = "closer to retrain"
+
+# Header, names under which the figure of the model may appear in `Audit.metrics`, first found wins.
+MODEL_FIGURES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (f"UA ({COMPARISON})", ("unlearning_accuracy", "ua")),
+    (f"RA ({COMPARISON})", ("retain_accuracy", "remaining_accuracy", "ra")),
+    (f"TA ({COMPARISON})", ("test_accuracy", "holdout_accuracy", "ta")),
+    (f"MIA ({COMPARISON})", ("mia_efficacy", "mia")),
+    ("Average disparity ↓", ("average_disparity", "disparity")),
+)
+
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
+    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "–": "--", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$",
+    "±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "\n": " ",
+}  # fmt: skip
+
+
+def table(rows: pd.DataFrame, format: str = "md") -> str:
+    """Return `rows` as a table in Markdown ("md"), LaTeX with booktabs ("latex") or "csv".
+
+    Floats have four significant digits (CSV keeps them exact), missing values are a dash, and text is
+    escaped for the format. A named or non-default index becomes the first columns. Raises `InputError` for an
+    unknown format.
+    """
+    if format not in FORMATS:
+        raise InputError(unknown("table format", format, FORMATS))
+    if rows.index.nlevels > 1 or rows.index.name is not None or list(rows.index) != list(range(len(rows))):
+        rows = rows.reset_index()
+    header = [str(name) for name in rows.columns]
+    body = [list(row) for row in rows.itertuples(index=False, name=None)]
+    if format == "csv":
+        return _csv(header, body)
+    numeric = [all(_is_number(row[i]) for row in body) and bool(body) for i in range(len(header))]
+    cells = [[_text(value) for value in row] for row in body]
+    return _markdown(header, cells, numeric) if format == "md" else _latex(header, cells, numeric)
+
+
+def compare(audits: Mapping[str, Audit]) -> pd.DataFrame:
+    """Return the audited methods side by side, one row per method, as text.
+
+    Every header says how to read its column: an arrow, the value wanted, or "closer to retrain". A cell that
+    could not be filled is a dash with its reason. Figures of the model itself (UA, RA, TA, MIA, average
+    disparity) are there where at least one audit holds them.
+    """
+    import pandas as pd
+
+    kept = [
+        (header, names)
+        for header, names in MODEL_FIGURES
+        if any(_figure(audit, names) is not None for audit in audits.values())
+    ]
+    rows = []
+    for name, audit in audits.items():
+        verdict = audit.verdict
+        row = {
+            "Method": name,
+            "Verdict (wanted: unlearned)": OUTCOME_WORDS[outcome_of(audit)].word,
+            "Completeness (closer to 1)": _completeness(audit),
+            "Flagged under ↓": _count(audit, "under"),
+            "Flagged over ↓": _count(audit, "over"),
+        }
+        row |= {header: _cell(_figure(audit, names)) for header, names in kept}
+        auc = None if verdict.measure is None else auc_of(audit, verdict.measure)
+        row[f"AUC of the verdict's measure ({COMPARISON})"] = (
+            _cell(auc) + (f" ({verdict.measure})" if auc is not None and auc.value is not None else "")
+            if verdict.measure is not None
+            else f"{DASH} (no measure carries the verdict)"
+        )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def outcome_of(audit: Audit) -> str:
+    """Return the audit's outcome, or "blocked" where a control of the measure that carries it failed."""
+    return "blocked" if blocking_controls(audit) else audit.verdict.outcome
+
+
+def blocking_controls(audit: Audit) -> list[Control]:
+    """Return the failed controls that forbid the verdict: those of its measure, or all where it has none.
+
+    A failed positive control forbids clearing samples, not flagging them: a finding stands.
+    """
+    verdict = audit.verdict
+    failed = [c for c in audit.controls if c.passed is False and verdict.measure in (None, c.measure)]
+    flagging = verdict.outcome in ("under", "over")
+    return [c for c in failed if c.name == "negative" or not flagging]
+
+
+def run_names(audit: Audit) -> list[str]:
+    """Return the name of every run as the scores table has it: the second "iam" is "iam (2)"."""
+    scored = [run.measure for run in audit.measures if run.status == "scored"]
+    names: list[str] = []
+    seen: list[str] = []
+    for run in audit.measures:
+        if run.status == "failed":
+            names.append(f"{run.measure} (failed)" if run.measure in scored + names else run.measure)
+            continue
+        seen.append(run.measure)
+        count = seen.count(run.measure)
+        names.append(f"{run.measure} ({count})" if count > 1 else run.measure)
+    return names
+
+
+def auc_of(audit: Audit, measure: str) -> Metric | None:
+    """Return the AUC of a run, named as in the scores table; forget against retain where there are several."""
+    base, _, count = measure.removesuffix(")").partition(" (")
+    found = [m for m in audit.metrics if m.measure == measure and m.name == "auc"]
+    if not found and count.isdigit():
+        found = [m for m in audit.metrics if m.measure == base and m.name == "auc"][int(count) - 1 :]
+    return next((m for m in found if "retain" in m.comparison), found[0] if found else None)
+
+
+def _figure(audit: Audit, names: tuple[str, ...]) -> Metric | None:
+    return next((found for name in names if (found := audit.metric("model", name)) is not None), None)
+
+
+def _cell(metric: Metric | None) -> str:
+    if metric is None:
+        return f"{DASH} (not computed)"
+    if is_missing(metric.value):
+        return f"{DASH} ({metric.reason or 'no reason given'})"
+    unit = " %" if metric.range == (0.0, 100.0) else ""
+    text = with_interval(metric.value, metric.low, metric.high) + unit
+    if metric.measure != "model" or metric.name == "average_disparity" or is_missing(metric.reference):
+        return text
+    return f"{text} (retrain: {number(metric.reference, 3)}{unit})"
+
+
+def _completeness(audit: Audit) -> str:
+    verdict = audit.verdict
+    if blocking_controls(audit):
+        return f"{DASH} (a control failed)"
+    if is_missing(verdict.completeness):
+        return f"{DASH} (the audit has no completeness)"
+    return with_interval(verdict.completeness, verdict.low, verdict.high)
+
+
+def _count(audit: Audit, outcome: str) -> str:
+    total = sum(audit.verdict.counts.values())
+    if blocking_controls(audit):
+        return f"{DASH} (a control failed)"
+    if not total or audit.verdict.counts.get("undecided", 0) == total:
+        return f"{DASH} (no sample has a verdict)"
+    return f"{audit.verdict.counts.get(outcome, 0):,} of {total:,}"
+
+
+def _is_number(value: Any) -> bool:
+    return is_missing(value) or (not isinstance(value, (str, bool)) and hasattr(value, "__float__"))
+
+
+def _text(value: Any) -> str:
+    if is_missing(value):
+        return DASH
+    if _is_number(value):
+        return number(value.item() if hasattr(value, "item") else value)
+    return plain_text(value)
+
+
+def _csv(header: list[str], body: list[list[Any]]) -> str:
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([DASH if is_missing(value) else value for value in row] for row in body)
+    return out.getvalue()
+
+
+def _markdown(header: list[str], cells: list[list[str]], numeric: list[bool]) -> str:
+    def line(row: list[str]) -> str:
+        return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split("\n")) for cell in row) + " |"
+
+    rule = "| " + " | ".join("---:" if right else "---" for right in numeric) + " |"
+    return "\n".join([line(header), rule, *map(line, cells)]) + "\n"
+
+
+def _latex(header: list[str], cells: list[list[str]], numeric: list[bool]) -> str:
+    def line(row: list[str]) -> str:
+        return " & ".join("".join(LATEX.get(letter, letter) for letter in cell) for cell in row) + r" \\"
+
+    columns = "".join("r" if right else "l" for right in numeric)
+    return "\n".join([
+        rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(header), r"\midrule", *map(line, cells),
+        r"\bottomrule", r"\end{tabular}", "",
+    ])  # fmt: skip

@@ -1,0 +1,114 @@
+"""Numbers and outcomes as the reader sees them. A missing value is a dash, never NaN or None."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+DASH = "–"
+DIRECTION = "larger = more unlearned"
+
+
+class Word(NamedTuple):
+    """How an outcome is written: a word, a sign (so that colour is never alone), and what it means."""
+
+    word: str
+    sign: str
+    meaning: str
+
+
+OUTCOME_WORDS: dict[str, Word] = {
+    "unlearned": Word("Unlearned", "✓", "like a model that never saw it"),
+    "under": Word("Under-unlearned", "▼", "a trace remains"),
+    "over": Word("Over-unlearned", "▲", "damaged beyond what a model that never saw it would show"),
+    "undecided": Word("Undecided", "?", "the evidence does not allow an answer"),
+    "blocked": Word("Verdict blocked", "✕", "a control of the measurement failed"),
+}
+
+
+def is_missing(value: object) -> bool:
+    """Is it None, NaN, pandas' missing value, or an infinity?"""
+    if value is None:
+        return True
+    try:
+        return not math.isfinite(value)  # type: ignore[arg-type]
+    except TypeError:
+        return type(value).__name__ in ("NAType", "NaTType")
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """Return `value` with `digits` significant digits, whole numbers with thousands separators."""
+    if is_missing(value):
+        return DASH
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
+        return f"{int(value):,}"
+    text = f"{float(value):.{digits}g}"
+    mantissa, exponent, power = text.partition("e")
+    return f"{mantissa}e{int(power)}" if exponent else text
+
+
+def rounded(value: Any, digits: int = 4) -> float | None:
+    """Return `value` rounded to `digits` significant digits, None where it is missing."""
+    return None if is_missing(value) else float(f"{float(value):.{digits}g}")
+
+
+def with_interval(value: Any, low: Any, high: Any) -> str:
+    """Return "0.93 [0.91, 0.95]", without the brackets where there is no interval."""
+    if is_missing(value) or is_missing(low) or is_missing(high):
+        return number(value, 3)
+    return f"{number(value, 3)} [{number(low, 3)}, {number(high, 3)}]"
+
+
+def range_words(low: float | None, high: float | None) -> str:
+    """Return the range of a figure: "0 to 1", "from 0", "unbounded"."""
+    if low is None and high is None:
+        return "unbounded"
+    if high is None:
+        return f"from {number(low)}"
+    return f"up to {number(high)}" if low is None else f"{number(low)} to {number(high)}"
+
+
+def seconds(value: Any) -> str:
+    """Return a duration: "0.12 s", "3 min 20 s"."""
+    if is_missing(value):
+        return DASH
+    if value < 60:
+        return f"{number(value, 2)}\u00a0s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes:,}\u00a0min" + (f" {rest}\u00a0s" if rest else "")
+
+
+def plural(count: int, noun: str) -> str:
+    """Return "1 sample", "2,000 samples"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: list[str]) -> str:
+    """Return "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plain_text(value: Any) -> str:
+    """Return one configuration value as text: "not set", "yes", "1, 2, 3"."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain_text, value)) or "empty"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {plain_text(item)}" for key, item in value.items()) or "empty"
+    if isinstance(value, float):
+        return "not a number" if not math.isfinite(value) else f"{value:.6g}"
+    return str(value)
+
+
+def flattened(tree: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Return a nested configuration as (dotted name, text) pairs, in the order given."""
+    if isinstance(tree, Mapping) and tree:
+        pairs = [flattened(item, f"{prefix}.{key}" if prefix else str(key)) for key, item in tree.items()]
+        return [pair for group in pairs for pair in group]
+    if isinstance(tree, (list, tuple)) and any(isinstance(item, Mapping) for item in tree):
+        return [pair for i, item in enumerate(tree) for pair in flattened(item, f"{prefix}[{i}]")]
+    return [(prefix or "value", plain_text(tree))]

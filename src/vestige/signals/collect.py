@@ -1,0 +1,95 @@
+"""The only place where models are queried: logits of a torch module or a scikit-learn classifier.
+
+Evaluation mode, no gradients, float32, no shuffling; the model's training flags and the random state are as
+they were afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError, need
+from vestige.signals.transforms import confidence
+
+if TYPE_CHECKING:
+    import torch
+
+    from vestige.data.dataset import Dataset
+
+FLOOR = 1e-12  # a scikit-learn tree can give a probability of 0; its logarithm is taken of this instead
+
+
+def collect_logits(
+    model: Any, rows: Dataset, *, batch_size: int = 512, device: str | None = None
+) -> NDArray[np.float32]:
+    """Return what `model` says about `rows`: float32 [N, C], logits, or log-probabilities from scikit-learn.
+
+    model   a `torch.nn.Module` that maps a batch to logits [n, C], or a fitted scikit-learn classifier
+    device  where to compute; default: where the module's parameters are
+
+    Classes that a scikit-learn model has never seen get the log-probability log(1e-12). Raises `InputError`
+    where the output is not [n, C] or not finite.
+    """
+    if hasattr(model, "predict_proba"):
+        return _from_sklearn(model, rows)
+    if not hasattr(model, "forward"):
+        raise InputError(
+            f"{type(model).__name__} is neither a torch.nn.Module nor a classifier with predict_proba."
+        )
+    need("torch", "torch", "Collecting signals from a network")
+    return _from_torch(model, rows, batch_size, device)
+
+
+def collect_fit(model: Any, rows: Dataset, **options: Any) -> NDArray[np.float64]:
+    """Return the true-label confidence [M] of a shadow model on its own training samples."""
+    return confidence(collect_logits(model, rows, **options), rows.y)
+
+
+def _from_sklearn(model: Any, rows: Dataset) -> NDArray[np.float32]:
+    p = np.asarray(model.predict_proba(rows.x.reshape(len(rows), -1)), dtype=np.float64)
+    known = np.asarray(model.classes_).astype(np.int64)
+    if len(known) != p.shape[1] or known.max() >= len(rows.classes):
+        raise InputError(f"The classifier's classes {known.tolist()} do not fit the {len(rows.classes)} of {rows.name}.")
+    full = np.zeros((len(rows), len(rows.classes)))
+    full[:, known] = p
+    return np.log(np.maximum(full, FLOOR)).astype(np.float32)
+
+
+def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) -> NDArray[np.float32]:
+    import torch
+
+    from vestige.models import to_float
+
+    where = torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
+    result = np.empty((len(rows), len(rows.classes)), np.float32)
+    with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
+        for start in range(0, len(rows), batch_size):
+            part = slice(start, start + batch_size)
+            batch = to_float(torch.from_numpy(rows.x[part]).to(where))
+            output = model(batch)
+            n = len(batch)
+            if not isinstance(output, torch.Tensor) or output.shape != (n, len(rows.classes)):
+                shape = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+                raise InputError(f"The model returns {shape} for {n} samples; logits [{n}, {len(rows.classes)}] are wanted.")
+            result[part] = output.float().cpu().numpy()
+    if not np.isfinite(result).all():
+        row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
+        raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
+    return result
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Put every submodule into evaluation mode, and each back into its own mode afterwards."""
+    flags = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, flag in flags:
+            module.training = flag

@@ -1,0 +1,270 @@
+"""`Signals`: everything that measuring reads, as arrays. Any framework can fill it; no model is in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vestige.errors import InputError, MissingArray, unknown
+
+ROLES = ("forget", "retain", "holdout")
+
+HOW_TO_GET = {
+    "original": "the logits [N, C] of the model before unlearning, on the same samples",
+    "shadow_out": "the logits [S, N, C] of at least one model that never saw these samples",
+    "shadow_fit": "the true-label confidence [M] of the shadow models on their own training samples",
+    "retrained": "the logits [R, N, C] of models trained without the forget set",
+    "population": "`Signals` of samples that no audited model was trained on, or rows with the role 'holdout'",
+    "population_in": "the logits [Z, C] on the population of a model trained on it",
+    "role": "a role per sample: 'forget', 'retain' or 'holdout'",
+    "calibration": "`Signals` of simulated deletions with known truth, from at least three shadow models",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Outputs of the audited model and its references on N samples of C classes.
+
+    labels         int [N]         true classes
+    unlearned      float [N, C]    logits of the model under audit
+    original       float [N, C]    logits of the model before unlearning
+    shadow_out     float [S, N, C] logits of shadow models that never saw the N samples ([N, C] for one)
+    shadow_fit     float [M]       true-label confidence of shadow models on their own training data
+    retrained      float [R, N, C] logits of exact retrains without the forget set ([N, C] for one)
+    population     Signals         samples no audited model was trained on
+    population_in  float [Z, C]    logits on the population of a model that was trained on it
+    calibration    Signals         simulated deletions with known truth: role "forget" = the model in the
+                                   place of `original` saw the sample and the one in the place of
+                                   `unlearned` never did; role "retain" = both saw it
+    role           str [N]         "forget", "retain" or "holdout"; all "forget" where not given
+    ids            str [N]         names of the samples; "0", "1", ... where not given
+    shadow_ids     str [...]       ids of samples that any shadow model was trained on, where known
+
+    Logits may be log-probabilities. Arrays are kept as they are given (float32 stays float32); measures
+    compute in float64, in chunks. Raises `InputError` for shapes, labels, roles, ids or values that do not fit.
+    """
+
+    labels: NDArray[np.int64]
+    unlearned: NDArray[np.floating[Any]]
+    original: NDArray[np.floating[Any]] | None = None
+    shadow_out: NDArray[np.floating[Any]] | None = None
+    shadow_fit: NDArray[np.floating[Any]] | None = None
+    retrained: NDArray[np.floating[Any]] | None = None
+    population: Signals | None = None
+    population_in: NDArray[np.floating[Any]] | None = None
+    calibration: Signals | None = None
+    role: NDArray[np.str_] | None = None
+    ids: NDArray[np.str_] | None = None
+    shadow_ids: NDArray[np.str_] | None = None
+
+    def __post_init__(self) -> None:
+        logits = _floats("unlearned", self.unlearned)
+        if logits.ndim != 2 or logits.shape[1] < 2:
+            raise InputError(
+                f"unlearned has shape {logits.shape}; [N, C] with at least two classes is wanted."
+            )
+        n, c = logits.shape
+        if n == 0:
+            raise InputError("unlearned has no rows; at least one sample is wanted.")
+        self._set("unlearned", logits)
+        self._set("labels", _labels(self.labels, n, c))
+        for name in ("original", "shadow_out", "retrained"):
+            if getattr(self, name) is not None:
+                stacked = name != "original"
+                self._set(name, _logits(name, getattr(self, name), (n, c), stacked))
+        if self.shadow_fit is not None:
+            fit = _floats("shadow_fit", self.shadow_fit).ravel()
+            if not fit.size or fit.min() < 0 or fit.max() > 1:
+                raise InputError("shadow_fit must be a non-empty array of confidences between 0 and 1.")
+            self._set("shadow_fit", fit)
+        self._set("role", _roles(self.role, n))
+        self._set("ids", _ids(self.ids, n))
+        if self.shadow_ids is not None:
+            self._set("shadow_ids", np.unique(np.asarray(self.shadow_ids).astype(str)))
+            seen = np.intersect1d(self.shadow_ids, self.names)
+            if len(seen):
+                raise InputError(
+                    f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "
+                    f"{str(seen[0])!r}; shadow models must not have seen what they are a reference for."
+                )
+        self._check_attached(c)
+
+    def _check_attached(self, c: int) -> None:
+        for name in ("population", "calibration"):
+            attached = getattr(self, name)
+            if attached is not None and attached.classes != c:
+                raise InputError(f"{name} has {attached.classes} classes, the audited samples have {c}.")
+        known = self.calibration
+        if known is not None and known.shadows != self.shadows:
+            raise InputError(
+                f"calibration has {known.shadows} OUT shadows per sample, the audited samples have {self.shadows}; "
+                "they must be as many, or the simulated deletions are no null for the audited ones."
+            )
+        if self.population_in is not None:
+            if self.population is None:
+                raise InputError("population_in is given without population.")
+            shape = self.population.unlearned.shape
+            self._set("population_in", _logits("population_in", self.population_in, shape, False))
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def classes(self) -> int:
+        """C, the number of classes."""
+        return int(self.unlearned.shape[1])
+
+    @property
+    def shadows(self) -> int:
+        """S, the number of shadow models; 0 where there are none."""
+        return 0 if self.shadow_out is None else len(self.shadow_out)
+
+    @property
+    def roles(self) -> NDArray[np.str_]:
+        """[N] the role of every sample."""
+        assert self.role is not None
+        return self.role
+
+    @property
+    def names(self) -> NDArray[np.str_]:
+        """[N] the id of every sample."""
+        assert self.ids is not None
+        return self.ids
+
+    def require(self, field: str, measure: str) -> Any:
+        """Return the array `field`, or raise `MissingArray`: which measure needs it and how to get it."""
+        value = getattr(self, field)
+        if value is None:
+            raise MissingArray(f"{measure} needs `{field}`: {HOW_TO_GET[field]}.")
+        return value
+
+    def take(self, rows: NDArray[Any]) -> Signals:
+        """Return the samples at `rows` (positions or a boolean mask); attached records stay as they are."""
+        one: dict[str, Any] = {
+            name: _part(getattr(self, name), rows) for name in ("labels", "unlearned", "original")
+        }
+        stacks: dict[str, Any] = {
+            name: None if value is None else value[:, rows]
+            for name, value in (("shadow_out", self.shadow_out), ("retrained", self.retrained))
+        }
+        return dataclasses.replace(self, **one, **stacks, role=self.roles[rows], ids=self.names[rows])
+
+    def of_role(self, role: str) -> Signals:
+        """Return the samples of one role; raises `InputError` where there are none."""
+        if role not in ROLES:
+            raise InputError(unknown("role", role, ROLES))
+        rows = np.flatnonzero(self.roles == role)
+        if not len(rows):
+            raise InputError(f"No sample has the role {role!r}.")
+        return self.take(rows)
+
+    def without(self, *fields: str) -> Signals:
+        """Return the same record with optional `fields` removed."""
+        return self.with_(**dict.fromkeys(fields))
+
+    def with_(self, **fields: Any) -> Signals:
+        """Return the same record with `fields` replaced; everything is validated again."""
+        return dataclasses.replace(self, **fields)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes."""
+        from vestige.signals import files
+
+        return files.save(self, Path(folder))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Signals:
+        """Read a folder that `save` wrote, or a user's `.npz`, `.csv` or `.parquet` file."""
+        from vestige.signals import files
+
+        return files.read(Path(path))
+
+    def chunks(self, size: int = 65_536) -> Iterator[slice]:
+        """Yield slices that cover the samples, so that memory does not grow with their number."""
+        for start in range(0, len(self), size):
+            yield slice(start, min(start + size, len(self)))
+
+
+def _part(value: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[Any] | None:
+    return None if value is None else value[rows]
+
+
+def _floats(name: str, value: ArrayLike) -> NDArray[np.floating[Any]]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{name} has dtype {array.dtype}; numbers are wanted.")
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    elif array.dtype.itemsize < 4:
+        array = array.astype(np.float32)
+    for layer in array if array.ndim == 3 else [array]:
+        for start in range(0, len(layer) if layer.ndim else 0, 65_536):
+            finite = np.isfinite(layer[start : start + 65_536])
+            if not finite.all():
+                row = int(np.argwhere(~finite)[0][0])
+                raise InputError(
+                    f"{name} holds a NaN or an infinity in row {start + row}; every value must be finite."
+                )
+    return array
+
+
+def _logits(name: str, value: ArrayLike, shape: tuple[int, ...], stacked: bool) -> NDArray[np.floating[Any]]:
+    array = _floats(name, value)
+    if stacked and array.ndim == 2:
+        array = array[None]
+    wanted = f"{'[any, ' if stacked else '['}{shape[0]}, {shape[1]}]"
+    if array.ndim != 2 + stacked or array.shape[-2:] != shape or not len(array):
+        raise InputError(f"{name} has shape {list(np.shape(value))}; {wanted} is wanted, as `unlearned` has.")
+    return array
+
+
+def _labels(value: ArrayLike, n: int, c: int) -> NDArray[np.int64]:
+    labels = np.asarray(value)
+    if labels.shape != (n,):
+        raise InputError(
+            f"labels has shape {list(labels.shape)}; [{n}] is wanted, one per row of `unlearned`."
+        )
+    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.round(labels)).all():
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"labels has dtype {labels.dtype}; whole numbers 0..{c - 1} are wanted.")
+    labels = labels.astype(np.int64)
+    if labels.min() < 0 or labels.max() >= c:
+        row = int(np.flatnonzero((labels < 0) | (labels >= c))[0])
+        raise InputError(f"labels[{row}] is {labels[row]}; with {c} logits per sample 0..{c - 1} is allowed.")
+    return labels
+
+
+def _roles(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
+    if value is None:
+        return np.full(n, "forget")
+    roles = np.asarray(value).astype(str)
+    if roles.shape != (n,):
+        raise InputError(f"role has shape {list(roles.shape)}; [{n}] is wanted, one per sample.")
+    wrong = roles[~np.isin(roles, ROLES)]
+    if len(wrong):
+        raise InputError(unknown("role", str(wrong[0]), ROLES))
+    return roles
+
+
+def _ids(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
+    if value is None:
+        return np.arange(n).astype(str)
+    ids = np.asarray(value).astype(str)
+    if ids.shape != (n,):
+        raise InputError(f"ids has shape {list(ids.shape)}; [{n}] is wanted, one per sample.")
+    unique, counts = np.unique(ids, return_counts=True)
+    if len(unique) != n:
+        raise InputError(
+            f"ids: {str(unique[counts > 1][0])!r} appears twice; overlapping roles or a repeated row?"
+        )
+    return ids

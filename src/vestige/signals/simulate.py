@@ -1,0 +1,81 @@
+"""Simulated deletions: what shadow models show about samples whose truth is known.
+
+Each shadow model is trained on a random part of a pool. A sample that shadow A saw and shadow B did not is an
+exact deletion: A stands for the original, B for the unlearned model, further shadows that did not see it
+for the OUT reference. A sample that A and A' both saw is one that was kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError
+from vestige.signals.record import Signals
+
+WANTED = 200  # simulated deletions worth giving up an OUT shadow for
+
+
+def simulated_deletions(
+    labels: NDArray[np.int64],
+    logits: NDArray[np.floating[Any]],
+    member: NDArray[np.bool_],
+    *,
+    ids: NDArray[np.str_] | None = None,
+    out: int | None = None,
+    seed: int = 0,
+) -> Signals:
+    """Build the `calibration` record of `Signals` from a fleet of shadow models.
+
+    labels  [P]        true classes of the pool
+    logits  [S, P, C]  of S shadow models, at least three
+    member  [S, P]     which shadow was trained on which sample
+    out     how many OUT shadows each simulated deletion gets; the audited samples must get as many. Default:
+            the most, up to S - 2, that leave 200 deletions, else the number that leaves the most
+    seed    of the draw of models for each sample
+
+    Returns `Signals` with role "forget" for exact deletions and "retain" for kept samples; rows are sorted by
+    the pair of models. Raises `InputError` for fewer than three shadows, or where no deletion can be built.
+    """
+    shadows, pool = member.shape
+    if shadows < 3:
+        raise InputError(f"Simulated deletions take at least three shadow models; there are {shadows}.")
+    if logits.shape[:2] != member.shape or len(labels) != pool:
+        raise InputError(f"logits {list(logits.shape)}, member {list(member.shape)}, labels {list(labels.shape)} do not fit.")
+    seen, unseen = member.sum(axis=0), (~member).sum(axis=0)
+    possible = {k: int(((seen >= 1) & (unseen >= 1 + k)).sum()) for k in range(1, shadows - 1)}
+    if out is None:
+        good = [k for k, count in possible.items() if count >= WANTED]
+        out = max(good) if good else max(possible, key=lambda k: possible[k])
+    if not 1 <= out <= shadows - 2 or not possible[out]:
+        raise InputError(f"{out} OUT shadows of {shadows} leave no simulated deletion; 1 to {shadows - 2} are possible.")
+    rng = np.random.default_rng(seed)
+    names = np.arange(pool).astype(str) if ids is None else ids
+    gone = _rows(rng, member, np.flatnonzero((seen >= 1) & (unseen >= 1 + out)), 1, out)
+    kept = _rows(rng, member, np.flatnonzero((seen >= 2) & (unseen >= out)), 2, out)
+    sample, first, second, others = (np.concatenate(pair) for pair in zip(gone, kept, strict=True))
+    role = np.repeat(["forget", "retain"], [len(gone[0]), len(kept[0])])
+    return Signals(
+        labels=labels[sample],
+        unlearned=logits[second, sample],
+        original=logits[first, sample],
+        shadow_out=logits[others.T, sample],
+        role=role,
+        ids=np.char.add(np.where(role == "forget", "gone:", "kept:"), names[sample]),
+    )
+
+
+def _rows(
+    rng: np.random.Generator, member: NDArray[np.bool_], samples: NDArray[np.int64], insiders: int, out: int
+) -> tuple[NDArray[np.int64], ...]:
+    """Draw (sample, model for the original, model for the unlearned, OUT models [n, out]) for each sample."""
+    shuffled = rng.random((len(samples), len(member)))
+    seen = member[:, samples].T
+    inside = np.argsort(np.where(seen, shuffled, 2.0), axis=1)  # models that saw it, in random order, first
+    outside = np.argsort(np.where(seen, 2.0, shuffled), axis=1)
+    first = inside[:, 0]
+    second = inside[:, 1] if insiders == 2 else outside[:, out]
+    order = np.lexsort((second, first))
+    return samples[order], first[order], second[order], outside[order, :out]

@@ -1,0 +1,106 @@
+"""From logits to one number per sample: confidence, loss, scaled logit, bounded Gumbel map, soft margin.
+
+Every function takes logits [..., N, C] and labels [N] and returns float64 [..., N]. All are computed from
+log-softmax, so that a confidence near 1 neither overflows nor rounds to 1. Larger = more fitted, except `loss`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Logits = NDArray[np.floating[Any]]
+Labels = NDArray[np.int64]
+
+
+def split_logits(logits: Logits, labels: Labels) -> tuple[Floats, Floats]:
+    """Return (v_y, logsumexp of the other logits), both [..., N], in nats, shifted by each row's maximum."""
+    rows = np.arange(len(labels))
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    own = shifted[..., rows, labels].copy()
+    shifted[..., rows, labels] = -np.inf
+    top = shifted.max(axis=-1)
+    shifted -= top[..., None]
+    np.exp(shifted, out=shifted)
+    return own, top + np.log(shifted.sum(axis=-1))
+
+
+def scaled_logit(logits: Logits, labels: Labels) -> Floats:
+    """log(p / (1 - p)) of the true label, in nats, unbounded (Carlini et al. 2022)."""
+    own, rest = split_logits(logits, labels)
+    return own - rest
+
+
+def loss(logits: Logits, labels: Labels) -> Floats:
+    """Cross-entropy -log p of the true label, in nats, from 0; larger = less fitted."""
+    return np.logaddexp(0.0, -scaled_logit(logits, labels))
+
+
+def negative_loss(logits: Logits, labels: Labels) -> Floats:
+    """log p of the true label, in nats, up to 0."""
+    return -loss(logits, labels)
+
+
+def confidence(logits: Logits, labels: Labels) -> Floats:
+    """Softmax probability p of the true label, in [0, 1]."""
+    return np.exp(-loss(logits, labels))
+
+
+def margin(logits: Logits, labels: Labels) -> Floats:
+    """True-label logit minus the largest other logit, in nats, unbounded."""
+    rows = np.arange(len(labels))
+    values = logits.astype(np.float64)
+    own = values[..., rows, labels].copy()
+    values[..., rows, labels] = -np.inf
+    return np.asarray(own - values.max(axis=-1))
+
+
+def bounded_gumbel(p: Floats, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
+    """Map a confidence through the bounded Gumbel link onto [0, 1] (IAM's "logloss" signal).
+
+    r(p) = -log(eps1 - log(p + eps2)), then (r - r(0)) / (r(1) - r(0)). Raises `ValueError` where
+    eps1 <= log(1 + eps2), for which r is not defined at p = 1.
+    """
+    if eps1 <= np.log1p(eps2):
+        raise ValueError(f"eps1 = {eps1} must be larger than log(1 + eps2) = {np.log1p(eps2):.3g}.")
+    low, high = -np.log(eps1 - np.log(eps2)), -np.log(eps1 - np.log1p(eps2))
+    return np.asarray((-np.log(eps1 - np.log(p + eps2)) - low) / (high - low))
+
+
+def logloss(logits: Logits, labels: Labels, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
+    """`bounded_gumbel` of the true-label confidence, in [0, 1] (Wang et al. 2025)."""
+    return bounded_gumbel(confidence(logits, labels), eps1, eps2)
+
+
+def taylor_soft_margin(
+    logits: Logits, labels: Labels, temperature: float = 2.0, margin: float = 0.6
+) -> Floats:
+    """Taylor softmax of degree 3 with a margin on the true label (RMIA, Zarifzadeh et al. 2024).
+
+    t = T(z_y - m) / (T(z_y - m) + sum of T(z_c)), z = logits / temperature, T(x) = 1 + x + x^2/2 + x^3/6.
+    T is negative below about -1.6, so that t is not a probability in general.
+    """
+    rows = np.arange(len(labels))
+    z = logits.astype(np.float64) / temperature
+    own = z[..., rows, labels] - margin
+    terms = 1 + z * (1 + z * (0.5 + z / 6))
+    rest = terms.sum(axis=-1) - terms[..., rows, labels]
+    top = 1 + own * (1 + own * (0.5 + own / 6))
+    return np.asarray(top / (top + rest))
+
+
+Transform = Callable[..., Floats]
+
+SIGNALS: dict[str, Transform] = {
+    "logloss": logloss,
+    "probability": confidence,
+    "taylor_soft_margin": taylor_soft_margin,
+    "scaled_logit": scaled_logit,
+    "negative_loss": negative_loss,
+}
+"""The signals that a measure may be asked to work on, by name. Larger = more fitted."""

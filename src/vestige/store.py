@@ -1,0 +1,127 @@
+"""Files that are whole or absent: hashing, atomic publication, and steps that are skipped when done.
+
+A file is written under a temporary name, flushed to disk, hashed, renamed, and only then recorded in a
+sidecar `<name>.json` that holds the key of the step that made it and the hash of the bytes. A reader
+trusts a file only if its sidecar is there and the hash agrees.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vestige.errors import ArtefactError
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def array_hash(*arrays: np.ndarray) -> str:
+    """Return a SHA-256 over dtype, shape and bytes of the arrays, as hex. Text arrays are allowed."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(
+            array.data if array.dtype.kind not in "UO" else "\0".join(map(str, array.flat)).encode()
+        )
+    return digest.hexdigest()
+
+
+def key_of(*parts: object) -> str:
+    """Return the hash that names a step: SHA-256 of the canonical JSON of its inputs, 32 hex digits."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def published(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; on success it becomes `path` in one step, on failure it is gone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with published(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON atomically; NaN and infinity become null, NumPy values become plain numbers."""
+    write_text(path, json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON allows it: NaN and infinity as None, arrays as lists, paths as text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    if isinstance(value, np.integer):
+        return int(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON, or raise `ArtefactError` that names the file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtefactError(f"{path}: no such file.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{path}: not valid JSON ({error}); was it cut off or edited?") from None
+
+
+def sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
+
+
+def is_done(path: Path, key: str) -> bool:
+    """Is `path` there, whole, and made by the step `key`?"""
+    try:
+        record = read_json(sidecar(path))
+        return bool(record["key"] == key and record["sha256"] == file_hash(path))
+    except (ArtefactError, KeyError, TypeError, OSError):
+        return False
+
+
+def step(path: Path, key: str, make: Callable[[Path], dict[str, Any] | None]) -> dict[str, Any]:
+    """Make `path` unless the step `key` has already made it; return its record.
+
+    `make(temporary)` writes the file and may return facts to keep in the record (timings, accuracies).
+    """
+    if is_done(path, key):
+        return dict(read_json(sidecar(path)))
+    sidecar(path).unlink(missing_ok=True)
+    start = time.perf_counter()
+    with published(path) as temporary:
+        facts = make(temporary) or {}
+        digest = file_hash(temporary)
+    record = {"key": key, "sha256": digest, "seconds": time.perf_counter() - start, **facts}
+    write_json(sidecar(path), record)
+    return dict(plain(record))

@@ -1,0 +1,45 @@
+"""Recipes, the training loop, checkpoints."""
+
+from vestige.training.batches import Resident, Rows, augmented, batch_count, batches, resident
+from vestige.training.checkpoints import load_model, save_model, write_weights
+from vestige.training.device import device_of, forward_context, has_fast_bf16, pick_device, settled
+from vestige.training.loop import (
+    Trained,
+    descend,
+    epoch_seeds,
+    make_optimizer,
+    set_learning_rate,
+    train,
+    training_mode,
+)
+from vestige.training.recipe import PRESETS, Recipe, learning_rate, preset
+from vestige.training.sklearn import fit_sklearn
+
+__all__ = [
+    "PRESETS",
+    "Recipe",
+    "Resident",
+    "Rows",
+    "Trained",
+    "augmented",
+    "batch_count",
+    "batches",
+    "descend",
+    "device_of",
+    "epoch_seeds",
+    "fit_sklearn",
+    "forward_context",
+    "has_fast_bf16",
+    "learning_rate",
+    "load_model",
+    "make_optimizer",
+    "pick_device",
+    "preset",
+    "resident",
+    "save_model",
+    "set_learning_rate",
+    "settled",
+    "train",
+    "training_mode",
+    "write_weights",
+]

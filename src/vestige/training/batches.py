@@ -1,0 +1,120 @@
+"""Batches: data resident on the device, shuffled and augmented there a batch at a time.
+
+All draws come from one CPU generator, so that a seed gives the same batches on every device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError
+from vestige.models.scale import to_float
+
+
+class Resident(NamedTuple):
+    """Rows whose tensors are on a device already: x [N, F] float32 or [N, C, H, W] uint8, y [N] int64."""
+
+    x: Tensor
+    y: Tensor
+
+
+Rows: TypeAlias = Dataset | Resident | TorchDataset[Any]
+
+
+def row_count(rows: Rows) -> int:
+    """Return how many samples there are."""
+    return len(rows.y) if isinstance(rows, Resident) else len(rows)  # type: ignore[arg-type]
+
+
+def resident(rows: Rows, device: torch.device) -> Rows:
+    """Move a `Dataset` to `device`, once; on the CPU nothing is copied. A torch `Dataset` stays outside."""
+    if not isinstance(rows, Dataset):
+        return rows
+    x, y = (torch.from_numpy(a if a.flags.writeable else a.copy()) for a in (rows.x, rows.y))
+    return Resident(x.to(device), y.to(device))
+
+
+def batch_count(rows: int, batch_size: int) -> int:
+    """Return how many batches an epoch has. A last batch of one sample joins the batch before it, because
+    batch normalisation cannot train on one; no sample is left out."""
+    full, rest = divmod(rows, batch_size)
+    return full + (rest > 1 or (rest == 1 and full == 0))
+
+
+def batches(
+    rows: Rows,
+    batch_size: int,
+    *,
+    generator: torch.Generator | None = None,
+    augment: str = "none",
+    device: torch.device | str = "cpu",
+    shuffle: bool = True,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield one epoch of (x float32 [n, ...] as models take it, y int64 [n]) on `device`.
+
+    rows       a `Dataset`, what `resident` made of it, or any map-style torch `Dataset` of (x, y)
+    generator  a CPU generator, for the order and the augmentation; needed where one of them is random
+    augment    "none", "flip" or "crop_flip", as in `Recipe`
+
+    Raises `InputError` where there are no rows, or features would be augmented as images.
+    """
+    where = torch.device(device)
+    n = row_count(rows)
+    if n == 0:
+        raise InputError("There are no rows to make batches of.")
+    if generator is None and (shuffle or augment != "none"):
+        raise InputError("Batches that are shuffled or augmented need a generator=.")
+    order = torch.randperm(n, generator=generator) if shuffle else torch.arange(n)
+    for x, y in _taken(resident(rows, where), _parts(order, batch_size), generator):
+        x, y = x.to(where, non_blocking=True), y.to(where, non_blocking=True)
+        if augment != "none" and generator is not None:
+            x = augmented(x, augment, generator)
+        yield to_float(x), y.long()
+
+
+def _parts(order: Tensor, batch_size: int) -> list[Tensor]:
+    count = batch_count(len(order), batch_size)
+    return list(torch.tensor_split(order, [batch_size * i for i in range(1, count)]))
+
+
+def _taken(
+    rows: Rows, parts: list[Tensor], generator: torch.Generator | None
+) -> Iterable[tuple[Tensor, Tensor]]:
+    if isinstance(rows, Resident):
+        at = (part.to(rows.y.device) for part in parts)
+        return ((rows.x.index_select(0, i), rows.y.index_select(0, i)) for i in at)
+    loader: Any = DataLoader(rows, batch_sampler=[part.tolist() for part in parts], generator=generator)  # type: ignore[arg-type]
+    return ((torch.as_tensor(x), torch.as_tensor(y)) for x, y in loader)
+
+
+def augmented(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
+    """Flip every second image left-right, at random; with "crop_flip" first shift each within a black border.
+
+    x  [n, C, H, W], any type; the result has the same shape and type. Each image has its own draw.
+    """
+    if x.ndim != 4:
+        raise InputError(f"augment={how!r} needs images [N, C, H, W]; these batches have {x.ndim} axes.")
+    n, _, height, width = x.shape
+    if how == "crop_flip":
+        pad = max(1, min(height, width) // 8)
+        top, left = torch.randint(2 * pad + 1, (2, n), generator=generator).to(x.device)
+        windows = F.pad(x, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
+        x = windows[torch.arange(n, device=x.device), :, top, left]
+    flip = (torch.rand(n, generator=generator) < 0.5).to(x.device)
+    return torch.where(flip[:, None, None, None], x.flip(-1), x)
+
+
+def input_chunks(rows: Rows) -> np.ndarray[Any, Any] | Iterator[Tensor]:
+    """Return the inputs without their labels, as `fit_input_scale` takes them."""
+    if isinstance(rows, Dataset):
+        return rows.x
+    return (x for x, _ in batches(rows, 512, shuffle=False))

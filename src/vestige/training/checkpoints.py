@@ -1,0 +1,93 @@
+"""Finished models on disk: weights as safetensors, and beside them a JSON manifest with their hash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from vestige.errors import ArtefactError
+from vestige.store import file_hash, published, read_json, sidecar, write_json
+
+Module = TypeVar("Module", bound=nn.Module)
+_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
+
+
+def write_weights(path: Path, model: nn.Module) -> None:
+    """Write parameters and buffers as safetensors, nothing else; the `make` of a `store.step`."""
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    save_file(state, path)
+
+
+def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
+    """Write a model to `path` (`.safetensors`) and its manifest to `<path>.json`.
+
+    facts  what to keep in the manifest besides the hash: architecture, knobs, shape, classes, recipe, ...
+    """
+    path = Path(path)
+    sidecar(path).unlink(missing_ok=True)
+    with published(path) as temporary:
+        write_weights(temporary, model)
+        digest = file_hash(temporary)
+    write_json(sidecar(path), {"sha256": digest, **facts})
+
+
+def load_model(path: Path, model: Module, *, verify: bool = True) -> Module:
+    """Fill `model` with the weights at `path`; return it, in evaluation mode.
+
+    verify  compare the file with the hash in its manifest; False for weights that vestige did not write
+
+    Raises `ArtefactError` where the file is missing, is a pickle, differs from its manifest, or does not fit
+    the model; the model then keeps the weights it had.
+    """
+    path = Path(path)
+    if path.suffix in _PICKLES:
+        raise ArtefactError(_convert(path))
+    if not path.is_file():
+        raise ArtefactError(f"{path}: no such file.")
+    if verify:
+        _verify(path)
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise ArtefactError(f"{path}: not a safetensors file, or cut off ({error}).") from None
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    for name in [*wanted, *found]:
+        if wanted.get(name) != found.get(name):
+            raise ArtefactError(
+                f"{path} does not fit the model: {name!r} is {_shape(found, name)} in the file and "
+                f"{_shape(wanted, name)} in the model."
+            )
+    model.load_state_dict(state)
+    model.eval()
+    return model
+
+
+def _verify(path: Path) -> None:
+    if not sidecar(path).is_file():
+        raise ArtefactError(
+            f"{path} has no manifest {sidecar(path).name}, so nothing tells whether it is whole; "
+            "pass verify=False for weights that vestige did not write."
+        )
+    record = read_json(sidecar(path))
+    if not isinstance(record, dict) or record.get("sha256") != file_hash(path):
+        raise ArtefactError(
+            f"{path} differs from the hash in {sidecar(path).name}; it was changed or cut off."
+        )
+
+
+def _shape(shapes: dict[str, tuple[int, ...]], name: str) -> str:
+    return f"of shape {list(shapes[name])}" if name in shapes else "missing"
+
+
+def _convert(path: Path) -> str:
+    target = path.with_suffix(".safetensors").name
+    return (
+        f"{path} is a pickle, which can run any code when it is opened; vestige reads safetensors. Where you "
+        "trust the file, convert its state_dict once: import torch; from safetensors.torch import save_file; "
+        f"save_file(torch.load({path.name!r}, weights_only=True), {target!r}). Then pass verify=False."
+    )

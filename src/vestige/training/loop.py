@@ -1,0 +1,234 @@
+"""The training loop: copy, fit the input scale, descend.
+
+Every epoch draws its order, augmentation and dropout from the seed and its own number, and the learning
+rate is a formula of the step. So a run that was stopped continues from weights, optimiser state and the
+number of epochs alone, on the CPU bit for bit as if it had not been stopped.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError
+from vestige.models.initial import seeded
+from vestige.models.scale import fit_input_scale
+from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
+from vestige.training.device import forward_context, pick_device, settled
+from vestige.training.recipe import Recipe, learning_rate
+from vestige.training.resume import Checkpoint, facts_of
+
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (logits [n, C], labels [n]) -> scalar
+OnEpoch: TypeAlias = Callable[[int, float], bool | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training returns.
+
+    model    trained, in evaluation mode, on the device it came from
+    loss     mean training loss of each epoch, nats
+    seconds  wall-clock time of all epochs, those before a resumption included
+    resumed  epochs that were read from a checkpoint rather than trained now
+    """
+
+    model: nn.Module
+    loss: list[float]
+    seconds: float
+    resumed: int = 0
+
+    @property
+    def epochs(self) -> int:
+        return len(self.loss)
+
+
+def train(
+    model: nn.Module,
+    rows: Rows,
+    recipe: Recipe,
+    *,
+    device: str | torch.device = "auto",
+    checkpoint: Path | None = None,
+    progress: bool = False,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Train a copy of `model` on `rows`; the model that is given, and the global random state, stay as they are.
+
+    The copy starts from the weights of `model`; its input scale is fitted on `rows`. The other arguments and
+    the errors are those of `descend`.
+    """
+    model = copy.deepcopy(model)
+    with seeded(recipe.seed):  # a torch Dataset may draw from the global generator
+        fit_input_scale(model, input_chunks(rows))
+    return descend(
+        model, rows, recipe, device=device, checkpoint=checkpoint, progress=progress, on_epoch=on_epoch
+    )
+
+
+def descend(
+    model: nn.Module,
+    rows: Rows,
+    recipe: Recipe,
+    *,
+    loss: Loss | None = None,
+    freeze_batchnorm: bool = False,
+    device: str | torch.device = "auto",
+    checkpoint: Path | None = None,
+    progress: bool = False,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Minimise `loss` over `rows` by the recipe, changing `model` in place; leave it in evaluation mode.
+
+    rows              a `Dataset`, or any map-style torch `Dataset` of (x, y) for what does not fit in memory
+    loss              of float32 logits [n, C] and labels [n]; default: cross-entropy with the recipe's smoothing
+    freeze_batchnorm  keep the running statistics of batch normalisation, and normalise by them; always so for
+                      a single row, which has no statistics
+    checkpoint        a file to continue from and to keep, at most 5 seconds and one epoch behind; it is also
+                      written where training is interrupted (Ctrl-C included) before the exception goes on.
+                      `loss` and `on_epoch` are not part of what it is checked against
+    progress          show one progress bar
+    on_epoch          called with the number of finished epochs and the last one's mean loss; True stops
+
+    Raises `InputError` where the loss is not finite, where the labels exceed the model's outputs, and where
+    the checkpoint belongs to another recipe, model or data.
+    """
+    where, n = pick_device(device), row_count(rows)
+    with seeded(recipe.seed):
+        sample, _ = next(batches(_head(rows), 2, shuffle=False, device=where))
+    loss = loss or partial(F.cross_entropy, label_smoothing=recipe.label_smoothing)
+    with settled(model, where, sample), _bar(progress) as bar:
+        _check_outputs(model, sample, rows)
+        data = resident(rows, where)
+        optimizer = make_optimizer(recipe, model.parameters())
+        saved = Checkpoint(checkpoint, facts_of(recipe, model, rows)) if checkpoint else None
+        losses, before = saved.restore(model, optimizer) if saved else ([], 0.0)
+        resumed, start = len(losses), time.perf_counter()
+        steps = batch_count(n, recipe.batch_size)
+        task = bar.add_task("training", total=recipe.epochs * steps, completed=resumed * steps, loss="")
+        try:
+            for epoch in range(resumed, recipe.epochs):
+                training_mode(model, freeze_batchnorm=freeze_batchnorm or n == 1)
+                mean = _epoch(model, data, recipe, epoch, optimizer, loss, where, lambda: bar.advance(task))
+                losses.append(mean)
+                bar.update(task, loss=f"loss {mean:.4f}")
+                if saved:
+                    saved.keep(model, optimizer, losses, before + time.perf_counter() - start)
+                if on_epoch and on_epoch(epoch + 1, mean):
+                    break
+        finally:
+            model.eval()
+            if saved:
+                saved.flush()
+    return Trained(model, losses, before + time.perf_counter() - start, resumed)
+
+
+def _epoch(
+    model: nn.Module,
+    data: Rows,
+    recipe: Recipe,
+    epoch: int,
+    optimizer: torch.optim.Optimizer,
+    loss: Loss,
+    device: torch.device,
+    advance: Callable[[], None],
+) -> float:
+    """Take one pass over the data; return the mean loss."""
+    order_seed, layer_seed = epoch_seeds(recipe.seed, epoch)
+    generator = torch.Generator().manual_seed(order_seed)
+    context = forward_context(model, device, recipe.precision)
+    steps = batch_count(row_count(data), recipe.batch_size)
+    total = torch.zeros(
+        (), device=device
+    )  # added up on the device: reading it each step would wait for the GPU
+    with seeded(layer_seed, device):
+        epoch_batches = batches(
+            data, recipe.batch_size, generator=generator, augment=recipe.augment, device=device
+        )
+        for step, (x, y) in enumerate(epoch_batches):
+            set_learning_rate(optimizer, learning_rate(recipe, epoch, step, steps))
+            optimizer.zero_grad(set_to_none=True)
+            with context:
+                logits = model(x)
+            value = loss(logits.float(), y)
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += value.detach() * len(y)
+            advance()
+    mean = float(total) / row_count(data)
+    if not np.isfinite(mean):
+        raise InputError(f"The loss became {mean} in epoch {epoch + 1}; lower lr (now {recipe.lr:g}).")
+    return mean
+
+
+def make_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser over those parameters that require gradients, fused where torch can."""
+    chosen = [p for p in parameters if p.requires_grad]
+    if not chosen:
+        raise InputError("No parameter of the model requires a gradient; there is nothing to train.")
+    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in chosen)
+    lr, decay = recipe.lr, recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            chosen, lr, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=decay, fused=fused
+        )
+    adam = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return adam(chosen, lr, weight_decay=decay, fused=fused)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Set the learning rate of every parameter group."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def epoch_seeds(seed: int, epoch: int) -> tuple[int, int]:
+    """Return two independent seeds for an epoch: for order and augmentation, and for the layers (dropout)."""
+    order, layers = np.random.SeedSequence((seed, epoch)).generate_state(2, np.uint64)
+    return int(order), int(layers)
+
+
+def training_mode(model: nn.Module, *, freeze_batchnorm: bool = False) -> None:
+    """Put `model` into training mode, batch normalisation optionally excepted."""
+    model.train()
+    for module in model.modules():
+        if freeze_batchnorm and isinstance(module, _BatchNorm):
+            module.eval()
+
+
+def _head(rows: Rows) -> Rows:
+    """Return the first two samples, to try the model on."""
+    if isinstance(rows, Dataset):
+        return rows.take(np.arange(min(2, len(rows))))
+    return torch.utils.data.Subset(rows, range(min(2, row_count(rows))))  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def _check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
+    logits = model.eval()(sample)
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise InputError(f"The model returns {got} for {len(sample)} samples; logits [N, C] are wanted.")
+    if isinstance(rows, Dataset) and logits.shape[1] < len(rows.classes):
+        raise InputError(
+            f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."
+        )
+
+
+def _bar(show: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
+        TimeRemainingColumn(), TextColumn("{task.fields[loss]}"), disable=not show, transient=True,
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""What holds for every registered measure."""
+
+import numpy as np
+import oracles
+import pytest
+import vestige
+from sklearn.metrics import roc_auc_score
+from vestige.errors import InputError
+from vestige.measures import MEASURES
+
+WORLD = oracles.gaussian_world(5)
+OPTIONAL = ("original", "shadow_out", "shadow_fit", "retrained", "population", "population_in", "calibration")
+NAMES = list(MEASURES)
+PRESETS = ("recommended", "paper")
+AUC_IN = {"random": (0.4, 0.6)}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", NAMES)
+def test_declared_fields_are_all_that_is_read(name, preset):
+    entry = MEASURES[name]
+    scores = vestige.measure(name, WORLD, preset=preset)
+    undeclared = [f for f in OPTIONAL if f not in entry.needs + entry.uses]
+    bare = WORLD.without(*undeclared)
+    if "role" not in entry.uses:
+        bare = bare.with_(role=None)
+    assert np.array_equal(vestige.measure(name, bare, preset=preset), scores)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", NAMES)
+def test_needed_fields_are_asked_for(name, preset):
+    for field in MEASURES[name].needs:
+        if field in OPTIONAL:
+            with pytest.raises(InputError, match=field):
+                vestige.measure(name, WORLD.without("calibration").without(field), preset=preset)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", NAMES)
+def test_larger_is_more_unlearned(name, preset):
+    scores = vestige.measure(name, WORLD, preset=preset)
+    known = WORLD.roles != "holdout"
+    auc = roc_auc_score(WORLD.roles[known] == "forget", scores[known])
+    low, high = AUC_IN.get(name, (0.75, 1.0))
+    assert low <= auc <= high
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "random"])
+def test_permuted_roles_leave_nothing_to_find(name):
+    known = np.flatnonzero(WORLD.roles != "holdout")
+    roles = WORLD.roles.copy()
+    roles[known] = np.random.default_rng(1).permutation(roles[known])
+    scores = vestige.measure(name, WORLD.with_(role=roles))
+    assert abs(roc_auc_score(roles[known] == "forget", scores[known]) - 0.5) < 0.08
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "random"])
+def test_order_of_samples_does_not_matter(name, preset):
+    order = np.random.default_rng(2).permutation(len(WORLD))
+    scores = vestige.measure(name, WORLD, preset=preset)
+    assert np.allclose(
+        vestige.measure(name, WORLD.take(order), preset=preset), scores[order], rtol=1e-9, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "random"])
+def test_a_constant_added_to_each_samples_logits_does_not_matter(name):
+    shift = np.random.default_rng(3).normal(size=(len(WORLD), 1)) * 5
+    moved = WORLD.with_(
+        unlearned=WORLD.unlearned + shift,
+        original=WORLD.original - shift,
+        shadow_out=WORLD.shadow_out + 2 * shift,
+    )
+    assert np.allclose(vestige.measure(name, moved), vestige.measure(name, WORLD), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_extreme_logits_give_a_score_or_a_reason(name):
+    logits = WORLD.unlearned.copy()
+    logits[3] = 1e30
+    logits[4, 0] = -1e30
+    try:
+        assert np.isfinite(vestige.measure(name, WORLD.with_(unlearned=logits))).all()
+    except InputError as error:
+        assert name in str(error)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_lie_in_the_declared_range(name):
+    low, high = MEASURES[name].range
+    scores = vestige.measure(name, WORLD)
+    assert (low is None or scores.min() >= low) and (high is None or scores.max() <= high)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_measuring_changes_nothing(name):
+    before = [a.copy() for a in (WORLD.unlearned, WORLD.original, WORLD.shadow_out, WORLD.labels)]
+    state = np.random.get_state()[1].copy()
+    vestige.measure(name, WORLD)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(
+            before, (WORLD.unlearned, WORLD.original, WORLD.shadow_out, WORLD.labels), strict=True
+        )
+    )
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(InputError, match="Did you mean 'lira_online'"):
+        vestige.measure("lira_onlin", WORLD)
+    with pytest.raises(InputError, match="Did you mean 'paper'"):
+        vestige.measure("iam", WORLD, preset="papers")

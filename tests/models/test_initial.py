@@ -1,0 +1,74 @@
+"""Fresh weights: deterministic, complete, and without a trace in the global random state."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from vestige.errors import InputError
+from vestige.models import MODELS, build_model, fit_input_scale, reinitialise, seeded
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_reinitialised_model_is_the_one_built_from_that_seed(name: str) -> None:
+    model = build_model(name, (1, 8, 8), 3, seed=1)
+    with torch.no_grad():
+        for value in model.state_dict().values():  # weights and statistics alike
+            value.fill_(7)
+    kept = copy.deepcopy(model.state_dict())
+    state = torch.random.get_rng_state()
+    fresh = reinitialise(model, seed=2)
+    assert torch.equal(state, torch.random.get_rng_state())
+    wanted = build_model(name, (1, 8, 8), 3, seed=2).state_dict()
+    assert all(torch.equal(wanted[key], value) for key, value in fresh.state_dict().items())
+    assert all(torch.equal(kept[key], value) for key, value in model.state_dict().items())
+
+
+def test_nothing_of_the_input_scale_is_left() -> None:
+    model = build_model("logistic", (2,), 2)
+    fit_input_scale(model, np.array([[1, 2], [3, 5]], np.float32))
+    assert reinitialise(model, 0).scale.mean.tolist() == [0, 0]
+
+
+class Token(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+        self.token = nn.Parameter(torch.zeros(2))
+
+
+class SelfMade(Token):
+    """Decides about its parts: its own `reset_parameters` has the last word."""
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.token, 4)
+        nn.init.constant_(self.inner.weight, 5)
+
+
+def test_a_parameter_nobody_draws_is_named() -> None:
+    with pytest.raises(InputError, match=r"'1.token' .* pass `fresh=`"):
+        reinitialise(nn.Sequential(nn.Linear(2, 2), Token()), 0)
+
+
+def test_an_outer_reset_parameters_covers_its_parts() -> None:
+    fresh = reinitialise(nn.Sequential(SelfMade()), 0)[0]
+    assert fresh.token.tolist() == [4, 4] and fresh.inner.weight[0, 0] == 5
+
+
+def test_attention_is_drawn_too() -> None:
+    one, two = (reinitialise(nn.MultiheadAttention(4, 2), seed) for seed in (0, 1))
+    assert not torch.equal(one.in_proj_weight, two.in_proj_weight)
+
+
+def test_seeded_restores_the_global_state_also_after_an_error() -> None:
+    state = torch.random.get_rng_state()
+    with seeded(3):
+        first = torch.rand(2)
+    with pytest.raises(KeyError), seeded(3):
+        assert torch.equal(first, torch.rand(2))
+        raise KeyError
+    assert torch.equal(state, torch.random.get_rng_state())

@@ -1,0 +1,139 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from vestige.errors import ArtefactError, InputError, MissingArray
+from vestige.signals import Signals
+
+RNG = np.random.default_rng(0)
+N, C, S = 12, 4, 2
+LABELS = RNG.integers(0, C, N)
+LOGITS = RNG.normal(size=(N, C)).astype(np.float32)
+
+
+def full() -> Signals:
+    role = np.repeat(["forget", "retain", "holdout"], 4)
+    population = Signals(LABELS[:5], LOGITS[:5], role=np.repeat("holdout", 5))
+    return Signals(
+        LABELS, LOGITS, LOGITS + 1, RNG.normal(size=(S, N, C)), RNG.random(7), LOGITS[None] - 1, population,
+        LOGITS[:5], role=role, ids=[f"s/{i}" for i in range(N)], shadow_ids=["p/1", "p/0"],
+        calibration=Signals(LABELS, LOGITS, LOGITS, RNG.normal(size=(S, N, C))),
+    )  # fmt: skip
+
+
+def same(a: Signals, b: Signals) -> bool:
+    for field in dataclasses.fields(Signals):
+        x, y = getattr(a, field.name), getattr(b, field.name)
+        if isinstance(x, Signals):
+            if not same(x, y):
+                return False
+        elif (x is None) != (y is None) or (x is not None and not np.array_equal(x, y)):
+            return False
+    return True
+
+
+def test_a_folder_gives_back_what_was_saved(tmp_path):
+    signals = full()
+    signals.save(tmp_path / "s")
+    assert same(Signals.load(tmp_path / "s"), signals)
+
+
+@pytest.mark.parametrize("name", ["arrays.safetensors", "rows.parquet", "signals.json"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+def test_a_damaged_folder_is_refused(tmp_path, name, damage):
+    full().save(tmp_path / "s")
+    path = tmp_path / "s" / name
+    content = bytearray(path.read_bytes())
+    if damage == "gone":
+        path.unlink()
+    else:
+        if damage == "flip":
+            content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content[: len(content) // 2] if damage == "cut" else content)
+    with pytest.raises(ArtefactError, match=name):
+        Signals.load(tmp_path / "s")
+
+
+def test_npz_with_the_four_arrays_is_enough(tmp_path):
+    shadow = RNG.normal(size=(N, C))
+    np.savez(tmp_path / "mine.npz", labels=LABELS, original=LOGITS, unlearned=LOGITS, shadow_out=shadow)
+    signals = Signals.load(tmp_path / "mine.npz")
+    assert signals.shadows == 1 and (signals.roles == "forget").all() and signals.names[3] == "3"
+
+
+def test_npz_may_hold_attached_records(tmp_path):
+    np.savez(
+        tmp_path / "m.npz",
+        labels=LABELS,
+        unlearned=LOGITS,
+        **{"population/labels": LABELS, "population/unlearned": LOGITS},
+    )
+    population = Signals.load(tmp_path / "m.npz").population
+    assert population is not None and len(population) == N
+
+
+def test_csv_columns(tmp_path):
+    lines = [
+        "id,role,label,unlearned_0,unlearned_1,original_0,original_1,shadow0_0,shadow0_1,shadow1_0,shadow1_1"
+    ]
+    lines += ["a,forget,0,1,2,3,4,5,6,7,8", "b,retain,1,1,2,3,4,5,6,7,9"]
+    (tmp_path / "m.csv").write_text("\n".join(lines))
+    signals = Signals.load(tmp_path / "m.csv")
+    assert signals.shadow_out.tolist() == [[[5, 6], [5, 6]], [[7, 8], [7, 9]]]
+    assert signals.names.tolist() == ["a", "b"] and signals.roles.tolist() == ["forget", "retain"]
+
+
+BAD = {
+    "labels[3] is 4": {"labels": np.where(np.arange(N) == 3, 4, LABELS)},
+    "labels has shape": {"labels": LABELS[:-1]},
+    "whole numbers": {"labels": LABELS + 0.5},
+    "unlearned has shape [12]|unlearned has shape (12,)": {"unlearned": LOGITS[:, 0]},
+    "original has shape": {"original": LOGITS[:, :-1]},
+    "shadow_out has shape": {"shadow_out": LOGITS[:-1]},
+    "row 5": {"unlearned": np.where(np.arange(N)[:, None] == 5, np.nan, LOGITS)},
+    "shadow_out holds a NaN or an infinity in row 2": {"shadow_out": np.where(np.arange(N)[:, None] == 2, np.inf, LOGITS)},
+    "Did you mean 'forget'": {"role": ["forgot"] * N},
+    "'x' appears twice": {"ids": ["x"] * N},
+    "trained on 1 of the queried samples": {"ids": [f"a{i}" for i in range(N)], "shadow_ids": ["a7", "b"]},
+    "confidences between 0 and 1": {"shadow_fit": [0.5, 1.5]},
+    "must be as many": {"shadow_out": LOGITS, "calibration": Signals(LABELS, LOGITS, LOGITS, np.stack([LOGITS] * 2))},
+    "has 3 classes": {"population": Signals(LABELS % 3, LOGITS[:, :3])},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_arrays_are_named(message):
+    fields = {"labels": LABELS, "unlearned": LOGITS} | BAD[message]
+    with pytest.raises(InputError) as caught:
+        Signals(**fields)
+    assert any(part in str(caught.value) for part in message.split("|"))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 not really")
+    np.savez(tmp_path / "pickled.npz", labels=np.array([{}], dtype=object), unlearned=LOGITS)
+    np.savez(tmp_path / "odd.npz", labels=LABELS, unlearned=LOGITS, orginal=LOGITS)
+    np.savez(tmp_path / "few.npz", labels=LABELS)
+    (tmp_path / "text.csv").write_text("label,unlearned_0,unlearned_1\n0,a,b\n")
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x04.")
+    for name, message in {
+        "cut.npz": "not a readable .npz", "pickled.npz": "pickled objects", "odd.npz": "Did you mean 'original'",
+        "few.npz": "'unlearned' is missing", "text.csv": "holds text", "model.pkl": "pickle files are refused",
+        "none.npz": "no such file", "": "signals.json",
+    }.items():  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            Signals.load(tmp_path / name)
+
+
+def test_a_missing_array_says_how_to_get_it():
+    with pytest.raises(MissingArray, match="before unlearning"):
+        Signals(LABELS, LOGITS).require("original", "iam")
+
+
+def test_take_and_of_role_keep_rows_together():
+    signals = full()
+    part = signals.of_role("retain")
+    assert part.names.tolist() == [f"s/{i}" for i in range(4, 8)]
+    assert np.array_equal(part.shadow_out, signals.shadow_out[:, 4:8])
+    with pytest.raises(InputError, match="no role|There is no role"):
+        signals.of_role("kept")

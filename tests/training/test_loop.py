@@ -1,0 +1,221 @@
+"""The training loop: it learns, it changes nothing it should not, and it says what goes wrong."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from rows import digit_images, digits, same_weights
+from torch import nn
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError
+from vestige.models import build_model
+from vestige.training import Recipe, descend, epoch_seeds, learning_rate, make_optimizer, train, training_mode
+
+SHORT = Recipe(epochs=2, batch_size=64, lr=0.05)
+
+
+def accuracy(model: nn.Module, rows: Dataset) -> float:
+    x = torch.from_numpy(rows.x)
+    with torch.no_grad():
+        logits = model(x.float() / 255 if rows.is_image else x)
+    return float((logits.argmax(1).numpy() == rows.y).mean())
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
+def test_learns_digits(name: str) -> None:
+    rows = digit_images() if name == "cnn" else digits()
+    fit, test = rows.take(np.arange(1400)), rows.take(np.arange(1400, 1797))
+    result = train(build_model(name, rows.shape, 10), fit, Recipe(epochs=10, batch_size=64, lr=0.1))
+    assert result.epochs == 10 and result.loss[-1] < result.loss[0] / 5 and result.seconds > 0
+    assert accuracy(result.model, test) > 0.9
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_is_the_plain_loop_of_the_textbook(optimizer: str) -> None:
+    """Against ten lines without any of the fast paths; dropout and augmentation are tested elsewhere."""
+    rows = digits(200)
+    recipe = Recipe(epochs=2, batch_size=32, optimizer=optimizer, lr=0.01, nesterov=optimizer == "sgd")
+    result = train(build_model("mlp", (64,), 10), rows, recipe)
+
+    model = build_model("mlp", (64,), 10)
+    x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.y)
+    model.scale.mean.copy_(x.mean(0))
+    std = x.std(0, correction=0)
+    model.scale.std.copy_(torch.where(std > 0, std, 1.0))
+    settings: dict[str, Any] = {"weight_decay": 5e-4}
+    if optimizer == "sgd":
+        settings |= {"momentum": 0.9, "nesterov": True}
+    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    plain = kinds[optimizer](model.parameters(), lr=0.01, **settings)
+    for epoch in range(2):
+        order = torch.randperm(200, generator=torch.Generator().manual_seed(epoch_seeds(0, epoch)[0]))
+        parts = order.split(32)
+        for step, part in enumerate(parts):
+            plain.param_groups[0]["lr"] = learning_rate(recipe, epoch, step, len(parts))
+            plain.zero_grad()
+            F.cross_entropy(model(x[part]), y[part]).backward()
+            plain.step()
+    torch.testing.assert_close(result.model.state_dict(), model.state_dict(), rtol=1e-3, atol=1e-4)
+
+
+def test_bf16_follows_fp32() -> None:
+    rows = digit_images(300)
+    model = build_model("cnn", rows.shape, 10)
+    losses = [
+        train(model, rows, SHORT.model_copy(update={"precision": precision})).loss
+        for precision in ("bf16", "fp32")
+    ]
+    np.testing.assert_allclose(*losses, rtol=0.05)
+
+
+def test_the_given_model_and_the_global_random_state_stay() -> None:
+    rows = digit_images(130)
+    model = build_model("cnn", rows.shape, 10, dropout=0.5).train()
+    kept = copy.deepcopy(model.state_dict())
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    before, numpy_before = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    result = train(model, rows, SHORT.model_copy(update={"augment": "crop_flip"}))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert (numpy_before == np.random.get_state()[1]).all()  # noqa: NPY002
+    assert all(torch.equal(kept[key], value) for key, value in model.state_dict().items())
+    assert model.training and not result.model.training
+    assert all(p.is_contiguous() for p in result.model.parameters())
+
+
+def test_the_same_seed_gives_the_same_model_whatever_the_global_state() -> None:
+    rows = digit_images(130)
+    model = build_model("cnn", rows.shape, 10, dropout=0.5)
+    augmenting = SHORT.model_copy(update={"augment": "crop_flip"})
+    one = train(model, rows, augmenting).model
+    torch.rand(5)
+    two = train(model, rows, augmenting).model
+    other = train(model, rows, augmenting.model_copy(update={"seed": 1})).model
+    assert same_weights(one, two) and not same_weights(one, other)
+
+
+class Streamed(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """A torch data set that draws from the global generator, as torchvision's transforms do."""
+
+    def __init__(self, rows: Dataset, noise: float = 0.0) -> None:
+        self.rows, self.noise = rows, noise
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
+        return torch.from_numpy(self.rows.x[i]) + self.noise * torch.rand(()), int(self.rows.y[i])
+
+
+def test_a_torch_dataset_trains_to_the_same_model() -> None:
+    rows, model = digits(150), build_model("mlp", (64,), 10)
+    one, two = train(model, rows, SHORT).model, train(model, Streamed(rows), SHORT).model
+    torch.testing.assert_close(one.state_dict(), two.state_dict(), rtol=1e-4, atol=1e-5)
+    before = torch.random.get_rng_state()
+    noisy = [train(model, Streamed(rows, 1.0), SHORT).model for _ in range(2)]
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert same_weights(*noisy)
+
+
+def test_the_input_scale_is_that_of_the_training_rows_and_stays_when_fine_tuned() -> None:
+    rows = digits()
+    fit = rows.take(np.arange(100))
+    model = train(build_model("mlp", (64,), 10), fit, SHORT).model
+    torch.testing.assert_close(model.scale.mean, torch.from_numpy(fit.x.mean(0)))
+    scale = model.scale.mean.clone()
+    descend(model, rows.take(np.arange(500, 900)), SHORT)
+    assert torch.equal(scale, model.scale.mean)
+
+
+def test_descend_minimises_any_loss_in_place() -> None:
+    rows = digits(300)
+    model = train(build_model("mlp", (64,), 10), rows, Recipe(epochs=5, batch_size=64, lr=0.1)).model
+    result = descend(
+        model,
+        rows,
+        Recipe(epochs=3, lr=0.01, schedule="constant"),
+        loss=lambda logits, y: -F.cross_entropy(logits, y),
+    )
+    assert result.model is model
+    assert result.loss[-1] < result.loss[0] < 0
+
+
+def test_freezing_batch_normalisation_keeps_its_statistics() -> None:
+    rows = digit_images(100)
+    model = build_model("cnn", rows.shape, 10)
+    frozen = copy.deepcopy(model)
+    descend(frozen, rows, SHORT, freeze_batchnorm=True)
+    kept = [(name, value) for name, value in model.state_dict().items() if "running" in name]
+    assert kept and all(torch.equal(value, frozen.state_dict()[name]) for name, value in kept)
+    assert not same_weights(model, frozen)
+    descend(model, rows, SHORT)
+    assert not torch.equal(dict(kept)["body.1.running_mean"], torch.zeros(32))
+
+
+def test_one_row_and_a_last_batch_of_one_train() -> None:
+    """8x8 images leave 1x1 before the last batch norms: a batch of one has no variance there."""
+    model = build_model("resnet18", (1, 8, 8), 10, width=4)
+    for n, size in ((1, 64), (33, 32)):
+        result = train(model, digit_images(n), SHORT.model_copy(update={"batch_size": size}))
+        assert all(torch.isfinite(p).all() for p in result.model.parameters())
+
+
+def test_frozen_parameters_stay() -> None:
+    model = build_model("mlp", (64,), 10)
+    model.body.requires_grad_(False)
+    result = train(model, digits(100), SHORT)
+    assert same_weights(model.body, result.model.body) and not same_weights(model.head, result.model.head)
+    with pytest.raises(InputError, match="nothing to train"):
+        make_optimizer(SHORT, model.requires_grad_(False).parameters())
+
+
+def test_on_epoch_sees_every_epoch_and_may_stop() -> None:
+    seen: list[tuple[int, float]] = []
+
+    def stop_after_two(epoch: int, loss: float) -> bool:
+        seen.append((epoch, loss))
+        return epoch == 2
+
+    result = train(build_model("mlp", (64,), 10), digits(100), Recipe(epochs=9), on_epoch=stop_after_two)
+    assert [epoch for epoch, _ in seen] == [1, 2] and [loss for _, loss in seen] == result.loss
+
+
+def test_training_mode_comes_back_after_on_epoch_evaluates() -> None:
+    rows = digit_images(100)
+    model = build_model("cnn", rows.shape, 10)
+    work = copy.deepcopy(model)
+    evaluated = descend(work, rows, SHORT, on_epoch=lambda *_: bool(work.eval() is None))
+    assert same_weights(evaluated.model, descend(model, rows, SHORT).model)
+
+
+def test_training_mode_spares_batch_norm() -> None:
+    model = build_model("cnn", (1, 8, 8), 2)
+    training_mode(model, freeze_batchnorm=True)
+    flags = {type(m): m.training for m in model.modules()}
+    assert flags[nn.Dropout] and not flags[nn.BatchNorm2d]
+
+
+def test_what_goes_wrong_is_said() -> None:
+    rows = digits(100)
+    with pytest.raises(InputError, match=r"loss became (nan|inf) in epoch \d; lower lr \(now 1e\+30\)"):
+        train(build_model("mlp", (64,), 10), rows, Recipe(lr=1e30))
+    with pytest.raises(InputError, match="The model has 3 outputs; digits has 10 classes"):
+        train(build_model("mlp", (64,), 3), rows, SHORT)
+    with pytest.raises(InputError, match="takes 7 channels; the data has 64"):
+        train(build_model("mlp", (7,), 10), rows, SHORT)
+    with pytest.raises(InputError, match="no rows"):
+        train(build_model("mlp", (64,), 10), rows.take(np.arange(0)), SHORT)
+    with pytest.raises(InputError, match=r"returns \[2, 64, 1\] .*logits \[N, C\]"):
+        descend(nn.Sequential(nn.Linear(64, 64), nn.Unflatten(1, (64, 1))), rows, SHORT)
+
+
+def test_progress_bar_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    train(build_model("logistic", (64,), 10), digits(50), SHORT)
+    assert capsys.readouterr().out == ""
+    train(build_model("logistic", (64,), 10), digits(50), SHORT, progress=True)
