@@ -1,4 +1,4 @@
-"""Shared by all tests: the folder of real data, where there is one, and importable oracles."""
+"""Shared by all tests: the oracles are importable, and the folder of real data is known where there is one."""
 
 from __future__ import annotations
 
@@ -9,3 +9,13 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+REAL_DATA = Path(os.environ.get("VESTIGE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with real data sets; tests that ask for it are skipped where it is absent."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"no real data in {REAL_DATA}; set VESTIGE_DATA to the folder that holds them")
+    return REAL_DATA

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.svm import SVC
+
 from vestige.errors import InputError
 from vestige.evaluation import accuracy_figures, average_disparity, mia_efficacy
 from vestige.signals import Signals

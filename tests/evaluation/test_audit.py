@@ -1,6 +1,7 @@
 import numpy as np
-import oracles
 import pytest
+
+import oracles
 import vestige
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation.calibration import Reference, completeness, p_values, verdicts
@@ -142,7 +143,8 @@ def test_saved_and_loaded(tmp_path):
 @pytest.mark.parametrize(
     "options,message",
     [({"measures": []}, "No measure"), ({"alpha": 2}, "alpha"), ({"measures": [{"nme": "iam"}]}, "'name'"),
-     ({"measures": ["iamm"]}, "Did you mean 'iam'"), ({"measures": [{"name": "iam", "step": 3}]}, "Did you mean 'steps'")],
+     ({"measures": ["iamm"]}, "Did you mean 'iam'"),
+     ({"measures": [{"name": "iam", "step": 3}]}, "Did you mean 'steps'")],
 )  # fmt: skip
 def test_bad_requests(options, message):
     with pytest.raises(InputError, match=message):

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score, roc_curve
+
 from vestige.errors import InputError
 from vestige.evaluation import auc, balanced_accuracy, bootstrap, figures, roc, tnr_at_fnr, tpr_at_fpr
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 import vestige
 from vestige.signals import Signals
 

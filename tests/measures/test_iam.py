@@ -1,10 +1,11 @@
 import numpy as np
-import oracles
 import pytest
-import vestige
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
+
+import oracles
+import vestige
 from vestige.errors import InputError, MissingArray
 from vestige.measures.iam import FAMILIES, Moments, interpolate
 from vestige.signals import Signals

@@ -1,10 +1,11 @@
 """What holds for every registered measure."""
 
 import numpy as np
-import oracles
 import pytest
-import vestige
 from sklearn.metrics import roc_auc_score
+
+import oracles
+import vestige
 from vestige.errors import InputError
 from vestige.measures import MEASURES
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from vestige.errors import ArtefactError, InputError, MissingArray
 from vestige.signals import Signals
 
@@ -91,7 +92,9 @@ BAD = {
     "original has shape": {"original": LOGITS[:, :-1]},
     "shadow_out has shape": {"shadow_out": LOGITS[:-1]},
     "row 5": {"unlearned": np.where(np.arange(N)[:, None] == 5, np.nan, LOGITS)},
-    "shadow_out holds a NaN or an infinity in row 2": {"shadow_out": np.where(np.arange(N)[:, None] == 2, np.inf, LOGITS)},
+    "shadow_out holds a NaN or an infinity in row 2": {
+        "shadow_out": np.where(np.arange(N)[:, None] == 2, np.inf, LOGITS)
+    },
     "Did you mean 'forget'": {"role": ["forgot"] * N},
     "'x' appears twice": {"ids": ["x"] * N},
     "trained on 1 of the queried samples": {"ids": [f"a{i}" for i in range(N)], "shadow_ids": ["a7", "b"]},

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from vestige.errors import InputError
 from vestige.signals import simulated_deletions
 

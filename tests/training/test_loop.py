@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from rows import digit_images, digits, same_weights
+from digit_rows import digit_images, digits, same_weights
 from torch import nn
 
 from vestige.data.dataset import Dataset
@@ -79,11 +79,11 @@ def test_the_given_model_and_the_global_random_state_stay() -> None:
     model = build_model("cnn", rows.shape, 10, dropout=0.5).train()
     kept = copy.deepcopy(model.state_dict())
     torch.manual_seed(3)
-    np.random.seed(3)  # noqa: NPY002
-    before, numpy_before = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(3)
+    before, numpy_before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
     result = train(model, rows, SHORT.model_copy(update={"augment": "crop_flip"}))
     assert torch.equal(before, torch.random.get_rng_state())
-    assert (numpy_before == np.random.get_state()[1]).all()  # noqa: NPY002
+    assert (numpy_before == np.random.get_state()[1]).all()
     assert all(torch.equal(kept[key], value) for key, value in model.state_dict().items())
     assert model.training and not result.model.training
     assert all(p.is_contiguous() for p in result.model.parameters())

@@ -163,7 +163,7 @@ def _cell(value: Any) -> str:
 
 
 def _datasets() -> list[dict[str, Any]]:
-    from vestige.data.load import DATASETS
+    from vestige.data.registry import DATASETS
 
     return [
         {"name": name, "what": DATASETS[name].description, "from": DATASETS[name].home} for name in DATASETS

@@ -117,14 +117,16 @@ def _chosen(
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
     if scenario == "random":
-        return rng.permutation(trained)[: _count(0.1 if forget is None else forget, len(trained), "forget")]
+        count = _count(0.1 if forget is None else forget, len(trained), "forget")
+        return np.asarray(rng.permutation(trained)[:count])
     index = _label_index(data, label)
     members = trained[data.y[trained] == index]
     if not len(members):
         raise InputError(f"No training sample has the class {data.classes[index]!r}.")
     if scenario == "class":
-        return members
-    return rng.permutation(members)[: _count(0.1 if forget is None else forget, len(members), "forget")]
+        return np.asarray(members)
+    count = _count(0.1 if forget is None else forget, len(members), "forget")
+    return np.asarray(rng.permutation(members)[:count])
 
 
 def _label_index(data: Dataset, label: int | str | None) -> int:

@@ -29,9 +29,9 @@ class SplitConfig(Config):
     forget: int | float | None = None
     label: int | str | None = None
     ids_file: Path | None = None
-    train: int | None = Field(None, ge=2)
-    holdout: int | float = Field(0.2, ge=0)
-    shadow: int | float = Field(0.4, ge=0)
+    train: int | None = Field(default=None, ge=2)
+    holdout: int | float = Field(default=0.2, ge=0)
+    shadow: int | float = Field(default=0.4, ge=0)
     seed: int = 0
 
 
@@ -45,8 +45,8 @@ class ModelConfig(Config):
 class ShadowConfig(Config):
     """How many shadow models, and on how many samples each; default: as many as the audited model's."""
 
-    count: int = Field(1, ge=0)
-    size: int | None = Field(None, ge=2)
+    count: int = Field(default=1, ge=0)
+    size: int | None = Field(default=None, ge=2)
 
 
 class MethodConfig(Config):
@@ -67,7 +67,7 @@ class AuditConfig(Config):
 
     measures: tuple[str | dict[str, Any], ...] = DEFAULT_MEASURES
     preset: Literal["recommended", "paper"] = "recommended"
-    alpha: float = Field(0.05, gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
 
 
 class RunConfig(Config):

@@ -78,6 +78,8 @@ def _moments(chunks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     for chunk in chunks:
         values = to_float(chunk).transpose(0, 1).flatten(1)  # [C, n]
         n = values.shape[1]
+        if n == 0:
+            continue
         variance, middle = (m.double() for m in torch.var_mean(values, dim=1, correction=0))
         apart = middle - mean
         square = square + variance * n + apart**2 * (count * n / (count + n))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vestige.errors import InputError
-from vestige.store import write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +42,8 @@ def write_report(
     """
     if not audits:
         raise InputError("A report needs at least one audit; none was given.")
+    from vestige.store import write_text
+
     path = Path(path)
     write_text(path, render(audits, title=title, manifest=manifest or {}, pictures=pictures))
     return path

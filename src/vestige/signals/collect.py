@@ -54,7 +54,9 @@ def _from_sklearn(model: Any, rows: Dataset) -> NDArray[np.float32]:
     p = np.asarray(model.predict_proba(rows.x.reshape(len(rows), -1)), dtype=np.float64)
     known = np.asarray(model.classes_).astype(np.int64)
     if len(known) != p.shape[1] or known.max() >= len(rows.classes):
-        raise InputError(f"The classifier's classes {known.tolist()} do not fit the {len(rows.classes)} of {rows.name}.")
+        raise InputError(
+            f"The classifier's classes {known.tolist()} do not fit the {len(rows.classes)} of {rows.name}."
+        )
     full = np.zeros((len(rows), len(rows.classes)))
     full[:, known] = p
     return np.log(np.maximum(full, FLOOR)).astype(np.float32)
@@ -65,7 +67,9 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
     from vestige.models import to_float
 
-    where = torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
+    where = (
+        torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
+    )
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
         for start in range(0, len(rows), batch_size):
@@ -75,7 +79,8 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
             n = len(batch)
             if not isinstance(output, torch.Tensor) or output.shape != (n, len(rows.classes)):
                 shape = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-                raise InputError(f"The model returns {shape} for {n} samples; logits [{n}, {len(rows.classes)}] are wanted.")
+                wanted = f"logits [{n}, {len(rows.classes)}]"
+                raise InputError(f"The model returns {shape} for {n} samples; {wanted} are wanted.")
             result[part] = output.float().cpu().numpy()
     if not np.isfinite(result).all():
         row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])

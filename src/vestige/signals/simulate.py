@@ -43,14 +43,17 @@ def simulated_deletions(
     if shadows < 3:
         raise InputError(f"Simulated deletions take at least three shadow models; there are {shadows}.")
     if logits.shape[:2] != member.shape or len(labels) != pool:
-        raise InputError(f"logits {list(logits.shape)}, member {list(member.shape)}, labels {list(labels.shape)} do not fit.")
+        shapes = f"logits {list(logits.shape)}, member {list(member.shape)}, labels {list(labels.shape)}"
+        raise InputError(f"{shapes} do not fit; [S, P, C], [S, P] and [P] are wanted.")
     seen, unseen = member.sum(axis=0), (~member).sum(axis=0)
     possible = {k: int(((seen >= 1) & (unseen >= 1 + k)).sum()) for k in range(1, shadows - 1)}
     if out is None:
         good = [k for k, count in possible.items() if count >= WANTED]
         out = max(good) if good else max(possible, key=lambda k: possible[k])
     if not 1 <= out <= shadows - 2 or not possible[out]:
-        raise InputError(f"{out} OUT shadows of {shadows} leave no simulated deletion; 1 to {shadows - 2} are possible.")
+        raise InputError(
+            f"{out} OUT shadows of {shadows} leave no simulated deletion; 1 to {shadows - 2} are possible."
+        )
     rng = np.random.default_rng(seed)
     names = np.arange(pool).astype(str) if ids is None else ids
     gone = _rows(rng, member, np.flatnonzero((seen >= 1) & (unseen >= 1 + out)), 1, out)

@@ -74,7 +74,7 @@ def batches(
     if generator is None and (shuffle or augment != "none"):
         raise InputError("Batches that are shuffled or augmented need a generator=.")
     order = torch.randperm(n, generator=generator) if shuffle else torch.arange(n)
-    for x, y in _taken(resident(rows, where), _parts(order, batch_size), generator):
+    for x, y in _taken(resident(rows, where), _parts(order, batch_size)):
         x, y = x.to(where, non_blocking=True), y.to(where, non_blocking=True)
         if augment != "none" and generator is not None:
             x = augmented(x, augment, generator)
@@ -86,13 +86,16 @@ def _parts(order: Tensor, batch_size: int) -> list[Tensor]:
     return list(torch.tensor_split(order, [batch_size * i for i in range(1, count)]))
 
 
-def _taken(
-    rows: Rows, parts: list[Tensor], generator: torch.Generator | None
-) -> Iterable[tuple[Tensor, Tensor]]:
+def _taken(rows: Rows, parts: list[Tensor]) -> Iterable[tuple[Tensor, Tensor]]:
     if isinstance(rows, Resident):
         at = (part.to(rows.y.device) for part in parts)
         return ((rows.x.index_select(0, i), rows.y.index_select(0, i)) for i in at)
-    loader: Any = DataLoader(rows, batch_sampler=[part.tolist() for part in parts], generator=generator)  # type: ignore[arg-type]
+    # a loader draws one number for its workers; from its own generator, it disturbs no other
+    loader: DataLoader[Any] = DataLoader(
+        rows,  # type: ignore[arg-type]
+        batch_sampler=[part.tolist() for part in parts],
+        generator=torch.Generator().manual_seed(0),
+    )
     return ((torch.as_tensor(x), torch.as_tensor(y)) for x, y in loader)
 
 

@@ -40,10 +40,10 @@ def facts_of(recipe: Recipe, model: nn.Module, rows: Rows) -> Facts:
         "architecture": key_of(
             [(name, list(value.shape), str(value.dtype)) for name, value in state.items()]
         ),
-        "starting weights": _digest(state, ""),
         "data": rows.fingerprint
         if isinstance(rows, Dataset)
         else f"{type(rows).__name__} of {row_count(rows)}",
+        "starting weights": _digest(state, ""),
     }
 
 
@@ -111,7 +111,7 @@ class Checkpoint:
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
     if _digest(tensors, metadata["record"]) != metadata["sha256"]:
         raise ValueError("its checksum does not agree")
     return tensors, json.loads(metadata["record"])

@@ -1,0 +1,314 @@
+"""Image data sets: digits, CIFAR, CINIC, MNIST, STL-10, AgeDB. All give uint8 [N, C, H, W]."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.data.dataset import Dataset
+from vestige.data.registry import Download, present, register
+from vestige.errors import ArtefactError, InputError, need, unknown
+
+Part = Literal["train", "test", "all"]
+Pixels = NDArray[np.uint8]
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
+PUBLISHED = "free for research"
+
+
+@register(
+    "digits", "1,797 handwritten digits, 8 x 8 grey, 10 classes; embedded", "scikit-learn (UCI, CC BY 4.0)"
+)
+def digits(root: Path) -> Dataset:
+    """scikit-learn's digits; grey values 0..16 are stretched to 0..255."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    pixels = np.round(found.images * (255 / 16)).astype(np.uint8)[:, None]
+    return _dataset("digits", "all", pixels, found.target, tuple("0123456789"), prefix="digits/")
+
+
+@register(
+    "cifar10",
+    "60,000 photographs, 32 x 32 colour, 10 classes",
+    f"www.cs.toronto.edu/~kriz (Krizhevsky 2009), {PUBLISHED}",
+    (
+        Download(
+            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            "cifar-10-binary.tar.gz",
+            "c32a1d4ab5d03f1284b67883e8d87530",
+        ),
+    ),
+)
+def cifar10(root: Path, *, part: Part = "train") -> Dataset:
+    """CIFAR-10 from Parquet (Hugging Face layout) or the binary version, unpacked or not."""
+    train = [f"data_batch_{i}.bin" for i in range(1, 6)]
+    return _cifar("cifar10", root, part, {"train": train, "test": ["test_batch.bin"]}, 1, "label", CIFAR10)
+
+
+@register(
+    "cifar100",
+    "60,000 photographs, 32 x 32 colour, 100 classes",
+    f"www.cs.toronto.edu/~kriz (Krizhevsky 2009), {PUBLISHED}",
+    (
+        Download(
+            "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+            "cifar-100-binary.tar.gz",
+            "03b5dce01913d631647c71ecec9e9cb8",
+        ),
+    ),
+)
+def cifar100(root: Path, *, part: Part = "train") -> Dataset:
+    """CIFAR-100 (fine labels) from Parquet (Hugging Face layout) or the binary version, unpacked or not."""
+    names = tuple(str(i) for i in range(100))
+    return _cifar(
+        "cifar100", root, part, {"train": ["train.bin"], "test": ["test.bin"]}, 2, "fine_label", names
+    )
+
+
+def _cifar(
+    name: str,
+    root: Path,
+    part: str,
+    files: dict[str, list[str]],
+    labels: int,
+    column: str,
+    classes: tuple[str, ...],
+) -> Dataset:
+    """Read the wanted parts: `labels` label bytes, the last of which counts, then 3,072 pixels a record."""
+
+    def read(one: str) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
+        parquet = present(root, f"{one}.parquet", f"{one}-*.parquet")
+        if parquet is not None:
+            return _parquet_images(parquet, column, classes)
+        raw = b"".join(
+            _bytes_of(root, file, "cifar-10*-binary.tar.gz", "cifar-100-binary.tar.gz", name=name)
+            for file in files[one]
+        )
+        if len(raw) % (3072 + labels):
+            raise ArtefactError(
+                f"{root}: the binary files of {name} have a size that is no number of records; cut off?"
+            )
+        records = np.frombuffer(raw, np.uint8).reshape(-1, 3072 + labels)
+        return records[:, labels:].reshape(-1, 3, 32, 32), records[:, labels - 1], classes
+
+    return _parts(name, part, read)
+
+
+@register(
+    "cinic10",
+    "270,000 images of CIFAR-10 and ImageNet, 32 x 32 colour, 10 classes",
+    "datashare.ed.ac.uk/handle/10283/3192 (Darlow et al. 2018); unpack CINIC-10.tar.gz",
+)
+def cinic10(root: Path, *, part: Literal["train", "valid", "test"] = "train") -> Dataset:
+    """CINIC-10 from its image folders train/, valid/, test/."""
+    from vestige.data.own import image_folder
+
+    if part not in ("train", "valid", "test"):
+        raise InputError(f"cinic10: {unknown('part', part, ('train', 'valid', 'test'))}")
+    if not (root / part).is_dir():
+        raise InputError(f"{root / part}: no such folder; cinic10 is read from train/, valid/ and test/.")
+    return image_folder(root / part, size=(32, 32), name="cinic10", prefix=f"cinic10/{part}/")
+
+
+MNIST_HOME = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+
+
+@register(
+    "mnist",
+    "70,000 handwritten digits, 28 x 28 grey, 10 classes",
+    "yann.lecun.com (LeCun et al. 1998)",
+    tuple(
+        Download(MNIST_HOME + file, file, digest)
+        for file, digest in (
+            ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+            ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
+            ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
+            ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
+        )
+    ),
+)
+def mnist(root: Path, *, part: Part = "train") -> Dataset:
+    """MNIST from its idx files, packed or not, or from Parquet (Hugging Face layout)."""
+    names = tuple("0123456789")
+
+    def read(one: str) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
+        parquet = present(root, f"{one}.parquet", f"{one}-*.parquet")
+        if parquet is not None:
+            return _parquet_images(parquet, "label", names)
+        stem = "train" if one == "train" else "t10k"
+        pixels = _idx(root, f"{stem}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
+        return pixels, _idx(root, f"{stem}-labels-idx1-ubyte", 8), names
+
+    return _parts("mnist", part, read)
+
+
+def _idx(root: Path, file: str, header: int) -> Pixels:
+    path = present(root, file, f"{file}.gz")
+    if path is None:
+        raise InputError(f"{root}: {file} (or .gz) is missing.")
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise ArtefactError(f"{path}: not readable ({error}); was it cut off?") from None
+    count = int.from_bytes(raw[4:8], "big")
+    if not count or (len(raw) - header) % count:
+        raise ArtefactError(f"{path}: {len(raw)} bytes do not hold {count} records; was it cut off?")
+    return np.frombuffer(raw, np.uint8, offset=header)
+
+
+@register(
+    "stl10",
+    "13,000 labelled photographs, 96 x 96 colour, 10 classes",
+    f"cs.stanford.edu/~acoates/stl10 (Coates et al. 2011), {PUBLISHED}",
+    (
+        Download(
+            "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+            "stl10_binary.tar.gz",
+            "91f7769df0f17e558f3565bffb0c7dfb",
+        ),
+    ),
+)
+def stl10(root: Path, *, part: Part = "train") -> Dataset:
+    """STL-10, its labelled images, from the binary version, unpacked or not."""
+
+    def read(one: str) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
+        x = _bytes_of(root, f"{one}_X.bin", "stl10_binary.tar.gz", name="stl10")
+        y = _bytes_of(root, f"{one}_y.bin", "stl10_binary.tar.gz", name="stl10")
+        if len(x) != len(y) * 27_648:
+            raise ArtefactError(f"{root}: {one}_X.bin and {one}_y.bin of stl10 do not fit; cut off?")
+        pixels = np.frombuffer(x, np.uint8).reshape(-1, 3, 96, 96).swapaxes(2, 3)
+        return np.ascontiguousarray(pixels), np.frombuffer(y, np.uint8) - 1, STL10
+
+    return _parts("stl10", part, read)
+
+
+@register(
+    "agedb",
+    "16,488 faces with their age; classes are decades",
+    "ibug.doc.ic.ac.uk/resources/agedb (Moschoglou et al. 2017); given out on request only",
+)
+def agedb(root: Path, *, size: tuple[int, int] = (64, 64)) -> Dataset:
+    """AgeDB from its images, named number_person_age_sex.jpg; the class is the decade, from 0 to 9."""
+    paths = sorted(
+        p for p in root.rglob("*.jpg") if p.stem.split("_")[-2:-1] and p.stem.split("_")[-2].isdigit()
+    )
+    if not paths:
+        raise InputError(
+            f"{root}: no image named number_person_age_sex.jpg; agedb is given out on request only."
+        )
+    ages = np.array([int(p.stem.split("_")[-2]) for p in paths])
+    pixels = decode((p.read_bytes() for p in paths), size=size, where=str(root))
+    decades = np.minimum(ages, 99) // 10
+    ids = np.array([f"agedb/{p.stem}" for p in paths])
+    classes = tuple(f"{10 * i} to {10 * i + 9}" for i in range(10))
+    return Dataset(
+        "agedb", pixels, decades.astype(np.int64), ids, classes, ("Ages of 100 and more count as 99.",)
+    )
+
+
+def decode(
+    images: Iterable[bytes], *, where: str, size: tuple[int, int] | None = None, mode: str = "RGB"
+) -> Pixels:
+    """Decode JPEG or PNG bytes to uint8 [N, C, H, W]; `size` (H, W) resizes. Threads share the work."""
+    pillow = need("PIL.Image", "torch", "Decoding images")
+
+    def one(raw: bytes) -> Pixels:
+        try:
+            with pillow.open(io.BytesIO(raw)) as image:
+                image = image.convert(mode)
+                if size is not None and image.size != (size[1], size[0]):
+                    image = image.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
+                return np.asarray(image)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ArtefactError(f"{where}: an image cannot be decoded ({error}).") from None
+
+    with ThreadPoolExecutor() as pool:
+        decoded = list(pool.map(one, images, chunksize=256))
+    shapes = {d.shape for d in decoded}
+    if len(shapes) > 1:
+        raise InputError(
+            f"{where}: images of {len(shapes)} different sizes; give size=(H, W) to resize them."
+        )
+    stacked = np.stack(decoded)
+    return np.ascontiguousarray(stacked[:, None] if stacked.ndim == 3 else np.moveaxis(stacked, -1, 1))
+
+
+def _parquet_images(
+    path: Path, column: str, classes: tuple[str, ...]
+) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ArtefactError(f"{path}: not a readable Parquet file ({error}).") from None
+    image = next((c for c in ("img", "image") if c in table.column_names), None)
+    if image is None or column not in table.column_names:
+        raise InputError(
+            f"{path}: columns 'img' and {column!r} are wanted; it has {', '.join(table.column_names)}."
+        )
+    metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    names = metadata.get("info", {}).get("features", {}).get(column, {}).get("names")
+    mode = "L" if path.parent.name == "mnist" else "RGB"
+    pixels = decode((row["bytes"] for row in table.column(image).to_pylist()), where=str(path), mode=mode)
+    return pixels, table.column(column).to_numpy(), tuple(names) if names else classes
+
+
+def _bytes_of(root: Path, member: str, *archives: str, name: str) -> bytes:
+    """Return a file of the folder, or of one of the archives in it."""
+    path = present(root, member)
+    if path is not None:
+        return path.read_bytes()
+    archive = present(root, *archives)
+    if archive is None:
+        if present(root, "data_batch_1", "cifar-10-python.tar.gz", "cifar-100-python.tar.gz", "batches.meta"):
+            raise InputError(
+                f"{root} holds the Python version of {name}, which is pickled and refused; take the binary one."
+            )
+        raise InputError(f"{root}: {member} is missing; {name} is read from Parquet or its binary version.")
+    try:
+        with tarfile.open(archive) as tar:
+            found = next((m for m in tar if Path(m.name).name == member), None)
+            file = tar.extractfile(found) if found is not None else None
+            if file is None:
+                raise InputError(f"{archive}: {member} is missing in it.")
+            return file.read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ArtefactError(f"{archive}: not a readable archive ({error}); was it cut off?") from None
+
+
+def _parts(
+    name: str, part: str, read: Callable[[str], tuple[Pixels, NDArray[Any], tuple[str, ...]]]
+) -> Dataset:
+    if part not in ("train", "test", "all"):
+        raise InputError(f"{name}: {unknown('part', part, ('train', 'test', 'all'))}")
+    found = [
+        _dataset(name, one, *read(one), prefix=f"{name}/{one}/")
+        for one in (("train", "test") if part == "all" else (part,))
+    ]
+    return found[0] if len(found) == 1 else _joined(found)
+
+
+def _joined(sets: Sequence[Dataset]) -> Dataset:
+    x, y, ids = (np.concatenate([getattr(s, f) for s in sets]) for f in ("x", "y", "ids"))
+    return Dataset(sets[0].name, x, y, ids, sets[0].classes)
+
+
+def _dataset(
+    name: str, part: str, pixels: Pixels, labels: NDArray[Any], classes: tuple[str, ...], *, prefix: str
+) -> Dataset:
+    width = len(str(len(pixels) - 1))
+    ids = np.array([f"{prefix}{i:0{width}d}" for i in range(len(pixels))])
+    return Dataset(name, pixels, labels.astype(np.int64), ids, classes)

@@ -1,0 +1,135 @@
+"""The user's own data: an `.npz`, a CSV or Parquet table, or a folder of images."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vestige.data.dataset import Dataset
+from vestige.data.images import decode
+from vestige.data.tables import read_table
+from vestige.errors import ArtefactError, InputError, unknown
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+
+
+def load_own(path: Path, **options: Any) -> Dataset:
+    """Load the data set at `path`: see `npz`, `table` and `image_folder` for their options."""
+    if path.suffix.lower() in (".pkl", ".pickle"):
+        raise InputError(
+            f"{path}: pickle files are refused, for reading one runs its code; use .npz, .csv or .parquet."
+        )
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder.")
+    reader: Callable[..., Dataset]
+    if path.is_dir():
+        reader, allowed = image_folder, {"size"}
+    elif path.suffix.lower() == ".npz":
+        reader, allowed = npz, set()
+    elif path.suffix.lower() in (".csv", ".parquet"):
+        reader, allowed = table, {"label", "id"}
+    else:
+        raise InputError(f"{path}: .npz, .csv, .parquet or a folder of images is wanted.")
+    for option in options:
+        if option not in allowed:
+            raise InputError(f"{path}: {unknown('option', option, allowed)}")
+    return reader(path, **options)
+
+
+def npz(path: Path) -> Dataset:
+    """Read x ([N, ...] features, or uint8 images [N, C, H, W]), y [N], and optionally ids [N] and classes."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise ArtefactError(f"{path}: not a readable .npz file ({error}); was it cut off?") from None
+    except ValueError:
+        raise InputError(
+            f"{path}: it holds pickled objects, which are refused; plain arrays are wanted."
+        ) from None
+    for name in ("x", "y"):
+        if name not in arrays:
+            raise InputError(f"{path}: {unknown('array', name, arrays)}")
+    x = arrays["x"]
+    if x.dtype.kind not in "fiub":
+        raise InputError(f"{path}: x is {x.dtype}; numbers are wanted.")
+    if not (x.ndim == 4 and x.dtype == np.uint8):
+        x = x.reshape(len(x), -1).astype(np.float32)
+    y, names = _labels(arrays["y"], str(path))
+    classes = tuple(map(str, arrays["classes"])) if "classes" in arrays else names
+    ids = arrays["ids"].astype(str) if "ids" in arrays else _ids(path.stem, len(y))
+    return Dataset(path.stem, np.ascontiguousarray(x), y, ids, classes)
+
+
+def table(path: Path, *, label: str = "label", id: str | None = None) -> Dataset:
+    """Read a table: the column `label` holds the classes, `id` the names of the samples.
+
+    Numbers stay as they are, text becomes one-hot columns; missing numbers are an error, missing text is a
+    category of its own.
+    """
+    frame = read_table(path)
+    for column in (label, *([id] if id else [])):
+        if column not in frame:
+            raise InputError(f"{path}: {unknown('column', column, map(str, frame.columns))}")
+    y, classes = _labels(frame.pop(label).to_numpy(), f"{path}, column {label!r}")
+    ids = frame.pop(id).astype(str).to_numpy().astype(str) if id else _ids(path.stem, len(y))
+    columns, texts = [], []
+    for name in frame:
+        values = frame[name]
+        if pd.api.types.is_numeric_dtype(values):
+            if values.isna().any():
+                row = int(np.flatnonzero(values.isna())[0])
+                raise InputError(
+                    f"{path}: column {str(name)!r} is empty in row {row}; fill it or drop the row."
+                )
+            columns.append(values.to_numpy(np.float32)[:, None])
+        else:
+            texts.append(str(name))
+            columns.append(pd.get_dummies(values.fillna("missing").astype(str)).to_numpy(np.float32))
+    if not columns:
+        raise InputError(f"{path}: there is no column besides {label!r}.")
+    notes = (f"One-hot encoded: {', '.join(texts)}.",) if texts else ()
+    return Dataset(path.stem, np.concatenate(columns, axis=1), y, ids, classes, notes)
+
+
+def image_folder(
+    folder: Path, *, size: tuple[int, int] | None = None, name: str | None = None, prefix: str | None = None
+) -> Dataset:
+    """Read a folder of images, one subfolder a class, in sorted order; `size` (H, W) resizes them."""
+    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    files = [
+        (i, p)
+        for i, c in enumerate(classes)
+        for p in sorted((folder / c).iterdir())
+        if p.suffix.lower() in PICTURES
+    ]
+    if not files:
+        raise InputError(f"{folder}: no images; one subfolder a class with .png or .jpg files is wanted.")
+    pixels = decode((p.read_bytes() for _, p in files), where=str(folder), size=size)
+    stem = f"{folder.name}/" if prefix is None else prefix
+    ids = np.array([f"{stem}{p.relative_to(folder).as_posix()}" for _, p in files])
+    labels = np.array([i for i, _ in files], dtype=np.int64)
+    return Dataset(name or folder.name, pixels, labels, ids, tuple(classes))
+
+
+def _labels(values: NDArray[Any], where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return labels from 0 and class names: whole numbers from 0 stay as they are, anything else is sorted."""
+    if values.ndim != 1:
+        raise InputError(f"{where}: labels have shape {list(values.shape)}; one per sample is wanted.")
+    if pd.isna(values).any():
+        raise InputError(f"{where}: the label of row {int(np.flatnonzero(pd.isna(values))[0])} is missing.")
+    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 2 * len(np.unique(values)):
+        return values.astype(np.int64), tuple(str(i) for i in range(int(values.max()) + 1))
+    names, labels = np.unique(values.astype(str), return_inverse=True)
+    return labels.astype(np.int64), tuple(map(str, names))
+
+
+def _ids(stem: str, n: int) -> NDArray[np.str_]:
+    width = len(str(max(n - 1, 0)))
+    return np.array([f"{stem}/{i:0{width}d}" for i in range(n)])

@@ -1,0 +1,142 @@
+"""The command line as a user meets it: exit codes, messages, JSON, files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import oracles
+from vestige.cli.commands import parse_measure
+from vestige.errors import InputError
+
+WORLD = oracles.gaussian_world(3)
+
+
+def vestige(*arguments, cwd=None):
+    code = "from vestige.cli import main; main()"
+    made = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, cwd=cwd
+    )
+    return made.returncode, made.stdout, made.stderr
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, labels=WORLD.labels, original=WORLD.original, unlearned=WORLD.unlearned,
+             shadow_out=WORLD.shadow_out, role=WORLD.roles)  # fmt: skip
+    return path
+
+
+def test_audit_your_own_arrays(arrays, tmp_path):
+    code, out, err = vestige(
+        "audit", arrays, "--measure", "iam", "--measure", "lira_offline", "--out", tmp_path / "o", "--json"
+    )
+    assert code == 0, err
+    verdict = json.loads(out)["audits"]["mine"]
+    assert verdict["outcome"] == "unlearned" and verdict["measure"] == "lira_offline"
+    assert {p.name for p in (tmp_path / "o").iterdir()} >= {
+        "manifest.json",
+        "metrics.json",
+        "scores.parquet",
+        "report.html",
+    }
+    again = vestige("audit", arrays, "--measure", "iam", "--measure", "lira_offline", "--out", tmp_path / "o")
+    assert again[0] == 0 and "Unlearned" in again[1]
+    rendered = vestige("report", tmp_path / "o")
+    assert rendered[0] == 0 and "report.html" in rendered[1]
+
+
+def test_the_gate(arrays, tmp_path):
+    options = ("audit", arrays, "--measure", "lira_offline", "--out", tmp_path / "o")
+    assert vestige(*options, "--fail-under", "0.5")[0] == 0
+    code, _, err = vestige(*options, "--fail-under", "1.5")
+    assert code == 1 and "--fail-under asks for 1.5" in err
+    np.savez(tmp_path / "bare.npz", labels=WORLD.labels, original=WORLD.original, unlearned=WORLD.unlearned)
+    code, _, err = vestige(
+        "audit",
+        tmp_path / "bare.npz",
+        "--measure",
+        "loss_difference",
+        "--out",
+        tmp_path / "p",
+        "--fail-under",
+        "0.1",
+    )
+    assert code == 1 and "could not be measured" in err
+
+
+def test_another_audits_folder_is_left_alone(arrays, tmp_path):
+    out = tmp_path / "o"
+    assert vestige("audit", arrays, "--measure", "confidence", "--out", out)[0] == 0
+    before = (out / "scores.parquet").read_bytes()
+    code, _, err = vestige("audit", arrays, "--measure", "random", "--out", out)
+    assert code == 2 and "holds another run" in err and (out / "scores.parquet").read_bytes() == before
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("x")
+    assert "is not empty" in vestige("audit", arrays, "--out", tmp_path / "full")[2]
+
+
+BAD = {
+    "no such file": ("audit", "nothing.npz"),
+    "pickle files are refused": ("audit", "model.pkl"),
+    "Did you mean 'iam'": ("audit", "mine.npz", "--measure", "iamm"),
+    "Did you mean 'family'": ("audit", "mine.npz", "--measure", "iam:famly=norm"),
+    "not of the form option=value": ("audit", "mine.npz", "--measure", "iam:norm"),
+    "There is no list": ("list", "measure"),
+    "alpha is 7": ("audit", "mine.npz", "--alpha", "7"),
+    "no such file.": ("report", "nowhere"),
+    "Did you mean 'recipe'": ("run", "bad.yaml"),
+    "'name' is missing": ("run", "empty.yaml"),
+    "not readable as YAML": ("run", "broken.yaml"),
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_input_is_one_sentence_and_exit_code_2(message, arrays, tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x04.")
+    (tmp_path / "bad.yaml").write_text("name: a\ndata: {name: digits}\nmethods: [retrain]\nrecipes: {}\n")
+    (tmp_path / "empty.yaml").write_text("data: {name: digits}\nmethods: [retrain]\n")
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    code, out, err = vestige(*BAD[message], cwd=tmp_path)
+    assert code == 2 and message in err and err.count("\n") == 1 and "Traceback" not in err + out
+
+
+def test_lists_and_doctor_for_machines():
+    measures = json.loads(vestige("list", "measures", "--json")[1])
+    assert {"iam", "lira_online", "emia_population"} <= {m["name"] for m in measures}
+    assert json.loads(vestige("doctor", "--json")[1])["python"].startswith("3.")
+    for what in ("datasets", "models", "methods", "measures"):
+        code, out, err = vestige("list", what)
+        assert code == 0 and len(out.splitlines()) > 5, err
+
+
+def test_help_and_version_are_quick_to_say():
+    assert "audit" in vestige("--help")[1] and vestige("--version")[1].strip().count(".") == 2
+
+
+def test_measures_with_options():
+    assert parse_measure("iam") == "iam"
+    assert parse_measure("iam:family=norm,steps=100") == {"name": "iam", "family": "norm", "steps": 100}
+    with pytest.raises(InputError):
+        parse_measure("iam:steps")
+
+
+def test_auditing_needs_no_torch(arrays, tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from vestige.cli import main\n"
+        f"sys.argv = ['vestige', 'audit', {str(arrays)!r}, '--out', {str(tmp_path / 'o')!r}]\n"
+        "main()"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    for command in (["demo"], ["run", "x.yaml"], ["list", "models"]):
+        code = f"import sys; sys.modules['torch'] = None; sys.argv = ['vestige', *{command}]\n"
+        code += "from vestige.cli import main; main()"
+        made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert made.returncode == 2 and "pip install 'vestige[torch]'" in made.stderr, made.stderr

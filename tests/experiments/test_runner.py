@@ -1,0 +1,197 @@
+"""A run is whole, resumable and refuses what does not fit."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+import vestige
+from vestige.config import validated
+from vestige.errors import InputError
+from vestige.experiments import RunConfig, load_config, run
+from vestige.experiments.runner import read_ids
+
+SMALL = {
+    "name": "small",
+    "data": {"name": "digits"},
+    "split": {"forget": 20, "train": 100, "holdout": 100, "shadow": 200},
+    "model": {"name": "mlp", "knobs": {"hidden": [32]}},
+    "recipe": {"epochs": 3, "batch_size": 32, "lr": 0.05},
+    "shadows": {"count": 3},
+    "methods": ["retrain", {"name": "finetune", "knobs": {"epochs": 1}}],
+    "audit": {"measures": ["iam", "lira_offline", "random"]},
+}
+
+
+def config(**changes):
+    return validated(RunConfig, SMALL | changes, "small.yaml")
+
+
+def silent(text):
+    pass
+
+
+def scores(folder):
+    return {p.parent.name: pd.read_parquet(p) for p in sorted(folder.glob("audits/*/scores.parquet"))}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "small"
+    return run(config(), folder, say=silent)
+
+
+def test_the_folder_is_the_truth(finished):
+    manifest = vestige.store.read_json(finished.folder / "manifest.json")
+    assert set(manifest["models"]) == {"original", "shadow-0", "shadow-1", "shadow-2", "retrain", "finetune"}
+    assert manifest["split"] == {"forget": 20, "retain": 80, "holdout": 100, "shadow": 200}
+    assert manifest["config"]["recipe"]["epochs"] == 3 and manifest["data"]["sha256"]
+    assert finished.report.stat().st_size < 3_000_000
+    for name, audit in finished.audits.items():
+        assert audit.metric("model", "run_time").value > 0
+        assert len(scores(finished.folder)[name]) == 3 * 200
+    assert finished.audits["retrain"].metric("model", "average_disparity").value == 0
+    assert not list(finished.folder.rglob("*.part")) and not list(finished.folder.rglob("*.partial*"))
+
+
+def test_a_second_call_does_nothing_again(finished):
+    before = {p: p.stat().st_mtime_ns for p in finished.folder.rglob("*.safetensors")}
+    said = []
+    again = run(config(), finished.folder, say=said.append)
+    assert not said and again.audits["finetune"].verdict == finished.audits["finetune"].verdict
+    assert {p: p.stat().st_mtime_ns for p in finished.folder.rglob("*.safetensors")} == before
+
+
+def test_shadows_never_saw_what_they_are_asked_about(finished):
+    signals = finished.audits["retrain"].signals
+    assert not set(signals.shadow_ids) & set(signals.names)
+    assert signals.calibration.shadows == signals.shadows == 1
+
+
+@pytest.mark.parametrize(
+    "victim",
+    [
+        "models/original.safetensors",
+        "models/finetune.safetensors.json",
+        "logits/shadow-1.safetensors",
+        "audits/retrain/scores.parquet",
+        "audits/finetune/metrics.json",
+    ],
+)
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "deleted"])
+def test_damage_is_noticed_and_mended(finished, victim, damage):
+    path = finished.folder / victim
+    wanted = scores(finished.folder)
+    content = bytearray(path.read_bytes())
+    if damage == "deleted":
+        path.unlink()
+    else:
+        middle = len(content) // 2
+        content[middle] ^= 0xFF
+        path.write_bytes(content if damage == "flipped" else content[:middle])
+    run(config(), finished.folder, say=silent)
+    for name, table in scores(finished.folder).items():
+        assert table.equals(wanted[name])
+
+
+def test_another_run_does_not_overwrite(finished, tmp_path):
+    with pytest.raises(InputError, match=r"holds another run \(recipe.lr is 0.05 there and 0.1 here\)"):
+        run(config(recipe=SMALL["recipe"] | {"lr": 0.1}), finished.folder, say=silent)
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match="is not empty"):
+        run(config(), tmp_path, say=silent)
+
+
+SCRIPT = """
+import sys
+from vestige.experiments import load_config, run
+run(load_config(sys.argv[1]), sys.argv[2], say=lambda text: None)
+"""
+
+
+def test_killed_at_random_moments_it_ends_the_same(finished, tmp_path):
+    import yaml
+
+    path, folder = tmp_path / "small.yaml", tmp_path / "small"
+    path.write_text(yaml.safe_dump(SMALL))
+    rng = random.Random(0)
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT, path, folder], env=os.environ)
+        time.sleep(rng.uniform(1.5, 5.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([sys.executable, "-c", SCRIPT, path, folder], check=True)
+    for name, table in scores(finished.folder).items():
+        assert scores(folder)[name].equals(table)
+
+
+BAD = {
+    "Did you mean 'epochs'": {"recipe": {"epoch": 3}},
+    "Did you mean 'digits'": {"data": {"name": "digit"}},
+    "Did you mean 'finetune'": {"methods": ["finetun"]},
+    "Did you mean 'iam'": {"audit": {"measures": ["iamm"]}},
+    "Did you mean 'mlp'": {"model": {"name": "mlpp"}},
+    "is named twice": {"methods": ["retrain", "retrain"]},
+    "at least one is wanted": {"methods": []},
+    "do not fit": {"split": {"train": 5000}},
+    "leaves nothing to retain": {"split": {"forget": 100, "train": 100}},
+    "'split.scenario' is 'randm'": {"split": {"scenario": "randm"}},
+    "shadows.size is 999": {"shadows": {"count": 1, "size": 999}, "split": SMALL["split"]},
+    "plain folder name": {"name": "a/b"},
+    "a count or a fraction": {"split": SMALL["split"] | {"forget": 0}},
+    "There is no class 'cat'": {"split": {"scenario": "class", "label": "cat"}},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_configurations_leave_nothing_behind(message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        run(config(**BAD[message]), tmp_path / "r", say=silent)
+    assert not (tmp_path / "r").exists()
+
+
+def test_forget_ids_come_from_a_file(tmp_path):
+    (tmp_path / "ids.txt").write_text("digits/0003\n\ndigits/0001\n")
+    assert read_ids(tmp_path / "ids.txt") == ["digits/0003", "digits/0001"]
+    split = {
+        "scenario": "ids",
+        "train": 100,
+        "holdout": 100,
+        "shadow": 200,
+        "ids_file": str(tmp_path / "ids.txt"),
+    }
+    made = run(
+        config(split=split, shadows={"count": 0}, methods=["finetune"], audit={"measures": ["confidence"]}),
+        tmp_path / "r",
+        say=silent,
+    )
+    forgotten = made.audits["finetune"].signals.of_role("forget")
+    assert set(forgotten.names) == {"digits/0001", "digits/0003"}
+    (tmp_path / "ids.txt").write_text("digits/0003\ndigits/9999\n")
+    with pytest.raises(InputError, match="'digits/9999' is not in digits"):
+        run(config(split=split), tmp_path / "q", say=silent)
+    (tmp_path / "ids.txt").write_text("digits/0003\ndigits/0003\n")
+    with pytest.raises(InputError, match="appears twice"):
+        run(config(split=split), tmp_path / "q", say=silent)
+
+
+def test_overrides_and_files(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "name: a\ndata: {name: digits}\nmethods: [retrain]\nrecipe: {epochs: 9}\n"
+    )
+    made = load_config(tmp_path / "c.yaml", ["recipe.epochs=2", "split.forget=0.25", "audit.alpha=0.1"])
+    assert made.recipe["epochs"] == 2 and made.split.forget == 0.25 and made.audit.alpha == 0.1
+    for override, message in (
+        ("recipe.epochs", "a.b=c"),
+        ("name.x=1", "holds a value"),
+        ("splt.seed=1", "Did you mean 'split'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_config(tmp_path / "c.yaml", [override])
