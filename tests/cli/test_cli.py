@@ -126,17 +126,27 @@ def test_measures_with_options():
         parse_measure("iam:steps")
 
 
+WITHOUT_TORCH = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ImportError("No module named 'torch'")
+
+sys.meta_path.insert(0, Absent())
+from vestige.cli import main
+main()
+"""
+
+
 def test_auditing_needs_no_torch(arrays, tmp_path):
-    code = (
-        "import sys; sys.modules['torch'] = None\n"
-        "from vestige.cli import main\n"
-        f"sys.argv = ['vestige', 'audit', {str(arrays)!r}, '--out', {str(tmp_path / 'o')!r}]\n"
-        "main()"
-    )
-    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    def run(*arguments):
+        command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    made = run("audit", arrays, "--out", tmp_path / "o")
     assert made.returncode == 0, made.stderr
     for command in (["demo"], ["run", "x.yaml"], ["list", "models"]):
-        code = f"import sys; sys.modules['torch'] = None; sys.argv = ['vestige', *{command}]\n"
-        code += "from vestige.cli import main; main()"
-        made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        made = run(*command)
         assert made.returncode == 2 and "pip install 'vestige[torch]'" in made.stderr, made.stderr

@@ -283,11 +283,10 @@ def _print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
     from vestige.report.tables import compare
 
     frame = compare(audits)
-    table = Table(title="How completely was it unlearned?", title_justify="left")
-    for column in frame.columns:
-        table.add_column(str(column), overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(str(value) for value in row))
+    frame = frame.set_index(frame.columns[0]).T
+    table = Table("", *map(str, frame.columns), title="How completely was it unlearned?", title_justify="left")
+    for figure, *values in frame.itertuples():
+        table.add_row(str(figure), *map(str, values))
     console.print(table)
     for name, made in audits.items():
         console.print(f"[bold]{name}[/bold]: {made.verdict.sentence}", highlight=False)

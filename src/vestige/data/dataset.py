@@ -50,7 +50,9 @@ class Dataset:
             raise InputError(f"{self.name}: label {bad} is outside 0..{len(self.classes) - 1}.")
         if self.x.dtype == np.float32 and not np.isfinite(self.x).all():
             row = int(np.flatnonzero(~np.isfinite(self.x).all(axis=1))[0])
-            raise InputError(f"{self.name}: sample {self.ids[row]!r} has a feature that is NaN or infinite.")
+            raise InputError(
+                f"{self.name}: sample {str(self.ids[row])!r} has a feature that is NaN or infinite."
+            )
         unique, counts = np.unique(self.ids, return_counts=True)
         if len(unique) != n:
             raise InputError(f"{self.name}: the id {str(unique[counts > 1][0])!r} appears twice.")

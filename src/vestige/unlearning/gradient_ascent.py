@@ -7,8 +7,8 @@ after Thudi et al., Unrolling SGD, EuroS&P 2022.
 
 `paper`: SGD, momentum 0.9, weight decay 5e-4, learning rate 1e-4, batch 256, 5 epochs, in training mode, so that
 the forget batches also rewrite the running statistics of BatchNorm; often that, not the weights, is what
-raises the loss. `recommended` keeps BatchNorm frozen, and stops at the first epoch whose forget loss has
-reached that of a uniform guess, log C, for beyond it the samples are damaged, not forgotten.
+raises the loss. `recommended` takes the same steps with BatchNorm frozen, and stops at the first epoch whose
+forget loss has reached that of a uniform guess, log C: beyond it the samples are damaged, not forgotten.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     "gradient_ascent",
     needs=("forget",),
     cites="Jia et al. 2023 (Unlearn-Sparse); Thudi et al. 2022",
-    paper={"lr": 1e-4, "freeze_batchnorm": False, "stop_at_uniform": False},
+    paper={"freeze_batchnorm": False, "stop_at_uniform": False},
 )
 def gradient_ascent(
     model: nn.Module,
     split: Split,
     *,
     epochs: int = 5,
-    lr: float = 1e-3,
+    lr: float = 1e-4,
     momentum: float = 0.9,
     weight_decay: float = 5e-4,
     batch_size: int = 256,
