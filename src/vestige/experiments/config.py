@@ -43,7 +43,7 @@ class ModelConfig(Config):
 
 
 class ShadowConfig(Config):
-    """How many shadow models, and on how many samples each; default: as many as the audited model's."""
+    """How many shadow models, and on how many samples each; default: as many as are retained."""
 
     count: int = Field(default=1, ge=0)
     size: int | None = Field(default=None, ge=2)

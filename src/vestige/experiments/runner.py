@@ -219,8 +219,11 @@ def _original(plan: Plan, say: Say, progress: bool) -> Any:
 
 
 def _shadow_size(config: RunConfig, split: Split) -> int:
-    """Return on how many samples each shadow is trained: as many as the original, if the pool allows."""
-    pool, wanted = len(split.shadow), config.shadows.size or len(split.train)
+    """Return on how many samples each shadow is trained: as many as are retained, if the pool allows.
+
+    The shadows stand in for a model that never saw the forget samples, so they match its size.
+    """
+    pool, wanted = len(split.shadow), config.shadows.size or len(split.retain)
     if not config.shadows.count:
         return 0
     if config.shadows.size is not None and wanted > pool:
