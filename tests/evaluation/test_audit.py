@@ -62,18 +62,8 @@ WORLD = oracles.gaussian_world(3)
 def test_scores_table_has_the_published_columns_and_no_surprise():
     result = vestige.audit(WORLD, ["iam", "random", "loss_difference"])
     table = result.scores
-    assert list(table) == [
-        "id",
-        "role",
-        "label",
-        "measure",
-        "score",
-        "low",
-        "high",
-        "p_under",
-        "p_over",
-        "verdict",
-    ]
+    published = ["id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over"]
+    assert list(table) == [*published, "completeness", "completeness_low", "completeness_high", "verdict"]
     assert len(table) == 3 * len(WORLD) and table["score"].notna().all()
     assert (table.loc[table["role"] != "forget", "verdict"] == "").all()
     iam = table[table["measure"] == "iam"]

@@ -284,7 +284,9 @@ def _print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
 
     frame = compare(audits)
     frame = frame.set_index(frame.columns[0]).T
-    table = Table("", *map(str, frame.columns), title="How completely was it unlearned?", title_justify="left")
+    table = Table(
+        "", *map(str, frame.columns), title="How completely was it unlearned?", title_justify="left"
+    )
     for figure, *values in frame.itertuples():
         table.add_row(str(figure), *map(str, values))
     console.print(table)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vestige.errors import InputError
 from vestige.evaluation import controls, figures
 from vestige.evaluation.calibration import Reference, completeness, p_values, reference_scores, verdicts
+from vestige.evaluation.completeness import Scale, scale
 from vestige.evaluation.result import OUTCOMES, SCORE_COLUMNS, Audit, Control, MeasureRun, Outcome, Verdict
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
@@ -26,16 +27,19 @@ DEFAULT_MEASURES: tuple[str, ...] = (
     "scaled_logit_difference", "confidence_difference", "loss_difference", "random",
 )  # fmt: skip
 JACKKNIFE_GROUPS = 8
+TEXT_COLUMNS = ("id", "role", "label", "measure", "verdict")
+COMPLETENESS = ("completeness", "completeness_low", "completeness_high")
 TOLERANCE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One measure's scores, and its reference scores or the reason why there are none."""
+    """One measure's scores, its reference scores and its scale of completeness, or the reason why there are none."""
 
     run: MeasureRun
     scores: Floats
     reference: Reference | str
+    scale: Scale | str
 
 
 def audit(
@@ -113,7 +117,8 @@ def _score(name: str, preset: str, options: dict[str, Any], signals: Signals) ->
     known = reference_scores(name, signals, scores, preset, options)
     text = known.text if isinstance(known, Reference) else None
     run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, entry.unit, entry.cites)
-    return Scored(run, scores, known)
+    partial = scale(name, signals, preset, options) if isinstance(known, Reference) else known
+    return Scored(run, scores, known, partial)
 
 
 def _carrier(scored: list[Scored], checks: Mapping[str, list[Control]]) -> Scored | None:
@@ -195,9 +200,8 @@ def _table(signals: Signals, scored: list[Scored], alpha: float) -> pd.DataFrame
     """Build the scores table, one block of rows per measure; text columns are categories to stay small."""
     n, m = len(signals), len(scored)
     forget = signals.roles == "forget"
-    columns: dict[str, Any] = {
-        name: np.full(n * m, np.nan) for name in ("score", "low", "high", "p_under", "p_over")
-    }
+    columns: dict[str, Any] = {c: np.full(n * m, np.nan) for c in SCORE_COLUMNS if c not in TEXT_COLUMNS}
+    seen = np.flatnonzero(signals.roles != "holdout")
     given = np.full(n * m, "", dtype="<U9")
     for k, one in enumerate(scored):
         rows = slice(k * n, (k + 1) * n)
@@ -208,6 +212,9 @@ def _table(signals: Signals, scored: list[Scored], alpha: float) -> pd.DataFrame
             given[rows][forget] = verdicts(one.scores[forget], one.reference, alpha)
         else:
             given[rows][forget] = "undecided"
+        if isinstance(one.scale, Scale):
+            for name, values in zip(COMPLETENESS, one.scale.completeness(one.scores[seen]), strict=True):
+                columns[name][k * n + seen] = values
     rows_of = np.tile(np.arange(n), m)
     columns["id"] = pd.Categorical.from_codes(rows_of, categories=pd.Index(signals.names))
     columns["role"] = pd.Categorical(np.tile(signals.roles, m))
@@ -267,12 +274,7 @@ def _limits(signals: Signals, carrier: Scored | None, alpha: float) -> list[str]
         )
         return limits
     assert isinstance(carrier.reference, Reference)
-    if len(carrier.reference.kept):
-        found = float((p_values(carrier.reference.kept, carrier.reference.null)[0] <= alpha).mean())
-        limits.append(
-            f"Looked at one by one, {found:.0%} of samples that a model still has are recognised at "
-            f"p_under <= {alpha:g} by {carrier.run.measure}; a weaker trace would be missed more often."
-        )
+    limits.append(_power(carrier, carrier.reference, alpha))
     if len(np.unique(forget)) < signals.classes / 2 and len(forget) >= 10:
         limits.append(
             "The forget samples cover few classes; the null samples are drawn over all classes, so the promised "
@@ -282,3 +284,27 @@ def _limits(signals: Signals, carrier: Scored | None, alpha: float) -> list[str]
         "The verdict speaks of the attacks run here, on outputs of these models, not of every attack."
     )
     return limits
+
+
+def _power(carrier: Scored, reference: Reference, alpha: float) -> str:
+    """Return what the carrier of the verdict could have seen, record by record, as a sentence."""
+    name = carrier.run.measure
+    if isinstance(carrier.scale, Scale):
+        least = carrier.scale.detectable(reference.null, alpha)
+        whole = carrier.scale.power(reference.null, alpha)[1][-1]
+        if least is None:
+            return (
+                f"Looked at one by one, even an untouched record is recognised with a probability of {whole:.0%} only "
+                f"(by {name}, at p_under <= {alpha:g}): single records may hide a trace that the group shows."
+            )
+        return (
+            f"Looked at one by one, {name} flags a record that keeps {least:.0%} or more of its influence with a "
+            f"probability of 80 % or more (at p_under <= {alpha:g}); a weaker trace would be missed more often."
+        )
+    if not len(reference.kept):
+        return f"What {name} could have seen is not known: there are no samples that a model still has."
+    found = float((p_values(reference.kept, reference.null)[0] <= alpha).mean())
+    return (
+        f"Looked at one by one, {found:.0%} of samples that the model still has are recognised at "
+        f"p_under <= {alpha:g} by {name}; a weaker trace would be missed more often."
+    )

@@ -113,6 +113,7 @@ def measure_figures(signals: Signals, scored: list[Scored], alpha: float, seed: 
         name, scores = one.run.measure, one.scores
         forget, retain = scores[groups["forget"]], scores[groups["retain"]]
         metrics += _separation(name, forget, retain, seed)
+        metrics.append(_detectable(one, alpha))
         if isinstance(one.reference, Reference) and len(retain):
             damaged = float((p_values(retain, one.reference.null)[1] <= alpha).mean())
             metrics.append(
@@ -154,3 +155,28 @@ def _separation(name: str, forget: Any, retain: Any, seed: int) -> list[Metric]:
         )
         for figure in FIGURES
     ]
+
+
+def _detectable(one: Scored, alpha: float) -> Metric:
+    """The smallest influence left in a record that the measure would have flagged with 80 % probability."""
+    value, reason = None, None
+    if isinstance(one.scale, str) or isinstance(one.reference, str):
+        reason = one.scale if isinstance(one.scale, str) else str(one.reference)
+    else:
+        value = one.scale.detectable(one.reference.null, alpha)
+        whole = one.scale.power(one.reference.null, alpha)[1][-1]
+        reason = (
+            None if value is not None else f"even an untouched record is flagged in {whole:.0%} of cases only"
+        )
+    return Metric(
+        one.run.measure,
+        "detectable_influence",
+        f"smallest influence left in one record that is flagged with 80 % probability at p_under <= {alpha:g}",
+        value,
+        "smaller is better: a weaker trace would be seen",
+        (0.0, 1.0),
+        reference=1.0,
+        reference_is="the influence in an untouched record",
+        n=0 if isinstance(one.scale, str) else one.scale.scores.shape[1],
+        reason=reason,
+    )

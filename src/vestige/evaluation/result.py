@@ -103,7 +103,8 @@ class Verdict:
 
 
 SCORE_COLUMNS = (
-    "id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over", "verdict",
+    "id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over",
+    "completeness", "completeness_low", "completeness_high", "verdict",
 )  # fmt: skip
 
 
@@ -115,7 +116,9 @@ class Audit:
     signals   what was measured
     scores    one row per sample x measure: id, role, label, measure, score (larger = more unlearned), low and
               high (95 % interval over shadow models; null with fewer than two), p_under, p_over (null where
-              the measure has no null distribution), verdict ("" for samples outside the forget set)
+              the measure has no null distribution), completeness with its 95 % interval (0 = untouched, 1 =
+              exactly deleted, above 1 = beyond; null without simulated deletions), verdict ("" for samples
+              outside the forget set)
     metrics   figures, each with direction, range and interval
     controls  checks of the ruler
     measures  one entry per requested measure, failed ones included

@@ -1,0 +1,104 @@
+"""Completeness on one scale, per sample and with an interval, and the power of an audit.
+
+In a simulated deletion the model A saw the sample and the model B never did. Between them lie models that have
+unlearned it in part: with logits c * B + (1 - c) * A the sample is unlearned to the degree c. c = 0 is the
+untouched original, c = 1 an exact deletion, c above 1 lies beyond it. Scoring all deletions at a grid of c
+gives the distribution of a measure's score at every degree, and from it
+
+* completeness of a sample: the degree whose median score is the sample's; its interval are the degrees
+  at which that score would not be surprising (a test inverted at each degree);
+* power: the share of deletions at degree c that would be flagged as `under`. 1 - c is the influence that is
+  left; the smallest one that is flagged with a given probability is what the audit can detect.
+
+Mixing logits is a model of partial unlearning, not the only one; the scale is exact at 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError
+from vestige.evaluation.calibration import ENOUGH, p_values
+from vestige.measures import measure
+from vestige.signals import Signals
+
+Floats = NDArray[np.float64]
+DEGREES = np.linspace(-0.5, 2.0, 26)
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Scores of simulated deletions at each degree of unlearning, for one measure.
+
+    degrees  [G] from -0.5 to 2
+    scores   [G, n] of n simulated deletions, each row sorted
+    """
+
+    degrees: Floats
+    scores: Floats
+
+    def completeness(self, scores: Floats, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
+        """Return each sample's completeness with the ends of its interval, each [N], within the grid's ends.
+
+        An end of the grid means "this far or further".
+        """
+        tail = (1 - level) / 2
+        low, middle, high = (
+            np.maximum.accumulate(np.quantile(self.scores, q, axis=1)) for q in (tail, 0.5, 1 - tail)
+        )
+        first, last = (np.interp(scores, *_strict(middle, self.degrees, last=end)) for end in (False, True))
+        lowest = np.interp(scores, *_strict(high, self.degrees, last=False))
+        highest = np.interp(scores, *_strict(low, self.degrees, last=True))
+        value = (first + last) / 2  # the middle, where a stretch of degrees has one score
+        return value, np.minimum(lowest, value), np.maximum(highest, value)
+
+    def power(self, null: Floats, alpha: float) -> tuple[Floats, Floats]:
+        """Return (influence left [K], share flagged as under at `alpha` [K]), influence from 0 to 1."""
+        inside = (self.degrees >= -1e-9) & (self.degrees <= 1 + 1e-9)
+        flagged = [(p_values(row, null)[0] <= alpha).mean() for row in self.scores[inside]]
+        left = np.round(1 - self.degrees[inside], 12)
+        return left[::-1], np.asarray(flagged)[::-1]
+
+    def detectable(self, null: Floats, alpha: float, probability: float = 0.8) -> float | None:
+        """Return the smallest influence left that is flagged with `probability`; None if not even all of it is."""
+        left, share = self.power(null, alpha)
+        above = np.flatnonzero(share < probability)
+        if not len(above):
+            return float(left[0])
+        first = int(above[-1]) + 1
+        if first == len(left):
+            return None
+        return float(np.interp(probability, share[first - 1 : first + 1], left[first - 1 : first + 1]))
+
+
+def scale(name: str, signals: Signals, preset: str, options: Mapping[str, Any]) -> Scale | str:
+    """Return the scale of a measure from `signals.calibration`, or the sentence that says why there is none."""
+    known = signals.calibration
+    if known is None:
+        return "There are no simulated deletions to build a scale of completeness from."
+    gone = known.roles == "forget"
+    if gone.sum() < ENOUGH:
+        return f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."
+    assert known.original is not None
+    rows = []
+    try:
+        for degree in DEGREES:
+            mixed = degree * known.unlearned + (1 - degree) * known.original
+            partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
+            rows.append(np.sort(measure(name, partly, preset=preset, **options)[gone]))
+    except InputError as error:
+        return f"{name} cannot score partial deletions: {error}"
+    return Scale(DEGREES, np.stack(rows))
+
+
+def _strict(curve: Floats, degrees: Floats, *, last: bool) -> tuple[Floats, Floats]:
+    """Return the curve without repeated values, each at its first or last degree, as `interp` wants it."""
+    values, first = np.unique(curve, return_index=True)
+    if last:
+        first = np.append(first[1:], len(curve)) - 1
+    return values, degrees[first]

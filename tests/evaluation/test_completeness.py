@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+import oracles
+import vestige
+from vestige.evaluation.calibration import p_values
+from vestige.evaluation.completeness import DEGREES, Scale, scale
+from vestige.measures import measure
+
+
+def normal_scale(spread=0.2, n=2000):
+    """Scores at degree c are N(c, spread)."""
+    noise = np.sort(np.random.default_rng(0).normal(0, spread, n))
+    return Scale(DEGREES, DEGREES[:, None] + noise)
+
+
+def test_completeness_of_a_known_scale():
+    value, low, high = normal_scale().completeness(np.array([0.0, 0.5, 1.0, 1.5]))
+    assert value == pytest.approx([0, 0.5, 1, 1.5], abs=0.02)
+    assert high - value == pytest.approx([1.96 * 0.2] * 4, abs=0.03)
+    assert value - low == pytest.approx([1.96 * 0.2] * 4, abs=0.03)
+
+
+def test_power_of_a_known_scale():
+    # null N(1, 0.2): flagged below 1 - 1.645 * 0.2; 80 % flagged once the mean is 0.842 * 0.2 below that
+    made = normal_scale()
+    null = np.random.default_rng(1).normal(1, 0.2, 5000)
+    assert made.detectable(null, 0.05) == pytest.approx((1.645 + 0.842) * 0.2, abs=0.02)
+    left, share = made.power(null, 0.05)
+    assert left[0] == 0 and left[-1] == 1 and share[0] == pytest.approx(0.05, abs=0.01) and share[-1] == 1
+
+
+def test_a_blind_measure_detects_nothing():
+    flat = Scale(DEGREES, np.tile(np.sort(np.random.default_rng(0).normal(size=300)), (len(DEGREES), 1)))
+    assert flat.detectable(flat.scores[0], 0.05) is None
+    value, low, high = flat.completeness(np.array([0.0]))
+    assert low[0] <= DEGREES[0] + 0.5 or high[0] >= DEGREES[-1] - 0.5 or low[0] <= value[0] <= high[0]
+
+
+@pytest.mark.parametrize("kind,degree", [("retrain", 1.0), ("nothing", 0.0)])
+def test_intervals_cover_the_truth_as_promised(kind, degree):
+    covered = []
+    for seed in range(25):
+        world = oracles.gaussian_world(seed, kind)
+        made = scale("lira_online", world, "recommended", {})
+        _, low, high = made.completeness(measure("lira_online", world)[world.roles == "forget"])
+        covered.append(((low <= degree) & (degree <= high)).mean())
+    assert np.mean(covered) > 0.93
+
+
+@pytest.mark.parametrize("name", ["iam", "lira_online", "scaled_logit_difference"])
+def test_over_200_worlds_the_promised_rate_holds_and_the_stated_power_is_reached(name):
+    flagged, recognised, stated = [], [], []
+    for seed in range(200):
+        exact = oracles.gaussian_world(seed, forget=60, retain=100, holdout=0, pool=400, shadows=1)
+        untouched = exact.with_(unlearned=exact.original)
+        known = measure(name, exact.calibration)
+        null = known[exact.calibration.roles == "forget"]
+        forget = exact.roles == "forget"
+        flagged.append((p_values(measure(name, exact)[forget], null)[0] <= 0.05).mean())
+        recognised.append((p_values(measure(name, untouched)[forget], null)[0] <= 0.05).mean())
+        stated.append(scale(name, exact, "recommended", {}).power(null, 0.05)[1][-1])
+    error = np.std(flagged) / np.sqrt(200)
+    assert np.mean(flagged) <= 0.05 + 3 * error
+    assert np.mean(recognised) >= np.mean(stated) - 0.03
+
+
+def test_an_audit_states_what_it_could_have_seen():
+    result = vestige.audit(oracles.gaussian_world(0), ["iam"])
+    seen = result.metric("iam", "detectable_influence")
+    assert seen is not None and seen.value is not None and 0 < seen.value <= 1
+    table = result.scores[(result.scores["role"] == "forget")]
+    assert {"completeness", "completeness_low", "completeness_high"} <= set(table)
+    assert (table["completeness_low"] <= table["completeness"]).all()
+    assert (table["completeness"] <= table["completeness_high"]).all()
+    assert table["completeness"].median() == pytest.approx(1.0, abs=0.35)
+
+
+def test_without_simulated_deletions_the_reason_is_stated():
+    world = oracles.gaussian_world(0).without("calibration")
+    assert "no simulated deletions" in scale("iam", world, "recommended", {})
+    seen = vestige.audit(world, ["lira_offline"]).metric("lira_offline", "detectable_influence")
+    assert seen.value is None and "no simulated deletions" in seen.reason
