@@ -77,6 +77,7 @@ def make_scores(signals: Signals, measures: tuple[str, ...], p_values: bool, int
                 "id": signals.names, "role": signals.roles, "label": signals.labels, "measure": measure,
                 "score": score, "low": score - spread if intervals else np.nan,
                 "high": score + spread if intervals else np.nan, "p_under": under, "p_over": over,
+                "completeness": under + 0.5, "completeness_low": under, "completeness_high": under + 1,
                 "verdict": verdict,
             })
         )  # fmt: skip

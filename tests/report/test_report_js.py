@@ -79,16 +79,16 @@ def test_the_table_sorts_filters_and_turns_pages(page: Any) -> None:
     def column(place: int) -> list[str]:
         return texts(page, f"{TABLE} tbody td:nth-child({place})")
 
-    suspicions = [float(text) for text in column(7)]
+    suspicions = [float(text) for text in column(6)]
     assert len(suspicions) == 50 and suspicions == sorted(suspicions)
 
     head = find("th[data-column='2']")
     button = find("th[data-column='2'] button")
     button.click()
-    scores = [float(text) for text in column(5)]
+    scores = [float(text) for text in column(8)]
     assert head.get_attribute("aria-sort") == "ascending" and scores == sorted(scores)
     button.send_keys(Keys.ENTER)
-    scores = [float(text) for text in column(5)]
+    scores = [float(text) for text in column(8)]
     assert head.get_attribute("aria-sort") == "descending" and scores == sorted(scores, reverse=True)
     assert len(texts(page, f"{TABLE} th[aria-sort]")) == 1
 

@@ -18,7 +18,9 @@ from vestige.report import samples
 
 def scored(audit: Callable[..., Audit], rows: list[tuple[object, ...]]) -> Audit:
     columns = ["id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over", "verdict"]
-    return replace(audit(), scores=pd.DataFrame(rows, columns=columns))
+    frame = pd.DataFrame(rows, columns=columns)
+    share = {"completeness": frame["score"], "completeness_low": 0.0, "completeness_high": 1.5}
+    return replace(audit(), scores=frame.assign(**share))
 
 
 def test_order_and_rounding(audit: Callable[..., Audit]) -> None:
@@ -33,11 +35,13 @@ def test_order_and_rounding(audit: Callable[..., Audit]) -> None:
     ])  # fmt: skip
     table = samples.suspicious(made, ["zero", "one"])
     assert table.rows == [
-        ["d", "2", 0.9, 0.8, 1, 1.234e-5, 1, 0], ["a", "2", 0.1, 0, 0.2, 0.5, 0.5, 1],
-        ["b", "zero", 0.1235, 0.1, 0.2, 0.5, 0.5, 3], ["c", "one", 0.2, None, None, None, None, 2],
+        ["d", "2", 0.9, 0.8, 1, 1.234e-5, 1, 0, 0.9, 0, 1.5], ["a", "2", 0.1, 0, 0.2, 0.5, 0.5, 1, 0.1, 0, 1.5],
+        ["b", "zero", 0.1235, 0.1, 0.2, 0.5, 0.5, 3, 0.1235, 0, 1.5],
+        ["c", "one", 0.2, None, None, None, None, 2, 0.2, 0, 1.5],
     ]  # fmt: skip
     assert (table.total, table.measure, table.ranked) == (4, "iam", "p_under")
     row = samples.server_row(table.rows[0])
+    assert row["completeness"] == "0.9 (0 to 1.5)"
     assert (row["p_under"], row["interval"], row["word"]) == ("1.23e-5", "0.8 to 1", "Under-unlearned")
 
 

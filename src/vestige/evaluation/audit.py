@@ -277,7 +277,7 @@ def _limits(signals: Signals, carrier: Scored | None, alpha: float) -> list[str]
     limits.append(_power(carrier, carrier.reference, alpha))
     if len(np.unique(forget)) < signals.classes / 2 and len(forget) >= 10:
         limits.append(
-            "The forget samples cover few classes; the null samples are drawn over all classes, so the promised "
+            "The forget samples cover few classes; the samples they are compared with are drawn over all classes, so the promised "
             "error rate is not assured for class-wise requests."
         )
     limits.append(

@@ -55,14 +55,14 @@ def reference_scores(
     if signals.calibration is None:
         wanted = "simulated deletions from at least three shadow models"
         also = "" if compares else f", or at least {ENOUGH} holdout samples"
-        return f"{name} has no null distribution here; it takes {wanted}{also}."
+        return f"{name} has nothing to be calibrated by here; it takes {wanted}{also}."
     try:
         known = measure(name, signals.calibration, preset=preset, **options)
     except InputError as error:
         return f"{name} cannot score the simulated deletions: {error}"
     gone, kept = (known[signals.calibration.roles == role] for role in ("forget", "retain"))
     if len(gone) < ENOUGH:
-        return f"Only {len(gone)} simulated deletions; at least {ENOUGH} are wanted for a null distribution."
+        return f"Only {len(gone)} simulated deletions; at least {ENOUGH} are wanted to calibrate by."
     return Reference(
         gone, kept, f"{len(gone):,} simulated deletions, and {len(kept):,} samples simulated as kept"
     )

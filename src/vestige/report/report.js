@@ -67,12 +67,14 @@ function picture(id) {
 }
 
 function tableRow(row, withPicture) {
-  const [id, label, score, low, high, under, over, verdict] = row;
+  const [id, label, score, low, high, under, over, verdict, share, least, most] = row;
   const interval = low === null || high === null ? DASH : number(low, 4) + " to " + number(high, 4);
+  const complete = share === null ? DASH
+    : number(share, 2) + " (" + number(least, 2) + " to " + number(most, 2) + ")";
   const made = element("tr");
   if (withPicture) made.append(picture(id));
   made.append(element("td", "id", id), element("td", "", label), badge(verdict));
-  for (const text of [number(score, 4), interval, number(under, 3), number(over, 3)]) {
+  for (const text of [complete, number(under, 3), number(over, 3), number(score, 4), interval]) {
     made.append(element("td", "number", text));
   }
   return made;

@@ -31,7 +31,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 class Samples(NamedTuple):
     """The listed samples of one audit.
 
-    rows     [id, class, score, low, high, p_under, p_over, verdict], verdict as a position in `VERDICTS` or null
+    rows     [id, class, score, low, high, p_under, p_over, verdict, completeness, its low, its high], verdict as
+             a position in `VERDICTS` or null
     total    forget samples with a score, listed or not
     measure  whose scores they are; None where no measure has scores
     ranked   "p_under" where there are p-values, else "score"
@@ -100,12 +101,13 @@ def choose_pictures(tables: Sequence[Samples], pictures: Pictures | None) -> dic
 
 def server_row(row: Sequence[Any]) -> dict[str, Any]:
     """Return one row as the template prints it (the script prints the others in the same way)."""
-    name, label, score, low, high, under, over, verdict = row
+    name, label, score, low, high, under, over, verdict, share, least, most = row
     bounds = DASH if low is None or high is None else f"{number(low)} to {number(high)}"
+    complete = DASH if share is None else f"{number(share, 2)} ({number(least, 2)} to {number(most, 2)})"
     outcome = None if verdict is None else VERDICTS[verdict]
     return {
         "id": name, "label": label, "score": number(score), "interval": bounds, "p_under": number(under, 3),
-        "p_over": number(over, 3), "outcome": outcome, "word": OUTCOME_WORDS[outcome].word if outcome else DASH,
+        "p_over": number(over, 3), "completeness": complete, "outcome": outcome, "word": OUTCOME_WORDS[outcome].word if outcome else DASH,
     }  # fmt: skip
 
 
@@ -118,8 +120,9 @@ def json_in_html(value: object) -> str:
 
 def _row(row: Any, class_names: Sequence[str]) -> list[Any]:
     numbers = [rounded(value) for value in (row.score, row.low, row.high, row.p_under, row.p_over)]
+    share = [rounded(value) for value in (row.completeness, row.completeness_low, row.completeness_high)]
     verdict = VERDICTS.index(row.verdict) if row.verdict in VERDICTS else None
-    return [row.id, class_word(row.label, class_names), *map(_whole, numbers), verdict]
+    return [row.id, class_word(row.label, class_names), *map(_whole, numbers), verdict, *map(_whole, share)]
 
 
 def _whole(value: float | None) -> float | None:

@@ -50,7 +50,8 @@ GLOSSARY = (
     (
         "Completeness",
         "0 = as if the sample had never been unlearned, 1 = like a model that never saw it, above 1 = "
-        "over-unlearned. Mean over the forget samples with a 95 % interval.",
+        "over-unlearned. Of a request: the mean over its forget samples. Of one sample: the degrees of unlearning "
+        "at which its score would not be surprising, in brackets. Both with 95 % intervals.",
     ),
     (
         "Controls",
