@@ -35,21 +35,18 @@ def main(folder: str, method: str = "retrain") -> None:
     scores = {m: t["score"].to_numpy()[known] for m, t in audit.scores.groupby("measure", observed=True)}
     print("| measure | AUC | TNR at FNR 1 % | AUC minus iam's | p-values from | seconds |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for run in sorted(audit.measures, key=lambda r: -(audit.metric(r.measure, "auc") or _none).value):
+    scored = [run for run in audit.measures if run.status == "scored"]
+    for run in sorted(scored, key=lambda r: -audit.metric(r.measure, "auc").value):
         area, rate = audit.metric(run.measure, "auc"), audit.metric(run.measure, "tnr_at_fnr_1%")
         gap = ""
         if run.measure != "iam":
             mean, low, high = paired(scores[run.measure], scores["iam"], forget)
             gap = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-        null = "" if run.null is None else run.null.split(",")[0]
+        null = "" if run.null is None else run.null.split(" samples")[0].split(", and")[0]
         print(
             f"| `{run.measure}` | {area.value:.3f} [{area.low:.3f}, {area.high:.3f}] "
             f"| {rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}] | {gap} | {null} | {run.seconds:.2f} |"
         )
-
-
-class _none:
-    value = -1.0
 
 
 if __name__ == "__main__":

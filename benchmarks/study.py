@@ -57,7 +57,8 @@ def train(folder: Path, names: list[str]) -> None:
             fresh = vestige.build_model(model, data.shape, len(data.classes), seed=seed, **knobs)
             trained = vestige.train(fresh, data.take(rows), vestige.Recipe(seed=seed, **settings)).model
             print(
-                f"{name}: trained on {len(rows):,} samples in {time.perf_counter() - start:.0f} s", flush=True
+                f"{data.name}: trained on {len(rows):,} samples in {time.perf_counter() - start:.0f} s",
+                flush=True,
             )
             return trained
 
@@ -97,9 +98,8 @@ def table(folder: Path, shadows: int) -> None:
                     shadow_out=signals.shadow_out[:1], calibration=_with_one(signals.calibration)
                 )
             counts = {role: int((signals.roles == role).sum()) for role in ("forget", "retain")}
-            print(
-                f"\n### {name}, {request}: {counts['forget']} forgotten of {sum(counts.values())}, {signals.shadows} shadow\n"
-            )
+            asked = f"{counts['forget']} forgotten of {sum(counts.values())}, {signals.shadows} OUT shadow(s)"
+            print(f"\n### {name}, {request}: {asked}\n")
             print("| measure | AUC | TNR at FNR 1 % | seconds |\n| --- | --- | --- | --- |")
             for line in sorted(_rows(signals), key=lambda row: -row[0]):
                 print(line[1])

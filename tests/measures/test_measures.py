@@ -57,7 +57,7 @@ def test_permuted_roles_leave_nothing_to_find(name):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "random"])
+@pytest.mark.parametrize("name", NAMES)
 def test_order_of_samples_does_not_matter(name, preset):
     order = np.random.default_rng(2).permutation(len(WORLD))
     scores = vestige.measure(name, WORLD, preset=preset)
