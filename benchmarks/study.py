@@ -77,7 +77,7 @@ def train(folder: Path, names: list[str]) -> None:
         known = simulated_deletions(data.y[pool], inside, members, ids=data.ids[pool])
         for request, one in splits.items():
             retrained = collect_logits(fit(one.retain, 300), data.take(asked))
-            role = np.where(np.isin(asked, one.forget), "forget", "retain")
+            role = np.where(np.isin(asked, one.forget), "forget", "retain").astype("<U7")
             role[len(split.train) :] = "holdout"
             Signals(
                 data.y[asked], retrained, original, out[: known.shadows], own, role=role, ids=data.ids[asked],

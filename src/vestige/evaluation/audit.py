@@ -277,8 +277,8 @@ def _limits(signals: Signals, carrier: Scored | None, alpha: float) -> list[str]
     limits.append(_power(carrier, carrier.reference, alpha))
     if len(np.unique(forget)) < signals.classes / 2 and len(forget) >= 10:
         limits.append(
-            "The forget samples cover few classes; the samples they are compared with are drawn over all classes, so the promised "
-            "error rate is not assured for class-wise requests."
+            "The forget samples cover few classes; the samples they are compared with are drawn over all classes, "
+            "so the promised error rate is not assured for class-wise requests."
         )
     limits.append(
         "The verdict speaks of the attacks run here, on outputs of these models, not of every attack."

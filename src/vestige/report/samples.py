@@ -107,7 +107,8 @@ def server_row(row: Sequence[Any]) -> dict[str, Any]:
     outcome = None if verdict is None else VERDICTS[verdict]
     return {
         "id": name, "label": label, "score": number(score), "interval": bounds, "p_under": number(under, 3),
-        "p_over": number(over, 3), "completeness": complete, "outcome": outcome, "word": OUTCOME_WORDS[outcome].word if outcome else DASH,
+        "p_over": number(over, 3), "completeness": complete,
+        "outcome": outcome, "word": OUTCOME_WORDS[outcome].word if outcome else DASH,
     }  # fmt: skip
 
 
