@@ -157,6 +157,15 @@ def test_bad_configurations_leave_nothing_behind(message, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+def test_one_class_only(tmp_path):
+    import numpy as np
+
+    np.savez(tmp_path / "one.npz", x=np.zeros((50, 3)), y=np.zeros(50, int))
+    with pytest.raises(InputError, match="one class only"):
+        run(config(data={"name": str(tmp_path / "one.npz")}), tmp_path / "r", say=silent)
+    assert not (tmp_path / "r").exists()
+
+
 def test_forget_ids_come_from_a_file(tmp_path):
     (tmp_path / "ids.txt").write_text("digits/0003\n\ndigits/0001\n")
     assert read_ids(tmp_path / "ids.txt") == ["digits/0003", "digits/0001"]

@@ -108,6 +108,8 @@ def run(
 
 def _plan(config: RunConfig, folder: Path) -> Plan:
     data = load_dataset(config.data.name, root=config.data.root, **config.data.options)
+    if len(np.unique(data.y)) < 2:
+        raise InputError(f"{data.name} has one class only; at least two are wanted.")
     chosen = config.split
     ids = None if chosen.ids_file is None else read_ids(chosen.ids_file)
     split = make_split(

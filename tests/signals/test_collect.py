@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
+
+from vestige.data import Dataset
+from vestige.errors import InputError
+from vestige.models import build_model
+from vestige.signals import collect_fit, collect_logits
+
+RNG = np.random.default_rng(0)
+Y = RNG.integers(0, 3, 50)
+ROWS = Dataset(
+    "toy", RNG.normal(size=(50, 4)).astype(np.float32), Y, np.arange(50).astype(str), ("a", "b", "c")
+)
+
+
+def network():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+
+
+def test_logits_are_the_models_own_in_evaluation_mode():
+    model = network()
+    with torch.no_grad():
+        wanted = model.eval()(torch.from_numpy(ROWS.x)).numpy()
+    assert np.allclose(collect_logits(model.train(), ROWS), wanted, atol=1e-6)
+    assert np.allclose(collect_logits(model, ROWS, batch_size=7), wanted, atol=1e-6)
+
+
+def test_nothing_about_the_model_or_the_random_state_changes():
+    model = network().train()
+    model[2].eval()
+    before, state = {k: v.clone() for k, v in model.state_dict().items()}, torch.get_rng_state()
+    collect_logits(model, ROWS)
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+    assert [m.training for m in model] == [True, True, False, True] and model.training
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_images_are_scaled_as_in_training():
+    pixels = RNG.integers(0, 256, (6, 1, 8, 8), dtype=np.uint8)
+    images = Dataset("images", pixels, Y[:6], np.arange(6).astype(str), ("a", "b", "c"))
+    model = build_model("cnn", images.shape, 3)
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(pixels).float() / 255).numpy()
+    assert np.allclose(collect_logits(model, images), wanted, atol=1e-5)
+
+
+def test_scikit_learn_classes_are_aligned_and_zero_is_not_minus_infinity():
+    tree = DecisionTreeClassifier(max_depth=1).fit(ROWS.x[Y != 1], Y[Y != 1])
+    logits = collect_logits(tree, ROWS)
+    p = tree.predict_proba(ROWS.x)
+    assert logits.shape == (50, 3) and np.isfinite(logits).all()
+    assert np.allclose(np.exp(logits[:, [0, 2]]), np.maximum(p, 1e-12), rtol=1e-5)
+    assert np.allclose(logits[:, 1], np.log(1e-12))
+
+
+def test_fit_is_the_true_label_confidence():
+    logits = collect_logits(network(), ROWS).astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.allclose(collect_fit(network(), ROWS), p[np.arange(50), Y])
+
+
+def test_models_that_cannot_be_asked():
+    class Broken(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * float("nan")
+
+    for model, message in (
+        (nn.Linear(4, 5), r"returns \[50, 5\].*logits \[50, 3\] are wanted"),
+        (Broken(4, 3), "NaN or infinite logit for sample '0'"),
+        (object(), "neither a torch.nn.Module nor a classifier"),
+        (DecisionTreeClassifier().fit(ROWS.x, Y + 1), "do not fit the 3 of toy"),
+    ):
+        with pytest.raises(InputError, match=message):
+            collect_logits(model, ROWS)

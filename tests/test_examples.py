@@ -1,0 +1,26 @@
+"""The example configurations are valid, and the quick one runs on the real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vestige.experiments import load_config, run
+from vestige.training import Recipe
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_is_valid(path):
+    config = load_config(path)
+    assert Recipe(**config.recipe) and config.methods
+
+
+def test_location30_tells_retraining_from_fine_tuning(real_data, tmp_path):
+    path = next(p for p in EXAMPLES if p.stem == "location30")
+    made = run(load_config(path, [f"data.root={real_data}"]), tmp_path / "r", say=lambda text: None)
+    retrained, tuned = (made.audits[name] for name in ("retrain", "finetune"))
+    assert retrained.verdict.outcome == "unlearned" and tuned.verdict.outcome == "under"
+    assert retrained.metric("iam", "auc").low > 0.9 and tuned.metric("iam", "auc").high < 0.6

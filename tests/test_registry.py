@@ -1,0 +1,54 @@
+import importlib.metadata
+import sys
+
+import pytest
+
+from vestige.errors import InputError, MissingExtra, need
+from vestige.registry import Registry
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package whose one module registers an entry, as a new measure or method does."""
+    folder = tmp_path / "toys"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "from vestige.registry import Registry\nTOYS = Registry('toy', 'toys', 'toys.more')\n"
+    )
+    (folder / "ball.py").write_text("from toys import TOYS\nTOYS.add('ball', 1)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield folder
+    for name in [n for n in sys.modules if n.split(".")[0] in ("toys", "plug")]:
+        del sys.modules[name]
+
+
+def test_a_new_file_is_all_it_takes(package):
+    from toys import TOYS
+
+    assert list(TOYS) == ["ball"] and TOYS["ball"] == 1 and "ball" in TOYS and len(TOYS) == 1
+
+
+def test_another_installed_package_can_add_entries(package, tmp_path, monkeypatch):
+    (tmp_path / "plug.py").write_text("from toys import TOYS\nTOYS.add('kite', 2)\n")
+    point = importlib.metadata.EntryPoint("kite", "plug", "toys.more")
+    monkeypatch.setattr(
+        "vestige.registry.entry_points", lambda group: [point] if group == "toys.more" else []
+    )
+    from toys import TOYS
+
+    assert list(TOYS) == ["ball", "kite"]
+
+
+def test_unknown_and_repeated_names(package):
+    from toys import TOYS
+
+    with pytest.raises(InputError, match="There is no toy 'bal'. Did you mean 'ball'. Known: ball."):
+        TOYS["bal"]
+    with pytest.raises(ValueError, match="registered twice"):
+        TOYS.add("ball", 3)
+
+
+def test_a_missing_extra_is_one_sentence_with_the_command():
+    with pytest.raises(MissingExtra, match=r"Sailing needs no_such_module: pip install 'vestige\[boats\]'"):
+        need("no_such_module", "boats", "Sailing")
+    assert isinstance(Registry("a", "b", "c"), Registry)

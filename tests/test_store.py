@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import pytest
+
+from vestige.errors import ArtefactError
+from vestige.store import array_hash, is_done, key_of, plain, published, read_json, sidecar, step, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a" / "x.txt"
+    with published(path) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(RuntimeError), published(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
+
+
+def test_a_step_runs_once_per_key_and_again_when_its_file_is_damaged(tmp_path):
+    made = []
+
+    def make(temporary):
+        made.append(1)
+        temporary.write_text("content")
+        return {"accuracy": np.float32(0.5), "loss": float("nan")}
+
+    path = tmp_path / "x.bin"
+    first = step(path, "k1", make)
+    assert step(path, "k1", make) == first and len(made) == 1
+    assert first["accuracy"] == 0.5 and first["loss"] is None
+    step(path, "k2", make)
+    path.write_text("changed")
+    assert not is_done(path, "k2")
+    step(path, "k2", make)
+    sidecar(path).write_text("{")
+    step(path, "k2", make)
+    assert len(made) == 4 and path.read_text() == "content"
+
+
+def test_a_step_that_fails_leaves_no_record(tmp_path):
+    path = tmp_path / "x.bin"
+    step(path, "k", lambda temporary: temporary.write_text("good") and None)
+    with pytest.raises(ZeroDivisionError):
+        step(path, "other", lambda temporary: {"x": 1 / 0})
+    assert not is_done(path, "other") and not is_done(path, "k")
+
+
+def test_keys_depend_on_content_not_on_order():
+    assert key_of({"a": 1, "b": [2]}) == key_of({"b": [2], "a": 1}) != key_of({"a": 1, "b": [3]})
+
+
+def test_array_hash_sees_dtype_shape_and_text():
+    x = np.arange(6.0)
+    hashes = {array_hash(x), array_hash(x.reshape(2, 3)), array_hash(x.astype(np.float32)), array_hash(x + 1)}
+    assert len(hashes) == 4
+    assert array_hash(np.array(["a", "bc"])) != array_hash(np.array(["ab", "c"]))
+    assert array_hash(np.array(["a"], dtype="<U9")) != array_hash(np.array(["b"], dtype="<U9"))
+
+
+def test_json_holds_no_nan_and_no_numpy(tmp_path):
+    value = {
+        "a": np.float64("nan"),
+        "b": [np.int64(3), np.inf],
+        "c": np.array([1.5]),
+        "d": np.bool_(True),
+        "e": tmp_path,
+    }
+    write_json(tmp_path / "x.json", value)
+    assert json.loads((tmp_path / "x.json").read_text()) == plain(value)
+    assert plain(value)["a"] is None and plain(value)["b"] == [3, None]
+    (tmp_path / "cut.json").write_text('{"a": ')
+    with pytest.raises(ArtefactError, match="cut off or edited"):
+        read_json(tmp_path / "cut.json")
