@@ -86,42 +86,45 @@ def train(folder: Path, names: list[str]) -> None:
 
 
 def table(folder: Path, shadows: int) -> None:
-    for name in STUDIES:
-        for request in REQUESTS:
-            path = folder / f"{name}-{request}"
-            if not path.is_dir():
-                print(f"\n{name}, {request}: not trained yet")
-                continue
-            signals = Signals.load(path)
-            if shadows == 1:
-                signals = signals.with_(
-                    shadow_out=signals.shadow_out[:1], calibration=_with_one(signals.calibration)
-                )
-            counts = {role: int((signals.roles == role).sum()) for role in ("forget", "retain")}
-            asked = f"{counts['forget']} forgotten of {sum(counts.values())}, {signals.shadows} OUT shadow(s)"
-            print(f"\n### {name}, {request}: {asked}\n")
-            print("| measure | AUC | TNR at FNR 1 % | seconds |\n| --- | --- | --- | --- |")
-            for line in sorted(_rows(signals), key=lambda row: -row[0]):
-                print(line[1])
+    """Print AUC and TNR at FNR 1 % of every measure, a column for each data set and request."""
+    columns = [
+        (name, request) for name in STUDIES for request in REQUESTS if (folder / f"{name}-{request}").is_dir()
+    ]
+    found = {column: _figures(Signals.load(folder / "-".join(column)), shadows) for column in columns}
+    for figure, title in (("auc", "AUC"), ("tnr_at_fnr_1%", "TNR at FNR 1 %")):
+        print(f"\n{title}, {'one OUT shadow' if shadows == 1 else 'four shadows'}\n")
+        print("| measure |" + "".join(f" {name}, {request} |" for name, request in columns) + " seconds |")
+        print("| --- |" + " --- |" * (len(columns) + 1))
+        for measure in MEASURES:
+            cells = [found[column][measure] for column in columns]
+            values = "".join(f" {cell if isinstance(cell, str) else _cell(cell, figure)} |" for cell in cells)
+            seconds = [cell[2] for cell in cells if not isinstance(cell, str)]
+            print(f"| `{measure}` |{values} {max(seconds, default=0):.2f} |")
 
 
-def _with_one(known: Signals | None) -> Signals | None:
-    return None if known is None else known.with_(shadow_out=known.shadow_out[:1])
+def _cell(found, figure: str) -> str:
+    value, spread, _ = found
+    return f"{value[figure]:.3f} [{spread[figure][0]:.3f}, {spread[figure][1]:.3f}]"
 
 
-def _rows(signals: Signals):
+def _figures(signals: Signals, shadows: int):
+    """Return, for each measure, its figures, their intervals and its seconds; or why it has none."""
+    if shadows == 1:
+        known = signals.calibration
+        known = None if known is None else known.with_(shadow_out=known.shadow_out[:1])
+        signals = signals.with_(shadow_out=signals.shadow_out[:1], calibration=known)
+    found = {}
     for name in MEASURES:
         start = time.perf_counter()
         try:
             scores = vestige.measure(name, signals)
         except InputError as error:
-            yield -1.0, f"| `{name}` | {error} | | |"
+            found[name] = str(error).split(":")[0]
             continue
         seconds = time.perf_counter() - start
         groups = scores[signals.roles == "forget"], scores[signals.roles == "retain"]
-        value, spread = figures(*groups), bootstrap(*groups, draws=500)
-        cells = (f"{value[f]:.3f} [{spread[f][0]:.3f}, {spread[f][1]:.3f}]" for f in ("auc", "tnr_at_fnr_1%"))
-        yield value["auc"], f"| `{name}` | {' | '.join(cells)} | {seconds:.2f} |"
+        found[name] = figures(*groups), bootstrap(*groups, draws=500), seconds
+    return found
 
 
 if __name__ == "__main__":
