@@ -7,14 +7,42 @@ other installed packages. Adding an entry is adding a file; nothing else is edit
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vestige.errors import InputError, unknown
 
 T = TypeVar("T")
+PRESETS = ("recommended", "paper")
+
+
+def summary_of(function: Callable[..., Any]) -> str:
+    """Return the first line of a function's docstring."""
+    return (inspect.getdoc(function) or "").split("\n", 1)[0]
+
+
+def knobs_of(function: Callable[..., Any], hidden: Collection[str] = ()) -> dict[str, Any]:
+    """Return the keyword-only options of a function with their defaults."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in hidden}
+
+
+def resolved(
+    name: str, knobs: dict[str, Any], paper: Mapping[str, Any], preset: str, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return every knob's value: recommended, then the preset's, then what the caller changed.
+
+    Raises `InputError` for an unknown preset or option.
+    """
+    if preset not in PRESETS:
+        raise InputError(unknown("preset", preset, PRESETS))
+    for option in options:
+        if option not in knobs:
+            raise InputError(f"{name}: {unknown('option', option, knobs)}")
+    return knobs | (dict(paper) if preset == "paper" else {}) | dict(options)
 
 
 class Registry(Generic[T]):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vestige.data.dataset import Dataset
-from vestige.registry import Registry
+from vestige.registry import Registry, knobs_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ class Source:
 
     @property
     def options(self) -> dict[str, Any]:
-        parameters = inspect.signature(self.read).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return knobs_of(self.read)
 
 
 DATASETS: Registry[Source] = Registry("data set", "vestige.data", "vestige.datasets")

@@ -6,7 +6,6 @@ keyword-only with the recommended values as defaults; `paper` holds what the pub
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec
@@ -14,13 +13,12 @@ from typing import Any, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.errors import InputError, unknown
-from vestige.registry import Registry
+from vestige.errors import InputError
+from vestige.registry import Registry, knobs_of, resolved, summary_of
 from vestige.signals import Signals
 
 Scores = NDArray[np.float64]
 P = ParamSpec("P")
-PRESETS = ("recommended", "paper")
 
 
 @dataclass(frozen=True)
@@ -45,23 +43,16 @@ class Measure:
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
-        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+        return summary_of(self.function)
 
     @property
     def knobs(self) -> dict[str, Any]:
         """The options with their recommended values."""
-        parameters = inspect.signature(self.function).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return knobs_of(self.function)
 
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed."""
-        if preset not in PRESETS:
-            raise InputError(unknown("preset", preset, PRESETS))
-        knobs = self.knobs
-        for name in options:
-            if name not in knobs:
-                raise InputError(f"{self.name}: {unknown('option', name, knobs)}")
-        return knobs | (dict(self.paper) if preset == "paper" else {}) | dict(options)
+        return resolved(self.name, self.knobs, self.paper, preset, options)
 
     def compares_with_original(self, signals: Signals, knobs: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""

@@ -6,7 +6,6 @@ their annotations are what values are checked against.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_type_hints
@@ -17,7 +16,7 @@ from torch import nn
 from vestige.config import Config, validated
 from vestige.errors import InputError
 from vestige.models.initial import seeded
-from vestige.registry import Registry
+from vestige.registry import Registry, knobs_of, summary_of
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,12 @@ class Architecture:
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
-        return (inspect.getdoc(self.build) or "").split("\n", 1)[0]
+        return summary_of(self.build)
 
     @property
     def knobs(self) -> dict[str, Any]:
         """The options with their default values."""
-        parameters = inspect.signature(self.build).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return knobs_of(self.build)
 
     def resolve(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return every knob's value. Raises `InputError` for an unknown knob or a value it cannot have."""

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vestige.data.split import Split
-from vestige.errors import InputError, unknown
-from vestige.registry import Registry
+from vestige.errors import InputError
+from vestige.registry import Registry, knobs_of, resolved, summary_of
 
-PRESETS = ("recommended", "paper")
 World = Literal["torch", "sklearn"]
 
 
@@ -41,23 +40,16 @@ class Method:
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
-        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+        return summary_of(self.function)
 
     @property
     def knobs(self) -> dict[str, Any]:
         """The options with their recommended values; `seed`, `device`, `progress` and `recipe` are the harness's."""
-        parameters = inspect.signature(self.function).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in HARNESS}
+        return knobs_of(self.function, HARNESS)
 
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed."""
-        if preset not in PRESETS:
-            raise InputError(unknown("preset", preset, PRESETS))
-        knobs = self.knobs
-        for name in options:
-            if name not in knobs:
-                raise InputError(f"{self.name}: {unknown('option', name, knobs)}")
-        return knobs | (dict(self.paper) if preset == "paper" else {}) | dict(options)
+        return resolved(self.name, self.knobs, self.paper, preset, options)
 
 
 HARNESS = ("seed", "device", "progress", "recipe")
