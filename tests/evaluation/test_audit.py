@@ -70,6 +70,20 @@ def test_scores_table_has_the_published_columns_and_no_surprise():
     assert np.array_equal(iam["score"], vestige.measure("iam", WORLD)) and (iam["low"] <= iam["score"]).all()
 
 
+def test_a_measure_asked_twice_has_two_labels_everywhere():
+    asked = [
+        "iam",
+        {"name": "iam", "family": "norm"},
+        {"name": "iam", "preset": "paper", "label": "iam as published"},
+    ]
+    result = vestige.audit(WORLD, asked)
+    labels = ["iam", "iam (2)", "iam as published"]
+    assert [run.label for run in result.measures] == labels
+    assert list(result.scores["measure"].unique()) == labels
+    assert all(result.metric(label, "auc").value > 0.8 for label in labels)
+    assert {c.measure for c in result.controls} == {"iam"}
+
+
 def test_a_measure_that_cannot_run_is_a_row_with_its_reason():
     result = vestige.audit(WORLD.without("calibration", "shadow_out"), ["iam", "confidence"])
     assert [(r.measure, r.status) for r in result.measures] == [("iam", "failed"), ("confidence", "scored")]

@@ -53,8 +53,8 @@ def audit(
 ) -> Audit:
     """Measure every sample of `signals` and say how completely the forget samples were unlearned.
 
-    measures  names, or mappings with "name", "preset" and options: {"name": "iam", "family": "norm"}. The
-              first that can be calibrated carries the verdict
+    measures  names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}.
+              The first that can be calibrated carries the verdict
     name      what is audited, for the report
     preset    for measures that name none themselves
     alpha     false-discovery rate of the per-sample verdicts, between 0 and 1
@@ -72,14 +72,14 @@ def audit(
         raise InputError(f"No measure was asked for. Known: {', '.join(MEASURES)}.")
     runs: list[MeasureRun] = []
     scored: list[Scored] = []
-    for measure_name, measure_preset, options in requested:
-        outcome = _score(measure_name, measure_preset, options, signals)
+    for (measure_name, measure_preset, options, _), label in zip(requested, _labels(requested), strict=True):
+        outcome = _score(measure_name, measure_preset, options, label, signals)
         runs.append(outcome if isinstance(outcome, MeasureRun) else outcome.run)
         if isinstance(outcome, Scored):
             scored.append(outcome)
     if not scored:
         raise InputError("No measure could run. " + " ".join(run.reason or "" for run in runs))
-    checks = {s.run.measure: controls.run(s.run, signals, s.scores, s.reference, alpha) for s in scored}
+    checks = {s.run.label: controls.run(s.run, signals, s.scores, s.reference, alpha) for s in scored}
     carrier = _carrier(scored, checks)
     verdict = _verdict(carrier, checks, scored, signals, alpha)
     shown = carrier or scored[0]
@@ -88,7 +88,7 @@ def audit(
         signals=signals,
         scores=_table(signals, scored, alpha),
         metrics=tuple(figures.model_figures(signals) + figures.measure_figures(signals, scored, alpha, seed)),
-        controls=tuple(checks[shown.run.measure]),
+        controls=tuple(checks[shown.run.label]),
         measures=tuple(runs),
         verdict=verdict,
         limits=tuple(_limits(signals, carrier, alpha)),
@@ -96,27 +96,39 @@ def audit(
     )
 
 
-def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any]]:
+def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any], str]:
+    """Return name, preset, options and wished label of a requested measure."""
     options = {"name": spec} if isinstance(spec, str) else dict(spec)
     if "name" not in options:
         raise InputError(f"A measure is given as {options}; a 'name' is missing.")
-    name, chosen = options.pop("name"), options.pop("preset", preset)
+    name, chosen, label = options.pop("name"), options.pop("preset", preset), options.pop("label", None)
     MEASURES[name].resolve(chosen, options)
-    return name, chosen, options
+    return name, chosen, options, str(label or name)
 
 
-def _score(name: str, preset: str, options: dict[str, Any], signals: Signals) -> Scored | MeasureRun:
+def _labels(requested: list[tuple[str, str, dict[str, Any], str]]) -> list[str]:
+    """Return a label for each requested measure; repeated ones are numbered, as "iam", "iam (2)"."""
+    wished = [label for *_, label in requested]
+    return [f"{w} ({wished[: i + 1].count(w)})" if w in wished[:i] else w for i, w in enumerate(wished)]
+
+
+def _score(
+    name: str, preset: str, options: dict[str, Any], label: str, signals: Signals
+) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
     knobs = entry.resolve(preset, options)
     try:
         scores = measure(name, signals, preset=preset, **options)
     except InputError as error:
         seconds = time.perf_counter() - start
-        return MeasureRun(name, preset, knobs, "failed", seconds, str(error), None, entry.unit, entry.cites)
+        reason = str(error)
+        return MeasureRun(
+            name, preset, knobs, "failed", seconds, reason, None, entry.unit, entry.cites, label
+        )
     seconds = time.perf_counter() - start
     known = reference_scores(name, signals, scores, preset, options)
     text = known.text if isinstance(known, Reference) else None
-    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, entry.unit, entry.cites)
+    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, entry.unit, entry.cites, label)
     partial = scale(name, signals, preset, options) if isinstance(known, Reference) else known
     return Scored(run, scores, known, partial)
 
@@ -124,7 +136,7 @@ def _score(name: str, preset: str, options: dict[str, Any], signals: Signals) ->
 def _carrier(scored: list[Scored], checks: Mapping[str, list[Control]]) -> Scored | None:
     """Return the first calibrated measure whose negative controls held, else the first calibrated one."""
     calibrated = [s for s in scored if isinstance(s.reference, Reference) and s.run.measure != "random"]
-    sound = [s for s in calibrated if not controls.failed(checks[s.run.measure], "negative")]
+    sound = [s for s in calibrated if not controls.failed(checks[s.run.label], "negative")]
     return next(iter(sound or calibrated), None)
 
 
@@ -144,9 +156,9 @@ def _verdict(
     given = verdicts(carrier.scores[forget], carrier.reference, alpha)
     counts: dict[str, int] = {outcome: int((given == outcome).sum()) for outcome in OUTCOMES}
     share = completeness(carrier.scores[forget], carrier.reference)
-    outcome, sentence = _decide(counts, n, share, checks[carrier.run.measure])
+    outcome, sentence = _decide(counts, n, share, checks[carrier.run.label])
     value, low, high = share or (None, None, None)
-    return Verdict(outcome, sentence, carrier.run.measure, counts, alpha, value, low, high)
+    return Verdict(outcome, sentence, carrier.run.label, counts, alpha, value, low, high)
 
 
 def _decide(
@@ -219,17 +231,10 @@ def _table(signals: Signals, scored: list[Scored], alpha: float) -> pd.DataFrame
     columns["id"] = pd.Categorical.from_codes(rows_of, categories=pd.Index(signals.names))
     columns["role"] = pd.Categorical(np.tile(signals.roles, m))
     columns["label"] = np.tile(signals.labels, m)
-    names = [s.run.measure for s in scored]
-    columns["measure"] = pd.Categorical.from_codes(
-        np.repeat(np.arange(m), n), categories=pd.Index(_unique(names))
-    )
+    labels = pd.Index([s.run.label for s in scored])
+    columns["measure"] = pd.Categorical.from_codes(np.repeat(np.arange(m), n), categories=labels)
     columns["verdict"] = pd.Categorical(given, categories=["", *OUTCOMES])
     return pd.DataFrame({name: columns[name] for name in SCORE_COLUMNS})
-
-
-def _unique(names: list[str]) -> list[str]:
-    """Number repeated measures, as "iam", "iam (2)"."""
-    return [f"{n} ({names[: i + 1].count(n)})" if names[:i].count(n) else n for i, n in enumerate(names)]
 
 
 def _interval(run: MeasureRun, signals: Signals, scores: Floats) -> tuple[Floats, Floats]:
@@ -288,7 +293,7 @@ def _limits(signals: Signals, carrier: Scored | None, alpha: float) -> list[str]
 
 def _power(carrier: Scored, reference: Reference, alpha: float) -> str:
     """Return what the carrier of the verdict could have seen, record by record, as a sentence."""
-    name = carrier.run.measure
+    name = carrier.run.label
     if isinstance(carrier.scale, Scale):
         least = carrier.scale.detectable(reference.null, alpha)
         whole = carrier.scale.power(reference.null, alpha)[1][-1]

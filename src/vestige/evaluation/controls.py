@@ -24,7 +24,7 @@ def run(
     made: MeasureRun, signals: Signals, scores: Floats, reference: Reference | str, alpha: float
 ) -> list[Control]:
     """Return the controls of one measure; those that could not be run carry their reason."""
-    name = made.measure
+    name = made.label
     if isinstance(reference, str):
         return [
             Control("negative", name, "Samples without a trace were not checked.", None, "", None, reference),
@@ -77,12 +77,12 @@ def _retrained(made: MeasureRun, signals: Signals, alpha: float) -> list[Control
         found = _audited_as(made, signals, logits)
         if isinstance(found, str):
             statement = "Exactly retrained models were not checked."
-            return [Control("negative", made.measure, statement, None, "", None, found)]
+            return [Control("negative", made.label, statement, None, "", None, found)]
         scores, reference = found
         shares.append(_flagged(scores[forget], reference.null, alpha))
     share, bound = float(np.mean(shares)), _at_most(alpha, int(forget.sum()), factor=2.0)
     statement = f"In exactly retrained models, {share:.1%} of the forget samples are flagged as under."
-    return [Control("negative", made.measure, statement, share, f"at most {bound:.1%}", share <= bound)]
+    return [Control("negative", made.label, statement, share, f"at most {bound:.1%}", share <= bound)]
 
 
 def _retained(name: str, signals: Signals, scores: Floats, reference: Reference, alpha: float) -> Control:
@@ -102,12 +102,12 @@ def _untouched(made: MeasureRun, signals: Signals, alpha: float) -> list[Control
     found = _audited_as(made, signals, signals.original)
     statement = "The original model, in place of the unlearned one, was not checked."
     if isinstance(found, str):
-        return [Control("positive", made.measure, statement, None, "", None, found)]
+        return [Control("positive", made.label, statement, None, "", None, found)]
     scores, reference = found
     share = _flagged(scores[signals.roles == "forget"], reference.null, alpha)
     statement = f"With the original in place of the unlearned model, {share:.1%} of the forget samples are recognised."
     return [
-        Control("positive", made.measure, statement, share, f"at least {2 * alpha:.0%}", share >= 2 * alpha)
+        Control("positive", made.label, statement, share, f"at least {2 * alpha:.0%}", share >= 2 * alpha)
     ]
 
 

@@ -110,7 +110,7 @@ def measure_figures(signals: Signals, scored: list[Scored], alpha: float, seed: 
     metrics: list[Metric] = []
     groups = {role: signals.roles == role for role in ("forget", "retain", "holdout")}
     for one in scored:
-        name, scores = one.run.measure, one.scores
+        name, scores = one.run.label, one.scores
         forget, retain = scores[groups["forget"]], scores[groups["retain"]]
         metrics += _separation(name, forget, retain, seed)
         metrics.append(_detectable(one, alpha))
@@ -169,7 +169,7 @@ def _detectable(one: Scored, alpha: float) -> Metric:
             None if value is not None else f"even an untouched record is flagged in {whole:.0%} of cases only"
         )
     return Metric(
-        one.run.measure,
+        one.run.label,
         "detectable_influence",
         f"smallest influence left in one record that is flagged with 80 % probability at p_under <= {alpha:g}",
         value,

@@ -65,7 +65,8 @@ class Control:
 class MeasureRun:
     """What happened to one requested measure: its options, its cost, or why it has no scores.
 
-    null  where the p-values come from, in words; None where the measure carries no p-values
+    null   where the p-values come from, in words; None where the measure carries no p-values
+    label  its name in this audit's table, figures and controls; differs from `measure` where one is asked twice
     """
 
     measure: str
@@ -77,6 +78,10 @@ class MeasureRun:
     null: str | None = None
     unit: str = ""
     cites: str = ""
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", self.label or self.measure)
 
 
 @dataclass(frozen=True)

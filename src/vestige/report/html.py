@@ -107,13 +107,8 @@ def _overview(audits: Mapping[str, Audit]) -> dict[str, Any]:
 
 def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, Any]:
     from vestige.report import plots, sections, words
-    from vestige.report.tables import run_names
 
-    runs = [
-        (name, run.status)
-        for audit in audits.values()
-        for name, run in zip(run_names(audit), audit.measures, strict=True)
-    ]
+    runs = [(run.label, run.status) for audit in audits.values() for run in audit.measures]
     measures = list(dict.fromkeys(name for name, _ in runs))
     many = len(measures) * len(audits) > MOST_FIGURES
     methods = []
@@ -139,9 +134,9 @@ def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, A
 def _panels(audit: Audit, measures: list[str], key: str, only: str | None) -> list[dict[str, Any]]:
     """Return one panel per measure: its figures, or the reason why there are none."""
     from vestige.report import plots
-    from vestige.report.tables import auc_of, run_names
+    from vestige.report.tables import auc_of
 
-    runs = dict(zip(run_names(audit), audit.measures, strict=True))
+    runs = {run.label: run for run in audit.measures}
     scores = _scores_by_role(audit)
     panels: list[dict[str, Any]] = []
     for j, measure in enumerate(measures):

@@ -48,7 +48,7 @@ class Samples(NamedTuple):
 
 def shown_measure(audit: Audit) -> str | None:
     """Return the measure whose scores are shown first: the verdict's, else the first that has scores."""
-    scored = [run.measure for run in audit.measures if run.status == "scored"]
+    scored = [run.label for run in audit.measures if run.status == "scored"]
     if audit.verdict.measure is not None:
         return audit.verdict.measure
     return scored[0] if scored else None

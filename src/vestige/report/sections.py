@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vestige.report.tables import blocking_controls, outcome_of, run_names
+from vestige.report.tables import blocking_controls, outcome_of
 from vestige.report.words import (
     DASH,
     OUTCOME_WORDS,
@@ -171,9 +171,8 @@ def control_rows(audits: Mapping[str, Audit]) -> list[dict[str, Any]]:
 
 def measure_rows(audit: Audit) -> list[dict[str, str]]:
     """Return every requested measure, failed ones included with their reason."""
-    names = run_names(audit)
     carrier = audit.verdict.measure
-    return [_measure_row(run, name, name == carrier) for run, name in zip(audit.measures, names, strict=True)]
+    return [_measure_row(run, run.label, run.label == carrier) for run in audit.measures]
 
 
 def _measure_row(run: MeasureRun, name: str, carries: bool) -> dict[str, str]:
@@ -211,7 +210,7 @@ def _metric_row(metric: Metric) -> dict[str, str]:
 
 def failed_sentence(audit: Audit) -> str:
     """Return which requested measures have no scores, or nothing."""
-    failed = list(dict.fromkeys(run.measure for run in audit.measures if run.status == "failed"))
+    failed = list(dict.fromkeys(run.label for run in audit.measures if run.status == "failed"))
     return f"Could not be computed: {listed(failed)}; the reasons are under Measures." if failed else ""
 
 

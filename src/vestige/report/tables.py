@@ -104,28 +104,9 @@ def blocking_controls(audit: Audit) -> list[Control]:
     return [c for c in failed if c.name == "negative" or not flagging]
 
 
-def run_names(audit: Audit) -> list[str]:
-    """Return the name of every run as the scores table has it: the second "iam" is "iam (2)"."""
-    scored = [run.measure for run in audit.measures if run.status == "scored"]
-    names: list[str] = []
-    seen: list[str] = []
-    for run in audit.measures:
-        if run.status == "failed":
-            names.append(f"{run.measure} (failed)" if run.measure in scored + names else run.measure)
-            continue
-        seen.append(run.measure)
-        count = seen.count(run.measure)
-        names.append(f"{run.measure} ({count})" if count > 1 else run.measure)
-    return names
-
-
-def auc_of(audit: Audit, measure: str) -> Metric | None:
-    """Return the AUC of a run, named as in the scores table; forget against retain where there are several."""
-    base, _, count = measure.removesuffix(")").partition(" (")
-    found = [m for m in audit.metrics if m.measure == measure and m.name == "auc"]
-    if not found and count.isdigit():
-        found = [m for m in audit.metrics if m.measure == base and m.name == "auc"][int(count) - 1 :]
-    return next((m for m in found if "retain" in m.comparison), found[0] if found else None)
+def auc_of(audit: Audit, label: str) -> Metric | None:
+    """Return the AUC of a measure, by its label in the audit."""
+    return audit.metric(label, "auc")
 
 
 def _figure(audit: Audit, names: tuple[str, ...]) -> Metric | None:
