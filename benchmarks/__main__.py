@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-SECTIONS = ("startup", "scoring", "collecting", "training")
+SECTIONS = ("startup", "scoring", "epsilon", "collecting", "training")
 
 
 def main(names: list[str]) -> None:

@@ -19,3 +19,12 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"no real data in {REAL_DATA}; set VESTIGE_DATA to the folder that holds them")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder with published raw outputs; tests that ask for it are skipped where it is absent."""
+    folder = Path(os.environ.get("VESTIGE_REFERENCE", Path(__file__).parents[2] / "shared" / "reference"))
+    if not folder.is_dir():
+        pytest.skip(f"no published outputs in {folder}; set VESTIGE_REFERENCE to the folder that holds them")
+    return folder

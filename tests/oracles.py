@@ -91,3 +91,27 @@ def gaussian_world(
         role=np.where(first, "forget", "retain"),
     )
     return Signals(labels, unlearned, original, shadow, role=role, calibration=calibration)
+
+
+def epsilon_slow(retrained, unlearned, delta=0.05):
+    """The published epsilon-hat of one sample from margins, a loop over every threshold."""
+    r, u = np.asarray(retrained, float), np.asarray(unlearned, float)
+
+    def ratio(x):
+        return stats.norm.logpdf(x, u.mean(), u.std()) - stats.norm.logpdf(x, r.mean(), r.std())
+
+    negative, positive = ratio(r), ratio(u)
+    if np.median(negative) > np.median(positive):
+        negative, positive = positive, negative
+    found = []
+    for threshold in sorted({*negative, *positive}):
+        fpr = sum(x >= threshold for x in negative) / len(negative)
+        fnr = sum(x < threshold for x in positive) / len(positive)
+        if fpr == 0 and fnr == 0:
+            return np.inf
+        if fpr == 0 or fnr == 0:
+            continue
+        for one, other in ((fpr, fnr), (fnr, fpr)):
+            if one < 1 - delta:
+                found.append(np.log((1 - delta - one) / other))
+    return max(found) if found else np.nan

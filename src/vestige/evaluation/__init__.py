@@ -2,6 +2,7 @@
 
 from vestige.evaluation.accuracy import accuracy_figures, average_disparity, mia_efficacy
 from vestige.evaluation.audit import DEFAULT_MEASURES, audit
+from vestige.evaluation.epsilon import Epsilon, epsilon
 from vestige.evaluation.result import Audit, Control, MeasureRun, Metric, Verdict
 from vestige.evaluation.roc import (
     auc,
@@ -17,6 +18,7 @@ __all__ = [
     "DEFAULT_MEASURES",
     "Audit",
     "Control",
+    "Epsilon",
     "MeasureRun",
     "Metric",
     "Verdict",
@@ -26,6 +28,7 @@ __all__ = [
     "average_disparity",
     "balanced_accuracy",
     "bootstrap",
+    "epsilon",
     "figures",
     "mia_efficacy",
     "roc",

@@ -1,0 +1,219 @@
+"""Epsilon-hat: how well a test on many models tells unlearned from retrained ones, per forget sample.
+
+Krähenmann, Neubecker, Strozzi, Martinelli: Forget with Precision, ETH Zurich 2023. An unlearning is
+(eps, delta)-close to retraining if no test can tell the two apart better than
+
+    eps_hat = max( log((1 - delta - FPR) / FNR), log((1 - delta - FNR) / FPR) )
+
+Per sample, two Gaussians are fitted to the logit margin z_y - max other z of the retrained and of the unlearned
+models; their likelihood ratio is the test's score, and eps_hat the largest value over its thresholds.
+
+`eth2023` fits, chooses the threshold and counts the errors on the same models, and drops thresholds at which
+exactly one error rate is 0. Identical models then score well above 0: the more so the fewer they are.
+`recommended` fits and chooses on one half of the models and counts errors on the other, both ways round, and
+gives Clopper-Pearson bounds. Both are read beside their null: retrained against retrained at equal counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from vestige.errors import InputError, unknown
+from vestige.signals.transforms import margin
+
+Floats = NDArray[np.float64]
+Stack = NDArray[np.floating[Any]]
+PRESETS = ("recommended", "eth2023")
+CHUNK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Epsilon:
+    """Result of `epsilon`; 0 = indistinguishable from retraining, larger = told apart better, in nats.
+
+    values         [N] per sample; infinite where the test never erred (eth2023), NaN where all scores tie
+    median         over the samples, NaN left out
+    low, high      [N] Clopper-Pearson bounds, `high` infinite where no error was seen; None for eth2023
+    median_low     median of `low`; None for eth2023
+    null           median of retrained against retrained, at `null_counts` models on either side
+    at_null_counts  median of retrained against unlearned at those same counts: compare this one with `null`
+    largest        eth2023: the largest finite value that the counts of models can give; recommended: the
+                   largest value that they can show to be exceeded (the largest possible `low`)
+    """
+
+    values: Floats
+    median: float
+    low: Floats | None
+    high: Floats | None
+    median_low: float | None
+    null: float | None
+    at_null_counts: float | None
+    null_counts: int
+    largest: float
+
+
+def epsilon(
+    retrained: Stack,
+    unlearned: Stack,
+    labels: NDArray[np.int64],
+    *,
+    preset: str = "recommended",
+    delta: float = 0.05,
+    level: float = 0.95,
+) -> Epsilon:
+    """Return epsilon-hat of N samples from logits of R retrained and U unlearned models.
+
+    retrained  float [R, N, C], at least four models
+    unlearned  float [U, N, C], at least four models
+    labels     int [N]
+    delta      of the (eps, delta) statement, from 0 to below 1; published: 0.05
+    level      of the bounds
+
+    Raises `InputError` for an unknown preset, and for arrays that do not fit.
+    """
+    if preset not in PRESETS:
+        raise InputError(unknown("preset", preset, PRESETS))
+    if not 0 <= delta < 1 or not 0 < level < 1:
+        raise InputError(f"delta is {delta} and level {level}; 0 <= delta < 1 and 0 < level < 1 are wanted.")
+    first, second = (
+        _margins(name, x, labels) for name, x in (("retrained", retrained), ("unlearned", unlearned))
+    )
+    if first.shape[0] != second.shape[0]:
+        raise InputError(
+            f"retrained has {first.shape[0]} samples, unlearned {second.shape[0]}; as many are wanted."
+        )
+    n = min(first.shape[1] // 2, second.shape[1])
+    halves = first[:, :n], first[:, n : 2 * n]
+    if preset == "eth2023":
+        values = _in_sample(first, second, delta)
+        small, null = (_median(_in_sample(halves[0], other, delta)) for other in (second[:, :n], halves[1]))
+        count = min(first.shape[1], second.shape[1])
+        largest = float(np.log((1 - delta - 1 / count) * count))
+        return Epsilon(values, _median(values), None, None, None, null, small, n, largest)
+    values, low, high = _cross_fitted(first, second, delta, level)
+    small, null = (
+        _median(_cross_fitted(halves[0], other, delta, level)[0]) for other in (second[:, :n], halves[1])
+    )
+    best = _upper(np.zeros(1), min(first.shape[1], second.shape[1]), level)
+    largest = float(_eps(best, best, delta)[0])
+    return Epsilon(values, _median(values), low, high, _median(low), null, small, n, largest)
+
+
+def _median(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def _margins(name: str, logits: Stack, labels: NDArray[np.int64]) -> Floats:
+    """Return logit margins [N, models]."""
+    stack = np.asarray(logits)
+    if stack.ndim != 3 or stack.shape[0] < 4 or stack.shape[1] != len(labels):
+        raise InputError(
+            f"{name} has shape {list(stack.shape)}; [at least 4 models, {len(labels)}, classes] is wanted."
+        )
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= stack.shape[2]:
+        raise InputError(f"labels must be whole numbers from 0 to {stack.shape[2] - 1}.")
+    if not np.isfinite(stack).all():
+        raise InputError(f"{name} holds a NaN or an infinity; every logit must be finite.")
+    return np.ascontiguousarray(np.stack([margin(model, labels) for model in stack], axis=1))
+
+
+def _ratio(x: Floats, retrained: Floats, unlearned: Floats) -> Floats:
+    """Log-likelihood ratio unlearned over retrained of x [n, m] under Gaussians (ddof 0) fitted per sample."""
+
+    def log_density(group: Floats) -> Floats:
+        deviation = np.maximum(group.std(axis=1, keepdims=True), 1e-12)
+        z = (x - group.mean(axis=1, keepdims=True)) / deviation
+        return np.asarray(-0.5 * z * z - np.log(deviation))
+
+    return log_density(unlearned) - log_density(retrained)
+
+
+def _errors(negative: Floats, positive: Floats) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Return thresholds, FPR and FNR [n, m] of "positive if score >= threshold", and which are distinct."""
+    scores = np.concatenate([negative, positive], axis=1)
+    order = np.argsort(scores, axis=1, kind="stable")
+    ranked = np.take_along_axis(scores, order, axis=1)
+    is_positive = order >= negative.shape[1]
+    below = np.cumsum(is_positive, axis=1) - is_positive
+    missed = below / positive.shape[1]
+    false = 1 - (np.arange(scores.shape[1]) - below) / negative.shape[1]
+    distinct = np.ones(ranked.shape, bool)
+    distinct[:, 1:] = ranked[:, 1:] > ranked[:, :-1]
+    return ranked, false, missed, distinct
+
+
+def _eps(fpr: Floats, fnr: Floats, delta: float) -> Floats:
+    """The formula; -infinity where a direction is not defined."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, other = np.log((1 - delta - fpr) / fnr), np.log((1 - delta - fnr) / fpr)
+    return np.fmax(np.where(fpr < 1 - delta, one, -np.inf), np.where(fnr < 1 - delta, other, -np.inf))
+
+
+def _in_sample(retrained: Floats, unlearned: Floats, delta: float) -> Floats:
+    """The published estimator: fit, threshold and errors on the same models."""
+    result = np.empty(len(retrained))
+    for start in range(0, len(retrained), CHUNK):
+        r, u = retrained[start : start + CHUNK], unlearned[start : start + CHUNK]
+        low, high = _ratio(r, r, u), _ratio(u, r, u)
+        swap = np.median(low, axis=1) > np.median(high, axis=1)
+        for chosen, negative, positive in ((~swap, low, high), (swap, high, low)):
+            if not chosen.any():
+                continue
+            _, fpr, fnr, distinct = _errors(negative[chosen], positive[chosen])
+            perfect = distinct & (fpr < 1e-9) & (fnr < 1e-9)
+            usable = distinct & (fpr > 1e-9) & (fnr > 1e-9)
+            values = np.where(usable, _eps(fpr, fnr, delta), -np.inf).max(axis=1)
+            values = np.where(np.isfinite(values), values, np.nan)
+            result[start : start + CHUNK][chosen] = np.where(perfect.any(axis=1), np.inf, values)
+    return result
+
+
+def _cross_fitted(
+    retrained: Floats, unlearned: Floats, delta: float, level: float
+) -> tuple[Floats, Floats, Floats]:
+    """Choose the test on one half of the models, count its errors on the other, both ways round; pool the counts."""
+    n = len(retrained)
+    false, missed = np.zeros(n), np.zeros(n)
+    for turn in (0, 1):
+        r, u = retrained[:, turn::2], unlearned[:, turn::2]
+        threshold, sign = _best_threshold(_ratio(r, r, u), _ratio(u, r, u), delta)
+        seen = [sign[:, None] * _ratio(x[:, 1 - turn :: 2], r, u) for x in (retrained, unlearned)]
+        false += (seen[0] >= threshold[:, None]).sum(axis=1)
+        missed += (seen[1] < threshold[:, None]).sum(axis=1)
+    a, b = retrained.shape[1], unlearned.shape[1]
+    fpr, fnr = (false + 0.5) / (a + 1), (missed + 0.5) / (b + 1)
+    low = _eps(_upper(false, a, level), _upper(missed, b, level), delta)
+    high = _eps(_lower(false, a, level), _lower(missed, b, level), delta)
+    return np.maximum(_eps(fpr, fnr, delta), 0), np.maximum(low, 0), np.maximum(high, 0)
+
+
+def _best_threshold(negative: Floats, positive: Floats, delta: float) -> tuple[Floats, Floats]:
+    """Return the threshold with the largest smoothed epsilon, and the sign by which scores are to be taken.
+
+    It lies midway to the next lower score, so that it does not cling to the sample that it was chosen on.
+    """
+    swap = np.median(negative, axis=1) > np.median(positive, axis=1)
+    sign = np.where(swap, -1.0, 1.0)
+    threshold, fpr, fnr, distinct = _errors(sign[:, None] * negative, sign[:, None] * positive)
+    a, b = negative.shape[1], positive.shape[1]
+    values = _eps((fpr * a + 0.5) / (a + 1), (fnr * b + 0.5) / (b + 1), delta)
+    best = np.where(distinct, values, -np.inf).argmax(axis=1)
+    rows = np.arange(len(best))
+    return (threshold[rows, best] + threshold[rows, np.maximum(best - 1, 0)]) / 2, sign
+
+
+def _upper(errors: Floats, trials: int, level: float) -> Floats:
+    bound = stats.beta.ppf((1 + level) / 2, errors + 1, np.maximum(trials - errors, 1e-300))
+    return np.where(errors >= trials, 1.0, bound)
+
+
+def _lower(errors: Floats, trials: int, level: float) -> Floats:
+    bound = stats.beta.ppf((1 - level) / 2, np.maximum(errors, 1e-300), trials - errors + 1)
+    return np.where(errors <= 0, 0.0, bound)
