@@ -90,7 +90,23 @@ def gaussian_world(
         np.stack([pool_model(np.zeros(pool)) for _ in range(shadows)]),
         role=np.where(first, "forget", "retain"),
     )
-    return Signals(labels, unlearned, original, shadow, role=role, calibration=calibration)
+    other_labels, other = draw(100)
+    population = Signals(
+        other_labels, other(np.zeros(100)), None, np.stack([other(np.zeros(100)) for _ in range(shadows)]),
+        role=np.repeat("holdout", 100),
+    )  # fmt: skip
+    return Signals(
+        labels,
+        unlearned,
+        original,
+        shadow,
+        None,
+        None,
+        population,
+        other(np.ones(100)),
+        calibration,
+        role=role,
+    )
 
 
 def epsilon_slow(retrained, unlearned, delta=0.05):

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
+import oracles
 import vestige
 from vestige.signals import Signals
 
@@ -28,6 +30,10 @@ def p(v):
     return 1 / (1 + np.exp(-np.array(v)))
 
 
+def g(v):
+    return float(oracles.bounded_gumbel(p(v)))
+
+
 GOLDEN = {
     ("confidence", "paper"): -p(U),
     ("confidence_difference", "paper"): p(O) - p(U),
@@ -48,6 +54,24 @@ GOLDEN = {
     ],
     # pooled variance of the two retained: 1 * 2/(2-1) * (1 + 1/2) = 3
     ("lira_offline", "recommended"): [0.5 / np.sqrt(3), -1 / np.sqrt(3), 0.0],
+    # means 0.5, 0, 2, deviations 0.5, 1, 1
+    ("update_lira", "paper"): [
+        stats.norm.cdf((o - m) / s) - stats.norm.cdf((u - m) / s)
+        for u, o, m, s in zip(U, O, [0.5, 0.0, 2.0], [0.5, 1.0, 1.0], strict=True)
+    ],
+    ("update_lira", "recommended"): [
+        stats.norm.cdf((o - m) / np.sqrt(3)) - stats.norm.cdf((u - m) / np.sqrt(3))
+        for u, o, m in zip(U, O, [0.5, 0.0, 2.0], strict=True)
+    ],
+    # losses log(1 + exp(-v)) of u, between those of the two shadows, 0 and 1000, at levels 0, 1/3, 2/3, 1
+    ("emia_reference", "paper"): [
+        np.interp(np.log1p(np.exp(-u)), [0, *sorted([np.log1p(np.exp(-a)), np.log1p(np.exp(-b))]), 1000], [0, 1 / 3, 2 / 3, 1])
+        for u, a, b in zip(U, S1, S2, strict=True)
+    ],
+    ("dratio", "paper"): [
+        min(1, (1e-3 + max(g(o) - g(u), 1e-10)) / (1e-3 + max(g(o) - (g(a) + g(b)) / 2, 1e-10)))
+        for u, o, a, b in zip(U, O, S1, S2, strict=True)
+    ],
     ("lira_online", "recommended"): [((0 - 2) ** 2 - 0.5**2) / 6, ((1 - 2) ** 2 - 1) / 6, ((2 - 3) ** 2 - 0) / 6],
 }  # fmt: skip
 
@@ -77,3 +101,25 @@ def test_emia_population_by_hand():
     shifted = signals.with_(unlearned=column(U) + 10)
     assert vestige.measure("emia_population", shifted, preset="paper").tolist() == [0, 0, 0]
     assert vestige.measure("emia_population", shifted).tolist() == [0.625, 0.375, 0.25]
+
+
+def test_published_update_lira_with_one_shadow_is_a_step():
+    assert set(vestige.measure("update_lira", ONE, preset="paper")) <= {-1.0, -0.5, 0.0, 0.5, 1.0}
+
+
+def test_published_reference_loss_reads_the_true_logit_alone():
+    shifted = SIGNALS.with_(unlearned=column(U) + 10)
+    assert vestige.measure("emia_reference", shifted) == pytest.approx(
+        vestige.measure("emia_reference", SIGNALS)
+    )
+    assert (vestige.measure("emia_reference", shifted, preset="paper") < 1e-3).all()
+
+
+def test_ldiff_by_hand():
+    population = Signals(np.zeros(3, int), column([0, 1, 2]), column([0, 2, 4]), role=["holdout"] * 3)
+    signals = SIGNALS.with_(population=population)
+    # lambda_u over the population: mean 1, deviation sqrt(2/3); changes 0, -1, -2: median -1, mean deviation 2/3
+    u, o = np.array(U), np.array(O)
+    a = (1 + stats.norm.cdf((o - 1) / np.sqrt(2 / 3)) - stats.norm.cdf((u - 1) / np.sqrt(2 / 3))) / 2
+    b = 1 - stats.laplace.cdf(u - o, -1, 2 / 3)
+    assert vestige.measure("ldiff", signals) == pytest.approx((a + b) / 2)

@@ -1,7 +1,11 @@
-"""EMIA: is the loss of the sample high among losses of samples that the model never saw?
+"""EMIA: is the loss of the sample high among losses that were never fitted?
 
-Ye et al.: Enhanced Membership Inference Attacks against Machine Learning Models. CCS 2022 (attack P), applied
-to unlearning as in Wang et al. 2025 (IAM): the share of population losses strictly below the sample's.
+Ye et al.: Enhanced Membership Inference Attacks against Machine Learning Models. CCS 2022, applied to unlearning
+as in Wang et al. 2025 (IAM).
+
+    population  (attack P)  share of population losses, under the unlearned model, strictly below the sample's
+    reference   (attack R)  quantile of the sample's loss among its own losses under shadow models: linear between
+                            the S sorted losses, 0 and 1000, which have the levels 0, 1/(S+1), ..., 1
 
 `paper` computes log(1 + exp(-v_y)) from the raw true-label logit, which ignores the other logits and is not
 the cross-entropy; `recommended` uses the cross-entropy and counts ties by half.
@@ -21,6 +25,7 @@ from vestige.signals.record import HOW_TO_GET
 
 Floats = NDArray[np.float64]
 LOSSES = ("cross_entropy", "true_logit")
+LARGEST = 1000.0
 
 
 @register(
@@ -52,10 +57,38 @@ def emia_population(
     return (below + np.searchsorted(known, own, side="right")) / (2 * len(known))
 
 
-def _losses(signals: Signals, loss: str) -> Floats:
+@register(
+    "emia_reference",
+    needs=("unlearned", "shadow_out"),
+    unit="quantile",
+    range=(0.0, 1.0),
+    cites="Ye et al. 2022 (EMIA)",
+    paper={"loss": "true_logit"},
+)
+def emia_reference(
+    signals: Signals, *, loss: Literal["cross_entropy", "true_logit"] = "cross_entropy"
+) -> Floats:
+    """Quantile of the sample's loss among its losses under never-seen models; 0.5 = in their middle."""
+    if loss not in LOSSES:
+        raise InputError(f"emia_reference: {unknown('loss', loss, LOSSES)}")
+    assert signals.shadow_out is not None
+    known = np.sort(np.stack([_losses(signals, loss, shadow) for shadow in signals.shadow_out]), axis=0)
+    ends = np.zeros((1, len(signals))), np.full((1, len(signals)), LARGEST)
+    knots = np.concatenate([ends[0], np.minimum(known, LARGEST), ends[1]])
+    own = np.clip(_losses(signals, loss), 0, LARGEST)
+    left = np.clip((knots <= own).sum(axis=0) - 1, 0, len(knots) - 2)
+    columns = np.arange(len(signals))
+    low, high = knots[left, columns], knots[left + 1, columns]
+    inside = np.divide(own - low, high - low, out=np.zeros_like(own), where=high > low)
+    return np.asarray((left + inside) / (len(knots) - 1))
+
+
+def _losses(signals: Signals, loss: str, of: NDArray[Any] | None = None) -> Floats:
+    """Return the losses [N] under the unlearned model, or under the one whose logits [N, C] are given."""
     rows: list[Any] = []
+    every = signals.unlearned if of is None else of
     for part in signals.chunks():
-        logits, labels = signals.unlearned[part], signals.labels[part]
+        logits, labels = every[part], signals.labels[part]
         if loss == "cross_entropy":
             rows.append(transforms.loss(logits, labels))
         else:

@@ -6,6 +6,7 @@ Wang et al. 2025 (IAM), where the original model is the single IN model and shad
     lambda = log p - log(1 - p);  mu_j, sd_j over shadows
     offline: log N(lambda_u; mu_j, sd_j)                                     likelihood of "never seen"
     online:  log N(lambda_u; mu_j, sd_out) - log N(lambda_u; lambda_o, sd_in)
+    update:  Phi((lambda_o - mu_j) / sd_j) - Phi((lambda_u - mu_j) / sd_j)   how much of the way to OUT was gone
 
 `paper` adds 1e-30 to sd_j and uses 1e-30 for sd_in. With one shadow both are 1e-30; with two or more the
 online score is |lambda_u - lambda_o| on a scale of 1e59 whatever the shadows say. `recommended` uses one
@@ -18,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from vestige.errors import InputError, unknown
 from vestige.measures.calibration import calibration_rows
@@ -83,6 +85,32 @@ def lira_online(signals: Signals, *, variance: Literal["pooled", "per_sample"] =
         return out - _log_normal((u - original) / TINY, TINY)
     sd = _pooled_deviation(signals, "lira_online")
     return _log_normal((u - mean) / sd, sd) - _log_normal((u - original) / sd, sd)
+
+
+@register(
+    "update_lira",
+    needs=("unlearned", "original", "shadow_out"),
+    uses=("calibration", "role"),
+    unit="probability",
+    range=(-1.0, 1.0),
+    cites=CARLINI,
+    paper={"variance": "per_sample"},
+)
+def update_lira(signals: Signals, *, variance: Literal["pooled", "per_sample"] = "pooled") -> Floats:
+    """Drop of the sample's quantile among never-seen models, from the original to the unlearned; 0 = unchanged.
+
+    With one shadow and the published variance, the score is -1, 0 or 1.
+    """
+    _check(variance, "one_sided")
+    u, mean, spread = _outputs(signals)
+    assert signals.original is not None
+    original = np.concatenate(
+        [scaled_logit(signals.original[p], signals.labels[p]) for p in signals.chunks()]
+    )
+    sd: Floats | float = (
+        spread + TINY if variance == "per_sample" else _pooled_deviation(signals, "update_lira")
+    )
+    return np.asarray(special.ndtr((original - mean) / sd) - special.ndtr((u - mean) / sd))
 
 
 def _check(variance: str, tail: str) -> None:

@@ -1,0 +1,196 @@
+"""RMIA: is the sample's confidence, relative to reference models, high among that of never-seen samples?
+
+Zarifzadeh, Liu, Shokri: Low-Cost High-Power Membership Inference Attacks. ICML 2024; applied to unlearning as in
+Wang et al. 2025 (IAM). With a signal t, x a queried and z a population sample:
+
+    offline  pr(x) = t_u(x) / ((1 + a)/2 * mean_x + (1 - a)/2),  mean_x over OUT models, 20 % trimmed either side
+    online   pr(x) = t_u(x) / mean_x,                            mean_x over OUT models and as many times the IN one
+    membership(x) = share of z with pr(x) / pr(z) > gamma;       score = 1 - membership
+
+`paper` takes the Taylor soft margin, whose cubic is negative for very wrong samples, so that ratios change their
+sign. `recommended` takes the softmax confidence, and counts ties by half. Instead of all pairs of x and z, the
+population is sorted once and searched. `rmia_ratio` is the limit without population: no steps, no ties.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from vestige.errors import InputError, MissingArray, unknown
+from vestige.measures.registry import register
+from vestige.signals import Signals
+from vestige.signals.record import HOW_TO_GET
+from vestige.signals.transforms import confidence, negative_loss, taylor_soft_margin
+
+Floats = NDArray[np.float64]
+CITES = "Zarifzadeh et al. 2024 (RMIA)"
+TRIM, MARGIN, TINY = 0.2, 0.6, 1e-300
+
+# temperature, offline a, gamma: as published per data set
+PARAMETERS = {
+    "cifar10": (2.0, 0.33, 2.0),
+    "cinic10": (2.0, 0.33, 2.0),
+    "cifar100": (1.0, 0.6, 2.0),
+    "purchase": (2.0, 0.2, 2.0),
+    "texas": (2.0, 0.2, 2.0),
+    "location": (2.0, 0.2, 2.0),
+}
+SIGNAL_NAMES = ("softmax", "taylor_soft_margin")
+Signal = Literal["softmax", "taylor_soft_margin"]
+
+
+@register(
+    "rmia_offline",
+    needs=("unlearned", "shadow_out"),
+    uses=("population", "role"),
+    unit="share of the population",
+    range=(0.0, 1.0),
+    cites=CITES,
+    paper={"signal": "taylor_soft_margin", "ties": 0.0},
+)
+def rmia_offline(
+    signals: Signals,
+    *,
+    parameters: str = "cifar10",
+    signal: Signal = "softmax",
+    gamma: float | None = None,
+    ties: float = 0.5,
+) -> Floats:
+    """Share of never-seen samples that this one does not exceed, relative to shadows; 1 = none is exceeded.
+
+    parameters  a named set of constants: "cifar10", "cinic10", "cifar100", "purchase", "texas", "location"
+    signal      "softmax", or "taylor_soft_margin" as published
+    gamma       how many times the ratio must be exceeded; default: the set's
+    ties        how an exact tie counts, from 0 (published) to 1
+
+    The population is `population` with its `shadow_out`, or else the holdout samples.
+    """
+    temperature, a, limit = _constants(parameters, signal, gamma)
+    population = _population(signals, "rmia_offline")
+
+    def ratio(rows: Signals) -> Floats:
+        assert rows.shadow_out is not None
+        reference = _trimmed([_signal(s, rows, signal, temperature) for s in rows.shadow_out])
+        return _signal(rows.unlearned, rows, signal, temperature) / ((1 + a) / 2 * reference + (1 - a) / 2)
+
+    return 1 - exceeded(ratio(signals), ratio(population), limit, ties)
+
+
+@register(
+    "rmia_online",
+    needs=("unlearned", "original", "shadow_out"),
+    uses=("population", "population_in"),
+    unit="share of the population",
+    range=(0.0, 1.0),
+    cites=CITES,
+    paper={"signal": "taylor_soft_margin", "ties": 0.0},
+)
+def rmia_online(
+    signals: Signals,
+    *,
+    parameters: str = "cifar10",
+    signal: Signal = "softmax",
+    gamma: float | None = None,
+    ties: float = 0.5,
+) -> Floats:
+    """As `rmia_offline`, with the original as the model that saw the sample; options as there.
+
+    Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population.
+    """
+    temperature, _, limit = _constants(parameters, signal, gamma)
+    for field in ("population", "population_in"):
+        if getattr(signals, field) is None:
+            raise MissingArray(f"rmia_online needs `{field}`: {HOW_TO_GET[field]}.")
+    population = _population(signals, "rmia_online")
+
+    def ratio(rows: Signals, inside: NDArray[np.floating]) -> Floats:
+        assert rows.shadow_out is not None
+        out = [_signal(s, rows, signal, temperature) for s in rows.shadow_out]
+        reference = _trimmed([*out, *[_signal(inside, rows, signal, temperature)] * len(out)])
+        return _signal(rows.unlearned, rows, signal, temperature) / _nonzero(reference)
+
+    assert signals.original is not None and signals.population_in is not None
+    own, others = ratio(signals, signals.original), ratio(population, signals.population_in)
+    return 1 - exceeded(own, others, limit, ties)
+
+
+@register(
+    "rmia_ratio",
+    needs=("unlearned", "shadow_out"),
+    uses=("original",),
+    unit="nats",
+    cites=CITES,
+)
+def rmia_ratio(signals: Signals) -> Floats:
+    """Log of the mean reference confidence over that of the unlearned model; 0 = as confident as the references.
+
+    The references are the shadows, and the original with the same weight where it is there.
+    """
+    scores = np.empty(len(signals))
+    assert signals.shadow_out is not None
+    for part in signals.chunks():
+        labels = signals.labels[part]
+        logs = np.stack([negative_loss(s[part], labels) for s in signals.shadow_out])
+        reference = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
+        if signals.original is not None:
+            fitted = negative_loss(signals.original[part], labels)
+            reference = np.logaddexp(reference, fitted) - np.log(2)
+        scores[part] = reference - negative_loss(signals.unlearned[part], labels)
+    return scores
+
+
+def exceeded(own: Floats, others: Floats, gamma: float, ties: float) -> Floats:
+    """Return, for each own [N], the share of others [Z] with own / other > gamma; a tie counts `ties`.
+
+    For a negative other the inequality turns round; an other of 0 is exceeded by whatever is positive.
+    """
+    limit = own / gamma
+    positive, negative = np.sort(others[others > 0]), np.sort(others[others < 0])
+    below, upto = (np.searchsorted(positive, limit, side=side) for side in ("left", "right"))
+    from_, above = (len(negative) - np.searchsorted(negative, limit, side=side) for side in ("left", "right"))
+    count = below + ties * (upto - below) + above + ties * (from_ - above)
+    return (count + (own > 0) * np.count_nonzero(others == 0)) / len(others)
+
+
+def _constants(parameters: str, signal: str, gamma: float | None) -> tuple[float, float, float]:
+    if parameters not in PARAMETERS:
+        raise InputError(f"rmia: {unknown('set of parameters', parameters, PARAMETERS)}")
+    if signal not in SIGNAL_NAMES:
+        raise InputError(f"rmia: {unknown('signal', signal, SIGNAL_NAMES)}")
+    temperature, a, limit = PARAMETERS[parameters]
+    limit = limit if gamma is None else gamma
+    if not limit > 0:
+        raise InputError(f"rmia: gamma is {limit}; a number above 0 is wanted.")
+    return temperature, a, limit
+
+
+def _population(signals: Signals, name: str) -> Signals:
+    if signals.population is None and not (signals.roles == "holdout").any():
+        raise MissingArray(f"{name} needs `population`: {HOW_TO_GET['population']}.")
+    population = signals.population or signals.of_role("holdout")
+    if population.shadow_out is None:
+        raise MissingArray(f"{name} needs `population.shadow_out`: {HOW_TO_GET['shadow_out']}.")
+    return population
+
+
+def _signal(logits: NDArray[np.floating], rows: Signals, signal: str, temperature: float) -> Floats:
+    parts = []
+    for part in rows.chunks():
+        v, y = logits[part], rows.labels[part]
+        if signal == "taylor_soft_margin":
+            parts.append(taylor_soft_margin(v, y, temperature, MARGIN))
+        else:
+            parts.append(confidence(v / temperature, y))
+    return np.concatenate(parts)
+
+
+def _trimmed(values: list[Floats]) -> Floats:
+    return np.asarray(stats.trim_mean(np.stack(values), TRIM, axis=0))
+
+
+def _nonzero(reference: Floats) -> Floats:
+    return np.where(np.abs(reference) < TINY, TINY, reference)
