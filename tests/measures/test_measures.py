@@ -13,7 +13,7 @@ WORLD = oracles.gaussian_world(5)
 OPTIONAL = ("original", "shadow_out", "shadow_fit", "retrained", "population", "population_in", "calibration")
 NAMES = list(MEASURES)
 PRESETS = ("recommended", "paper")
-AUC_IN = {"random": (0.4, 0.6)}
+AUC_IN = {"random": (0.4, 0.6), "mia_correctness": (0.6, 0.8)}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -34,7 +34,7 @@ def test_needed_fields_are_asked_for(name, preset):
     for field in MEASURES[name].needs:
         if field in OPTIONAL:
             with pytest.raises(InputError, match=field):
-                vestige.measure(name, WORLD.without("calibration").without(field), preset=preset)
+                vestige.measure(name, WORLD.without(field), preset=preset)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -59,6 +59,8 @@ def test_permuted_roles_leave_nothing_to_find(name):
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", NAMES)
 def test_order_of_samples_does_not_matter(name, preset):
+    if name.startswith("mia_") and preset == "paper":
+        return  # published: fitted on the first |holdout| retained samples in their order
     order = np.random.default_rng(2).permutation(len(WORLD))
     scores = vestige.measure(name, WORLD, preset=preset)
     assert np.allclose(

@@ -101,7 +101,7 @@ class Signals:
             if attached is not None and attached.classes != c:
                 raise InputError(f"{name} has {attached.classes} classes, the audited samples have {c}.")
         known = self.calibration
-        if known is not None and known.shadows != self.shadows:
+        if known is not None and self.shadows and known.shadows != self.shadows:
             raise InputError(
                 f"calibration has {known.shadows} OUT shadows per sample, the audited samples have {self.shadows}; "
                 "they must be as many, or the simulated deletions are no null for the audited ones."
