@@ -2,6 +2,7 @@
 
 from vestige.evaluation.accuracy import accuracy_figures, average_disparity, mia_efficacy
 from vestige.evaluation.audit import DEFAULT_MEASURES, audit
+from vestige.evaluation.distribution import Distance, distance
 from vestige.evaluation.epsilon import Epsilon, epsilon
 from vestige.evaluation.result import Audit, Control, MeasureRun, Metric, Verdict
 from vestige.evaluation.roc import (
@@ -13,14 +14,17 @@ from vestige.evaluation.roc import (
     tnr_at_fnr,
     tpr_at_fpr,
 )
+from vestige.evaluation.scoreui import ScoreUI, scoreui
 
 __all__ = [
     "DEFAULT_MEASURES",
     "Audit",
     "Control",
+    "Distance",
     "Epsilon",
     "MeasureRun",
     "Metric",
+    "ScoreUI",
     "Verdict",
     "accuracy_figures",
     "auc",
@@ -28,10 +32,12 @@ __all__ = [
     "average_disparity",
     "balanced_accuracy",
     "bootstrap",
+    "distance",
     "epsilon",
     "figures",
     "mia_efficacy",
     "roc",
+    "scoreui",
     "tnr_at_fnr",
     "tpr_at_fpr",
 ]
