@@ -206,3 +206,69 @@ def test_bad_names_and_roots(tmp_path, monkeypatch):
     ):
         with pytest.raises(InputError, match=message):
             call()
+
+
+def test_no_data_set_is_read_from_a_neighbour(tmp_path):
+    """A root that holds several data sets gives each its own files, and none another's."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def parquet(folder, mode, size):
+        raw = io.BytesIO()
+        Image.new(mode, size, 7).save(raw, format="PNG")
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = pa.table({"img": [{"bytes": raw.getvalue(), "path": ""}] * 2, "label": [0, 1]})
+        pq.write_table(rows, folder / "train.parquet")
+
+    parquet(tmp_path / "cifar10", "RGB", (32, 32))
+    assert vestige.load_dataset("cifar10", root=tmp_path).x.shape == (2, 3, 32, 32)
+    with pytest.raises(InputError, match="missing"):
+        vestige.load_dataset("mnist", root=tmp_path)
+    with pytest.raises(InputError, match="another data set"):
+        vestige.load_dataset("mnist", root=tmp_path / "cifar10")
+    parquet(tmp_path / "mnist", "L", (28, 28))
+    assert vestige.load_dataset("mnist", root=tmp_path).x.shape == (2, 1, 28, 28)
+
+
+def test_a_root_with_real_data_sets_has_no_mnist(real_data):
+    for name in ("mnist", "cifar100", "stl10", "purchase100", "insta"):
+        with pytest.raises(InputError):
+            vestige.load_dataset(name, root=real_data)
+
+
+def test_own_labels_keep_their_names(tmp_path):
+    def load(y, **arrays):
+        np.savez(tmp_path / "own.npz", x=np.zeros((len(y), 2)), y=y, **arrays)
+        return vestige.load_dataset(tmp_path / "own.npz")
+
+    gaps = load([1, 7, 1])
+    assert gaps.y.tolist() == [0, 1, 0] and gaps.classes == ("1", "7")
+    named = load([2, 0, 2], classes=["zebra", "ant", "cat"])
+    assert named.y.tolist() == [2, 0, 2] and named.classes[named.y[0]] == "cat"
+    by_name = load(["cat", "zebra"], classes=["zebra", "ant", "cat"])
+    assert by_name.y.tolist() == [2, 0]
+    for y, message in (([3, 0], "there are 3 classes"), (["cta", "ant"], "Did you mean 'cat'")):
+        with pytest.raises(InputError, match=message):
+            load(y, classes=["zebra", "ant", "cat"])
+
+
+def test_tables_that_are_not_what_they_should_be(tmp_path):
+    """A missing or strange entry is a sentence with its place, never a class."""
+    for file, text, name, message in (
+        ("a.csv", "Severity,Humidity\n2,1.0\n,2.0\n", "us_accidents", "row 1, column Severity"),
+        ("a.csv", "Severity,Humidity\n2,1.0\n9,2.0\n", "us_accidents", "Severity is 9"),
+        ("a.csv", "Severity,Humidity\n2,\n3,\n", "us_accidents", "'Humidity' is empty"),
+        ("bangkok", "1,0\nx,1\n", "location30", "is no number"),
+        ("bangkok", "31,0\n", "location30", "a label is 31"),
+        ("bangkok", "1,\n", "location30", "is no number"),
+        ("bangkok", "", "location30", "not readable"),
+        ("insta_ny.csv", "locid,h0,cat\n9,1,2\n9,q,2\n", "insta", "row 1, column h0"),
+    ):
+        folder = tmp_path / name / str(abs(hash(text)))
+        folder.mkdir(parents=True)
+        (folder / file).write_text(text)
+        with pytest.raises(InputError, match=message):
+            vestige.load_dataset(name, root=folder)
+    (folder / "insta_ny2.csv").write_text("locid,h0,cat\n9,1,2\n")
+    with pytest.raises(InputError, match="there are 2"):
+        vestige.load_dataset("insta", root=folder)

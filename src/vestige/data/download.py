@@ -1,12 +1,13 @@
 """Downloads: whole, checked and kept, or not at all.
 
-A file with a published MD5 must have it. For others the SHA-256 of the first download is recorded, and checked
-from then on whenever the file is used.
+A file with a published MD5 must have it. For every file the SHA-256 of the first download is recorded beside it
+(trust on first use): it is checked whenever the file is used, and a later download must have the same.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import urllib.error
@@ -20,47 +21,64 @@ from vestige.store import file_hash, published, read_json, sidecar, write_json
 
 def cache_folder() -> Path:
     """Return where downloads are kept: VESTIGE_CACHE, or ~/.cache/vestige."""
-    return Path(os.environ.get("VESTIGE_CACHE") or Path.home() / ".cache" / "vestige")
+    return Path(os.environ.get("VESTIGE_CACHE") or Path.home() / ".cache" / "vestige").expanduser()
 
 
 def fetch(name: str, downloads: tuple[Download, ...]) -> Path:
     """Return the folder with every file of a data set, downloading what is not there yet.
 
-    Raises `InputError` where a home cannot be reached or a file is not what its digest says.
+    Raises `InputError` where a home cannot be reached or a file is not what its digest says, `ArtefactError`
+    where a kept file has changed.
     """
     folder = cache_folder() / name
     for wanted in downloads:
         path = folder / wanted.file
-        if path.is_file() and sidecar(path).is_file():
-            if file_hash(path) != read_json(sidecar(path)).get("sha256"):
-                raise ArtefactError(
-                    f"{path} was changed since it was downloaded; delete it to fetch it again."
-                )
-            continue
-        _download(wanted, path)
+        recorded = _recorded(path)
+        if recorded is None or not path.is_file():
+            _download(wanted, path, recorded)
+        elif file_hash(path) != recorded:
+            raise ArtefactError(f"{path} was changed since it was downloaded; delete it to fetch it again.")
     return folder
 
 
-def _download(wanted: Download, path: Path) -> None:
+def _recorded(path: Path) -> str | None:
+    """Return the SHA-256 of the first download of `path`, or None before it."""
+    if not sidecar(path).is_file():
+        return None
+    record = read_json(sidecar(path))
+    if not isinstance(record, dict) or not isinstance(record.get("sha256"), str):
+        raise ArtefactError(f"{sidecar(path)} holds no SHA-256; delete it to fetch {path.name} again.")
+    return str(record["sha256"])
+
+
+def _download(wanted: Download, path: Path, recorded: str | None) -> None:
     with published(path) as temporary:
-        try:
-            with urllib.request.urlopen(wanted.url, timeout=60) as response, temporary.open("wb") as file:
-                shutil.copyfileobj(response, file)
-                length = response.headers.get("Content-Length")
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        _receive(wanted.url, temporary)
+        with temporary.open("rb") as file:
+            md5 = hashlib.file_digest(file, "md5").hexdigest()
+        if wanted.digest is not None and md5 != wanted.digest:
             raise InputError(
-                f"{wanted.url} cannot be downloaded ({error}); get it elsewhere and name its folder by root= "
-                "or VESTIGE_DATA."
-            ) from None
-        size = temporary.stat().st_size
-        if length is not None and int(length) != size:
-            raise InputError(f"{wanted.url}: {size} of {length} bytes arrived; try again.")
-        if wanted.digest is not None:
-            with temporary.open("rb") as file:
-                found = hashlib.file_digest(file, "md5").hexdigest()
-            if found != wanted.digest:
-                raise InputError(
-                    f"{wanted.url}: MD5 {found} arrived, {wanted.digest} is published; it was not kept."
-                )
+                f"{wanted.url}: MD5 {md5} arrived, {wanted.digest} is published; it was not kept."
+            )
         digest = file_hash(temporary)
+        if recorded is not None and digest != recorded:
+            raise InputError(
+                f"{wanted.url}: SHA-256 {digest} arrived, {recorded} was recorded at the first download; it was "
+                f"not kept. Delete {sidecar(path)} to accept the new file."
+            )
     write_json(sidecar(path), {"url": wanted.url, "sha256": digest})
+
+
+def _receive(url: str, target: Path) -> None:
+    """Write what `url` answers to `target`; raise `InputError` unless all of it arrived."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as response, target.open("wb") as file:
+            shutil.copyfileobj(response, file)
+            length = response.headers.get("Content-Length")
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        raise InputError(
+            f"{url} cannot be downloaded ({error}); get it elsewhere and name its folder by root= or VESTIGE_DATA."
+        ) from None
+    size = target.stat().st_size
+    if length is not None and str(size) != length.strip():
+        raise InputError(f"{url}: {size} of {length} bytes arrived; try again.")

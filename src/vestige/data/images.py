@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.data.dataset import Dataset
-from vestige.data.registry import Download, present, register
+from vestige.data.files import present
+from vestige.data.registry import Download, register
 from vestige.errors import ArtefactError, InputError, need, unknown
 
 Part = Literal["train", "test", "all"]
@@ -25,7 +26,10 @@ PUBLISHED = "free for research"
 
 
 @register(
-    "digits", "1,797 handwritten digits, 8 x 8 grey, 10 classes; embedded", "scikit-learn (UCI, CC BY 4.0)"
+    "digits",
+    "1,797 handwritten digits, 8 x 8 grey, 10 classes; embedded",
+    "scikit-learn (UCI, CC BY 4.0)",
+    embedded=True,
 )
 def digits(root: Path) -> Dataset:
     """scikit-learn's digits; grey values 0..16 are stretched to 0..255."""
@@ -51,7 +55,9 @@ def digits(root: Path) -> Dataset:
 def cifar10(root: Path, *, part: Part = "train") -> Dataset:
     """CIFAR-10 from Parquet (Hugging Face layout) or the binary version, unpacked or not."""
     train = [f"data_batch_{i}.bin" for i in range(1, 6)]
-    return _cifar("cifar10", root, part, {"train": train, "test": ["test_batch.bin"]}, 1, "label", CIFAR10)
+    files = {"train": train, "test": ["test_batch.bin"]}
+    home = ("cifar-10-batches-bin", "cifar-10-binary.tar.gz")
+    return _cifar("cifar10", root, part, files, home, 1, "label", CIFAR10)
 
 
 @register(
@@ -69,9 +75,9 @@ def cifar10(root: Path, *, part: Part = "train") -> Dataset:
 def cifar100(root: Path, *, part: Part = "train") -> Dataset:
     """CIFAR-100 (fine labels) from Parquet (Hugging Face layout) or the binary version, unpacked or not."""
     names = tuple(str(i) for i in range(100))
-    return _cifar(
-        "cifar100", root, part, {"train": ["train.bin"], "test": ["test.bin"]}, 2, "fine_label", names
-    )
+    files = {"train": ["train.bin"], "test": ["test.bin"]}
+    home = ("cifar-100-binary", "cifar-100-binary.tar.gz")
+    return _cifar("cifar100", root, part, files, home, 2, "fine_label", names)
 
 
 def _cifar(
@@ -79,6 +85,7 @@ def _cifar(
     root: Path,
     part: str,
     files: dict[str, list[str]],
+    home: tuple[str, str],
     labels: int,
     column: str,
     classes: tuple[str, ...],
@@ -86,13 +93,10 @@ def _cifar(
     """Read the wanted parts: `labels` label bytes, the last of which counts, then 3,072 pixels a record."""
 
     def read(one: str) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
-        parquet = present(root, f"{one}.parquet", f"{one}-*.parquet")
+        parquet = present(root, f"{one}.parquet", f"{one}-*.parquet", folders=(name, "data", "plain_text"))
         if parquet is not None:
-            return _parquet_images(parquet, column, classes)
-        raw = b"".join(
-            _bytes_of(root, file, "cifar-10*-binary.tar.gz", "cifar-100-binary.tar.gz", name=name)
-            for file in files[one]
-        )
+            return _parquet_images(parquet, column, classes, shape=(3, 32, 32), name=name)
+        raw = b"".join(_bytes_of(root, file, *home, name=name) for file in files[one])
         if len(raw) % (3072 + labels):
             raise ArtefactError(
                 f"{root}: the binary files of {name} have a size that is no number of records; cut off?"
@@ -141,9 +145,9 @@ def mnist(root: Path, *, part: Part = "train") -> Dataset:
     names = tuple("0123456789")
 
     def read(one: str) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
-        parquet = present(root, f"{one}.parquet", f"{one}-*.parquet")
+        parquet = present(root, f"{one}.parquet", f"{one}-*.parquet", folders=("mnist", "data"))
         if parquet is not None:
-            return _parquet_images(parquet, "label", names)
+            return _parquet_images(parquet, "label", names, shape=(1, 28, 28), name="mnist")
         stem = "train" if one == "train" else "t10k"
         pixels = _idx(root, f"{stem}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
         return pixels, _idx(root, f"{stem}-labels-idx1-ubyte", 8), names
@@ -152,7 +156,7 @@ def mnist(root: Path, *, part: Part = "train") -> Dataset:
 
 
 def _idx(root: Path, file: str, header: int) -> Pixels:
-    path = present(root, file, f"{file}.gz")
+    path = present(root, file, f"{file}.gz", folders=("raw", "MNIST/raw"))
     if path is None:
         raise InputError(f"{root}: {file} (or .gz) is missing.")
     try:
@@ -181,8 +185,8 @@ def stl10(root: Path, *, part: Part = "train") -> Dataset:
     """STL-10, its labelled images, from the binary version, unpacked or not."""
 
     def read(one: str) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
-        x = _bytes_of(root, f"{one}_X.bin", "stl10_binary.tar.gz", name="stl10")
-        y = _bytes_of(root, f"{one}_y.bin", "stl10_binary.tar.gz", name="stl10")
+        x = _bytes_of(root, f"{one}_X.bin", "stl10_binary", "stl10_binary.tar.gz", name="stl10")
+        y = _bytes_of(root, f"{one}_y.bin", "stl10_binary", "stl10_binary.tar.gz", name="stl10")
         if len(x) != len(y) * 27_648:
             raise ArtefactError(f"{root}: {one}_X.bin and {one}_y.bin of stl10 do not fit; cut off?")
         pixels = np.frombuffer(x, np.uint8).reshape(-1, 3, 96, 96).swapaxes(2, 3)
@@ -243,7 +247,7 @@ def decode(
 
 
 def _parquet_images(
-    path: Path, column: str, classes: tuple[str, ...]
+    path: Path, column: str, classes: tuple[str, ...], *, shape: tuple[int, int, int], name: str
 ) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
     import json
 
@@ -261,17 +265,24 @@ def _parquet_images(
         )
     metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     names = metadata.get("info", {}).get("features", {}).get(column, {}).get("names")
-    mode = "L" if path.parent.name == "mnist" else "RGB"
-    pixels = decode((row["bytes"] for row in table.column(image).to_pylist()), where=str(path), mode=mode)
+    pixels = decode(
+        (row["bytes"] for row in table.column(image).to_pylist()),
+        where=str(path),
+        mode="L" if shape[0] == 1 else "RGB",
+    )
+    if pixels.shape[1:] != shape:
+        raise InputError(
+            f"{path}: its images are {list(pixels.shape[1:])}, and those of {name} {list(shape)}: another data set?"
+        )
     return pixels, table.column(column).to_numpy(), tuple(names) if names else classes
 
 
-def _bytes_of(root: Path, member: str, *archives: str, name: str) -> bytes:
-    """Return a file of the folder, or of one of the archives in it."""
-    path = present(root, member)
+def _bytes_of(root: Path, member: str, unpacked: str, archive_name: str, *, name: str) -> bytes:
+    """Return a file of the folder, of the folder that its archive unpacks to, or of the archive."""
+    path = present(root, member, folders=(unpacked,))
     if path is not None:
         return path.read_bytes()
-    archive = present(root, *archives)
+    archive = present(root, archive_name)
     if archive is None:
         if present(root, "data_batch_1", "cifar-10-python.tar.gz", "cifar-100-python.tar.gz", "batches.meta"):
             raise InputError(

@@ -11,48 +11,60 @@ from vestige.data.download import fetch
 from vestige.data.registry import DATASETS, Source
 from vestige.errors import InputError, unknown
 
+FILES = (".npz", ".csv", ".parquet", ".pkl", ".pickle")
+
 
 def load_dataset(name: str | Path, root: str | Path | None = None, **options: Any) -> Dataset:
     """Load a data set by name, or the user's own file or image folder by path.
 
     name     a registered name (`vestige list datasets`), or a path to `.npz`, `.csv`, `.parquet` or a folder
-             of images with one subfolder a class
-    root     a local folder that holds the data set or a folder of its name; default: the environment variable
-             VESTIGE_DATA. Without either, the original is downloaded from its public home, checked, and kept in
-             VESTIGE_CACHE (default ~/.cache/vestige)
+             of images with one subfolder a class. A registered name is never taken for a path: write
+             "./digits" for a folder of your own that is called so
+    root     a local folder: the data set's own, or one that holds a folder of its name; default: the
+             environment variable VESTIGE_DATA. With either, nothing is downloaded. Without, the original is
+             downloaded from its public home, checked, and kept in VESTIGE_CACHE (default ~/.cache/vestige)
     options  the reader's own, for example part="test" for "cifar10", label="income" for a table
 
     Raises `InputError` for an unknown name or option, and for files that are missing or cannot be read.
     """
-    text = str(name)
-    if os.sep in text or Path(text).suffix.lower() in (".npz", ".csv", ".parquet", ".pkl", ".pickle"):
+    if _is_path(name):
         from vestige.data.own import load_own
 
-        return load_own(Path(text), **options)
-    source = DATASETS[text]
+        if root is not None:
+            raise InputError(
+                f"{name}: root is {str(root)!r}, but it is for named data sets; a path has none."
+            )
+        return load_own(Path(name).expanduser(), **options)
+    source = DATASETS[str(name)]
     for option in options:
+        if not source.options:
+            raise InputError(f"{name} takes no options; {option!r} was given.")
         if option not in source.options:
-            raise InputError(f"{text}: {unknown('option', option, source.options)}")
+            raise InputError(f"{name}: {unknown('option', option, source.options)}")
     return source.read(_folder(source, root), **options)
+
+
+def _is_path(name: str | Path) -> bool:
+    if isinstance(name, Path) or "/" in name or os.sep in name or Path(name).suffix.lower() in FILES:
+        return True
+    return bool(name) and name not in DATASETS and Path(name).exists()
 
 
 def _folder(source: Source, root: str | Path | None) -> Path:
     """Return the folder that holds the data set: given, from the environment, or downloaded."""
-    given = root if root is not None else os.environ.get("VESTIGE_DATA")
-    if source.name == "digits":
+    if source.embedded:
         return Path()
+    given = root if root is not None else os.environ.get("VESTIGE_DATA")
     if given:
-        folder = Path(given)
+        folder = Path(given).expanduser()
         if not folder.is_dir():
             origin = "root" if root is not None else "VESTIGE_DATA"
             raise InputError(f"{origin} is {str(folder)!r}: no such folder.")
         inner = folder / source.name
-        if inner.is_dir():
-            return inner
-        if root is not None or not source.downloads:
-            return folder
+        return inner if inner.is_dir() else folder
     if not source.downloads:
         raise InputError(
-            f"{source.name} cannot be downloaded: {source.home}. Put it into a folder and name it by root=."
+            f"{source.name} is not downloaded; get it from {source.home}, put it into a folder "
+            "and name that by root= or VESTIGE_DATA."
         )
     return fetch(source.name, source.downloads)

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.data.dataset import Dataset
+from vestige.data.files import read_table
 from vestige.data.images import decode
-from vestige.data.tables import read_table
 from vestige.errors import ArtefactError, InputError, unknown
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
@@ -61,8 +61,8 @@ def npz(path: Path) -> Dataset:
         raise InputError(f"{path}: x is {x.dtype}; numbers are wanted.")
     if not (x.ndim == 4 and x.dtype == np.uint8):
         x = x.reshape(len(x), -1).astype(np.float32)
-    y, names = _labels(arrays["y"], str(path))
-    classes = tuple(map(str, arrays["classes"])) if "classes" in arrays else names
+    names = tuple(map(str, arrays["classes"])) if "classes" in arrays else None
+    y, classes = _labels(arrays["y"], str(path), names)
     ids = arrays["ids"].astype(str) if "ids" in arrays else _ids(path.stem, len(y))
     return Dataset(path.stem, np.ascontiguousarray(x), y, ids, classes)
 
@@ -118,16 +118,36 @@ def image_folder(
     return Dataset(name or folder.name, pixels, labels, ids, tuple(classes))
 
 
-def _labels(values: NDArray[Any], where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return labels from 0 and class names: whole numbers from 0 stay as they are, anything else is sorted."""
+def _labels(
+    values: NDArray[Any], where: str, classes: tuple[str, ...] | None = None
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return labels 0 .. C - 1 and the name of each class.
+
+    With `classes`, a label is a position in it, or one of its names. Without, the distinct labels are sorted and
+    give the names, whatever they are: 1 and 7 become the classes "1" and "7".
+    """
     if values.ndim != 1:
         raise InputError(f"{where}: labels have shape {list(values.shape)}; one per sample is wanted.")
     if pd.isna(values).any():
         raise InputError(f"{where}: the label of row {int(np.flatnonzero(pd.isna(values))[0])} is missing.")
-    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 2 * len(np.unique(values)):
-        return values.astype(np.int64), tuple(str(i) for i in range(int(values.max()) + 1))
-    names, labels = np.unique(values.astype(str), return_inverse=True)
-    return labels.astype(np.int64), tuple(map(str, names))
+    if classes is None:
+        names, labels = np.unique(
+            values if values.dtype.kind in "iu" else values.astype(str), return_inverse=True
+        )
+        return labels.astype(np.int64), tuple(map(str, names))
+    if values.dtype.kind in "iub":
+        outside = (values < 0) | (values.astype(np.int64) >= len(classes))
+        if outside.any():
+            row = int(outside.argmax())
+            raise InputError(
+                f"{where}: the label of row {row} is {values[row]}; there are {len(classes)} classes."
+            )
+        return values.astype(np.int64), classes
+    place = {name: i for i, name in enumerate(classes)}
+    for row, value in enumerate(values.astype(str)):
+        if value not in place:
+            raise InputError(f"{where}: the label of row {row}: {unknown('class', value, classes)}")
+    return np.array([place[value] for value in values.astype(str)], dtype=np.int64), classes
 
 
 def _ids(stem: str, n: int) -> NDArray[np.str_]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vestige.data.dataset import Dataset
@@ -27,6 +26,7 @@ class Source:
     home       where it is given out, and under which terms
     read       reads a folder: `(root, *, options) -> Dataset`
     downloads  what to fetch where there is no local folder; empty: it cannot be fetched, and `home` says why
+    embedded   it comes with an installed package; no folder is read
     """
 
     name: str
@@ -34,6 +34,7 @@ class Source:
     home: str
     read: Callable[..., Dataset]
     downloads: tuple[Download, ...] = ()
+    embedded: bool = False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -41,25 +42,21 @@ class Source:
 
 
 DATASETS: Registry[Source] = Registry("data set", "vestige.data", "vestige.datasets")
+Reader = Callable[..., Dataset]
 
 
 def register(
-    name: str, description: str, home: str, downloads: tuple[Download, ...] = ()
-) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
+    name: str,
+    description: str,
+    home: str,
+    downloads: tuple[Download, ...] = (),
+    *,
+    embedded: bool = False,
+) -> Callable[[Reader], Reader]:
     """Register a function `(root, *, options) -> Dataset` as the reader of the data set `name`."""
 
-    def keep(read: Callable[..., Dataset]) -> Callable[..., Dataset]:
-        DATASETS.add(name, Source(name, description, home, read, downloads))
+    def keep(read: Reader) -> Reader:
+        DATASETS.add(name, Source(name, description, home, read, downloads, embedded))
         return read
 
     return keep
-
-
-def present(root: Path, *names: str) -> Path | None:
-    """Return the first of `names` (globs allowed) that lies in `root` or one folder below, or None."""
-    for name in names:
-        for pattern in (name, f"*/{name}"):
-            found = sorted(root.glob(pattern))
-            if found:
-                return found[0]
-    return None

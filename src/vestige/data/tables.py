@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.data.dataset import Dataset
-from vestige.data.registry import Download, present, register
+from vestige.data.files import numbers, present, read_table
+from vestige.data.registry import Download, register
 from vestige.errors import ArtefactError, InputError, unknown
 
 PRIVACYTRUST = "github.com/privacytrustlab/datasets"
@@ -45,32 +46,32 @@ def texas100(root: Path) -> Dataset:
     parquet = present(root, "texas100.parquet")
     if parquet is not None:
         return _labelled("texas100", read_table(parquet), parquet, 100)
-    feats, labels = (
-        _csv(root, (f"texas/100/{n}", f"100/{n}", n), "dataset_texas.tgz") for n in ("feats", "labels")
-    )
+    feats, labels = (_csv(root, (n,), "dataset_texas.tgz", ("texas/100", "100")) for n in ("feats", "labels"))
     feats.insert(0, "label", labels.iloc[:, 0])
     return _labelled("texas100", feats, root, 100)
 
 
 def _privacytrust(name: str, root: Path, members: tuple[str, ...], archive: str, classes: int) -> Dataset:
-    parquet, array = present(root, f"{name}.parquet"), present(root, "*.npy")
+    parquet = present(root, f"{name}.parquet")
+    array = present(root, *(f"{stem}.npy" for stem in (name, *members)))
     if parquet is not None:
         return _labelled(name, read_table(parquet), parquet, classes)
     if array is not None:
         try:
-            return _labelled(name, pd.DataFrame(np.load(array, allow_pickle=False)), array, classes)
-        except ValueError as error:
-            raise InputError(
+            plain = pd.DataFrame(np.load(array, allow_pickle=False))
+        except (ValueError, OSError, EOFError) as error:
+            raise ArtefactError(
                 f"{array}: {error}; a plain number array with the label first is wanted."
             ) from None
+        return _labelled(name, plain, array, classes)
     return _labelled(name, _csv(root, (*members, *(f"{m}.csv" for m in members)), archive), root, classes)
 
 
-def _csv(root: Path, members: tuple[str, ...], archive: str) -> pd.DataFrame:
-    path, packed = present(root, *members), present(root, archive)
+def _csv(root: Path, members: tuple[str, ...], archive: str, folders: tuple[str, ...] = ()) -> pd.DataFrame:
+    path, packed = present(root, *members, folders=folders), present(root, archive)
+    if path is not None:
+        return read_table(path, header=None)
     try:
-        if path is not None and path.is_file():
-            return pd.read_csv(path, header=None)
         if packed is None:
             raise InputError(f"{root}: none of {', '.join(members)}, {archive} or a Parquet file is there.")
         with tarfile.open(packed) as tar:
@@ -80,16 +81,19 @@ def _csv(root: Path, members: tuple[str, ...], archive: str) -> pd.DataFrame:
             if file is None:
                 raise InputError(f"{packed}: none of {', '.join(sorted(wanted))} is in it.")
             return pd.read_csv(file, header=None)
-    except (tarfile.TarError, EOFError, OSError, pd.errors.ParserError) as error:
-        raise ArtefactError(f"{path or packed}: not readable ({error}); was it cut off?") from None
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise ArtefactError(f"{packed}: not readable ({error}); was it cut off?") from None
 
 
 def _labelled(name: str, table: pd.DataFrame, where: Path, classes: int) -> Dataset:
     """Build a data set from a table whose label (1..classes) is the column "label" or the first one."""
     column = "label" if "label" in table else table.columns[0]
-    labels = table.pop(column).astype(str).str.strip('"').astype(np.int64).to_numpy() - 1
-    if labels.min() < 0 or labels.max() >= classes:
-        raise InputError(f"{where}: a label is {labels.max() + 1}; 1..{classes} is wanted for {name}.")
+    text = table.pop(column).astype(str).str.strip('"')
+    labels = numbers(text.to_frame(), where).iloc[:, 0].to_numpy()
+    outside = labels[(labels < 1) | (labels > classes) | (labels % 1 != 0)]
+    if len(outside):
+        raise InputError(f"{where}: a label is {outside[0]:g}; 1..{classes} is wanted for {name}.")
+    labels, table = labels - 1, numbers(table, where)
     return _numbered(name, table.to_numpy(np.float32), labels, tuple(str(i + 1) for i in range(classes)))
 
 
@@ -99,16 +103,6 @@ def _numbered(
     width = len(str(len(x) - 1))
     ids = np.array([f"{name}/{i:0{width}d}" for i in range(len(x))])
     return Dataset(name, np.ascontiguousarray(x), y.astype(np.int64), ids, classes, notes)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read CSV or Parquet, or raise `ArtefactError` that names the file."""
-    try:
-        return pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (ValueError, OSError) as error:
-        raise ArtefactError(f"{path}: not readable ({' '.join(str(error).split())[:200]}).") from None
 
 
 ADULT = (
@@ -121,6 +115,7 @@ ADULT_ALIASES = {
     "capital_gain": "capital-gain", "capital_loss": "capital-loss", "hr_per_week": "hours-per-week",
     "hours_per_week": "hours-per-week", "country": "native-country", "native_country": "native-country",
 }  # fmt: skip
+ADULT_NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
 UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
 
 
@@ -143,19 +138,25 @@ def adult(root: Path, *, encoding: Literal["onehot", "label"] = "onehot") -> Dat
         parts = [p for p in (present(root, "adult.data"), present(root, "adult.test")) if p is not None]
         if not parts:
             raise InputError(f"{root}: adult.csv or adult.data is missing.")
-        table = pd.concat([
-            pd.read_csv(p, header=None, names=list(ADULT), skiprows=int(p.suffix == ".test"), skipinitialspace=True)
-            for p in parts
-        ])  # fmt: skip
+        layout = {"header": None, "names": list(ADULT), "skipinitialspace": True}
+        table = pd.concat([read_table(p, skiprows=int(p.suffix == ".test"), **layout) for p in parts])
     table = table.rename(columns=ADULT_ALIASES)
     missing = [c for c in ADULT if c not in table]
     if missing:
         raise InputError(f"{path or root}: {unknown('column', missing[0], map(str, table.columns))}")
     table = table[list(ADULT)].replace("?", np.nan)
+    counted = [
+        c for c in ADULT_NUMBERS if not pd.api.types.is_numeric_dtype(table[c]) or table[c].isna().any()
+    ]
+    if counted:
+        numbers(table[counted], path or root)
     filled = [c for c in ("workclass", "occupation", "native-country") if table[c].isna().any()]
     for column in filled:
         table[column] = table[column].fillna(table[column].mode()[0])
-    income = table.pop("income").str.strip(" .")
+    income = table.pop("income").astype(str).str.strip(" .")
+    strange = sorted(set(income) - {"<=50K", ">50K"})
+    if strange:
+        raise InputError(f"{path or root}: income is {strange[0]!r}; '<=50K' or '>50K' is wanted.")
     notes = [
         f"Missing entries of {', '.join(filled)} were replaced by the commonest."
         if filled
@@ -217,7 +218,12 @@ def us_accidents(root: Path, *, encoding: Literal["onehot", "paper"] = "onehot")
     table = read_table(path).rename(columns=lambda c: str(c).split("(")[0])
     if "Severity" not in table:
         raise InputError(f"{path}: {unknown('column', 'Severity', map(str, table.columns))}")
-    severe = (table["Severity"] >= 3).to_numpy()
+    severity = numbers(table[["Severity"]], path)["Severity"].to_numpy()
+    if not np.isin(severity, (1, 2, 3, 4)).all():
+        raise InputError(
+            f"{path}: Severity is {severity[~np.isin(severity, (1, 2, 3, 4))][0]:g}; 1..4 is wanted."
+        )
+    severe = severity >= 3
     known = [c for c in ACCIDENTS if c in table]
     absent = [c for c in ACCIDENTS if c not in table]
     notes = [f"{len(known)} of the 29 published attributes are in this file."]
@@ -228,6 +234,8 @@ def us_accidents(root: Path, *, encoding: Literal["onehot", "paper"] = "onehot")
         values = table[name]
         number = pd.api.types.is_float_dtype(values)
         if number or pd.api.types.is_bool_dtype(values) or pd.api.types.is_integer_dtype(values):
+            if values.isna().all():
+                raise InputError(f"{path}: the column {name!r} is empty; drop it.")
             filled = values.fillna(values.median()).to_numpy(np.float64)
             columns.append(_binned(filled) if number and encoding == "paper" else filled[:, None])
             continue
@@ -264,7 +272,10 @@ def insta(root: Path, *, city: Literal["new_york", "los_angeles"] = "new_york") 
     path = present(root, *files[city])
     if path is None:
         raise InputError(f"{root}: no CSV of insta for {city} is there, such as {files[city][1].strip('*')}.")
-    table = read_table(path).drop(columns="locid", errors="ignore")
-    labels = table.iloc[:, -1].to_numpy(np.int64)
-    names = tuple(str(i) for i in range(int(labels.max()) + 1))
+    table = numbers(read_table(path).drop(columns="locid", errors="ignore"), path)
+    labels = table.iloc[:, -1].to_numpy()
+    outside = labels[(labels < 0) | (labels > 8) | (labels % 1 != 0)]
+    if len(outside):
+        raise InputError(f"{path}: a category is {outside[0]:g}; 0..8 is wanted.")
+    names = tuple(str(i) for i in range(9))
     return _numbered(f"insta-{city}", table.iloc[:, :-1].to_numpy(np.float32), labels, names)
