@@ -27,6 +27,7 @@ from vestige.errors import InputError, unknown
 from vestige.signals.transforms import margin
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int32]
 Stack = NDArray[np.floating[Any]]
 PRESETS = ("recommended", "eth2023")
 CHUNK = 512
@@ -135,18 +136,17 @@ def _ratio(x: Floats, retrained: Floats, unlearned: Floats) -> Floats:
     return log_density(unlearned) - log_density(retrained)
 
 
-def _errors(negative: Floats, positive: Floats) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-    """Return thresholds, FPR and FNR [n, m] of "positive if score >= threshold", and which are distinct."""
+def _counts(negative: Floats, positive: Floats) -> tuple[Floats, Counts, Counts, NDArray[np.bool_]]:
+    """Return the scores [n, m] in rising order, how many of either group lie below each, and which are distinct."""
     scores = np.concatenate([negative, positive], axis=1)
-    order = np.argsort(scores, axis=1, kind="stable")
+    order = np.argsort(scores, axis=1)
     ranked = np.take_along_axis(scores, order, axis=1)
     is_positive = order >= negative.shape[1]
-    below = np.cumsum(is_positive, axis=1) - is_positive
-    missed = below / positive.shape[1]
-    false = 1 - (np.arange(scores.shape[1]) - below) / negative.shape[1]
+    positives = np.cumsum(is_positive, axis=1, dtype=np.int32) - is_positive
+    negatives = np.arange(scores.shape[1], dtype=np.int32) - positives
     distinct = np.ones(ranked.shape, bool)
-    distinct[:, 1:] = ranked[:, 1:] > ranked[:, :-1]
-    return ranked, false, missed, distinct
+    np.greater(ranked[:, 1:], ranked[:, :-1], out=distinct[:, 1:])
+    return ranked, negatives, positives, distinct
 
 
 def _eps(fpr: Floats, fnr: Floats, delta: float) -> Floats:
@@ -157,22 +157,31 @@ def _eps(fpr: Floats, fnr: Floats, delta: float) -> Floats:
 
 
 def _in_sample(retrained: Floats, unlearned: Floats, delta: float) -> Floats:
-    """The published estimator: fit, threshold and errors on the same models."""
+    """The published estimator: fit, threshold and errors on the same models.
+
+    Error rates are counts, so the formula is tabulated once for every pair of counts. Where the retrained models
+    have the larger median score, they are the positive class.
+    """
+    a, b = retrained.shape[1], unlearned.shape[1]
+    first, second = np.arange(a + 1)[:, None] / a, np.arange(b + 1) / b
+    table = np.stack([_published(1 - first, second, delta), _published(1 - second, first, delta)]).ravel()
     result = np.empty(len(retrained))
     for start in range(0, len(retrained), CHUNK):
         r, u = retrained[start : start + CHUNK], unlearned[start : start + CHUNK]
         low, high = _ratio(r, r, u), _ratio(u, r, u)
         swap = np.median(low, axis=1) > np.median(high, axis=1)
-        for chosen, negative, positive in ((~swap, low, high), (swap, high, low)):
-            if not chosen.any():
-                continue
-            _, fpr, fnr, distinct = _errors(negative[chosen], positive[chosen])
-            perfect = distinct & (fpr < 1e-9) & (fnr < 1e-9)
-            usable = distinct & (fpr > 1e-9) & (fnr > 1e-9)
-            values = np.where(usable, _eps(fpr, fnr, delta), -np.inf).max(axis=1)
-            values = np.where(np.isfinite(values), values, np.nan)
-            result[start : start + CHUNK][chosen] = np.where(perfect.any(axis=1), np.inf, values)
+        _, below_r, below_u, distinct = _counts(low, high)
+        place = (swap[:, None] * (a + 1) + below_r) * (b + 1) + below_u
+        values = np.where(distinct, table.take(place), -np.inf).max(axis=1)
+        result[start : start + CHUNK] = np.where(values == -np.inf, np.nan, values)
     return result
+
+
+def _published(fpr: Floats, fnr: Floats, delta: float) -> Floats:
+    """The formula with the published rule for zeros: both give infinity, one of them drops the threshold."""
+    values = _eps(fpr, fnr, delta)
+    values = np.where((fpr < 1e-9) != (fnr < 1e-9), -np.inf, values)
+    return np.where((fpr < 1e-9) & (fnr < 1e-9), np.inf, values)
 
 
 def _cross_fitted(
@@ -201,9 +210,10 @@ def _best_threshold(negative: Floats, positive: Floats, delta: float) -> tuple[F
     """
     swap = np.median(negative, axis=1) > np.median(positive, axis=1)
     sign = np.where(swap, -1.0, 1.0)
-    threshold, fpr, fnr, distinct = _errors(sign[:, None] * negative, sign[:, None] * positive)
+    threshold, negatives, positives, distinct = _counts(sign[:, None] * negative, sign[:, None] * positive)
     a, b = negative.shape[1], positive.shape[1]
-    values = _eps((fpr * a + 0.5) / (a + 1), (fnr * b + 0.5) / (b + 1), delta)
+    false, missed = (a - np.arange(a + 1.0)[:, None] + 0.5) / (a + 1), (np.arange(b + 1.0) + 0.5) / (b + 1)
+    values = _eps(false, missed, delta).ravel().take(negatives * (b + 1) + positives)
     best = np.where(distinct, values, -np.inf).argmax(axis=1)
     rows = np.arange(len(best))
     return (threshold[rows, best] + threshold[rows, np.maximum(best - 1, 0)]) / 2, sign

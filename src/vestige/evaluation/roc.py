@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vestige.errors import InputError
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +76,17 @@ def bootstrap(
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of every figure, resampling both groups (stratified), as array operations.
 
-    A bootstrap draw is a vector of counts over the distinct scores, so that each figure of all draws is a
-    cumulative sum; nothing is sorted again.
+    Scores are sorted once. A draw is a count per sample, and every figure of all draws is a cumulative sum over
+    runs: samples of one group with none of the other between them, for inside a run no figure changes.
     """
-    ones, zeros = _counts(unlearned, retained)
+    groups, size = _runs(unlearned, retained)
     rng = np.random.default_rng(seed)
-    block = max(1, min(draws, 4_000_000 // ones.shape[1]))
+    block = max(1, min(draws, 30_000 // max(map(len, groups))))
     collected: dict[str, list[Floats]] = {name: [] for name in FIGURES}
     for start in range(0, draws, block):
-        size = min(block, draws - start)
-        draw = [rng.multinomial(len(group), counts[0] / len(group), size=size)
-                for group, counts in ((unlearned, ones), (retained, zeros))]  # fmt: skip
-        for name, values in _figures(*draw).items():
+        rows = min(block, draws - start)
+        drawn = [_drawn(rng, group, rows, size) for group in groups]
+        for name, values in _figures(*drawn).items():
             collected[name].append(values)
     tail = (1 - level) / 2
     return {
@@ -96,7 +96,32 @@ def bootstrap(
     }
 
 
-def _counts(unlearned: Floats, retained: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _drawn(rng: np.random.Generator, run: Counts, rows: int, size: int) -> Counts:
+    """Draw as many samples as the group has, `rows` times; return how many fall into each run, [rows, size].
+
+    A position is a random word of 32 bits times the group's size, divided by 2^32: off by less than 1 in 10^4
+    from equal chances in groups of up to 400,000, and three times as fast as `Generator.integers`.
+    """
+    total = rows * len(run)
+    words = rng.bit_generator.random_raw((total + 1) // 2).view(np.uint32)[:total].astype(np.uint64)
+    words *= np.uint64(len(run))
+    words >>= np.uint64(32)
+    chosen = run.take(words.view(np.int64)).reshape(rows, -1)
+    chosen += np.arange(rows)[:, None] * size
+    return np.bincount(chosen.ravel(), minlength=rows * size).reshape(rows, size)
+
+
+def _runs(unlearned: Floats, retained: Floats) -> tuple[tuple[Counts, Counts], int]:
+    """Return the run of every sample of both groups, and the number of runs, in rising order of the scores."""
+    ones, zeros = _counts(unlearned, retained)
+    kind = np.where(zeros[0] == 0, 0, np.where(ones[0] == 0, 1, 2))  # 2: a tie of both, a run of its own
+    starts = np.ones(len(kind), bool)
+    starts[1:] = (kind[1:] != kind[:-1]) | (kind[1:] == 2)
+    run = np.cumsum(starts) - 1
+    return (np.repeat(run, ones[0]), np.repeat(run, zeros[0])), int(run[-1]) + 1
+
+
+def _counts(unlearned: Floats, retained: Floats) -> tuple[Counts, Counts]:
     """Return counts [1, T] of each group over the distinct scores, in rising order."""
     for name, group in (("unlearned", unlearned), ("retained", retained)):
         if not len(group):
@@ -119,16 +144,32 @@ def _from_zero(counts: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([np.zeros((len(counts), 1), counts.dtype), np.cumsum(counts, axis=1)], axis=1)
 
 
-def _figures(ones: NDArray[np.int64], zeros: NDArray[np.int64]) -> dict[str, Floats]:
-    """Return the figures [B] of B groups given as counts [B, T] over rising scores."""
-    fpr = _from_zero(ones) / ones.sum(axis=1, keepdims=True)
-    tpr = _from_zero(zeros) / zeros.sum(axis=1, keepdims=True)
-    area = np.einsum("bt,bt->b", np.diff(fpr, axis=1), (tpr[:, 1:] + tpr[:, :-1]) / 2)
-    tiny = 1e-12
+def _figures(ones: Counts, zeros: Counts) -> dict[str, Floats]:
+    """Return the figures [B] of B groups given as counts [B, T] over rising scores.
+
+    Thresholds lie before the first score and behind each one. Both rates rise with them, so the last threshold
+    that keeps an error below its bound, or the first, is found by counting.
+    """
+    n, m = int(ones[0].sum()), int(zeros[0].sum())
+    below_one, below_zero = np.cumsum(ones, axis=1), np.cumsum(zeros, axis=1)
+    rows, thresholds = np.arange(len(ones)), ones.shape[1]
+
+    def at(below: Counts, threshold: Counts) -> Floats:
+        """Counts below the k-th threshold; the 0th has none below."""
+        return np.asarray(np.where(threshold == 0, 0, below[rows, threshold - 1]), np.float64)
+
+    def tnr(fnr: float) -> Floats:
+        """TNR at the first threshold that misses at most a share `fnr` of the retained samples."""
+        missed = np.count_nonzero(below_zero < (1 - fnr - 1e-9) * m, axis=1)
+        return 1 - at(below_one, np.minimum(missed + 1, thresholds)) / n
+
+    last = np.count_nonzero(below_one <= (0.01 + 1e-9) * n, axis=1)
+    area = np.einsum("bt,bt->b", ones, below_zero) - np.einsum("bt,bt->b", ones, zeros) / 2
+    gain = (below_zero * n - below_one * m).max(axis=1).clip(0) / (n * m)
     return {
-        "auc": area,
-        "balanced_accuracy": (1 + tpr - fpr).max(axis=1) / 2,
-        "tpr_at_fpr_1%": np.where(fpr <= 0.01 + tiny, tpr, 0).max(axis=1),
-        "tnr_at_fnr_1%": np.where(1 - tpr <= 0.01 + tiny, 1 - fpr, 0).max(axis=1),
-        "tnr_at_fnr_0": np.where(1 - tpr <= tiny, 1 - fpr, 0).max(axis=1),
+        "auc": area / (n * m),
+        "balanced_accuracy": (1 + gain) / 2,
+        "tpr_at_fpr_1%": at(below_zero, last) / m,
+        "tnr_at_fnr_1%": tnr(0.01),
+        "tnr_at_fnr_0": tnr(0.0),
     }
