@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
 Stack = NDArray[np.floating[Any]]
 PRESETS = ("recommended", "eth2023")
-CHUNK = 512
+CHUNK = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,31 +122,37 @@ def _margins(name: str, logits: Stack, labels: NDArray[np.int64]) -> Floats:
         raise InputError(f"labels must be whole numbers from 0 to {stack.shape[2] - 1}.")
     if not np.isfinite(stack).all():
         raise InputError(f"{name} holds a NaN or an infinity; every logit must be finite.")
-    return np.ascontiguousarray(np.stack([margin(model, labels) for model in stack], axis=1))
+    return np.ascontiguousarray(margin(stack, labels).T)
 
 
 def _ratio(x: Floats, retrained: Floats, unlearned: Floats) -> Floats:
     """Log-likelihood ratio unlearned over retrained of x [n, m] under Gaussians (ddof 0) fitted per sample."""
 
-    def log_density(group: Floats) -> Floats:
+    def squares(group: Floats) -> tuple[Floats, Floats]:
         deviation = np.maximum(group.std(axis=1, keepdims=True), 1e-12)
-        z = (x - group.mean(axis=1, keepdims=True)) / deviation
-        return np.asarray(-0.5 * z * z - np.log(deviation))
+        z: Floats = x - group.mean(axis=1, keepdims=True)
+        z /= deviation
+        z *= z
+        return z, np.log(deviation)
 
-    return log_density(unlearned) - log_density(retrained)
+    (ratio, wide), (other, narrow) = squares(retrained), squares(unlearned)
+    ratio -= other
+    ratio *= 0.5
+    ratio += wide - narrow
+    return ratio
 
 
-def _counts(negative: Floats, positive: Floats) -> tuple[Floats, Counts, Counts, NDArray[np.bool_]]:
-    """Return the scores [n, m] in rising order, how many of either group lie below each, and which are distinct."""
-    scores = np.concatenate([negative, positive], axis=1)
+def _ranked(scores: Floats, a: int) -> tuple[Floats, NDArray[np.bool_], Counts, NDArray[np.bool_]]:
+    """Return scores [n, a + b] in rising order, which of them are of the last b, how many of these lie below
+    each, and which are distinct from the one before."""
     order = np.argsort(scores, axis=1)
     ranked = np.take_along_axis(scores, order, axis=1)
-    is_positive = order >= negative.shape[1]
-    positives = np.cumsum(is_positive, axis=1, dtype=np.int32) - is_positive
-    negatives = np.arange(scores.shape[1], dtype=np.int32) - positives
+    second = order >= a
+    below = np.cumsum(second, axis=1, dtype=np.int32)
+    below -= second
     distinct = np.ones(ranked.shape, bool)
     np.greater(ranked[:, 1:], ranked[:, :-1], out=distinct[:, 1:])
-    return ranked, negatives, positives, distinct
+    return ranked, second, below, distinct
 
 
 def _eps(fpr: Floats, fnr: Floats, delta: float) -> Floats:
@@ -165,16 +171,24 @@ def _in_sample(retrained: Floats, unlearned: Floats, delta: float) -> Floats:
     a, b = retrained.shape[1], unlearned.shape[1]
     first, second = np.arange(a + 1)[:, None] / a, np.arange(b + 1) / b
     table = np.stack([_published(1 - first, second, delta), _published(1 - second, first, delta)]).ravel()
+    ranks = np.arange(a + b, dtype=np.int32)
     result = np.empty(len(retrained))
     for start in range(0, len(retrained), CHUNK):
         r, u = retrained[start : start + CHUNK], unlearned[start : start + CHUNK]
-        low, high = _ratio(r, r, u), _ratio(u, r, u)
-        swap = np.median(low, axis=1) > np.median(high, axis=1)
-        _, below_r, below_u, distinct = _counts(low, high)
-        place = (swap[:, None] * (a + 1) + below_r) * (b + 1) + below_u
+        ranked, second, below, distinct = _ranked(_ratio(np.concatenate([r, u], axis=1), r, u), a)
+        others = ranks - below
+        swap = _middle(ranked, ~second, others, a) > _middle(ranked, second, below, b)
+        place = (swap[:, None] * (a + 1) + others) * (b + 1) + below
         values = np.where(distinct, table.take(place), -np.inf).max(axis=1)
         result[start : start + CHUNK] = np.where(values == -np.inf, np.nan, values)
     return result
+
+
+def _middle(ranked: Floats, own: NDArray[np.bool_], below: Counts, n: int) -> Floats:
+    """The median of the `n` scores of every row that are `own`, of which `below` lie below each."""
+    lower, upper = ((own & (below == k)).argmax(axis=1) for k in ((n - 1) // 2, n // 2))
+    rows = np.arange(len(ranked))
+    return np.asarray((ranked[rows, lower] + ranked[rows, upper]) / 2)
 
 
 def _published(fpr: Floats, fnr: Floats, delta: float) -> Floats:
@@ -210,10 +224,12 @@ def _best_threshold(negative: Floats, positive: Floats, delta: float) -> tuple[F
     """
     swap = np.median(negative, axis=1) > np.median(positive, axis=1)
     sign = np.where(swap, -1.0, 1.0)
-    threshold, negatives, positives, distinct = _counts(sign[:, None] * negative, sign[:, None] * positive)
     a, b = negative.shape[1], positive.shape[1]
+    scores = sign[:, None] * np.concatenate([negative, positive], axis=1)
+    threshold, _, below, distinct = _ranked(scores, a)
     false, missed = (a - np.arange(a + 1.0)[:, None] + 0.5) / (a + 1), (np.arange(b + 1.0) + 0.5) / (b + 1)
-    values = _eps(false, missed, delta).ravel().take(negatives * (b + 1) + positives)
+    table = _eps(false, missed, delta).ravel()
+    values = table.take((np.arange(a + b, dtype=np.int32) - below) * (b + 1) + below)
     best = np.where(distinct, values, -np.inf).argmax(axis=1)
     rows = np.arange(len(best))
     return (threshold[rows, best] + threshold[rows, np.maximum(best - 1, 0)]) / 2, sign
