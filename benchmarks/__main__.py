@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-SECTIONS = ("startup", "scoring", "epsilon", "collecting", "training")
+SECTIONS = ("startup", "scoring", "epsilon", "bootstrap", "rmia", "collecting", "training")
 
 
 def main(names: list[str]) -> None:

@@ -4,6 +4,7 @@ from vestige.evaluation.accuracy import accuracy_figures, average_disparity, mia
 from vestige.evaluation.audit import DEFAULT_MEASURES, audit
 from vestige.evaluation.distribution import Distance, distance
 from vestige.evaluation.epsilon import Epsilon, epsilon
+from vestige.evaluation.forgetting import ForgettingScore, forgetting_score
 from vestige.evaluation.result import Audit, Control, MeasureRun, Metric, Verdict
 from vestige.evaluation.roc import (
     auc,
@@ -22,6 +23,7 @@ __all__ = [
     "Control",
     "Distance",
     "Epsilon",
+    "ForgettingScore",
     "MeasureRun",
     "Metric",
     "ScoreUI",
@@ -35,6 +37,7 @@ __all__ = [
     "distance",
     "epsilon",
     "figures",
+    "forgetting_score",
     "mia_efficacy",
     "roc",
     "scoreui",

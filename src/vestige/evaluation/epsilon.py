@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from vestige.errors import InputError, unknown
-from vestige.signals.transforms import margin
+from vestige.signals.transforms import Transform, margin
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
@@ -82,7 +82,7 @@ def epsilon(
     if not 0 <= delta < 1 or not 0 < level < 1:
         raise InputError(f"delta is {delta} and level {level}; 0 <= delta < 1 and 0 < level < 1 are wanted.")
     first, second = (
-        _margins(name, x, labels) for name, x in (("retrained", retrained), ("unlearned", unlearned))
+        statistics(name, x, labels) for name, x in (("retrained", retrained), ("unlearned", unlearned))
     )
     if first.shape[0] != second.shape[0]:
         raise InputError(
@@ -96,12 +96,12 @@ def epsilon(
         count = min(first.shape[1], second.shape[1])
         largest = float(np.log((1 - delta - 1 / count) * count))
         return Epsilon(values, _median(values), None, None, None, null, small, n, largest)
-    values, low, high = _cross_fitted(first, second, delta, level)
+    values, low, high = cross_fitted(first, second, delta, level)
     small, null = (
-        _median(_cross_fitted(halves[0], other, delta, level)[0]) for other in (second[:, :n], halves[1])
+        _median(cross_fitted(halves[0], other, delta, level)[0]) for other in (second[:, :n], halves[1])
     )
     best = _upper(np.zeros(1), min(first.shape[1], second.shape[1]), level)
-    largest = float(_eps(best, best, delta)[0])
+    largest = float(formula(best, best, delta)[0])
     return Epsilon(values, _median(values), low, high, _median(low), null, small, n, largest)
 
 
@@ -110,8 +110,8 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-def _margins(name: str, logits: Stack, labels: NDArray[np.int64]) -> Floats:
-    """Return logit margins [N, models]."""
+def statistics(name: str, logits: Stack, labels: NDArray[np.int64], transform: Transform = margin) -> Floats:
+    """Return what the tests look at, by default the logit margins: [N, models]. Raises `InputError`."""
     stack = np.asarray(logits)
     if stack.ndim != 3 or stack.shape[0] < 4 or stack.shape[1] != len(labels):
         raise InputError(
@@ -122,7 +122,7 @@ def _margins(name: str, logits: Stack, labels: NDArray[np.int64]) -> Floats:
         raise InputError(f"labels must be whole numbers from 0 to {stack.shape[2] - 1}.")
     if not np.isfinite(stack).all():
         raise InputError(f"{name} holds a NaN or an infinity; every logit must be finite.")
-    return np.ascontiguousarray(margin(stack, labels).T)
+    return np.ascontiguousarray(transform(stack, labels).T)
 
 
 def _ratio(x: Floats, retrained: Floats, unlearned: Floats) -> Floats:
@@ -155,7 +155,7 @@ def _ranked(scores: Floats, a: int) -> tuple[Floats, NDArray[np.bool_], Counts, 
     return ranked, second, below, distinct
 
 
-def _eps(fpr: Floats, fnr: Floats, delta: float) -> Floats:
+def formula(fpr: Floats, fnr: Floats, delta: float) -> Floats:
     """The formula; -infinity where a direction is not defined."""
     with np.errstate(divide="ignore", invalid="ignore"):
         one, other = np.log((1 - delta - fpr) / fnr), np.log((1 - delta - fnr) / fpr)
@@ -193,12 +193,12 @@ def _middle(ranked: Floats, own: NDArray[np.bool_], below: Counts, n: int) -> Fl
 
 def _published(fpr: Floats, fnr: Floats, delta: float) -> Floats:
     """The formula with the published rule for zeros: both give infinity, one of them drops the threshold."""
-    values = _eps(fpr, fnr, delta)
+    values = formula(fpr, fnr, delta)
     values = np.where((fpr < 1e-9) != (fnr < 1e-9), -np.inf, values)
     return np.where((fpr < 1e-9) & (fnr < 1e-9), np.inf, values)
 
 
-def _cross_fitted(
+def cross_fitted(
     retrained: Floats, unlearned: Floats, delta: float, level: float
 ) -> tuple[Floats, Floats, Floats]:
     """Choose the test on one half of the models, count its errors on the other, both ways round; pool the counts."""
@@ -212,9 +212,9 @@ def _cross_fitted(
         missed += (seen[1] < threshold[:, None]).sum(axis=1)
     a, b = retrained.shape[1], unlearned.shape[1]
     fpr, fnr = (false + 0.5) / (a + 1), (missed + 0.5) / (b + 1)
-    low = _eps(_upper(false, a, level), _upper(missed, b, level), delta)
-    high = _eps(_lower(false, a, level), _lower(missed, b, level), delta)
-    return np.maximum(_eps(fpr, fnr, delta), 0), np.maximum(low, 0), np.maximum(high, 0)
+    low = formula(_upper(false, a, level), _upper(missed, b, level), delta)
+    high = formula(_lower(false, a, level), _lower(missed, b, level), delta)
+    return np.maximum(formula(fpr, fnr, delta), 0), np.maximum(low, 0), np.maximum(high, 0)
 
 
 def _best_threshold(negative: Floats, positive: Floats, delta: float) -> tuple[Floats, Floats]:
@@ -228,7 +228,7 @@ def _best_threshold(negative: Floats, positive: Floats, delta: float) -> tuple[F
     scores = sign[:, None] * np.concatenate([negative, positive], axis=1)
     threshold, _, below, distinct = _ranked(scores, a)
     false, missed = (a - np.arange(a + 1.0)[:, None] + 0.5) / (a + 1), (np.arange(b + 1.0) + 0.5) / (b + 1)
-    table = _eps(false, missed, delta).ravel()
+    table = formula(false, missed, delta).ravel()
     values = table.take((np.arange(a + b, dtype=np.int32) - below) * (b + 1) + below)
     best = np.where(distinct, values, -np.inf).argmax(axis=1)
     rows = np.arange(len(best))

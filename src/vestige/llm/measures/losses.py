@@ -62,7 +62,7 @@ def lira_online(
         raise InputError(unknown("variance", variance, ("pooled", "per_sample")))
     after, before, never = (_log_odds(x) for x in (nll, fit, out))
     size = 1e-60 if variance == "per_sample" else float(np.var(never))
-    if size == 0:
+    if size == 0 or np.ptp(never) == 0 and variance == "pooled":
         raise InputError("lira_online: the reference has the same loss on every text; there is no scale.")
     return (np.square(after - before) - np.square(after - never)) / (2 * size)
 
@@ -73,9 +73,7 @@ def rmia_ratio(nll: Floats, fit: Floats, out: Floats) -> Floats:
     return np.asarray(np.logaddexp(-fit, -out) - np.log(2) + nll)
 
 
-@register(
-    "iam", unit="log-odds", cites=IAM, paper={"batch": 64, "steps": STEPS, "output": "score"}
-)
+@register("iam", unit="log-odds", cites=IAM, paper={"batch": 64, "steps": STEPS, "output": "score"})
 def iam(
     nll: Floats,
     fit: Floats,
@@ -103,8 +101,10 @@ def iam(
         pair = np.stack([before[part], never[part]])
         spread = np.cov(pair, bias=True)
         moments = Moments(float(spread[0, 0]), float(spread[1, 1]), float(spread[0, 1]))
-        if len(after[part]) < 2 or moments.scale(0.0) == 0:
-            raise InputError("iam: the model before unlearning has the same loss on all texts that share a scale.")
+        if np.ptp(before[part]) == 0:
+            raise InputError(
+                "iam: the model before unlearning has the same loss on all texts that share a scale."
+            )
         membership = interpolate(
             after[part], before[None, part], never[part], moments=moments, steps=steps, output=output
         )

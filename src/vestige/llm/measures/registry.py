@@ -92,12 +92,18 @@ def measure(
             raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}, float [N].")
         arrays[array] = np.asarray(value, dtype=np.float64)
         if arrays[array].ndim != 1 or arrays[array].shape != arrays[entry.needs[0]].shape:
-            raise InputError(f"{array} has shape {list(arrays[array].shape)}; [N], one loss a text, is wanted.")
+            raise InputError(
+                f"{array} has shape {list(arrays[array].shape)}; [N], one loss a text, is wanted."
+            )
         if not (np.isfinite(arrays[array]) & (arrays[array] >= 0)).all():
             text = int(np.flatnonzero(~(np.isfinite(arrays[array]) & (arrays[array] >= 0)))[0])
-            raise InputError(f"{array}[{text}] is {arrays[array][text]}; a finite loss of 0 or more is wanted.")
+            raise InputError(
+                f"{array}[{text}] is {arrays[array][text]}; a finite loss of 0 or more is wanted."
+            )
     with np.errstate(all="ignore"):
         scores = np.asarray(entry.function(**arrays, **knobs), dtype=np.float64)
     if not np.isfinite(scores).all():
-        raise InputError(f"{name} has no finite score for text {int(np.flatnonzero(~np.isfinite(scores))[0])}.")
+        raise InputError(
+            f"{name} has no finite score for text {int(np.flatnonzero(~np.isfinite(scores))[0])}."
+        )
     return scores

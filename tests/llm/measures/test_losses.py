@@ -1,0 +1,116 @@
+"""Measures on texts: published AUCs, closed forms, direction, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vestige import llm
+from vestige.errors import InputError, MissingArray
+from vestige.evaluation import auc
+
+NAMES = ("loss", "ratio", "linear_gap", "lira_online", "rmia_ratio", "iam")
+
+
+def texts(n=200, seed=0):
+    """Losses before (fit) below those of a reference (out)."""
+    rng = np.random.default_rng(seed)
+    out = rng.gamma(8, 0.3, n)
+    return out * rng.uniform(0.3, 0.6, n), out
+
+
+@pytest.fixture(scope="module")
+def published(reference):
+    def column(name):
+        return np.loadtxt(reference / "iam_llm" / f"{name}.txt", skiprows=1)
+
+    arrays = {"nll": column("nlloss"), "fit": column("fitRef_nlloss"), "out": column("ref_nlloss")}
+    return column("label"), arrays
+
+
+@pytest.mark.parametrize(
+    "name,value", [("iam", 0.9355), ("lira_online", 0.9299), ("loss", 0.8747), ("ratio", 0.9124)]
+)
+def test_published_aucs_to_every_digit(published, name, value):
+    labels, arrays = published
+    scores = llm.measure(name, preset="paper", **arrays)
+    assert round(auc(scores[labels == 0], scores[labels == 1]), 4) == value
+
+
+def test_the_recommended_iam_does_not_saturate(published):
+    labels, arrays = published
+    arrays = arrays | {
+        "nll": arrays["fit"]
+    }  # an untouched model: the published score is 1e-16 from 0 for many
+    scores = llm.measure("iam", **arrays)
+    repeated = 1 - len(np.unique(np.stack(list(arrays.values())), axis=1).T) / len(labels)
+    assert 1 - len(np.unique(scores)) / len(scores) <= repeated + 1e-4 < 0.01
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("preset", ["recommended", "paper"])
+def test_larger_is_more_unlearned(name, preset):
+    fit, out = texts()
+    kept = llm.measure(name, preset=preset, nll=fit, fit=fit, out=out)
+    gone = llm.measure(name, preset=preset, nll=out, fit=fit, out=out)
+    assert (gone > kept).all()
+
+
+def test_iam_is_its_formula():
+    """The published sum over steps, written as arrays."""
+    fit, out = texts(50)
+    nll = (fit + out) / 2
+
+    def g(x):
+        return -np.log(0.1 - np.log(1e-5 + 1 - np.exp(-x)))
+
+    a = np.arange(1000)[:, None] / 999
+    x = g(fit) + a * (g(out) - g(fit))
+    beta = np.sqrt(6) * x.std(axis=1, keepdims=True) / np.pi
+    f = np.exp(-np.exp(-(g(nll) - x + 0.5772 * beta) / beta))[:-1]
+    wanted = (a[1:] * f).sum(axis=0) / a[1:].sum()
+    assert np.allclose(llm.measure("iam", preset="paper", nll=nll, fit=fit, out=out), wanted, atol=1e-12)
+
+
+def test_closed_forms():
+    nll, fit, out = np.array([1.0]), np.array([0.5]), np.array([2.0])
+    assert llm.measure("linear_gap", nll=nll, fit=fit, out=out)[0] == pytest.approx(1 / 3)
+    assert llm.measure("ratio", nll=nll, out=out)[0] == 0.5
+    wanted = np.log((np.exp(-0.5) + np.exp(-2)) / 2) + 1
+    assert llm.measure("rmia_ratio", nll=nll, fit=fit, out=out)[0] == pytest.approx(wanted)
+    h = {x: -x - np.log(1 - np.exp(-x)) for x in (0.5, 1.0, 2.0)}
+    wanted = ((h[1.0] - h[0.5]) ** 2 - (h[1.0] - h[2.0]) ** 2) / 2e-60
+    assert llm.measure("lira_online", preset="paper", nll=nll, fit=fit, out=out)[0] == pytest.approx(wanted)
+
+
+@given(seed=st.integers(0, 1000))
+def test_order_does_not_matter(seed):
+    """With one scale over all texts; the published batches of 64 do depend on it."""
+    fit, out = texts(70, seed)
+    nll = np.sqrt(fit * out)
+    order = np.random.default_rng(seed).permutation(70)
+    for name in NAMES:
+        first = llm.measure(name, nll=nll, fit=fit, out=out)
+        assert np.allclose(llm.measure(name, nll=nll[order], fit=fit[order], out=out[order]), first[order])
+
+
+def test_bad_input():
+    fit, out = texts(10)
+    for call, message in (
+        (lambda: llm.measure("iam", nll=fit, fit=fit), "iam needs `out`"),
+        (lambda: llm.measure("iamm", nll=fit), "Did you mean 'iam'"),
+        (lambda: llm.measure("iam", nll=fit, fit=fit, out=out[:4]), "one loss a text"),
+        (lambda: llm.measure("loss", nll=-fit), "finite loss of 0 or more"),
+        (lambda: llm.measure("loss", nll=fit * np.nan), "finite loss of 0 or more"),
+        (lambda: llm.measure("iam", nll=fit, fit=out * 0 + 1, out=out * 0 + 1), "same loss on all texts"),
+        (lambda: llm.measure("iam", nll=fit[:1], fit=fit[:1], out=out[:1]), "same loss on all texts"),
+        (lambda: llm.measure("iam", nll=fit, fit=fit, out=out, batch=1), "at least 2"),
+        (lambda: llm.measure("lira_online", nll=fit, fit=fit, out=out * 0 + 1), "no scale"),
+    ):
+        with pytest.raises((InputError, MissingArray), match=message):
+            call()
+    zero = np.zeros(10)
+    for name in NAMES:
+        assert np.isfinite(llm.measure(name, nll=zero, fit=fit, out=out)).all()
