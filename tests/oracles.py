@@ -105,6 +105,7 @@ def gaussian_world(
         population,
         other(np.ones(100)),
         calibration,
+        rng.gamma(2, 1, (len(role), classes)) * np.where(kept, np.exp(-fit / 3), 1)[:, None],
         role=role,
     )
 

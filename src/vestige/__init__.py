@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vestige.experiments import load_config, run
     from vestige.measures import measure
     from vestige.models import build_model
-    from vestige.signals import Signals, collect_fit, collect_logits, simulated_deletions
+    from vestige.signals import Signals, collect_fit, collect_logits, collect_sensitivity, simulated_deletions
     from vestige.training import Recipe, train
     from vestige.unlearning import unlearn
 
@@ -39,6 +39,7 @@ _HOME = {
     "build_model": "models",
     "collect_fit": "signals",
     "collect_logits": "signals",
+    "collect_sensitivity": "signals",
     "load_config": "experiments",
     "load_dataset": "data",
     "make_split": "data",
@@ -64,6 +65,7 @@ __all__ = [
     "build_model",
     "collect_fit",
     "collect_logits",
+    "collect_sensitivity",
     "load_config",
     "load_dataset",
     "make_split",

@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 import oracles
 import vestige
 from vestige.errors import MissingArray
-from vestige.measures.metric_mia import modified_entropy
+from vestige.measures.metric_mia import modified_entropy, published_modified_entropy
 from vestige.measures.unleak import posterior
 from vestige.signals import Signals
 
@@ -52,3 +52,14 @@ def test_levelled_posterior_by_hand():
     assert posterior(np.log(p)) == pytest.approx(np.array([[0.075, 0.4, 0.075, 0.3, 0.15]]))
     assert posterior(np.log(p[:, :3])) == pytest.approx(p[:, :3] / p[:, :3].sum())
     assert posterior(np.zeros((1, 4))) == pytest.approx(np.full((1, 4), 0.25))
+
+
+def test_published_modified_entropy_does_not_know_the_label():
+    """-(0.3 log 0.7 + 0.8 log 0.2 + 0.9 log 0.1), whatever the label; the published preset uses it."""
+    p = np.array([[0.7, 0.2, 0.1]])
+    wanted = -(0.3 * np.log(0.7) + 0.8 * np.log(0.2) + 0.9 * np.log(0.1))
+    assert published_modified_entropy(np.log(p)) == pytest.approx([wanted])
+    published = vestige.measure("mia_modified_entropy", WORLD, preset="paper")
+    assert not np.array_equal(
+        published, vestige.measure("mia_modified_entropy", WORLD, preset="paper", form="right")
+    )

@@ -19,7 +19,6 @@ correctness says what the accuracy says.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -30,15 +29,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from vestige.errors import InputError, MissingArray, unknown
+from vestige.errors import InputError, unknown
+from vestige.measures.crossfit import cross_fitted, members_and_others
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.record import HOW_TO_GET
 from vestige.signals.transforms import scaled_logit
 
 Floats = NDArray[np.float64]
 Attack = Literal["logistic", "svc"]
 ATTACKS = ("logistic", "svc")
+FORMS = ("right", "published")
 CITES = "Song and Mittal 2021; Jia et al. 2023 (Unlearn-Sparse)"
 FOLDS = 5
 SETTINGS: dict[str, Any] = {
@@ -69,9 +69,19 @@ def mia_entropy(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     return _scores(signals, attack, lambda v, y: -(np.exp(_logs(v)) * _logs(v)).sum(axis=1)[:, None])
 
 
-@register("mia_modified_entropy", **SETTINGS)
-def mia_modified_entropy(signals: Signals, *, attack: Attack = "logistic") -> Floats:
-    """Non-membership by the modified entropy, which grows where the confidence goes to a wrong label."""
+@register("mia_modified_entropy", **SETTINGS | {"paper": {"attack": "svc", "form": "published"}})
+def mia_modified_entropy(
+    signals: Signals, *, attack: Attack = "logistic", form: Literal["right", "published"] = "right"
+) -> Floats:
+    """Non-membership by the modified entropy, which grows where the confidence goes to a wrong label.
+
+    form  "right", or "published": what the code of Unlearn-Sparse computes where a batch holds every class,
+          - sum over k of (1 - p_k) log p_k, which does not depend on the label
+    """
+    if form not in FORMS:
+        raise InputError(f"mia: {unknown('form', form, FORMS)}")
+    if form == "published":
+        return _scores(signals, attack, lambda v, y: published_modified_entropy(v)[:, None])
     return _scores(signals, attack, lambda v, y: modified_entropy(v, y)[:, None])
 
 
@@ -92,6 +102,12 @@ def modified_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> Floats:
     return np.asarray(own + others.sum(axis=1) - others[rows, labels])
 
 
+def published_modified_entropy(logits: NDArray[Any]) -> Floats:
+    """- sum over k of (1 - p_k) log p_k, in nats: the logarithm of the wrong argument, summed over all classes."""
+    logs = _logs(logits)
+    return np.asarray(-((1 - np.exp(logs)) * logs).sum(axis=1))
+
+
 def _logs(logits: NDArray[Any]) -> Floats:
     """Log-softmax, floored so that a product with p stays finite."""
     v = logits.astype(np.float64)
@@ -108,35 +124,16 @@ def _scores(
 ) -> Floats:
     if attack not in ATTACKS:
         raise InputError(f"mia: {unknown('attack', attack, ATTACKS)}")
-    members, others = (np.flatnonzero(signals.roles == role) for role in ("retain", "holdout"))
-    if len(members) < FOLDS or len(others) < FOLDS:
-        raise MissingArray(
-            f"The metric attacks need {FOLDS} retained and {FOLDS} holdout samples: {HOW_TO_GET['role']}."
-        )
+    members, others = members_and_others(signals, "A metric attack")
     x = np.concatenate([feature(signals.unlearned[p], signals.labels[p]) for p in signals.chunks()])
     if attack == "svc":
         rows = np.concatenate([members[: len(others)], others])
         truth = np.isin(rows, others)
         return np.asarray(SVC(C=3, gamma="auto", kernel="rbf").fit(x[rows], truth).predict(x), np.float64)
-    return _cross_fitted(signals, x, np.concatenate([members, others]))
 
+    def fit(rows: NDArray[np.int64], truth: NDArray[np.bool_]) -> Callable[[NDArray[np.int64]], Floats]:
+        model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+        model.fit(x[rows], truth)
+        return lambda wanted: np.asarray(model.decision_function(x[wanted]))
 
-def _cross_fitted(signals: Signals, x: Floats, rows: NDArray[np.int64]) -> Floats:
-    """Score every sample by attacks that have not seen it: its fold's, or the mean of all for forget samples."""
-    rows = rows[np.argsort(signals.names[rows])]  # by id, so that the order of the samples does not matter
-    digests = (hashlib.blake2b(str(name).encode(), digest_size=4).digest() for name in signals.names[rows])
-    fold = np.array([int.from_bytes(d, "big") % FOLDS for d in digests])
-    truth = signals.roles[rows] == "holdout"
-    total, count = np.zeros(len(signals)), np.zeros(len(signals))
-    for k in range(FOLDS):
-        seen = fold != k
-        if truth[seen].all() or not truth[seen].any():
-            raise InputError(
-                "The metric attacks need members and non-members in every fold; there are too few."
-            )
-        attack = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-        unseen = np.ones(len(signals), bool)
-        unseen[rows[seen]] = False
-        total[unseen] += attack.fit(x[rows[seen]], truth[seen]).decision_function(x[unseen])
-        count += unseen
-    return total / count
+    return cross_fitted(signals, members, others, fit, folds=FOLDS, name="A metric attack")

@@ -1,7 +1,7 @@
 """The record between training and measuring: `Signals`, and the transforms that measures start from."""
 
-from vestige.signals.collect import collect_fit, collect_logits
+from vestige.signals.collect import collect_fit, collect_logits, collect_sensitivity
 from vestige.signals.record import ROLES, Signals
 from vestige.signals.simulate import simulated_deletions
 
-__all__ = ["ROLES", "Signals", "collect_fit", "collect_logits", "simulated_deletions"]
+__all__ = ["ROLES", "Signals", "collect_fit", "collect_logits", "collect_sensitivity", "simulated_deletions"]

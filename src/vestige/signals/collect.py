@@ -50,6 +50,52 @@ def collect_fit(model: Any, rows: Dataset, **options: Any) -> NDArray[np.float64
     return confidence(collect_logits(model, rows, **options), rows.y)
 
 
+def collect_sensitivity(
+    model: Any,
+    rows: Dataset,
+    *,
+    copies: int = 10,
+    sigma: float = 1e-3,
+    batch_size: int = 512,
+    device: str | None = None,
+    seed: int = 0,
+) -> NDArray[np.float32]:
+    """Return how much each softmax output of a network moves under small noise: float32 [N, C], from 0.
+
+    Mean over `copies` of |p(x + sigma u) - p(x)| / sigma, u standard normal in input space (images in [0, 1], not
+    clipped); Yuan and Zhang 2022 (SAMIA). Measured as `collect_logits` does. Raises `InputError` where `model` is no
+    network, `copies` below 1 or `sigma` not above 0.
+    """
+    if not hasattr(model, "forward"):
+        raise InputError(f"Sensitivity is measured on a torch.nn.Module; this is {type(model).__name__}.")
+    if copies < 1 or not sigma > 0:
+        raise InputError(
+            f"copies is {copies} and sigma {sigma}; copies from 1 and a sigma above 0 are wanted."
+        )
+    need("torch", "torch", "Collecting signals from a network")
+    import torch
+
+    from vestige.models import to_float
+    from vestige.models.samia import sensitivity_of
+
+    where = _place(model, device)
+    generator = torch.Generator().manual_seed(seed)
+    result = np.empty((len(rows), len(rows.classes)), np.float32)
+
+    def output(batch: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(model(batch).float(), dim=1)
+
+    with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
+        for start in range(0, len(rows), batch_size):
+            part = slice(start, start + batch_size)
+            batch = to_float(torch.from_numpy(rows.x[part]).to(where))
+            moved = sensitivity_of(
+                output, batch, output(batch), copies=copies, sigma=sigma, generator=generator
+            )
+            result[part] = moved.cpu().numpy()
+    return result
+
+
 def _from_sklearn(model: Any, rows: Dataset) -> NDArray[np.float32]:
     p = np.asarray(model.predict_proba(rows.x.reshape(len(rows), -1)), dtype=np.float64)
     known = np.asarray(model.classes_).astype(np.int64)
@@ -67,9 +113,7 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
     from vestige.models import to_float
 
-    where = (
-        torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
-    )
+    where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
         for start in range(0, len(rows), batch_size):
@@ -86,6 +130,14 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
         row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
         raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
     return result
+
+
+def _place(model: Any, device: str | None) -> torch.device:
+    import torch
+
+    return (
+        torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
+    )
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from vestige.errors import ArtefactError, InputError, unknown
 from vestige.signals.record import Signals
 from vestige.store import file_hash, published, read_json, write_json
 
-ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in")
+ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids")
 ATTACHED = ("population", "calibration")
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib"}

@@ -22,6 +22,7 @@ HOW_TO_GET = {
     "retrained": "the logits [R, N, C] of models trained without the forget set",
     "population": "`Signals` of samples that no audited model was trained on, or rows with the role 'holdout'",
     "population_in": "the logits [Z, C] on the population of a model trained on it",
+    "sensitivity": "`collect_sensitivity` of the unlearned model, [N, C]",
     "role": "a role per sample: 'forget', 'retain' or 'holdout'",
     "calibration": "`Signals` of simulated deletions with known truth, from at least three shadow models",
 }
@@ -42,6 +43,7 @@ class Signals:
     calibration    Signals         simulated deletions with known truth: role "forget" = the model in the
                                    place of `original` saw the sample and the one in the place of
                                    `unlearned` never did; role "retain" = both saw it
+    sensitivity    float [N, C]    how much each output of `unlearned` moves under small noise, per unit of noise
     role           str [N]         "forget", "retain" or "holdout"; all "forget" where not given
     ids            str [N]         names of the samples; "0", "1", ... where not given
     shadow_ids     str [...]       ids of samples that any shadow model was trained on, where known
@@ -59,6 +61,7 @@ class Signals:
     population: Signals | None = None
     population_in: NDArray[np.floating[Any]] | None = None
     calibration: Signals | None = None
+    sensitivity: NDArray[np.floating[Any]] | None = None
     role: NDArray[np.str_] | None = None
     ids: NDArray[np.str_] | None = None
     shadow_ids: NDArray[np.str_] | None = None
@@ -74,9 +77,9 @@ class Signals:
             raise InputError("unlearned has no rows; at least one sample is wanted.")
         self._set("unlearned", logits)
         self._set("labels", _labels(self.labels, n, c))
-        for name in ("original", "shadow_out", "retrained"):
+        for name in ("original", "shadow_out", "retrained", "sensitivity"):
             if getattr(self, name) is not None:
-                stacked = name != "original"
+                stacked = name in ("shadow_out", "retrained")
                 self._set(name, _logits(name, getattr(self, name), (n, c), stacked))
         if self.shadow_fit is not None:
             fit = _floats("shadow_fit", self.shadow_fit).ravel()
@@ -150,7 +153,8 @@ class Signals:
     def take(self, rows: NDArray[Any]) -> Signals:
         """Return the samples at `rows` (positions or a boolean mask); attached records stay as they are."""
         one: dict[str, Any] = {
-            name: _part(getattr(self, name), rows) for name in ("labels", "unlearned", "original")
+            name: _part(getattr(self, name), rows)
+            for name in ("labels", "unlearned", "original", "sensitivity")
         }
         stacks: dict[str, Any] = {
             name: None if value is None else value[:, rows]

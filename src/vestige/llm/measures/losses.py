@@ -62,7 +62,7 @@ def lira_online(
         raise InputError(unknown("variance", variance, ("pooled", "per_sample")))
     after, before, never = (_log_odds(x) for x in (nll, fit, out))
     size = 1e-60 if variance == "per_sample" else float(np.var(never))
-    if size == 0 or np.ptp(never) == 0 and variance == "pooled":
+    if size == 0 or (np.ptp(never) == 0 and variance == "pooled"):
         raise InputError("lira_online: the reference has the same loss on every text; there is no scale.")
     return (np.square(after - before) - np.square(after - never)) / (2 * size)
 
