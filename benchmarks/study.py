@@ -19,7 +19,7 @@ import vestige
 from vestige.errors import InputError
 from vestige.evaluation import bootstrap, figures
 from vestige.measures import MEASURES
-from vestige.signals import Signals, collect_fit, collect_logits, simulated_deletions
+from vestige.signals import Signals, collect_fit, collect_logits, collect_sensitivity, simulated_deletions
 
 CNN = {"epochs": 12, "batch_size": 128, "lr": 0.2, "schedule": "onecycle", "augment": "flip"}
 MLP = {"epochs": 40, "batch_size": 64, "lr": 0.05}
@@ -75,13 +75,21 @@ def train(folder: Path, names: list[str]) -> None:
             [collect_fit(s, data.take(pool[m])) for s, m in zip(shadows, members, strict=True)]
         )
         known = simulated_deletions(data.y[pool], inside, members, ids=data.ids[pool])
+        population_in = collect_logits(fit(split.holdout, 400), data.take(split.holdout))
         for request, one in splits.items():
-            retrained = collect_logits(fit(one.retain, 300), data.take(asked))
+            model = fit(one.retain, 300)
+            retrained = collect_logits(model, data.take(asked))
             role = np.where(np.isin(asked, one.forget), "forget", "retain").astype("<U7")
             role[len(split.train) :] = "holdout"
             Signals(
                 data.y[asked], retrained, original, out[: known.shadows], own, role=role, ids=data.ids[asked],
                 calibration=known, shadow_ids=data.ids[pool[members.any(axis=0)]],
+                sensitivity=collect_sensitivity(model, data.take(asked)),
+                population=Signals(
+                    data.y[split.holdout], retrained[len(split.train) :],
+                    shadow_out=out[: known.shadows, len(split.train) :], ids=data.ids[split.holdout],
+                ),
+                population_in=population_in,
             ).save(folder / f"{name}-{request}")  # fmt: skip
 
 
@@ -112,7 +120,8 @@ def _figures(signals: Signals, shadows: int):
     if shadows == 1:
         known = signals.calibration
         known = None if known is None else known.with_(shadow_out=known.shadow_out[:1])
-        signals = signals.with_(shadow_out=signals.shadow_out[:1], calibration=known)
+        others = signals.population.with_(shadow_out=signals.population.shadow_out[:1])
+        signals = signals.with_(shadow_out=signals.shadow_out[:1], calibration=known, population=others)
     found = {}
     for name in MEASURES:
         start = time.perf_counter()

@@ -14,6 +14,7 @@ from vestige.training.loop import (
 )
 from vestige.training.recipe import PRESETS, Recipe, learning_rate, preset
 from vestige.training.sklearn import fit_sklearn
+from vestige.training.sparse import train_sparse
 
 __all__ = [
     "PRESETS",
@@ -40,6 +41,7 @@ __all__ = [
     "set_learning_rate",
     "settled",
     "train",
+    "train_sparse",
     "training_mode",
     "write_weights",
 ]

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from vestige.errors import ArtefactError
+from vestige.models.sparsity import expect_masks
 from vestige.store import file_hash, published, read_json, sidecar, write_json
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -54,6 +55,7 @@ def load_model(path: Path, model: Module, *, verify: bool = True) -> Module:
         state = load_file(path)
     except SafetensorError as error:
         raise ArtefactError(f"{path}: not a safetensors file, or cut off ({error}).") from None
+    expect_masks(model, state)
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
     for name in [*wanted, *found]:

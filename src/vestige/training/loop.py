@@ -26,12 +26,15 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.initial import seeded
 from vestige.models.scale import fit_input_scale
+from vestige.models.sparsity import apply_masks, masks_of
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
 from vestige.training.device import forward_context, pick_device, settled
 from vestige.training.recipe import Recipe, learning_rate
 from vestige.training.resume import Checkpoint, facts_of
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (logits [n, C], labels [n]) -> scalar
+Objective: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (x [n, ...], labels [n]) -> scalar
+OnStep: TypeAlias = Callable[[int], bool | None]
 OnEpoch: TypeAlias = Callable[[int, float], bool | None]
 
 
@@ -84,23 +87,31 @@ def descend(
     recipe: Recipe,
     *,
     loss: Loss | None = None,
+    objective: Objective | None = None,
     freeze_batchnorm: bool = False,
+    first_epoch: int = 0,
     device: str | torch.device = "auto",
     checkpoint: Path | None = None,
     progress: bool = False,
+    on_step: OnStep | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Minimise `loss` over `rows` by the recipe, changing `model` in place; leave it in evaluation mode.
 
     rows              a `Dataset`, or any map-style torch `Dataset` of (x, y) for what does not fit in memory
     loss              of float32 logits [n, C] and labels [n]; default: cross-entropy with the recipe's smoothing
+    objective         of inputs [n, ...] and labels [n], for losses that run the model themselves; in place of `loss`
     freeze_batchnorm  keep the running statistics of batch normalisation, and normalise by them; always so for
                       a single row, which has no statistics
+    first_epoch       where to enter the schedule, for weights that were trained or rewound to there
     checkpoint        a file to continue from and to keep, at most 5 seconds and one epoch behind; it is also
                       written where training is interrupted (Ctrl-C included) before the exception goes on.
                       `loss` and `on_epoch` are not part of what it is checked against
     progress          show one progress bar
+    on_step           called with the number of samples of every step, after it; True stops
     on_epoch          called with the number of finished epochs and the last one's mean loss; True stops
+
+    Weights that a sparse model has masked stay zero.
 
     Raises `InputError` where the loss is not finite, where the labels exceed the model's outputs, and where
     the checkpoint belongs to another recipe, model or data.
@@ -113,20 +124,38 @@ def descend(
         _check_outputs(model, sample, rows)
         data = resident(rows, where)
         optimizer = make_optimizer(recipe, model.parameters())
+        masks = masks_of(model)
         saved = Checkpoint(checkpoint, facts_of(recipe, model, rows)) if checkpoint else None
         losses, before = saved.restore(model, optimizer) if saved else ([], 0.0)
         resumed, start = len(losses), time.perf_counter()
         steps = batch_count(n, recipe.batch_size)
         task = bar.add_task("training", total=recipe.epochs * steps, completed=resumed * steps, loss="")
         try:
-            for epoch in range(resumed, recipe.epochs):
+            stopped = False
+            context = forward_context(model, where, recipe.precision)
+
+            def value_of(x: Tensor, y: Tensor) -> Tensor:
+                if objective is not None:
+                    return objective(x, y)
+                with context:
+                    logits = model(x)
+                return loss(logits.float(), y)
+
+            def stepped(samples: int) -> bool:
+                nonlocal stopped
+                apply_masks(masks)
+                bar.advance(task)
+                stopped = bool(on_step and on_step(samples))
+                return stopped
+
+            for epoch in range(max(resumed, first_epoch), recipe.epochs):
                 training_mode(model, freeze_batchnorm=freeze_batchnorm or n == 1)
-                mean = _epoch(model, data, recipe, epoch, optimizer, loss, where, lambda: bar.advance(task))
+                mean = _epoch(data, recipe, epoch, optimizer, value_of, where, stepped)
                 losses.append(mean)
                 bar.update(task, loss=f"loss {mean:.4f}")
                 if saved:
                     saved.keep(model, optimizer, losses, before + time.perf_counter() - start)
-                if on_epoch and on_epoch(epoch + 1, mean):
+                if (on_epoch and on_epoch(epoch + 1, mean)) or stopped:
                     break
         finally:
             model.eval()
@@ -136,23 +165,19 @@ def descend(
 
 
 def _epoch(
-    model: nn.Module,
     data: Rows,
     recipe: Recipe,
     epoch: int,
     optimizer: torch.optim.Optimizer,
-    loss: Loss,
+    value_of: Objective,
     device: torch.device,
-    advance: Callable[[], None],
+    stepped: Callable[[int], bool],
 ) -> float:
-    """Take one pass over the data; return the mean loss."""
+    """Take one pass over the data, or as far as `stepped` lets it; return the mean loss."""
     order_seed, layer_seed = epoch_seeds(recipe.seed, epoch)
     generator = torch.Generator().manual_seed(order_seed)
-    context = forward_context(model, device, recipe.precision)
-    steps = batch_count(row_count(data), recipe.batch_size)
-    total = torch.zeros(
-        (), device=device
-    )  # added up on the device: reading it each step would wait for the GPU
+    steps, seen = batch_count(row_count(data), recipe.batch_size), 0
+    total = torch.zeros((), device=device)  # added up there: reading it each step would wait for the GPU
     with seeded(layer_seed, device):
         epoch_batches = batches(
             data, recipe.batch_size, generator=generator, augment=recipe.augment, device=device
@@ -160,14 +185,14 @@ def _epoch(
         for step, (x, y) in enumerate(epoch_batches):
             set_learning_rate(optimizer, learning_rate(recipe, epoch, step, steps))
             optimizer.zero_grad(set_to_none=True)
-            with context:
-                logits = model(x)
-            value = loss(logits.float(), y)
+            value = value_of(x, y)
             value.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += value.detach() * len(y)
-            advance()
-    mean = float(total) / row_count(data)
+            seen += len(y)
+            if stepped(len(y)):
+                break
+    mean = float(total) / seen
     if not np.isfinite(mean):
         raise InputError(f"The loss became {mean} in epoch {epoch + 1}; lower lr (now {recipe.lr:g}).")
     return mean

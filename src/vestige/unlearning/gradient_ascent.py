@@ -14,63 +14,34 @@ forget loss has reached that of a uniform guess, log C: beyond it the samples ar
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vestige.data.split import Split
 from vestige.unlearning.registry import register
+from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @register(
     "gradient_ascent",
     needs=("forget",),
     cites="Jia et al. 2023 (Unlearn-Sparse); Thudi et al. 2022",
+    steps=Steps(epochs=5, lr=1e-4, freeze_batchnorm=True),
     paper={"freeze_batchnorm": False, "stop_at_uniform": False},
 )
-def gradient_ascent(
-    model: nn.Module,
-    split: Split,
-    *,
-    epochs: int = 5,
-    lr: float = 1e-4,
-    momentum: float = 0.9,
-    weight_decay: float = 5e-4,
-    batch_size: int = 256,
-    augment: str = "auto",
-    freeze_batchnorm: bool = True,
-    stop_at_uniform: bool = True,
-    seed: int = 0,
-    device: str = "auto",
-    progress: bool = False,
-) -> nn.Module:
-    """Maximise the loss on the forget samples; reads nothing else, easily over-unlearns.
-
-    augment  "none", "flip", "crop_flip", or "auto": "crop_flip" on images of 16 pixels and more, else "none"
-    """
+def gradient_ascent(model: nn.Module, split: Split, work: Work, *, stop_at_uniform: bool = True) -> nn.Module:
+    """Maximise the loss on the forget samples; reads nothing else, easily over-unlearns."""
     from torch.nn import functional
 
-    from vestige.config import validated
-    from vestige.training import Recipe, descend
-
     rows = split.rows("forget")
-    large = rows.is_image and min(rows.shape[1:]) >= 16
-    settings: dict[str, Any] = {
-        "epochs": epochs, "lr": lr, "momentum": momentum, "weight_decay": weight_decay, "seed": seed,
-        "batch_size": batch_size, "schedule": "constant",
-        "augment": ("crop_flip" if large else "none") if augment == "auto" else augment,
-    }  # fmt: skip
 
-    def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
         return -functional.cross_entropy(logits, labels)
 
     def on_epoch(epoch: int, mean_loss: float) -> bool:
         return stop_at_uniform and -mean_loss >= math.log(len(rows.classes))
 
-    descend(
-        model, rows, validated(Recipe, settings, "gradient_ascent"), loss=loss, on_epoch=on_epoch,
-        freeze_batchnorm=freeze_batchnorm, device=device, progress=progress,
-    )  # fmt: skip
+    work.descend(model, rows, loss=loss, on_epoch=on_epoch)
     return model

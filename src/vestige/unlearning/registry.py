@@ -1,13 +1,13 @@
 """What an unlearning method is, how it is registered, and how it is run.
 
-A method is a plain function `(model, split, *, knobs) -> model`. It gets a copy that it may change; copying,
-seeding, timing and grading are done here, not in the methods.
+A method is a plain function `(model, split, work, *, knobs) -> model`. It gets a copy that it may change, and `Work`:
+settings, seed, device and budget. Copying, timing, counting and grading are done here, not in the methods.
 """
 
 from __future__ import annotations
 
 import copy
-import inspect
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.registry import Registry, knobs_of, resolved, summary_of
+from vestige.unlearning.work import Steps, Work, finish, prepared
 
 World = Literal["torch", "sklearn"]
 
@@ -24,9 +25,10 @@ World = Literal["torch", "sklearn"]
 class Method:
     """A registered method.
 
-    needs   roles of the split whose samples it reads: "forget", "retain"
+    needs   roles of the split whose samples it reads: "forget", "retain", "shadow" (samples that no audited model saw)
     worlds  model kinds it works on: "torch", "sklearn"
     exact   True where the result is distributed as a model that never saw the forget set
+    steps   its optimiser's settings; None where it takes no gradient steps
     """
 
     name: str
@@ -36,6 +38,7 @@ class Method:
     exact: bool
     cites: str
     paper: Mapping[str, Any] = field(default_factory=dict)
+    steps: Steps | None = None
 
     @property
     def summary(self) -> str:
@@ -44,15 +47,13 @@ class Method:
 
     @property
     def knobs(self) -> dict[str, Any]:
-        """The options with their recommended values; `seed`, `device`, `progress` and `recipe` are the harness's."""
-        return knobs_of(self.function, HARNESS)
+        """The options with their recommended values: the method's own, then those of its steps."""
+        return knobs_of(self.function) | ({} if self.steps is None else dataclasses.asdict(self.steps))
 
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed."""
         return resolved(self.name, self.knobs, self.paper, preset, options)
 
-
-HARNESS = ("seed", "device", "progress", "recipe")
 
 METHODS: Registry[Method] = Registry("method", "vestige.unlearning", "vestige.methods")
 
@@ -65,11 +66,12 @@ def register(
     exact: bool = False,
     cites: str,
     paper: Mapping[str, Any] | None = None,
+    steps: Steps | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as the method `name`; the function stays a plain function."""
 
     def keep(function: Callable[..., Any]) -> Callable[..., Any]:
-        METHODS.add(name, Method(name, function, needs, worlds, exact, cites, paper or {}))
+        METHODS.add(name, Method(name, function, needs, worlds, exact, cites, paper or {}, steps))
         return function
 
     return keep
@@ -77,12 +79,23 @@ def register(
 
 @dataclass(frozen=True, eq=False)
 class Unlearned:
-    """What `unlearn` returns: the new model, what was run, and its wall-clock seconds."""
+    """What `unlearn` returns.
+
+    model           the new model, in evaluation mode
+    knobs           every option's value
+    seconds         wall-clock time, without evaluation
+    epochs          cost in retrain-epoch equivalents: sample passes over the number of retained samples
+    gradient_steps  how often an optimiser stepped
+    stopped         "max_epochs", "max_seconds" or "on_epoch" where the method was stopped early, else None
+    """
 
     model: Any
     method: str
     knobs: dict[str, Any]
     seconds: float
+    epochs: float = 0.0
+    gradient_steps: int = 0
+    stopped: str | None = None
 
 
 def unlearn(
@@ -95,18 +108,25 @@ def unlearn(
     seed: int = 0,
     device: str = "auto",
     progress: bool = False,
+    max_epochs: float | None = None,
+    max_seconds: float | None = None,
+    on_epoch: Callable[[Any], bool | None] | None = None,
     **options: Any,
 ) -> Unlearned:
     """Remove the influence of `split.forget` from a trained model; the model that is given stays as it is.
 
-    name     a registered method, see `vestige list methods`
-    model    a `torch.nn.Module` that returns logits, or a fitted scikit-learn classifier
-    recipe   how the model was trained, for methods that train from scratch
-    seed     of everything random in the method
-    options  the method's own knobs
+    name         a registered method, see `vestige list methods`
+    model        a `torch.nn.Module` that returns logits, or a fitted scikit-learn classifier
+    recipe       how the model was trained, for methods that train from scratch
+    seed         of everything random in the method
+    max_epochs   stop when so many retrain-epoch equivalents are spent; the model is then as it is at that point
+    max_seconds  stop at the first step after so many seconds
+    on_epoch     early stop: called with the model after each epoch, True stops
+    options      the method's own knobs
 
-    Raises `InputError` for an unknown method, preset or option, and where the method does not work on this
-    kind of model.
+    Weights that a sparse model has masked stay zero; weights of half precision are worked on in single precision and
+    rounded back. Raises `InputError` for an unknown method, preset or option, and where the method does not work on
+    this kind of model.
     """
     entry = METHODS[name]
     world: World = "sklearn" if hasattr(model, "predict_proba") else "torch"
@@ -116,10 +136,27 @@ def unlearn(
             f"{name} does not work on {type(model).__name__} ({world}); methods that do: {able}."
         )
     knobs = entry.resolve(preset, options)
-    given = {"seed": seed, "device": device, "progress": progress, "recipe": recipe}
-    accepted = inspect.signature(entry.function).parameters
-    start = time.perf_counter()
-    result = entry.function(
-        copy.deepcopy(model), split, **knobs, **{k: v for k, v in given.items() if k in accepted}
-    )
-    return Unlearned(result, name, knobs, time.perf_counter() - start)
+    for limit, value in (("max_epochs", max_epochs), ("max_seconds", max_seconds)):
+        if value is not None and not value > 0:
+            raise InputError(f"{limit} is {value}; a number above 0 is wanted.")
+    if entry.exact and not (max_epochs is None and max_seconds is None and on_epoch is None):
+        raise InputError(
+            f"{name} is exact only when it runs to its end; it takes no budget and no early stop."
+        )
+    own = knobs_of(entry.function)
+    steps = Steps() if entry.steps is None else Steps(**{k: v for k, v in knobs.items() if k not in own})
+    work = Work(
+        name, steps, recipe, seed, device, progress, len(split.retain), on_epoch=on_epoch,
+        max_passes=float("inf") if max_epochs is None else max_epochs * len(split.retain),
+        max_seconds=float("inf") if max_seconds is None else max_seconds,
+    )  # fmt: skip
+    copied = copy.deepcopy(model)
+    if world == "torch":
+        with prepared(copied, work) as ready:
+            result = entry.function(ready, split, work, **{k: v for k, v in knobs.items() if k in own})
+            finish(result, model)
+    else:
+        result = entry.function(copied, split, work, **{k: v for k, v in knobs.items() if k in own})
+    seconds = time.perf_counter() - work.started
+    cost = work.passes / work.epoch
+    return Unlearned(result, name, knobs, seconds, cost, work.gradient_steps, work.stopped)

@@ -1,43 +1,58 @@
 """Retrain: train from scratch on the retained samples alone. Exact, and what every other method is read against.
 
-Fresh weights are drawn, with input scaling fitted on the retained samples; nothing of the given model is kept
-but its architecture.
+Fresh weights are drawn, with input scaling fitted on the retained samples; nothing of the given model is kept but its
+architecture and its sparsity. A sparse model's mask was chosen on all samples, so it remembers the forget set:
+`recommended` chooses it anew from the retained samples, `paper` keeps it as Jia et al. 2023 do.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from vestige.data.split import Split
-from vestige.errors import InputError
+from vestige.errors import InputError, unknown
 from vestige.unlearning.registry import register
+from vestige.unlearning.work import Work
+
+MASKS = ("recompute", "keep")
 
 
-@register("retrain", needs=("retain",), worlds=("torch", "sklearn"), exact=True, cites="exact by definition")
-def retrain(
-    model: Any,
-    split: Split,
-    *,
-    recipe: Any = None,
-    seed: int = 0,
-    device: str = "auto",
-    progress: bool = False,
-) -> Any:
+@register(
+    "retrain",
+    needs=("retain",),
+    worlds=("torch", "sklearn"),
+    exact=True,
+    cites="exact by definition",
+    paper={"mask": "keep"},
+)
+def retrain(model: Any, split: Split, work: Work, *, mask: Literal["recompute", "keep"] = "recompute") -> Any:
     """Train from scratch on the retained samples; exact.
 
-    recipe  how the original was trained (torch); a scikit-learn model brings its own settings
+    mask  of a sparse model: "recompute" it from the retained samples, or "keep" it (then not exact)
+
+    Needs `recipe=`, how the original was trained; a scikit-learn model brings its own settings.
     """
+    if mask not in MASKS:
+        raise InputError(f"retrain: {unknown('mask', mask, MASKS)}")
     rows = split.rows("retain")
     if hasattr(model, "predict_proba"):
         from vestige.training import fit_sklearn
 
-        return fit_sklearn(model, rows, seed=seed)
+        work.spend(len(rows))
+        return fit_sklearn(model, rows, seed=work.seed)
     from vestige.models import reinitialise
-    from vestige.training import train
+    from vestige.models.sparsity import apply_masks, drop_masks, masks_of, sparsity_of
+    from vestige.training import train, train_sparse
 
-    if recipe is None:
+    if work.recipe is None:
         raise InputError("retrain needs `recipe=`, the recipe that the original model was trained with.")
-    fresh = reinitialise(model, seed)
-    return train(
-        fresh, rows, recipe.model_copy(update={"seed": seed}), device=device, progress=progress
-    ).model
+    recipe = work.recipe.model_copy(update={"seed": work.seed})
+    sparsity = sparsity_of(model)
+    options: dict[str, Any] = {"device": work.device, "progress": work.progress}
+    work.spend(len(rows) * recipe.epochs)
+    fresh = reinitialise(model, work.seed)
+    if sparsity and mask == "recompute":
+        work.spend(len(rows) * recipe.epochs)
+        return train_sparse(drop_masks(fresh), rows, recipe, sparsity, **options).model
+    apply_masks(masks_of(fresh))
+    return train(fresh, rows, recipe, **options).model

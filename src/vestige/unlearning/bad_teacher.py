@@ -1,0 +1,67 @@
+"""Bad teacher: learn ignorance of the forget samples from a network that knows nothing.
+
+Chundawat, Tarun, Mandal, Kankanhalli: Can Bad Teaching Induce Forgetting? AAAI 2023, arXiv 2205.08096.
+
+    minimise KL(bad teacher || student) on D_f and KL(original || student) on a share of D_r, in one shuffled set
+
+The bad teacher has fresh weights. One epoch, Adam 1e-4, batch 256, temperature 1, 30 % of D_r. Both presets are the
+same. Samples then look as to a model that saw no data at all, which is not one that saw all others: expect
+over-unlearned records.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vestige.data.split import Split
+from vestige.errors import InputError
+from vestige.unlearning.random_labels import joined
+from vestige.unlearning.registry import register
+from vestige.unlearning.scrub import distance, teacher_says
+from vestige.unlearning.work import Steps, Work
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register(
+    "bad_teacher",
+    needs=("forget", "retain"),
+    cites="Chundawat et al. 2023",
+    steps=Steps(epochs=1, lr=1e-4, optimizer="adam", weight_decay=0.0, freeze_batchnorm=True),
+)
+def bad_teacher(
+    model: nn.Module, split: Split, work: Work, *, share: float = 0.3, temperature: float = 1.0
+) -> nn.Module:
+    """Follow a random network on forget samples and the original on retained ones.
+
+    share        of the retained samples that are used
+    temperature  of both softmaxes
+    """
+    from vestige.models import reinitialise
+
+    if not 0 < share <= 1 or not temperature > 0:
+        raise InputError(
+            f"bad_teacher: share is {share}, temperature {temperature}; (0, 1] and above 0 are wanted."
+        )
+    good = copy.deepcopy(model).to(work.where).eval()
+    bad = reinitialise(model, work.seed).to(work.where).eval()
+    forget, retain = split.rows("forget"), split.rows("retain")
+    rng = np.random.default_rng((work.seed, 19))
+    few = retain.take(rng.permutation(len(retain))[: max(1, round(share * len(retain)))])
+    rows = joined(forget, few)
+    which = (np.arange(len(rows)) < len(forget)).astype(
+        np.int64
+    )  # labels are not used: 1 = the bad teacher's
+
+    def objective(x: Tensor, y: Tensor) -> Tensor:
+        taught = torch.where((y == 1)[:, None], teacher_says(bad, x), teacher_says(good, x))
+        return distance(model(x), taught, temperature)
+
+    work.descend(model, dataclasses.replace(rows, y=which), objective=objective, cost=5 / 3)
+    return model

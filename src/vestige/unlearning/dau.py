@@ -1,0 +1,212 @@
+"""Discriminative adversarial unlearning (DAU): a game against an attacker that tells forget from unseen samples.
+
+Sharma, Zhou, Ji, Chen: Discriminative Adversarial Unlearning. 2024, arXiv 2402.06864. Settings from the authors' code.
+
+    attacker A  the SAMIA transformer on u = (output D(x), sensitivity of D at x, one-hot label); 1 = forget
+                minimise CE(A(u_f), 1) + CE(A(u_v), 0), Adam 1e-3; one step for each of the classifier's
+    classifier  minimise CE(D(x_r), y_r) + beta (lambda L_adv + gamma L_ss)
+                L_adv = CE(A(u_f), 0) + CE(A(u_v), 1): the flipped labels of a GAN's generator
+                L_ss  brings the features of forget and unseen samples together
+
+lambda = 0.9, gamma = 0.001; sensitivity over 10 copies with noise 1e-3; SGD 0.01, three passes over D_r. Where a whole
+class is forgotten, beta is 0 after 30 steps: finetuning from then on. Unseen samples D_v come from the split's shadow
+pool: they are trained on, and nothing may be judged on them.
+
+`paper`: logits as output, every forward pass in training mode, the attacker pre-trained on all of D against D_v,
+features paired at random by cross-correlation, which in expectation is a constant and carries no signal. `recommended`:
+softmax; attacker's rows in evaluation mode, so that batch statistics do not tell the groups apart; pre-trained on D_f
+against D_v; D_v restricted to the classes of D_f, or the label alone would tell; features matched in mean and
+covariance; the attacker frozen, in evaluation mode, in the classifier's step. Differs from the authors in both: rows
+for pre-training are computed once, and the game's terms are skipped, not weighted by zero, once beta is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from vestige.data.split import Split
+from vestige.errors import InputError, unknown
+from vestige.models import seeded
+from vestige.models.samia import Samia, samia_rows, sensitivity_of
+from vestige.unlearning.registry import register
+from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, unseen_rows
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vestige.data.dataset import Dataset
+
+INPUTS = ("softmax", "logits")
+PAIRINGS = ("moment", "random")
+TRADE = 5e-3  # lambda of Barlow Twins
+
+
+@register(
+    "dau",
+    needs=("forget", "retain", "shadow"),
+    cites="Sharma et al. 2024 (DAU)",
+    steps=Steps(epochs=3),
+    paper={"inputs": "logits", "pairing": "random", "own_batchnorm": True, "match_classes": False, "pretrain": 1000,
+           "pretrain_on": "train"},
+)  # fmt: skip
+def dau(
+    model: nn.Module,
+    split: Split,
+    work: Work,
+    *,
+    adversarial: float = 0.9,
+    selfsupervised: float = 1e-3,
+    copies: int = 10,
+    sigma: float = 1e-3,
+    inputs: Literal["softmax", "logits"] = "softmax",
+    pairing: Literal["moment", "random"] = "moment",
+    own_batchnorm: bool = False,
+    match_classes: bool = True,
+    pretrain: int = 300,
+    pretrain_on: Literal["forget", "train"] = "forget",
+    switch_after: int = 30,
+    switch_lr: float = 0.01,
+) -> nn.Module:
+    """Train against an attacker until forget samples look to it like samples never seen.
+
+    adversarial     lambda, weight of the attacker's verdict
+    selfsupervised  gamma, weight of the features' agreement
+    copies, sigma   noisy copies for the sensitivity, and their noise; the cost grows with the copies
+    inputs          what the attacker sees of an output: "softmax" or "logits"
+    pairing         of features: "moment" matches mean and covariance, "random" pairs rows at random
+    own_batchnorm   run attacker batches in training mode, by their own batch statistics
+    match_classes   take unseen samples of the forget samples' classes only
+    pretrain        steps that the attacker is trained before the game
+    pretrain_on     its members: "forget" samples, or the whole "train" set
+    switch_after    steps after which the game ends where a whole class is forgotten
+    switch_lr       learning rate from then on
+    """
+    for kind, value, allowed in (
+        ("inputs", inputs, INPUTS),
+        ("pairing", pairing, PAIRINGS),
+        ("pretrain_on", pretrain_on, ("forget", "train")),
+    ):
+        if value not in allowed:
+            raise InputError(f"dau: {unknown(kind, value, allowed)}")
+    if copies < 1 or not sigma > 0 or pretrain < 0:
+        raise InputError(
+            f"dau: copies {copies}, sigma {sigma}, pretrain {pretrain}; from 1, above 0 and from 0 are wanted."
+        )
+    forget, retain, unseen = split.rows("forget"), split.rows("retain"), unseen_rows(split, work.method)
+    of_class = unseen.take(np.flatnonzero(np.isin(unseen.y, forget.y)))
+    if match_classes and len(of_class) >= 2:
+        unseen = of_class
+    whole_class = not np.isin(forget.y, retain.y).any()
+    noise, head = work.generator(31), last_linear(model, work.method)
+
+    def output(x: Tensor) -> Tensor:
+        logits: Tensor = model(x).float()
+        return torch.softmax(logits, dim=1) if inputs == "softmax" else logits
+
+    def rows_of(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The attacker's rows, and the features of the clean samples."""
+        with _features(head) as features:
+            clean = output(x)
+        moved = sensitivity_of(output, x, clean, copies=copies, sigma=sigma, generator=noise)
+        return samia_rows(clean, moved, y), features[0]
+
+    with seeded(work.seed, work.where):
+        attacker = Samia(len(retain.classes)).to(work.where)
+    optimiser = torch.optim.Adam(attacker.parameters(), 1e-3)
+    model.to(work.where).eval()
+    members = forget if pretrain_on == "forget" else _joined(forget, retain)
+    with torch.no_grad():
+        known = [
+            torch.cat([rows_of(x, y)[0] for x, y in work.once(rows, cost=(1 + copies) * FORWARD)])
+            for rows in (members, unseen)
+        ]
+    draw = work.generator(32)
+    for _ in range(pretrain):
+        batch = [rows[torch.randint(len(rows), (work.steps.batch_size,), generator=draw)] for rows in known]
+        attack(attacker, optimiser, *batch)
+    streams = [
+        work.endless(rows, augment=work.steps.augment if whole_class else "none", purpose=33 + k)
+        for k, rows in enumerate((forget, unseen))
+    ]
+
+    def objective(x: Tensor, y: Tensor) -> Tensor:
+        fitted = F.cross_entropy(model(x).float(), y)
+        mode = model.training
+        if not own_batchnorm:
+            model.eval()
+        (u_f, z_f), (u_v, z_v) = (rows_of(*next(stream)) for stream in streams)
+        model.train(mode)
+        attack(attacker, optimiser, u_f.detach(), u_v.detach())
+        attacker.train(own_batchnorm).requires_grad_(False)
+        fooled = verdict_loss(attacker, u_f, u_v, flipped=True)
+        attacker.requires_grad_(True)
+        return fitted + adversarial * fooled + selfsupervised * agreement(z_f, z_v, pairing)
+
+    cost = 1 + 2 * (1 + copies)
+    if not whole_class:
+        work.descend(model, retain, objective=objective, cost=cost)
+        return model
+    work.descend(model, retain, objective=objective, cost=cost, max_steps=switch_after)
+    work.descend(model, retain, lr=switch_lr, seed=1)
+    return model
+
+
+def attack(attacker: Samia, optimiser: torch.optim.Optimizer, u_f: Tensor, u_v: Tensor) -> float:
+    """Take one step of the attacker; return its loss before it, in nats."""
+    attacker.train()
+    loss = verdict_loss(attacker, u_f, u_v)
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return float(loss.detach())
+
+
+def verdict_loss(attacker: nn.Module, u_f: Tensor, u_v: Tensor, *, flipped: bool = False) -> Tensor:
+    """Return the attacker's cross-entropy, both groups weighted alike: 1 for forget, 0 for unseen, or flipped."""
+    verdict = attacker(torch.cat([u_f, u_v]))
+    truth = torch.cat([torch.ones(len(u_f)), torch.zeros(len(u_v))]).long().to(verdict.device)
+    each = F.cross_entropy(verdict, 1 - truth if flipped else truth, reduction="none")
+    return (each[: len(u_f)].mean() + each[len(u_f) :].mean()) / 2
+
+
+def agreement(z_f: Tensor, z_v: Tensor, pairing: str) -> Tensor:
+    """Return the self-supervised loss of two batches of features [n, d]; 0 = they agree ("moment").
+
+    random  rows paired by position: sum (1 - C_ii)^2 + 0.005 sum over i != j of C_ij^2, C = z_v' z_f / n of centred
+            and scaled features
+    moment  |mean_f - mean_v|^2 + 0.005 |cov_f - cov_v|^2, of features scaled by the deviation of the unseen
+    """
+    z_f, z_v = z_f.float().flatten(1), z_v.float().flatten(1)
+    if pairing == "moment":
+        centre, spread = z_v.mean(dim=0).detach(), z_v.std(dim=0).detach() + 1e-6
+        f, v = (z_f - centre) / spread, (z_v - centre) / spread
+        apart = (f.mean(dim=0) - v.mean(dim=0)).square().sum()
+        return apart + TRADE * (f.T.cov(correction=0) - v.T.cov(correction=0)).square().sum()
+    n = min(len(z_f), len(z_v))
+    f, v = ((z - z.mean(dim=0)) / (z.std(dim=0) + 1e-6) for z in (z_f[:n], z_v[:n]))
+    c = v.T @ f / n
+    own = torch.diagonal(c)
+    return (1 - own).square().sum() + TRADE * (c.square().sum() - own.square().sum())
+
+
+@contextmanager
+def _features(head: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect what enters the last layer, batch by batch."""
+    seen: list[Tensor] = []
+    handle = head.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def _joined(first: Dataset, second: Dataset) -> Dataset:
+    from vestige.unlearning.random_labels import joined
+
+    return joined(first, second)

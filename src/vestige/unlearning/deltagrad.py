@@ -1,0 +1,181 @@
+"""DeltaGrad: replay the training that was recorded, without the deleted samples, with few true gradients.
+
+Wu, Dobriban, Davidson: DeltaGrad: Rapid Retraining of Machine Learning Models. ICML 2020, arXiv 2006.14755.
+
+    recorded: theta_t, mean gradient g_t of batch B_t, by plain SGD
+    replayed: every T0 steps and in the first j0: the true gradient on B_t at the new theta; in between
+              g_t + Q (theta_new - theta_t), Q from the last m pairs of differences by L-BFGS
+    theta_new <- theta_new - lr (|B_t| g - sum over deleted i in B_t of grad_i(theta_new)) / (|B_t| - deleted)
+
+T0 = 5, j0 = 10, m = 2. Both presets are the same. It needs the recording: train by `record`. Theory and accuracy are
+for strongly convex losses and small requests. Differs from the authors: a true gradient is not allowed to have a
+negative curvature along its step; such a pair is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from vestige.data.split import Split
+from vestige.errors import InputError
+from vestige.models import fit_input_scale, to_float
+from vestige.unlearning.registry import register
+from vestige.unlearning.work import Work
+
+if TYPE_CHECKING:
+    from vestige.data.dataset import Dataset
+
+
+class Recorded(nn.Module):
+    """A model with the recording of its training: weights and gradients [T, P], and the samples of every batch.
+
+    Made by `record`; use it as any model. The recording is not part of its state dict.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        weights: Tensor,
+        gradients: Tensor,
+        batches: list[np.ndarray[Any, Any]],
+        lr: float,
+        decay: float,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.weights, self.gradients, self.batches = weights, gradients, batches
+        self.lr, self.decay = lr, decay
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.model(x)
+        return logits
+
+
+def record(
+    model: nn.Module,
+    rows: Dataset,
+    *,
+    epochs: int = 20,
+    batch_size: int = 256,
+    lr: float = 0.1,
+    weight_decay: float = 5e-4,
+    seed: int = 0,
+) -> Recorded:
+    """Train a copy of `model` by plain SGD, in evaluation mode, and keep what DeltaGrad replays.
+
+    Memory is two vectors of all weights a step. Raises `InputError` where that would be over 4 GiB.
+    """
+    import copy
+
+    model = copy.deepcopy(model).eval()
+    fit_input_scale(model, rows.x)
+    steps = -(-len(rows) // batch_size)
+    size = sum(p.numel() for p in model.parameters())
+    if 8 * size * steps * epochs > 2**32:
+        raise InputError(
+            f"Recording {steps * epochs:,} steps of {size:,} weights takes "
+            f"{8 * size * steps * epochs / 2**30:.0f} GiB; at most 4 are taken. Use a smaller model, larger batches or "
+            "fewer epochs."
+        )
+    rng = np.random.default_rng((seed, 41))
+    weights, gradients, batches = [], [], []
+    x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.y)
+    for _ in range(epochs):
+        order = rng.permutation(len(rows))
+        for part in np.array_split(order, steps):
+            g = _gradient(model, x[part], y[part], weight_decay)
+            now = parameters_to_vector(model.parameters()).detach()
+            weights.append(now)
+            gradients.append(g)
+            batches.append(rows.ids[part])
+            vector_to_parameters(now - lr * g, model.parameters())
+    return Recorded(model, torch.stack(weights), torch.stack(gradients), batches, lr, weight_decay)
+
+
+@register("deltagrad", needs=("forget", "retain"), cites="Wu et al. 2020 (DeltaGrad)")
+def deltagrad(
+    model: nn.Module, split: Split, work: Work, *, period: int = 5, burn_in: int = 10, pairs: int = 2
+) -> nn.Module:
+    """Replay a recorded training without the forget samples; for models trained by `record`.
+
+    period   steps from one true gradient to the next
+    burn_in  first steps with true gradients
+    pairs    differences that the curvature is taken from
+    """
+    if not isinstance(model, Recorded):
+        raise InputError(
+            f"deltagrad replays a recording, and {type(model).__name__} has none; train the model by "
+            "vestige.unlearning.deltagrad.record."
+        )
+    if period < 1 or burn_in < 1 or pairs < 1:
+        raise InputError("deltagrad: period, burn_in and pairs must be at least 1.")
+    data, inner = split.data, model.model.eval()
+    where = {str(name): i for i, name in enumerate(data.ids)}
+    gone = set(data.ids[split.forget].tolist())
+    now = model.weights[0].clone()
+    history: list[tuple[Tensor, Tensor]] = []
+    for t, names in enumerate(model.batches):
+        rows = np.array([where[str(name)] for name in names])
+        deleted = np.array([str(name) in gone for name in names])
+        vector_to_parameters(now, inner.parameters())
+        if t < burn_in or (t - burn_in) % period == 0:
+            g = _gradient(inner, torch.from_numpy(data.x[rows]), torch.from_numpy(data.y[rows]), model.decay)
+            s, d = now - model.weights[t], g - model.gradients[t]
+            if float(s @ d) > 1e-12 * float(s @ s) > 0:
+                history = [*history[-(pairs - 1) :], (s, d)] if pairs > 1 else [(s, d)]
+            work.gradient_steps += 1
+            stop = work.spend(len(rows))
+        else:
+            g = model.gradients[t] + curvature(history, now - model.weights[t])
+            stop = False
+        left = len(rows) - int(deleted.sum())
+        if left == 0:
+            continue
+        if deleted.any():
+            out = rows[deleted]
+            removed = _gradient(
+                inner, torch.from_numpy(data.x[out]), torch.from_numpy(data.y[out]), model.decay
+            )
+            g = (len(rows) * g - int(deleted.sum()) * removed) / left
+            stop = work.spend(len(out)) or stop
+        now = now - model.lr * g
+        if stop:
+            break
+    vector_to_parameters(now, inner.parameters())
+    return inner
+
+
+def curvature(pairs: Sequence[tuple[Tensor, Tensor]], v: Tensor) -> Tensor:
+    """Return Q v, Q the BFGS matrix of (step, change of gradient) pairs, oldest first; 0 without pairs."""
+    if not pairs:
+        return torch.zeros_like(v)
+    s, d = pairs[-1]
+    scale = (d @ s) / (s @ s)
+    terms: list[tuple[Tensor, Tensor]] = []  # Q = scale I - sum u u' + sum w w'
+
+    def product(x: Tensor) -> Tensor:
+        result = scale * x
+        for u, w in terms:
+            result = result - u * (u @ x) + w * (w @ x)
+        return result
+
+    for s, d in pairs:
+        image = product(s)
+        terms.append((image / (s @ image).sqrt(), d / (d @ s).sqrt()))
+    return product(v)
+
+
+def _gradient(model: nn.Module, x: Tensor, y: Tensor, decay: float) -> Tensor:
+    """Return the gradient of mean cross-entropy + decay / 2 * |theta|^2, as one vector."""
+    parameters = list(model.parameters())
+    value = F.cross_entropy(model(to_float(x)).float(), y)
+    parts = torch.autograd.grad(value, parameters)
+    flat = torch.cat([part.flatten() for part in parts])
+    return flat + decay * parameters_to_vector(parameters).detach()

@@ -1,0 +1,164 @@
+"""Gradients that methods without an optimiser start from: means, squares per sample, products with the curvature.
+
+All are taken in evaluation mode, so that samples do not see each other through batch normalisation, and over the
+parameters that are not frozen. Vectorised over samples by `torch.func`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call, grad, jvp, vjp, vmap
+
+from vestige.unlearning.work import FORWARD, Work, trainable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vestige.data.dataset import Dataset
+
+Named: TypeAlias = dict[str, Tensor]
+
+
+def mean_gradient(model: nn.Module, rows: Dataset, work: Work, *, loss: Any = F.cross_entropy) -> Named:
+    """Return the gradient of the mean loss over `rows`, by parameter name."""
+    parameters = trainable(model)
+    total = {name: torch.zeros_like(p) for name, p in parameters.items()}
+    model.eval()
+    for x, y in work.once(rows, cost=1):
+        value = loss(model(x).float(), y) * (len(x) / len(rows))
+        for name, part in zip(
+            total, torch.autograd.grad(value, list(parameters.values()), allow_unused=True), strict=True
+        ):
+            if part is not None:
+                total[name] += part
+    return total
+
+
+def sample_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Named:
+    """Return the gradient of the loss of every sample: [n, *shape] by parameter name."""
+    parameters = {name: p.detach() for name, p in trainable(model).items()}
+    rest = {
+        name: value.detach()
+        for name, value in (*model.named_parameters(), *model.named_buffers())
+        if name not in parameters
+    }
+
+    def loss(values: Named, one: Tensor, label: Tensor) -> Tensor:
+        logits = functional_call(model, {**values, **rest}, (one[None],))
+        return F.cross_entropy(logits.float(), label[None])
+
+    model.eval()
+    per_sample: Named = vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(parameters, x, y)
+    return per_sample
+
+
+def fisher_diagonal(
+    model: nn.Module,
+    rows: Dataset,
+    work: Work,
+    *,
+    labels: str = "sampled",
+    batch_size: int = 32,
+    purpose: int = 2,
+) -> Named:
+    """Return the mean over `rows` of squared per-sample gradients of log p, by parameter name; from 0.
+
+    labels  "true": the empirical Fisher; "sampled": one label a sample drawn from the model, an unbiased
+            estimate of the Fisher information; "all": every label weighted by its probability, exact, at C times
+            the cost
+    """
+    total = {name: torch.zeros_like(p) for name, p in trainable(model).items()}
+    generator = work.generator(purpose)
+    for x, y in work.once(rows, batch_size=batch_size, cost=len(rows.classes) if labels == "all" else 1):
+        with torch.no_grad():
+            p = torch.softmax(model.eval()(x).float(), dim=1)
+        if labels == "all":
+            chosen = [(torch.full_like(y, c), p[:, c]) for c in range(p.shape[1])]
+        elif labels == "sampled":
+            drawn = torch.multinomial(p.cpu(), 1, generator=generator)[:, 0].to(y)
+            chosen = [(drawn, torch.ones_like(p[:, 0]))]
+        else:
+            chosen = [(y, torch.ones_like(p[:, 0]))]
+        for label, weight in chosen:
+            for name, part in sample_gradients(model, x, label).items():
+                total[name] += torch.einsum("n,n...->...", weight.to(part), part.square())
+    return {name: value / len(rows) for name, value in total.items()}
+
+
+def batch_squares(model: nn.Module, rows: Dataset, work: Work, *, batch_size: int) -> Named:
+    """Return the mean over mini-batches of their mean loss's squared gradient: published for the Fisher."""
+    parameters = trainable(model)
+    total = {name: torch.zeros_like(p) for name, p in parameters.items()}
+    count = 0
+    model.eval()
+    for x, y in work.once(rows, batch_size=batch_size, cost=1):
+        parts = torch.autograd.grad(F.cross_entropy(model(x).float(), y), list(parameters.values()))
+        for name, part in zip(total, parts, strict=True):
+            total[name] += part.square()
+        count += 1
+    return {name: value / count for name, value in total.items()}
+
+
+def curvature_product(model: nn.Module, x: Tensor, vector: Named) -> Named:
+    """Return the Gauss-Newton matrix of the mean cross-entropy over x, times `vector`: J' (diag p - p p') J v / n."""
+    parameters = {name: p.detach() for name, p in trainable(model).items()}
+    rest = {
+        name: value.detach()
+        for name, value in (*model.named_parameters(), *model.named_buffers())
+        if name not in parameters
+    }
+
+    def logits(values: Named) -> Tensor:
+        outputs: Tensor = functional_call(model, {**values, **rest}, (x,))
+        return outputs.float()
+
+    model.eval()
+    out, moved = jvp(logits, (parameters,), (vector,))[:2]
+    p = torch.softmax(out, dim=1)
+    turned = p * moved - p * (p * moved).sum(dim=1, keepdim=True)
+    pull = vjp(logits, parameters)[1]
+    product: Named = pull(turned / len(x))[0]
+    return product
+
+
+def conjugate_gradient(
+    product: Callable[[Named], Named], target: Named, *, damping: float, steps: int, tolerance: float = 1e-6
+) -> Named:
+    """Solve (A + damping I) v = target for a positive semi-definite A, given by its product; at most `steps` steps."""
+    v = {name: torch.zeros_like(t) for name, t in target.items()}
+    residual = {name: t.clone() for name, t in target.items()}
+    direction = {name: t.clone() for name, t in target.items()}
+    size = _dot(residual, residual)
+    first = float(size)
+    for _ in range(steps):
+        if float(size) <= tolerance**2 * first or first == 0:
+            break
+        image = product(direction)
+        image = {name: image[name] + damping * direction[name] for name in direction}
+        length = size / _dot(direction, image)
+        for name in v:
+            v[name] += length * direction[name]
+            residual[name] -= length * image[name]
+        previous, size = size, _dot(residual, residual)
+        direction = {name: residual[name] + (size / previous) * direction[name] for name in direction}
+    return v
+
+
+def _dot(a: Named, b: Named) -> Tensor:
+    return torch.stack([(a[name] * b[name]).sum() for name in a]).sum()
+
+
+__all__ = [
+    "FORWARD",
+    "batch_squares",
+    "conjugate_gradient",
+    "curvature_product",
+    "fisher_diagonal",
+    "mean_gradient",
+    "sample_gradients",
+]

@@ -1,0 +1,65 @@
+"""l1-sparse: finetune on the retained samples while weights are pulled to zero, ever less.
+
+Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023, arXiv 2304.04934.
+
+    minimise CE(D_r) + alpha_t * sum |theta|,   alpha_t = alpha * (1 - t / (E - E_plain)), t = epoch, from 0
+
+Over all parameters, batch norm and biases included, as the authors have it: `paper`. `recommended` leaves vectors
+(biases, scales) alone. The code's default alpha, 0.2, destroys the model; 5e-4 is used here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from vestige.data.split import Split
+from vestige.errors import InputError
+from vestige.unlearning.registry import register
+from vestige.unlearning.work import Steps, Work, trainable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register(
+    "l1_sparse",
+    needs=("retain",),
+    cites="Jia et al. 2023 (Unlearn-Sparse)",
+    steps=Steps(),
+    paper={"vectors": True},
+)
+def l1_sparse(
+    model: nn.Module,
+    split: Split,
+    work: Work,
+    *,
+    alpha: float = 5e-4,
+    plain_epochs: int = 0,
+    vectors: bool = False,
+) -> nn.Module:
+    """Finetune with an l1 penalty that falls to zero.
+
+    alpha         weight of the penalty at the start
+    plain_epochs  last epochs without penalty
+    vectors       penalise biases and normalisation scales too
+    """
+    if alpha < 0 or plain_epochs < 0:
+        raise InputError(
+            f"l1_sparse: alpha is {alpha}, plain_epochs {plain_epochs}; neither may be negative."
+        )
+    chosen = [p for p in trainable(model).values() if vectors or p.ndim > 1]
+    span, epoch = max(1, work.steps.epochs - plain_epochs), 0
+
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        now = alpha * max(0.0, 1 - epoch / span)
+        penalty = torch.stack([p.abs().sum() for p in chosen]).sum()
+        return torch.nn.functional.cross_entropy(logits, labels) + now * penalty
+
+    def ended(done: int, mean: float) -> None:
+        nonlocal epoch
+        epoch = done
+
+    work.descend(model, split.rows("retain"), loss=loss, on_epoch=ended)
+    return model

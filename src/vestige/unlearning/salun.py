@@ -1,0 +1,61 @@
+"""Saliency unlearning (SalUn): random labels, on the weights that the forget samples care about.
+
+Fan, Liu, Zhang, Wei, Wong, Liu: SalUn. ICLR 2024, arXiv 2310.12508.
+
+    mask = |gradient of CE on D_f| in its top half, over all weights together
+    random labels (see there), updating masked weights only
+
+10 epochs, learning rate 0.013 (10 % of CIFAR-10). Momentum and weight decay must respect the mask too: here every other
+weight is put back after each step. `paper` may draw the true label, `recommended` does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from vestige.data.split import Split
+from vestige.errors import InputError
+from vestige.unlearning.gradients import mean_gradient
+from vestige.unlearning.random_labels import relabelled
+from vestige.unlearning.registry import register
+from vestige.unlearning.work import Steps, Work, trainable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@register(
+    "salun",
+    needs=("forget", "retain"),
+    cites="Fan et al. 2024 (SalUn)",
+    steps=Steps(lr=0.013),
+    paper={"true_label": True},
+)
+def salun(
+    model: nn.Module, split: Split, work: Work, *, share: float = 0.5, true_label: bool = False
+) -> nn.Module:
+    """Random labels on the salient weights only.
+
+    share       of the weights that may change, those with the largest gradients on the forget samples
+    true_label  may the drawn label be the true one?
+    """
+    if not 0 < share <= 1:
+        raise InputError(f"salun: share is {share}; above 0 and up to 1 is wanted.")
+    forget, retain = split.rows("forget"), split.rows("retain")
+    sizes = {name: g.abs() for name, g in mean_gradient(model, forget, work).items()}
+    every = torch.cat([size.flatten() for size in sizes.values()])
+    limit = every.sort(descending=True).values[max(0, round(share * len(every)) - 1)]
+    fixed = [(p, sizes[name] < limit, p.detach().clone()) for name, p in trainable(model).items()]
+
+    @torch.no_grad()
+    def put_back(lr: float) -> None:
+        for p, still, value in fixed:
+            p.copy_(torch.where(still.to(p.device), value.to(p.device), p))
+
+    for epoch in range(work.steps.epochs):
+        wrong = relabelled(forget, work.seed, epoch, true_label=true_label)
+        work.descend(model, wrong, epochs=1, seed=2 * epoch, after_step=put_back)
+        work.descend(model, retain, epochs=1, seed=2 * epoch + 1, after_step=put_back)
+    return model

@@ -1,0 +1,85 @@
+"""SCRUB: a student that disobeys its teacher on the forget samples and follows it on the retained ones.
+
+Kurmanji, Triantafillou, Hayes, Triantafillou: Towards Unbounded Machine Unlearning. NeurIPS 2023, arXiv 2302.09880.
+
+    max step  on D_f:  maximise KL(teacher || student),                       in the first `msteps` epochs
+    min step  on D_r:  minimise gamma * CE + alpha * KL(teacher || student)
+
+KL at temperature 2, times its square; alpha 0.5, gamma 1, 3 of 5 to 10 epochs with max steps, learning rate 5e-4 with a
+tenth late. The teacher is the original model, in evaluation mode. `recommended` is the same with batch norm frozen.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from vestige.data.split import Split
+from vestige.errors import InputError
+from vestige.unlearning.registry import register
+from vestige.unlearning.work import Steps, Work
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register(
+    "scrub",
+    needs=("forget", "retain"),
+    cites="Kurmanji et al. 2023 (SCRUB)",
+    steps=Steps(epochs=5, lr=5e-4, batch_size=64, freeze_batchnorm=True),
+    paper={"freeze_batchnorm": False},
+)
+def scrub(
+    model: nn.Module,
+    split: Split,
+    work: Work,
+    *,
+    alpha: float = 0.5,
+    gamma: float = 1.0,
+    msteps: int = 3,
+    temperature: float = 2.0,
+) -> nn.Module:
+    """Move away from the original on forget samples, stay with it on retained ones, in turns.
+
+    alpha, gamma  weights of the teacher and of the labels on the retained samples
+    msteps        epochs that begin with a pass over the forget samples
+    temperature   of both softmaxes in the KL divergence
+    """
+    if not temperature > 0 or msteps < 0:
+        raise InputError(
+            f"scrub: temperature is {temperature}, msteps {msteps}; above 0 and from 0 are wanted."
+        )
+    teacher = copy.deepcopy(model).to(work.where).eval()
+    forget, retain = split.rows("forget"), split.rows("retain")
+
+    def leave(x: Tensor, y: Tensor) -> Tensor:
+        return -distance(model(x), teacher_says(teacher, x), temperature)
+
+    def stay(x: Tensor, y: Tensor) -> Tensor:
+        logits = model(x).float()
+        near = distance(logits, teacher_says(teacher, x), temperature)
+        return gamma * F.cross_entropy(logits, y) + alpha * near
+
+    for epoch in range(work.steps.epochs):
+        if epoch < msteps:
+            work.descend(model, forget, objective=leave, epochs=1, cost=4 / 3, seed=2 * epoch)
+        work.descend(model, retain, objective=stay, epochs=1, cost=4 / 3, seed=2 * epoch + 1)
+    return model
+
+
+@torch.no_grad()
+def teacher_says(teacher: nn.Module, x: Tensor) -> Tensor:
+    """Return the teacher's logits, float32 [n, C]."""
+    logits: Tensor = teacher(x)
+    return logits.float()
+
+
+def distance(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return the mean of KL(teacher || student) at a temperature, times its square, in nats."""
+    own = F.log_softmax(student.float() / temperature, dim=1)
+    other = F.log_softmax(teacher / temperature, dim=1)
+    return F.kl_div(own, other, reduction="batchmean", log_target=True) * temperature**2

@@ -1,0 +1,243 @@
+"""What every method is given: settings, device, seed, and a budget that counts itself.
+
+A method says what is minimised over which samples; the steps are taken here, so that the budget, the progress bar,
+the seed and the masks of sparse models hold for all of them alike. Cost is counted in sample passes, a forward and a
+backward one together; a forward pass alone is a third. One retrain-epoch equivalent is one pass over the retained
+samples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vestige.data.dataset import Dataset
+from vestige.data.split import Split
+from vestige.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from vestige.training import Recipe
+    from vestige.training.loop import Loss, Objective
+
+FORWARD = 1 / 3
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How a method descends: its optimiser's settings. Every field is an option of every method that has steps.
+
+    augment  "none", "flip", "crop_flip", or "auto": "crop_flip" on images of 16 pixels and more, else "none"
+    freeze_batchnorm  normalise by the running statistics of the original model, and do not change them
+    """
+
+    epochs: int = 10
+    lr: float = 0.01
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    batch_size: int = 256
+    schedule: str = "constant"
+    milestones: tuple[int, ...] = ()
+    augment: str = "auto"
+    freeze_batchnorm: bool = False
+
+
+@dataclass(eq=False)
+class Work:
+    """One run of one method.
+
+    method      its name
+    steps       its optimiser's settings
+    recipe      how the original was trained, where known
+    seed        of everything random
+    device      where to compute
+    epoch       samples in one retrain-epoch equivalent
+    budget      how many sample passes and how many seconds may be spent
+    on_epoch    the caller's early stop: called with the model after each epoch, True stops
+    """
+
+    method: str
+    steps: Steps
+    recipe: Recipe | None
+    seed: int
+    device: str
+    progress: bool
+    epoch: int
+    max_passes: float = float("inf")
+    max_seconds: float = float("inf")
+    on_epoch: Callable[[Any], bool | None] | None = None
+    passes: float = 0.0
+    gradient_steps: int = 0
+    stopped: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def where(self) -> torch.device:
+        """The device as torch knows it."""
+        from vestige.training import pick_device
+
+        return pick_device(self.device)
+
+    def generator(self, purpose: int = 0) -> torch.Generator:
+        """Return a CPU generator of its own for each purpose, from the seed."""
+        import numpy as np
+        import torch
+
+        state = np.random.SeedSequence((self.seed, 7, purpose)).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(state[0]))
+
+    def spend(self, samples: float) -> bool:
+        """Count sample passes; return True where the budget is spent, and then the method is to stop."""
+        self.passes += samples
+        if self.passes >= self.max_passes:
+            self.stopped = "max_epochs"
+        elif time.perf_counter() - self.started >= self.max_seconds:
+            self.stopped = "max_seconds"
+        return self.stopped is not None
+
+    def descend(
+        self,
+        model: nn.Module,
+        rows: Dataset,
+        *,
+        loss: Loss | None = None,
+        objective: Objective | None = None,
+        on_epoch: Callable[[int, float], bool | None] | None = None,
+        after_step: Callable[[float], None] | None = None,
+        cost: float = 1.0,
+        max_steps: int | None = None,
+        seed: int = 0,
+        **changes: Any,
+    ) -> None:
+        """Minimise over `rows` by the method's steps, changing `model` in place.
+
+        loss       of logits and labels; default: cross-entropy
+        objective  of inputs and labels, for losses that run the model themselves
+        on_epoch   the method's own stop: (finished epochs, mean loss) -> True to stop
+        after_step called after each step with its learning rate; gradients are still there
+        cost       sample passes for each row of `rows`: what an objective adds is counted here
+        max_steps  stop after so many steps, without ending the method
+        seed       told apart where a method descends more than once
+        changes    to the method's steps, for example epochs=1
+        """
+        from vestige.config import validated
+        from vestige.training import Recipe, batch_count, descend, learning_rate
+
+        if self.stopped:
+            return
+        settings = dataclasses.asdict(self.steps) | changes
+        freeze = settings.pop("freeze_batchnorm")
+        if settings["augment"] == "auto":
+            settings["augment"] = "crop_flip" if rows.is_image and min(rows.shape[1:]) >= 16 else "none"
+        recipe = validated(Recipe, settings | {"seed": self.seed + 1000 * seed}, self.method)
+
+        per_epoch, taken = batch_count(len(rows), recipe.batch_size), 0
+
+        def spend(samples: int) -> bool:
+            nonlocal taken
+            if after_step is not None:
+                after_step(learning_rate(recipe, taken // per_epoch, taken % per_epoch, per_epoch))
+            taken += 1
+            self.gradient_steps += 1
+            return self.spend(cost * samples) or taken == max_steps
+
+        def ended(epoch: int, mean: float) -> bool:
+            if on_epoch is not None and on_epoch(epoch, mean):
+                return True
+            if self.on_epoch is not None and self.on_epoch(model):
+                self.stopped = "on_epoch"
+            return self.stopped is not None
+
+        descend(
+            model, rows, recipe, loss=loss, objective=objective, freeze_batchnorm=freeze, device=self.device,
+            progress=self.progress, on_step=spend, on_epoch=ended,
+        )  # fmt: skip
+
+    def endless(
+        self, rows: Dataset, *, batch_size: int | None = None, augment: str = "none", purpose: int = 1
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of `rows` for ever, in a new order each time round. Not counted: see `cost`."""
+        from vestige.training import batches
+
+        generator = self.generator(purpose)
+        size = min(batch_size or self.steps.batch_size, len(rows))
+        if augment == "auto":
+            augment = "crop_flip" if rows.is_image and min(rows.shape[1:]) >= 16 else "none"
+        while True:
+            yield from batches(rows, size, generator=generator, augment=augment, device=self.where)
+
+    def once(
+        self, rows: Dataset, *, batch_size: int | None = None, cost: float = FORWARD
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of `rows` once, in their order, each counted as `cost` passes a sample."""
+        from vestige.training import batches
+
+        for x, y in batches(rows, batch_size or self.steps.batch_size, shuffle=False, device=self.where):
+            yield x, y
+            self.spend(cost * len(x))
+
+
+@contextmanager
+def prepared(model: nn.Module, work: Work) -> Iterator[nn.Module]:
+    """Make the copy ready: single precision, evaluation mode; what is random in torch itself comes from the seed."""
+    import torch
+
+    from vestige.models import seeded
+
+    if not any(p.requires_grad for p in model.parameters()):
+        raise InputError(
+            "Every parameter of the model is frozen (requires_grad=False); nothing can be unlearned."
+        )
+    if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
+        model.float()
+    with seeded(work.seed, work.where):
+        yield model.eval()
+
+
+def finish(result: nn.Module, original: nn.Module) -> None:
+    """Leave the result as the original was: masks respected, precision restored; raise where a weight is not finite."""
+    import torch
+
+    from vestige.models.sparsity import apply_masks, masks_of
+
+    apply_masks(masks_of(result))
+    types = {p.dtype for p in original.parameters()}
+    if len(types) == 1:
+        result.to(types.pop())
+    for name, value in result.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
+    result.eval()
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters that may be changed: those that are not frozen."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def unseen_rows(split: Split, method: str) -> Dataset:
+    """Return samples that no audited model saw, none of which it is judged on. Raises `InputError` without any."""
+    if not len(split.shadow):
+        raise InputError(
+            f"{method} needs samples that the model never saw and is not judged on; make the split with shadow= "
+            "above 0."
+        )
+    return split.rows("shadow")
+
+
+def last_linear(model: nn.Module, method: str) -> nn.Linear:
+    """Return the layer that gives the logits. Raises `InputError` where no linear layer does."""
+    from torch import nn
+
+    found = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not found:
+        raise InputError(f"{method} needs a linear last layer; {type(model).__name__} has no nn.Linear.")
+    return found[-1]
