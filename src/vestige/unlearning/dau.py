@@ -180,14 +180,15 @@ def agreement(z_f: Tensor, z_v: Tensor, pairing: str) -> Tensor:
 
     random  rows paired by position: sum (1 - C_ii)^2 + 0.005 sum over i != j of C_ij^2, C = z_v' z_f / n of centred
             and scaled features
-    moment  |mean_f - mean_v|^2 + 0.005 |cov_f - cov_v|^2, of features scaled by the deviation of the unseen
+    moment  |mean_f - mean_v|^2 + |cov_f - cov_v|^2 / d, of features scaled by the deviation of the unseen
     """
     z_f, z_v = z_f.float().flatten(1), z_v.float().flatten(1)
     if pairing == "moment":
-        centre, spread = z_v.mean(dim=0).detach(), z_v.std(dim=0).detach() + 1e-6
+        centre, spread = z_v.mean(dim=0).detach(), z_v.std(dim=0).detach()
+        spread = spread.clamp(min=0.1 * float(spread.mean()) + 1e-6)  # a unit that is almost off has no scale
         f, v = (z_f - centre) / spread, (z_v - centre) / spread
         apart = (f.mean(dim=0) - v.mean(dim=0)).square().sum()
-        return apart + TRADE * (f.T.cov(correction=0) - v.T.cov(correction=0)).square().sum()
+        return apart + (f.T.cov(correction=0) - v.T.cov(correction=0)).square().sum() / f.shape[1]
     n = min(len(z_f), len(z_v))
     f, v = ((z - z.mean(dim=0)) / (z.std(dim=0) + 1e-6) for z in (z_f[:n], z_v[:n]))
     c = v.T @ f / n

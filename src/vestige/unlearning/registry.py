@@ -152,7 +152,7 @@ def unlearn(
     )  # fmt: skip
     copied = copy.deepcopy(model)
     if world == "torch":
-        with prepared(copied, work) as ready:
+        with prepared(copied, split.data, work) as ready:
             result = entry.function(ready, split, work, **{k: v for k, v in knobs.items() if k in own})
             finish(result, model)
     else:

@@ -95,7 +95,7 @@ def _similar(
 
 @torch.no_grad()
 def _redrawn(model: nn.Module, chosen: dict[str, Tensor], split: Split, work: Work) -> nn.Module:
-    if not any(bool(mask.any()) for mask in chosen.values()):
+    if not work.stopped and not any(bool(mask.any()) for mask in chosen.values()):
         raise InputError(f"{work.method}: no weight was chosen; raise quantile or overfit_epochs.")
     generator = work.generator()
     for name, weight in trainable(model).items():

@@ -186,8 +186,11 @@ class Work:
 
 
 @contextmanager
-def prepared(model: nn.Module, work: Work) -> Iterator[nn.Module]:
-    """Make the copy ready: single precision, evaluation mode; what is random in torch itself comes from the seed."""
+def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]:
+    """Make the copy ready: single precision, evaluation mode; what is random in torch itself comes from the seed.
+
+    Raises `InputError` where nothing may be changed, and where the model does not give a logit for every class.
+    """
     import torch
 
     from vestige.models import seeded
@@ -198,6 +201,15 @@ def prepared(model: nn.Module, work: Work) -> Iterator[nn.Module]:
         )
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
         model.float()
+    with torch.no_grad():
+        blank = torch.zeros(2, *data.shape, device=next(model.parameters()).device)
+        logits = model.eval()(blank)
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape[1] != len(data.classes):
+        got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise InputError(
+            f"{work.method}: the model returns {got} for 2 samples; logits [2, {len(data.classes)}], one a class of "
+            f"{data.name}, are wanted."
+        )
     with seeded(work.seed, work.where):
         yield model.eval()
 

@@ -1,0 +1,36 @@
+"""Problems small enough to know the answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from vestige.data import Dataset, make_split
+from vestige.unlearning.work import Steps, Work
+
+
+def clusters(n=120, classes=3, features=5, seed=0, noise=1.0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    x = (rng.normal(size=(classes, features))[y] * 1.5 + noise * rng.normal(size=(n, features))).astype(
+        np.float32
+    )
+    return Dataset("clusters", x, y.astype(np.int64), np.arange(n).astype(str), tuple("abcdefgh"[:classes]))
+
+
+def split_of(data, forget=12, train=90, seed=0, **options):
+    rest = len(data) - train
+    return make_split(
+        data, forget=forget, train=train, holdout=rest // 2, shadow=rest - rest // 2, seed=seed, **options
+    )
+
+
+def network(features=5, classes=3, hidden=8, seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, classes))
+
+
+def work(method="test", **steps):
+    return Work(method, Steps(**steps), None, 0, "cpu", False, 100)

@@ -1,0 +1,88 @@
+"""DeltaGrad: against the recording itself, dense BFGS, and retraining on the same batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from small import clusters, network, split_of
+from torch import nn
+from torch.nn.utils import parameters_to_vector
+
+from vestige.errors import InputError
+from vestige.unlearning import unlearn
+from vestige.unlearning.deltagrad import curvature, record
+
+SPLIT = split_of(clusters(300, noise=1.5), forget=6, train=240)
+ROWS = SPLIT.data.take(SPLIT.train)
+OPTIONS = {"epochs": 40, "batch_size": 60, "lr": 0.3, "weight_decay": 0.02}
+
+
+def test_curvature_is_the_dense_bfgs_matrix():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(7, 7))
+    a = torch.from_numpy(a @ a.T + np.eye(7))
+    steps = [torch.from_numpy(rng.normal(size=7)) for _ in range(3)]
+    pairs = [(s, a @ s) for s in steps]
+    s, d = pairs[-1]
+    q = (d @ s) / (s @ s) * torch.eye(7, dtype=a.dtype)
+    for s, d in pairs:
+        q = q - torch.outer(q @ s, q @ s) / (s @ q @ s) + torch.outer(d, d) / (d @ s)
+    v = torch.from_numpy(rng.normal(size=7))
+    assert torch.allclose(curvature(pairs, v), q @ v)
+    assert torch.allclose(q @ steps[-1], a @ steps[-1])  # the secant equation
+    assert curvature([], v).abs().sum() == 0
+
+
+def exact(start, rows, removed):
+    """Plain SGD on the recorded batches without the removed samples."""
+    from vestige.unlearning.deltagrad import _gradient
+
+    recorded = record(start, rows, **OPTIONS)
+    model, where = recorded.model, {str(n): i for i, n in enumerate(SPLIT.data.ids)}
+    nn.utils.vector_to_parameters(recorded.weights[0], model.parameters())
+    for names in recorded.batches:
+        part = np.array([where[str(n)] for n in names if str(n) not in removed])
+        g = _gradient(
+            model, torch.from_numpy(SPLIT.data.x[part]), torch.from_numpy(SPLIT.data.y[part]), recorded.decay
+        )
+        now = parameters_to_vector(model.parameters()).detach()
+        nn.utils.vector_to_parameters(now - recorded.lr * g, model.parameters())
+    return parameters_to_vector(model.parameters()).detach()
+
+
+def test_every_true_gradient_is_retraining():
+    model = record(nn.Linear(5, 3), ROWS, **OPTIONS)
+    found = unlearn("deltagrad", model, SPLIT, period=1).model
+    wanted = exact(nn.Linear(5, 3), ROWS, set(SPLIT.data.ids[SPLIT.forget].tolist()))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        start = nn.Linear(5, 3)
+    model = record(start, ROWS, **OPTIONS)
+    found = parameters_to_vector(unlearn("deltagrad", model, SPLIT, period=1).model.parameters()).detach()
+    wanted = exact(start, ROWS, set(SPLIT.data.ids[SPLIT.forget].tolist()))
+    assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_few_true_gradients_come_close():
+    """On a regularised linear model, an order of magnitude nearer to retraining than the original is."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        start = nn.Linear(5, 3)
+    model = record(start, ROWS, **OPTIONS)
+    made = unlearn("deltagrad", model, SPLIT)
+    found = parameters_to_vector(made.model.parameters()).detach()
+    wanted = exact(start, ROWS, set(SPLIT.data.ids[SPLIT.forget].tolist()))
+    original = parameters_to_vector(model.model.parameters()).detach()
+    assert (found - wanted).norm() < 0.1 * (original - wanted).norm()
+    assert made.gradient_steps < 0.35 * len(model.batches)
+
+
+def test_refusals():
+    for call, message in (
+        (lambda: unlearn("deltagrad", network(), SPLIT), "deltagrad.record"),
+        (lambda: unlearn("deltagrad", record(network(), ROWS, epochs=1), SPLIT, period=0), "at least 1"),
+        (lambda: record(nn.Linear(5, 3), ROWS, epochs=10**8, batch_size=1), "GiB"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
