@@ -36,10 +36,11 @@ class SplitConfig(Config):
 
 
 class ModelConfig(Config):
-    """Which network; `knobs` go to its builder."""
+    """Which network; `knobs` go to its builder. `sparsity`: the share of weights pruned, once, by their size."""
 
     name: str = "mlp"
     knobs: dict[str, Any] = Field(default_factory=dict)
+    sparsity: float = Field(default=0.0, ge=0, lt=1)
 
 
 class ShadowConfig(Config):
@@ -50,12 +51,18 @@ class ShadowConfig(Config):
 
 
 class MethodConfig(Config):
-    """One unlearning method; `label` names it in the report where the same method is run twice."""
+    """One unlearning method; `label` names it in the report where the same method is run twice.
+
+    max_epochs   budget in retrain-epoch equivalents
+    max_seconds  budget in seconds
+    """
 
     name: str
     preset: Literal["recommended", "paper"] = "recommended"
     knobs: dict[str, Any] = Field(default_factory=dict)
     label: str | None = None
+    max_epochs: float | None = Field(default=None, gt=0)
+    max_seconds: float | None = Field(default=None, gt=0)
 
     @property
     def title(self) -> str:

@@ -31,7 +31,7 @@ from vestige.models import MODELS, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
 from vestige.store import file_hash, key_of, read_json, sidecar, step, write_json
-from vestige.training import Recipe, load_model, train, write_weights
+from vestige.training import Recipe, load_model, train, train_sparse, write_weights
 from vestige.unlearning import METHODS, unlearn
 
 Say = Callable[[str], None]
@@ -199,9 +199,12 @@ def _train_step(plan: Plan, name: str, rows: Dataset, seed: int, say: Say, progr
     def make(temporary: Path) -> dict[str, Any]:
         say(f"training {name} on {len(rows):,} samples")
         recipe = plan.recipe.model_copy(update={"seed": seed})
-        trained = train(
-            _build(plan, seed), rows, recipe, device=plan.config.device, checkpoint=partial, progress=progress
-        )
+        options: dict[str, Any] = {"device": plan.config.device, "progress": progress}
+        fresh = _build(plan, seed)
+        if plan.config.model.sparsity:
+            trained = train_sparse(fresh, rows, recipe, plan.config.model.sparsity, **options)
+        else:
+            trained = train(fresh, rows, recipe, checkpoint=partial, **options)
         write_weights(temporary, trained.model)
         return {"train_seconds": trained.seconds, "epochs": trained.epochs, "final_loss": trained.loss[-1]}
 
@@ -262,7 +265,8 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
     trained = read_json(sidecar(plan.folder / "models" / "original.safetensors"))["sha256"]
     seed = plan.seed("unlearn")
     key = key_of(
-        plan.config.model.model_dump(), plan.recipe.key, trained, method.name, knobs, seed, vestige.__version__,
+        plan.config.model.model_dump(), plan.recipe.key, trained, method.name, knobs,
+        method.max_epochs, method.max_seconds, seed, vestige.__version__,
         plan.data.fingerprint, plan.data.ids[plan.split.forget].tolist(), plan.data.ids[plan.split.retain].tolist(),
     )  # fmt: skip
 
@@ -270,10 +274,14 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
         say(f"unlearning {len(plan.split.forget):,} samples by {method.title}")
         result = unlearn(
             method.name, original, plan.split, preset=method.preset, recipe=plan.recipe, seed=seed,
-            device=plan.config.device, progress=progress, **method.knobs,
+            device=plan.config.device, progress=progress, max_epochs=method.max_epochs,
+            max_seconds=method.max_seconds, **method.knobs,
         )  # fmt: skip
         write_weights(temporary, result.model)
-        return {"unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs}
+        return {
+            "unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs,
+            "retrain_epochs": result.epochs, "gradient_steps": result.gradient_steps, "stopped": result.stopped,
+        }  # fmt: skip
 
     step(path, key, make)
     return _read_model(plan, path)
@@ -343,17 +351,24 @@ def _audit(
     signals = Signals(unlearned=logits[method.title]["audited"], **fields)
     config = plan.config.audit
     made = audit(signals, config.measures, name=method.title, preset=config.preset, alpha=config.alpha)
-    made = dataclasses.replace(made, metrics=(*made.metrics, _run_time(plan, method)))
+    made = dataclasses.replace(made, metrics=(*made.metrics, *_cost(plan, method)))
     made.save(folder)
     write_json(done, {"key": key})
     return made
 
 
-def _run_time(plan: Plan, method: MethodConfig) -> Metric:
+def _cost(plan: Plan, method: MethodConfig) -> tuple[Metric, Metric]:
     facts = read_json(sidecar(plan.folder / "models" / f"{method.title}.safetensors"))
-    return Metric(
-        "model", "run_time", "wall-clock seconds of the unlearning, without evaluation", facts["unlearn_seconds"],
-        "smaller is cheaper", (0.0, None), n=len(plan.split.forget),
+    n = len(plan.split.forget)
+    return (
+        Metric(
+            "model", "run_time", "wall-clock seconds of the unlearning, without evaluation", facts["unlearn_seconds"],
+            "smaller is cheaper", (0.0, None), n=n,
+        ),
+        Metric(
+            "model", "cost", "sample passes of the unlearning, in passes over the retained samples",
+            facts["retrain_epochs"], "smaller is cheaper", (0.0, None), n=n,
+        ),
     )  # fmt: skip
 
 

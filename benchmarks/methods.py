@@ -1,0 +1,166 @@
+"""Every unlearning method on real CIFAR-10: accuracy figures against retraining, cost, and what IAM sees.
+
+    python -m benchmarks.methods run FILE [--size 4000] [--seeds 3] [--blocks random,class,...]
+    python -m benchmarks.methods table FILE
+
+ResNet-18 of width 16, 12 epochs; a tenth of the training images at random, or one class; dense, or 95 % sparse by
+one-shot magnitude pruning. The six methods of Sharma et al. 2024, Table 1, run with every seed, the others with one.
+Each result is a line of JSON in FILE; what is there is not run again. Data come from VESTIGE_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+import vestige
+from vestige.errors import InputError
+from vestige.evaluation import accuracy_figures, auc, average_disparity
+from vestige.signals import Signals, collect_logits
+from vestige.training import train_sparse
+from vestige.unlearning import METHODS
+
+CORE = ("retrain", "finetune", "gradient_ascent", "fisher_forgetting", "influence", "dau")
+NOT_HERE = ("sisa", "deltagrad", "certified_newton")  # they start from models of their own
+RECIPE = {"epochs": 12, "batch_size": 128, "lr": 0.2, "schedule": "onecycle", "augment": "flip"}
+BLOCKS = {
+    "random": ("random", 0.0),
+    "class": ("class", 0.0),
+    "random sparse": ("random", 0.95),
+    "class sparse": ("class", 0.95),
+}
+KNOBS = {"dau": {"copies": 4}, "l_codec": {"perturbations": 200}, "ssd": {"alpha": 5.0}}
+
+
+def run(path: Path, size: int, seeds: int, blocks: list[str]) -> None:
+    data = vestige.load_dataset("cifar10")
+    done = {(r["block"], r["method"], r["seed"]) for r in lines(path)}
+    for block in blocks:
+        scenario, sparsity = BLOCKS[block]
+        request = {"forget": size // 10} if scenario == "random" else {"label": 1}
+        split = vestige.make_split(data, scenario, train=size, holdout=2000, shadow=size, seed=1, **request)
+        recipe = vestige.Recipe(seed=100, **RECIPE)
+
+        def fit(rows, seed, sparsity=sparsity, recipe=recipe):
+            fresh = vestige.build_model("resnet18", data.shape, 10, width=16, seed=seed)
+            chosen = recipe.model_copy(update={"seed": seed})
+            rows = data.take(rows)
+            made = (
+                train_sparse(fresh, rows, chosen, sparsity)
+                if sparsity
+                else vestige.train(fresh, rows, chosen)
+            )
+            return made.model
+
+        names = [*CORE, *(n for n in METHODS if n not in CORE + NOT_HERE)]
+        plan = [(n, s) for n in names for s in range(seeds if n in CORE else 1)]
+        plan = [(n, s) for n, s in plan if (block, n, s) not in done]
+        if not plan:
+            continue
+        original, shadow = fit(split.train, 100), fit(split.shadow[: len(split.retain)], 200)
+        asked = np.concatenate([split.forget, split.retain, split.holdout])
+        role = np.repeat(
+            ["forget", "retain", "holdout"], [len(split.forget), len(split.retain), len(split.holdout)]
+        )
+        before, never = (collect_logits(m, data.take(asked)) for m in (original, shadow))
+
+        def record(name, seed, model, seconds, epochs, steps):
+            logits = collect_logits(model, data.take(asked))
+            signals = Signals(data.y[asked], logits, before, never, role=role, ids=data.ids[asked])
+            figures = accuracy_figures(signals, preset="paper")
+            scores = vestige.measure("iam", signals)
+            groups = scores[role == "forget"], scores[role == "retain"]
+            line = {
+                "block": block, "method": name, "seed": seed, "size": size, "seconds": round(seconds, 2),
+                "epochs": round(epochs, 3), "steps": steps, "iam": float(groups[0].mean()), "iam_auc": auc(*groups),
+                **{k: round(float(v), 5) for k, v in figures.items()},
+            }  # fmt: skip
+            with path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(line, flush=True)
+
+        if (block, "original", 0) not in done:
+            record("original", 0, original, 0.0, 0.0, 0)
+        for name, seed in plan:
+            start = time.perf_counter()
+            try:
+                made = vestige.unlearn(
+                    name, original, split, recipe=recipe, seed=seed, **KNOBS.get(name, {}),
+                    **({"mask": "keep"} if name == "retrain" and sparsity else {}),
+                )  # fmt: skip
+            except InputError as error:
+                line = {"block": block, "method": name, "seed": seed, "size": size, "why": str(error)}
+                with path.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+                print(line, flush=True)
+                continue
+            record(name, seed, made.model, time.perf_counter() - start, made.epochs, made.gradient_steps)
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+COLUMNS = ("unlearning_accuracy", "mia_efficacy", "retain_accuracy", "test_accuracy")
+
+
+def table(path: Path) -> None:
+    found = lines(path)
+    for block in BLOCKS:
+        rows = [r for r in found if r["block"] == block and "why" not in r]
+        exact = {r["seed"]: r for r in rows if r["method"] == "retrain"}
+        if not exact:
+            continue
+        print(f"\n### {block}, {rows[0]['size']:,} images\n")
+        print(
+            "| method | UA % | MIA-efficacy % | RA % | TA % | avg. disparity | IAM of forget | IAM AUC | epochs | seconds |"
+        )
+        print("| --- |" + " ---: |" * 9)
+        means = {c: np.mean([r[c] for r in exact.values()]) for c in COLUMNS}
+        for name in dict.fromkeys(r["method"] for r in rows):
+            own = [r for r in rows if r["method"] == name]
+            gaps = []
+            for r in own:  # against the retraining of the same seed; without one, against their mean
+                base = exact.get(r["seed"], means)
+                gaps.append(average_disparity({c: r[c] for c in COLUMNS}, {c: base[c] for c in COLUMNS}))
+            cells = [spread([r[c] for r in own], 1) for c in COLUMNS]
+            cells += [spread(gaps, 2)]
+            cells += [
+                spread([r[k] for r in own], d)
+                for k, d in (("iam", 3), ("iam_auc", 3), ("epochs", 2), ("seconds", 0))
+            ]
+            print(f"| `{name}` | " + " | ".join(cells) + " |")
+        for r in found:
+            if r["block"] == block and "why" in r:
+                print(f"\n`{r['method']}`: {r['why']}")
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Mean, and with three seeds or more the half-width of its 95 % interval (Student's t)."""
+    from scipy.stats import t
+
+    mean = f"{np.mean(values):.{digits}f}"
+    if len(values) < 3:
+        return mean
+    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
+    return f"{mean} ± {half:.{digits}f}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("run", "table"))
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--size", type=int, default=4000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--blocks", default=",".join(BLOCKS))
+    chosen = parser.parse_args()
+    if chosen.command == "run":
+        run(chosen.file, chosen.size, chosen.seeds, chosen.blocks.split(","))
+    else:
+        table(chosen.file)
