@@ -4,7 +4,7 @@
     python -m benchmarks.methods table FILE
 
 ResNet-18 of width 16, 12 epochs; a tenth of the training images at random, or one class; dense, or 95 % sparse by
-one-shot magnitude pruning. The six methods of Sharma et al. 2024, Table 1, run with every seed, the others with one.
+one-shot magnitude pruning. The six methods of Sharma et al. 2024, Table 1, run with every seed, the others with one, dense.
 Each result is a line of JSON in FILE; what is there is not run again. Data come from VESTIGE_DATA.
 """
 
@@ -56,7 +56,7 @@ def run(path: Path, size: int, seeds: int, blocks: list[str]) -> None:
             )
             return made.model
 
-        names = [*CORE, *(n for n in METHODS if n not in CORE + NOT_HERE)]
+        names = [*CORE, *(n for n in METHODS if n not in CORE + NOT_HERE and not sparsity)]
         plan = [(n, s) for n in names for s in range(seeds if n in CORE else 1)]
         plan = [(n, s) for n, s in plan if (block, n, s) not in done]
         if not plan:

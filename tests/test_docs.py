@@ -1,4 +1,4 @@
-"""Every Python block of the documentation runs, in a process of its own."""
+"""Every Python block of the documentation runs: a page is one program, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCKS = [
-    pytest.param(block, id=f"{page.name}:{number}")
+PROGRAMS = {
+    page.name: "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
     for page in PAGES
-    for number, block in enumerate(
-        re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+}
+
+
+@pytest.mark.parametrize("page", [name for name, program in PROGRAMS.items() if program])
+def test_page_runs(page, tmp_path):
+    made = subprocess.run(
+        [sys.executable, "-c", PROGRAMS[page]], capture_output=True, text=True, cwd=tmp_path
     )
-]
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-def test_block_runs(block, tmp_path):
-    made = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
 
 

@@ -122,3 +122,39 @@ def test_unknown_names_are_answered_with_the_nearest():
         vestige.measure("lira_onlin", WORLD)
     with pytest.raises(InputError, match="Did you mean 'paper'"):
         vestige.measure("iam", WORLD, preset="papers")
+
+
+def degenerate(fault):
+    """The world with something missing that every attack would like to have."""
+    one = WORLD.take(np.arange(1))
+    known, population = WORLD.calibration, WORLD.population
+    flat = np.zeros_like(WORLD.unlearned)
+    few = WORLD.shadow_out[:1]
+    return {
+        "one_sample": one,
+        "constant_logits": WORLD.with_(unlearned=flat, original=flat, shadow_out=np.stack([flat] * 3)),
+        "ties": WORLD.with_(unlearned=np.round(WORLD.unlearned), original=np.round(WORLD.original)),
+        "one_shadow": WORLD.with_(
+            shadow_out=few,
+            calibration=known.with_(shadow_out=known.shadow_out[:1]),
+            population=population.with_(shadow_out=population.shadow_out[:1]),
+        ),
+        "absent_class": WORLD.take(np.flatnonzero(WORLD.labels != 3)),
+        "huge": WORLD.with_(unlearned=WORLD.unlearned.astype(np.float64) * 1e30),
+    }[fault]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "fault", ["one_sample", "constant_logits", "ties", "one_shadow", "absent_class", "huge"]
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_degenerate_signals_give_finite_scores_or_a_reason(name, fault, preset):
+    signals = degenerate(fault)
+    try:
+        scores = measured(name, signals, preset)
+    except InputError as error:
+        assert str(error).endswith(".") and len(str(error)) > 20
+        assert fault not in ("ties", "one_shadow", "absent_class"), "these are ordinary requests"
+    else:
+        assert scores.shape == (len(signals),) and np.isfinite(scores).all()
