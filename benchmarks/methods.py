@@ -4,8 +4,8 @@
     python -m benchmarks.methods table FILE
 
 ResNet-18 of width 16, 12 epochs; a tenth of the training images at random, or one class; dense, or 95 % sparse by
-one-shot magnitude pruning. The six methods of Sharma et al. 2024, Table 1, run with every seed, the others with one, dense.
-Each result is a line of JSON in FILE; what is there is not run again. Data come from VESTIGE_DATA.
+one-shot magnitude pruning. The six methods of Sharma et al. 2024, Table 1, run with every seed, the others with one,
+dense. Each result is a line of JSON in FILE; what is there is not run again. Data come from VESTIGE_DATA.
 """
 
 from __future__ import annotations
@@ -38,67 +38,67 @@ KNOBS = {"dau": {"copies": 4}, "l_codec": {"perturbations": 200}, "ssd": {"alpha
 
 def run(path: Path, size: int, seeds: int, blocks: list[str]) -> None:
     data = vestige.load_dataset("cifar10")
-    done = {(r["block"], r["method"], r["seed"]) for r in lines(path)}
     for block in blocks:
-        scenario, sparsity = BLOCKS[block]
-        request = {"forget": size // 10} if scenario == "random" else {"label": 1}
-        split = vestige.make_split(data, scenario, train=size, holdout=2000, shadow=size, seed=1, **request)
-        recipe = vestige.Recipe(seed=100, **RECIPE)
+        run_block(path, data, block, size, seeds)
 
-        def fit(rows, seed, sparsity=sparsity, recipe=recipe):
-            fresh = vestige.build_model("resnet18", data.shape, 10, width=16, seed=seed)
-            chosen = recipe.model_copy(update={"seed": seed})
-            rows = data.take(rows)
-            made = (
-                train_sparse(fresh, rows, chosen, sparsity)
-                if sparsity
-                else vestige.train(fresh, rows, chosen)
-            )
-            return made.model
 
-        names = [*CORE, *(n for n in METHODS if n not in CORE + NOT_HERE and not sparsity)]
-        plan = [(n, s) for n in names for s in range(seeds if n in CORE else 1)]
-        plan = [(n, s) for n, s in plan if (block, n, s) not in done]
-        if not plan:
-            continue
-        original, shadow = fit(split.train, 100), fit(split.shadow[: len(split.retain)], 200)
-        asked = np.concatenate([split.forget, split.retain, split.holdout])
-        role = np.repeat(
-            ["forget", "retain", "holdout"], [len(split.forget), len(split.retain), len(split.holdout)]
-        )
-        before, never = (collect_logits(m, data.take(asked)) for m in (original, shadow))
+def run_block(path: Path, data: vestige.Dataset, block: str, size: int, seeds: int) -> None:
+    done = {(r["block"], r["method"], r["seed"]) for r in lines(path)}
+    scenario, sparsity = BLOCKS[block]
+    request = {"forget": size // 10} if scenario == "random" else {"label": 1}
+    split = vestige.make_split(data, scenario, train=size, holdout=2000, shadow=size, seed=1, **request)
+    recipe = vestige.Recipe(seed=100, **RECIPE)
 
-        def record(name, seed, model, seconds, epochs, steps):
-            logits = collect_logits(model, data.take(asked))
-            signals = Signals(data.y[asked], logits, before, never, role=role, ids=data.ids[asked])
-            figures = accuracy_figures(signals, preset="paper")
-            scores = vestige.measure("iam", signals)
-            groups = scores[role == "forget"], scores[role == "retain"]
-            line = {
-                "block": block, "method": name, "seed": seed, "size": size, "seconds": round(seconds, 2),
-                "epochs": round(epochs, 3), "steps": steps, "iam": float(groups[0].mean()), "iam_auc": auc(*groups),
-                **{k: round(float(v), 5) for k, v in figures.items()},
-            }  # fmt: skip
+    def fit(rows, seed):
+        fresh = vestige.build_model("resnet18", data.shape, 10, width=16, seed=seed)
+        chosen = recipe.model_copy(update={"seed": seed})
+        rows = data.take(rows)
+        made = train_sparse(fresh, rows, chosen, sparsity) if sparsity else vestige.train(fresh, rows, chosen)
+        return made.model
+
+    names = [*CORE, *(n for n in METHODS if n not in CORE + NOT_HERE and not sparsity)]
+    plan = [(n, s) for n in names for s in range(seeds if n in CORE else 1)]
+    plan = [(n, s) for n, s in plan if (block, n, s) not in done]
+    if not plan:
+        return
+    original, shadow = fit(split.train, 100), fit(split.shadow[: len(split.retain)], 200)
+    asked = np.concatenate([split.forget, split.retain, split.holdout])
+    role = np.repeat(
+        ["forget", "retain", "holdout"], [len(split.forget), len(split.retain), len(split.holdout)]
+    )
+    before, never = (collect_logits(m, data.take(asked)) for m in (original, shadow))
+
+    def record(name, seed, model, seconds, epochs, steps):
+        logits = collect_logits(model, data.take(asked))
+        signals = Signals(data.y[asked], logits, before, never, role=role, ids=data.ids[asked])
+        figures = accuracy_figures(signals, preset="paper")
+        scores = vestige.measure("iam", signals)
+        groups = scores[role == "forget"], scores[role == "retain"]
+        line = {
+            "block": block, "method": name, "seed": seed, "size": size, "seconds": round(seconds, 2),
+            "epochs": round(epochs, 3), "steps": steps, "iam": float(groups[0].mean()), "iam_auc": auc(*groups),
+            **{k: round(float(v), 5) for k, v in figures.items()},
+        }  # fmt: skip
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(line, flush=True)
+
+    if (block, "original", 0) not in done:
+        record("original", 0, original, 0.0, 0.0, 0)
+    for name, seed in plan:
+        start = time.perf_counter()
+        try:
+            made = vestige.unlearn(
+                name, original, split, recipe=recipe, seed=seed, **KNOBS.get(name, {}),
+                **({"mask": "keep"} if name == "retrain" and sparsity else {}),
+            )  # fmt: skip
+        except InputError as error:
+            line = {"block": block, "method": name, "seed": seed, "size": size, "why": str(error)}
             with path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(line, flush=True)
-
-        if (block, "original", 0) not in done:
-            record("original", 0, original, 0.0, 0.0, 0)
-        for name, seed in plan:
-            start = time.perf_counter()
-            try:
-                made = vestige.unlearn(
-                    name, original, split, recipe=recipe, seed=seed, **KNOBS.get(name, {}),
-                    **({"mask": "keep"} if name == "retrain" and sparsity else {}),
-                )  # fmt: skip
-            except InputError as error:
-                line = {"block": block, "method": name, "seed": seed, "size": size, "why": str(error)}
-                with path.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-                print(line, flush=True)
-                continue
-            record(name, seed, made.model, time.perf_counter() - start, made.epochs, made.gradient_steps)
+            continue
+        record(name, seed, made.model, time.perf_counter() - start, made.epochs, made.gradient_steps)
 
 
 def lines(path: Path) -> list[dict]:
@@ -117,7 +117,8 @@ def table(path: Path) -> None:
             continue
         print(f"\n### {block}, {rows[0]['size']:,} images\n")
         print(
-            "| method | UA % | MIA-efficacy % | RA % | TA % | avg. disparity | IAM of forget | IAM AUC | epochs | seconds |"
+            "| method | UA % | MIA-efficacy % | RA % | TA % | avg. disparity | IAM of forget | IAM AUC "
+            "| epochs | seconds |"
         )
         print("| --- |" + " ---: |" * 9)
         means = {c: np.mean([r[c] for r in exact.values()]) for c in COLUMNS}

@@ -100,7 +100,8 @@ def descend(
 
     rows              a `Dataset`, or any map-style torch `Dataset` of (x, y) for what does not fit in memory
     loss              of float32 logits [n, C] and labels [n]; default: cross-entropy with the recipe's smoothing
-    objective         of inputs [n, ...] and labels [n], for losses that run the model themselves; in place of `loss`
+    objective         of inputs [n, ...] and labels [n], for losses that run the model themselves; in place of
+                      `loss`; it runs under the recipe's precision
     freeze_batchnorm  keep the running statistics of batch normalisation, and normalise by them; always so for
                       a single row, which has no statistics
     first_epoch       where to enter the schedule, for weights that were trained or rewound to there
@@ -135,9 +136,9 @@ def descend(
             context = forward_context(model, where, recipe.precision)
 
             def value_of(x: Tensor, y: Tensor) -> Tensor:
-                if objective is not None:
-                    return objective(x, y)
                 with context:
+                    if objective is not None:
+                        return objective(x, y).float()
                     logits = model(x)
                 return loss(logits.float(), y)
 

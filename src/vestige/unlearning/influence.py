@@ -44,7 +44,7 @@ def influence(
     alpha: float = 1.0,
     solver: Literal["conjugate_gradient", "first_order"] = "conjugate_gradient",
     damping: float = 1e-2,
-    iterations: int = 20,
+    iterations: int = 10,
     samples: int = 1000,
     radius: float = 0.1,
 ) -> nn.Module:
