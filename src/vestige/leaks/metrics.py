@@ -1,0 +1,115 @@
+"""How well an attack tells the statuses apart. Rows of one set share a model: intervals resample whole sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError
+from vestige.evaluation.roc import auc, tpr_at_fpr
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of one attack on target rows; 0.5 of AUC and accuracy is chance, larger = more is given away.
+
+    low, high     95 % interval of the AUC over resampled sets; both the AUC where there is one set
+    tpr_1, tpr_01 share of deleted records found at 1 % and 0.1 % of the others accused
+    rows          of either kind
+    """
+
+    auc: float
+    low: float
+    high: float
+    accuracy: float | None
+    tpr_1: float
+    tpr_01: float
+    rows: int
+
+
+def figures(
+    score: Floats, positive: NDArray[np.bool_], sets: NDArray[np.int64], *, threshold: float | None = None
+) -> Figures:
+    """Return the figures of scores [n], larger = more likely deleted.
+
+    positive   [n] which rows are deleted
+    sets       [n] which rows belong together
+    threshold  of the 0/1 decision, for the accuracy; None: no decision
+
+    Raises `InputError` where a kind is missing or a score is not finite.
+    """
+    if not np.isfinite(score).all():
+        raise InputError("The attack's scores hold a NaN or an infinity.")
+    if positive.all() or not positive.any():
+        raise InputError("An attack is judged on rows of both kinds.")
+    value = auc(score[positive], score[~positive])
+    low, high = clustered_interval(score, positive, sets)
+    decided = None if threshold is None else float(((score >= threshold) == positive).mean())
+    ones, zeros = -score[~positive], -score[positive]  # the ROC's "retained" are found at low scores
+    return Figures(
+        value, low, high, decided, tpr_at_fpr(ones, zeros, 0.01), tpr_at_fpr(ones, zeros, 0.001), len(score)
+    )
+
+
+def clustered_interval(
+    score: Floats,
+    positive: NDArray[np.bool_],
+    sets: NDArray[np.int64],
+    *,
+    draws: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the percentile interval of the AUC over resampled sets.
+
+    Wins of positives of set a over negatives of set b are counted once, in a matrix; a draw is a weighting of it.
+    """
+    names, number = np.unique(sets, return_inverse=True)
+    whole = auc(score[positive], score[~positive])
+    if len(names) < 2:
+        return whole, whole
+    wins = np.zeros((len(names), len(names)))
+    groups = [
+        (score[(number == k) & positive], np.sort(score[(number == k) & ~positive]))
+        for k in range(len(names))
+    ]
+    for a, (own, _) in enumerate(groups):
+        for b, (_, others) in enumerate(groups):
+            below, upto = (np.searchsorted(others, own, side=side) for side in ("left", "right"))
+            wins[a, b] = (below + upto).sum() / 2
+    ones, zeros = (np.array([len(g[k]) for g in groups], float) for k in (0, 1))
+    weights = np.random.default_rng(seed).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=draws
+    )
+    total = (weights @ ones) * (weights @ zeros)
+    kept = total > 0
+    values = np.einsum("da,ab,db->d", weights, wins, weights)[kept] / total[kept]
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Gain of confidence in the truth over a baseline attack, on the same rows.
+
+    count  DegCount: share of rows with more confidence in the truth; neutral is half of the rows that are not tied
+    ties   share of rows with the same
+    rate   DegRate: mean gain, from -1 to 1
+
+    They depend on calibration, and can disagree with the AUC in sign: never read them alone.
+    """
+
+    count: float
+    ties: float
+    rate: float
+
+
+def degradation(probability: Floats, baseline: Floats, positive: NDArray[np.bool_]) -> Degradation:
+    """Return DegCount and DegRate of an attack's probabilities [n] against a baseline's."""
+    own, other = (np.where(positive, p, 1 - p) for p in (probability, baseline))
+    return Degradation(float((own > other).mean()), float((own == other).mean()), float((own - other).mean()))

@@ -1,0 +1,243 @@
+"""Which versions of a model the adversary sees, and what left or stayed between them.
+
+Chen et al. 2021 (UnlearningLeaks). Half of the data is the adversary's (shadow), half the victim's (target); within
+each 80 % may be trained on, 17 % never are, and 3 % arrive later. A set is an original with its deletions:
+
+    scratch        one record leaves, the model is refitted on the others
+    group          `group` records leave together; all of them are asked about
+    multi_version  `group` records leave one after another; the adversary sees the first and the last version, and
+                   asks about one of them
+    online         `group` records leave, and as many arrive
+    remaining      one record leaves; the adversary asks about records that stay
+    sisa           one record leaves a SISA ensemble of `shards` models, whose touched shard is refitted
+
+Every set also holds remaining and outside records, so that other questions can be asked of the same models. Records
+keep their order when others leave. `seeds="shared"`: both versions are fitted with the same random state, as most of
+the published models are; "independent": each with its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError, unknown
+from vestige.leaks.record import PosteriorPairs, joined
+from vestige.leaks.targets import fitted, posteriors, target_of
+from vestige.store import key_of
+
+Positions = NDArray[np.int64]
+SETTINGS = ("scratch", "group", "multi_version", "online", "remaining", "sisa")
+SIDES = ("shadow", "target")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How pairs are made.
+
+    name       "scratch", "group", "multi_version", "online", "remaining" or "sisa"
+    sets       originals a side
+    records    training records of each
+    deletions  unlearned versions of each original
+    group      records that leave between the two versions
+    shards     of SISA
+    seeds      "shared" or "independent" random states of the two versions
+    """
+
+    name: Literal["scratch", "group", "multi_version", "online", "remaining", "sisa"] = "scratch"
+    sets: int = 10
+    records: int = 1000
+    deletions: int = 20
+    group: int = 1
+    shards: int = 5
+    seeds: Literal["shared", "independent"] = "shared"
+
+    def __post_init__(self) -> None:
+        if self.name not in SETTINGS:
+            raise InputError(unknown("setting", self.name, SETTINGS))
+        if self.seeds not in ("shared", "independent"):
+            raise InputError(unknown("seed policy", self.seeds, ("shared", "independent")))
+        if min(self.sets, self.deletions, self.group, self.shards) < 1 or self.records < 2:
+            raise InputError("sets, deletions, group and shards must be at least 1, records at least 2.")
+        if self.group >= self.records:
+            raise InputError(
+                f"{self.group} records are to leave a set of {self.records}; there would be nothing to retrain on."
+            )
+        if self.name == "sisa" and self.group != 1:
+            raise InputError("The SISA setting deletes one record at a time; group must be 1.")
+
+
+@dataclass(frozen=True, eq=False)
+class Pools:
+    """Positions of a side's records: `positive` may be trained on, `negative` never are, `replace` arrive later."""
+
+    positive: Positions
+    negative: Positions
+    replace: Positions
+
+
+def pools(count: int, side: str, seed: int) -> Pools:
+    """Return a side's pools of `count` records: 80, 17 and 3 % of its half."""
+    if side not in SIDES:
+        raise InputError(unknown("side", side, SIDES))
+    order = np.random.default_rng((seed, 51)).permutation(count)
+    half = order[: count // 2] if side == "shadow" else order[count // 2 :]
+    cut = round(0.8 * len(half)), round(0.97 * len(half))
+    return Pools(half[: cut[0]], half[cut[0] : cut[1]], half[cut[1] :])
+
+
+def make_pairs(
+    data: Dataset,
+    target: Any = "decision-tree",
+    setting: Setting | None = None,
+    *,
+    side: str = "target",
+    seed: int = 0,
+    workers: int = 1,
+    cache: Path | None = None,
+    on_set: Callable[[int, int], None] | None = None,
+) -> PosteriorPairs:
+    """Fit originals and their unlearned versions of one side; return what they say of the asked records.
+
+    target   a name of `vestige.leaks.targets`, or an unfitted scikit-learn classifier
+    seed     of splits, sets, deletions and models; each set has its own stream, so that neither order nor number of
+             workers matters
+    workers  processes; each fits with one thread
+    cache    a folder; a set that is there is not fitted again
+    on_set   called with the number of finished sets and of all
+
+    Raises `InputError` where the data have too few records for the setting.
+    """
+    setting = setting or Setting()
+    estimator, parts = target_of(target), pools(len(data), side, seed)
+    asked = setting.group if setting.name in ("group", "online") else 1
+    if setting.records > len(parts.positive):
+        raise InputError(
+            f"A set of {setting.records} records is asked for; the {side} side of {data.name} has "
+            f"{len(parts.positive)}."
+        )
+    if asked > len(parts.negative):
+        raise InputError(
+            f"{asked} records that were never trained on are asked about at a time; the {side} side of {data.name} has "
+            f"{len(parts.negative)}."
+        )
+    if setting.name == "online" and setting.group > len(parts.replace):
+        raise InputError(
+            f"{setting.group} records are to arrive; the {side} side has {len(parts.replace)} for that."
+        )
+    jobs = [(data, estimator, setting, parts, side, seed, number, cache) for number in range(setting.sets)]
+    made: list[PosteriorPairs] = []
+    if workers <= 1:
+        for job in jobs:
+            made.append(_one_set(*job))
+            if on_set:
+                on_set(len(made), setting.sets)
+    else:
+        with ProcessPoolExecutor(workers, initializer=_single_threaded) as pool:
+            for one in pool.map(_call, jobs):
+                made.append(one)
+                if on_set:
+                    on_set(len(made), setting.sets)
+    return joined(made)
+
+
+def _single_threaded() -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    threadpool_limits(1)
+
+
+def _call(job: tuple[Any, ...]) -> PosteriorPairs:
+    return _one_set(*job)
+
+
+def _one_set(
+    data: Dataset,
+    target: Any,
+    setting: Setting,
+    parts: Pools,
+    side: str,
+    seed: int,
+    number: int,
+    cache: Path | None,
+) -> PosteriorPairs:
+    """Return the rows of one original and its unlearned versions, from the cache if they are there."""
+    path = None
+    if cache is not None:
+        facts = asdict(setting) | {"sets": None}
+        key = key_of(data.fingerprint, repr(target), facts, side, seed, number)
+        path = cache / f"{key}.npz"
+        if path.is_file():
+            return PosteriorPairs.load(path)
+    made = _fit_set(data, target, setting, parts, np.random.default_rng((seed, SIDES.index(side), number)))
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.stem}.{os.getpid()}.npz")
+        made.save(temporary)
+        temporary.replace(path)
+    return made
+
+
+def _fit_set(
+    data: Dataset, target: Any, setting: Setting, parts: Pools, rng: np.random.Generator
+) -> PosteriorPairs:
+    members = rng.choice(parts.positive, setting.records, replace=False)
+    states = rng.integers(0, 2**31 - 1, setting.deletions + 1)
+    before = _Versions(data, target, setting, members, int(states[0]))
+    original, unlearned, status, labels = [], [], [], []
+    for number in range(setting.deletions):
+        leaving = rng.choice(setting.records, setting.group, replace=False)
+        arriving = (
+            rng.choice(parts.replace, setting.group, replace=False) if setting.name == "online" else None
+        )
+        state = int(states[0] if setting.seeds == "shared" else states[number + 1])
+        after = before.without(leaving, arriving, state)
+        gone = leaving if setting.name in ("group", "online") else rng.choice(leaving, 1)
+        staying = rng.choice(np.setdiff1d(np.arange(setting.records), leaving), len(gone), replace=False)
+        outside = rng.choice(parts.negative, len(gone), replace=False)
+        rows = data.take(np.concatenate([members[gone], members[staying], outside]))
+        original.append(before.say(rows))
+        unlearned.append(posteriors(after, rows))
+        status.append(np.repeat(["deleted", "remaining", "outside"], len(gone)))
+        labels.append(rows.y)
+    first, second, kinds = (np.concatenate(part) for part in (original, unlearned, status))
+    return PosteriorPairs(first, second, kinds, None, np.concatenate(labels))
+
+
+class _Versions:
+    """An original, and how it goes on without some records."""
+
+    def __init__(self, data: Dataset, target: Any, setting: Setting, members: Positions, state: int) -> None:
+        self.data, self.target, self.setting, self.members = data, target, setting, members
+        if setting.name == "sisa":
+            from vestige.unlearning.sisa import train_sisa
+
+            self.model = train_sisa(target, data.take(members), shards=setting.shards, seed=state)
+        else:
+            self.model = fitted(target, data.take(members), state)
+
+    def say(self, rows: Dataset) -> NDArray[np.float64]:
+        return posteriors(self.model, rows)
+
+    def without(self, leaving: Positions, arriving: Positions | None, state: int) -> Any:
+        kept = np.ones(len(self.members), bool)
+        kept[leaving] = False
+        if self.setting.name == "sisa":
+            from vestige.data.split import Split
+            from vestige.unlearning import unlearn
+
+            none = np.zeros(0, np.int64)
+            split = Split(self.data, self.members[leaving], self.members[kept], none, none)
+            return unlearn("sisa", self.model, split).model
+        rows = self.members[kept] if arriving is None else np.concatenate([self.members[kept], arriving])
+        return fitted(self.target, self.data.take(rows), state)
