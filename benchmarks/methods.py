@@ -33,7 +33,7 @@ BLOCKS = {
     "random sparse": ("random", 0.95),
     "class sparse": ("class", 0.95),
 }
-KNOBS = {"dau": {"copies": 4}, "l_codec": {"perturbations": 200}, "ssd": {"alpha": 5.0}}
+KNOBS = {"dau": {"copies": 4}, "l_codec": {"perturbations": 200}, "ssd": {"alpha": 1.5}}
 
 
 def run(path: Path, size: int, seeds: int, blocks: list[str]) -> None:

@@ -150,3 +150,35 @@ def test_auditing_needs_no_torch(arrays, tmp_path):
     for command in (["demo"], ["run", "x.yaml"], ["list", "models"]):
         made = run(*command)
         assert made.returncode == 2 and "pip install 'vestige[torch]'" in made.stderr, made.stderr
+
+
+def test_leaks_from_models_and_from_files(tmp_path):
+    small = [
+        "--dataset",
+        "digits",
+        "--sets",
+        2,
+        "--records",
+        100,
+        "--deletions",
+        3,
+        "--attack",
+        "decision-tree",
+    ]
+    code, out, err = vestige("leaks", *small, "--defence", "label_only", "--out", tmp_path / "l", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert set(found["defences"]) == {"none", "label_only"}
+    assert 0 <= found["defences"]["none"]["auc"] <= 1 and found["config"]["setting"]["records"] == 100
+    assert json.loads((tmp_path / "l" / "leaks.json").read_text()) == found
+    from vestige.leaks import PosteriorPairs
+    from vestige.leaks.record import joined
+
+    files = sorted((tmp_path / "l" / "pairs").glob("*.npz"))
+    sides = [
+        joined([PosteriorPairs.load(f) for f in files[k::2]]).save(tmp_path / f"{k}.npz") for k in (0, 1)
+    ]
+    code, out, err = vestige("leaks", "--pairs", *sides, "--attack", "decision-tree")
+    assert code == 0 and "gives away" in out, err
+    code, out, err = vestige("leaks", "--setting", "scrach", "--dataset", "digits")
+    assert code == 2 and "Did you mean 'scratch'" in err

@@ -89,6 +89,52 @@ def audit(
 
 
 @app.command()
+def leaks(
+    dataset: Annotated[str, typer.Option(help="A data set, or a file of your own.")] = "location30",
+    target: Annotated[
+        str, typer.Option(help="logistic-regression, decision-tree, random-forest or mlp.")
+    ] = "decision-tree",
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(help="Attack model; may be given several times. Default: three of them."),
+    ] = None,
+    setting: Annotated[
+        str, typer.Option(help="scratch, group, multi_version, online, remaining or sisa.")
+    ] = "scratch",
+    sets: Annotated[int, typer.Option(help="Original models a side.")] = 10,
+    records: Annotated[int, typer.Option(help="Training records of each.")] = 1000,
+    deletions: Annotated[int, typer.Option(help="Unlearned versions of each.")] = 20,
+    group: Annotated[int, typer.Option(help="Records that leave together.")] = 1,
+    shards: Annotated[int, typer.Option(help="Shards of SISA.")] = 5,
+    defence: Annotated[
+        list[str] | None, typer.Option(help="label_only, top_k=3, temperature=4, rounding=2; joined by +.")
+    ] = None,
+    pairs: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Your own outputs instead: shadow.npz target.npz.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that fit models.")] = 1,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Attack two versions of a model: who was deleted between them? (vestige.leaks.attack)"""
+    from vestige.cli import commands
+
+    chosen = {
+        "name": setting,
+        "sets": sets,
+        "records": records,
+        "deletions": deletions,
+        "group": group,
+        "shards": shards,
+    }
+    commands.leaks(
+        dataset, target, attack or [], chosen, defence or [], pairs, seed, workers, out, json, quiet
+    )
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a run or of an audit.")], json: Json = False
 ) -> None:

@@ -114,6 +114,71 @@ def parse_measure(text: str) -> MeasureSpec:
     return options
 
 
+def leaks(
+    dataset: str,
+    target: str,
+    attacks: Sequence[str],
+    setting: dict[str, Any],
+    defences: Sequence[str],
+    pairs: tuple[Path, Path] | None,
+    seed: int,
+    workers: int,
+    out: Path | None,
+    json: bool,
+    quiet: bool,
+) -> None:
+    from vestige.leaks import PosteriorPairs, Setting, attack, make_pairs
+
+    say = _say(json or quiet)
+    positive = "remaining" if setting["name"] == "remaining" else "deleted"
+    if pairs is not None:
+        shadow, asked = (PosteriorPairs.load(path) for path in pairs)
+    else:
+        data, chosen = vestige.load_dataset(dataset), Setting(**setting)
+        cache = (out or Path("runs") / "leaks") / "pairs"
+        options: dict[str, Any] = {"seed": seed, "workers": workers, "cache": cache}
+        made = []
+        for side in ("shadow", "target"):
+            say(f"fitting {chosen.sets * (chosen.deletions + 1)} models of the {side} side")
+            made.append(make_pairs(data, target, chosen, side=side, **options))
+        shadow, asked = made
+    models = tuple(attacks) or ("logistic-regression", "decision-tree", "random-forest")
+    found = {
+        name: attack(shadow, asked, positive=positive, defence=name, seed=seed, models=models)
+        for name in ("none", *defences)
+    }
+    results = {
+        name: {
+            "best": leak.best.feature, "attack": leak.best.model, "auc": leak.best.target.auc,
+            "low": leak.best.target.low, "high": leak.best.target.high, "tpr_1%": leak.best.target.tpr_1,
+            "baseline": leak.baseline.feature, "baseline_auc": leak.baseline.target.auc,
+            "gain": leak.gain, "gain_low": leak.gain_low, "gain_high": leak.gain_high,
+        }
+        for name, leak in found.items()
+    }  # fmt: skip
+    config = {"dataset": dataset, "target": target, "setting": setting, "seed": seed, "positive": positive}
+    everything = {
+        "config": config,
+        "defences": results,
+        "attacks": {n: leak.table() for n, leak in found.items()},
+    }
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / "leaks.json", plain(everything))
+    if json:
+        print(jsonlib.dumps(plain(everything)))
+        return
+    if not quiet:
+        _print_rows("attacks, chosen by their AUC on shadow rows", found["none"].table())
+    for name, row in results.items():
+        under = "" if name == "none" else f" under {name}"
+        print(
+            f"Who was {positive}{under}: AUC {row['auc']:.3f} [{row['low']:.3f}, {row['high']:.3f}] from {row['best']} "
+            f"({row['attack']}); the best attack on one version, {row['baseline']}, has {row['baseline_auc']:.3f}: the "
+            f"second version gives away {row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]."
+        )
+
+
 def report(folder: Path, json: bool) -> None:
     manifest = read_json(folder / "manifest.json")
     if manifest.get("kind") == "audit":
@@ -148,7 +213,11 @@ def list_(what: str, json: bool) -> None:
     if json:
         print(jsonlib.dumps(plain(rows), indent=2))
         return
-    table = Table(title=what, title_justify="left")
+    _print_rows(what, rows)
+
+
+def _print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(title=title, title_justify="left")
     for column in rows[0]:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -159,6 +228,8 @@ def list_(what: str, json: bool) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k}={v!r}" for k, v in value.items())
+    if isinstance(value, float):
+        return f"{value:.3f}"
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
@@ -181,6 +252,7 @@ def _models() -> list[dict[str, Any]]:
 
 
 def _methods() -> list[dict[str, Any]]:
+    need("torch", "torch", "Listing methods")
     from vestige.unlearning import METHODS
 
     entries = [METHODS[name] for name in METHODS]

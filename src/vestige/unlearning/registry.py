@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vestige.data.split import Split
-from vestige.errors import InputError
+from vestige.errors import InputError, need
 from vestige.registry import Registry, knobs_of, resolved, summary_of
 from vestige.unlearning.work import Steps, Work, finish, prepared
 
@@ -128,6 +128,7 @@ def unlearn(
     rounded back. Raises `InputError` for an unknown method, preset or option, and where the method does not work on
     this kind of model.
     """
+    need("torch", "torch", "Unlearning")
     entry = METHODS[name]
     world: World = "sklearn" if hasattr(model, "predict_proba") else "torch"
     if world not in entry.worlds:
