@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
-from test_record import pairs
+from test_leaks_record import pairs
 
 import vestige
 from vestige.errors import InputError
