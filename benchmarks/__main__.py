@@ -12,7 +12,17 @@ from __future__ import annotations
 import importlib
 import sys
 
-SECTIONS = ("startup", "scoring", "epsilon", "bootstrap", "rmia", "collecting", "training")
+SECTIONS = (
+    "startup",
+    "scoring",
+    "epsilon",
+    "bootstrap",
+    "rmia",
+    "collecting",
+    "training",
+    "unlearning",
+    "leaks",
+)
 
 
 def main(names: list[str]) -> None:

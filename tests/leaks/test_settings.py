@@ -183,3 +183,38 @@ def test_real_location30_in_a_small_form(real_data):
     assert found.gain_low > 0.1
     hidden = attack(shadow, target, models=("decision-tree",), defence="label_only")
     assert hidden.best.target.auc < found.best.target.auc - 0.1
+
+
+def test_networks_and_approximate_methods():
+    """A network that is left as it is by the "deletion" gives nothing away; refitting gives the deleted away."""
+    from vestige.leaks import Network
+
+    rng = np.random.default_rng(3)
+    noisy = Dataset(
+        "noise",
+        rng.normal(size=(700, 20)).astype(np.float32),
+        rng.integers(0, 4, 700),
+        np.arange(700).astype(str),
+        DATA.classes,
+    )
+    small = {"sets": 2, "records": 60, "deletions": 4}
+    net = Network("mlp", {"hidden": (64,)}, {"epochs": 40, "batch_size": 16, "lr": 0.1})
+    exact = make_pairs(noisy, net, Setting(**small))
+    idle = make_pairs(noisy, net, Setting(**small, method="finetune", options={"lr": 1e-9, "epochs": 1}))
+    for made, moved in ((exact, True), (idle, False)):
+        gone = made.of("deleted")
+        rows = np.arange(len(gone))
+        drop = gone.original[rows, gone.labels] - gone.unlearned[rows, gone.labels]
+        assert (drop.mean() > 0.3) == moved
+    assert np.abs(idle.original - idle.unlearned).max() < 1e-4
+    linear = make_pairs(
+        DATA, LogisticRegression(max_iter=5000, tol=1e-10), Setting(**small, method="certified_newton")
+    )
+    assert np.isfinite(linear.unlearned).all() and not np.array_equal(linear.unlearned, linear.original)
+    for call, message in (
+        (lambda: Setting("sisa", method="finetune"), "no other method"),
+        (lambda: make_pairs(DATA, "decision-tree", Setting(**small, method="finetune")), "does not work on"),
+        (lambda: make_pairs(DATA, "torch:cnn3", Setting(**small)), "cnn"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()

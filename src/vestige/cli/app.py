@@ -92,7 +92,10 @@ def audit(
 def leaks(
     dataset: Annotated[str, typer.Option(help="A data set, or a file of your own.")] = "location30",
     target: Annotated[
-        str, typer.Option(help="logistic-regression, decision-tree, random-forest or mlp.")
+        str,
+        typer.Option(
+            help="logistic-regression, decision-tree, random-forest, mlp, or torch:mlp, torch:cnn, ..."
+        ),
     ] = "decision-tree",
     attack: Annotated[
         list[str] | None,
@@ -106,6 +109,7 @@ def leaks(
     deletions: Annotated[int, typer.Option(help="Unlearned versions of each.")] = 20,
     group: Annotated[int, typer.Option(help="Records that leave together.")] = 1,
     shards: Annotated[int, typer.Option(help="Shards of SISA.")] = 5,
+    method: Annotated[str, typer.Option(help="How records leave: retrain, or another method.")] = "retrain",
     defence: Annotated[
         list[str] | None, typer.Option(help="label_only, top_k=3, temperature=4, rounding=2; joined by +.")
     ] = None,

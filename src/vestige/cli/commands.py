@@ -213,7 +213,16 @@ def list_(what: str, json: bool) -> None:
     if json:
         print(jsonlib.dumps(plain(rows), indent=2))
         return
-    _print_rows(what, rows)
+    brief = [
+        {k: _brief(v) if k == "steps" else v for k, v in row.items() if k != "cites" or what != "methods"}
+        for row in rows
+    ]
+    _print_rows(what, brief)
+
+
+def _brief(steps: dict[str, Any]) -> dict[str, Any]:
+    """What to print of a method's optimiser; --json has all of it."""
+    return {name: steps[name] for name in ("epochs", "lr") if name in steps}
 
 
 def _print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -262,7 +271,8 @@ def _methods() -> list[dict[str, Any]]:
             "what": m.summary,
             "reads": m.needs,
             "on": m.worlds,
-            "options": m.knobs,
+            "options": {k: v for k, v in m.knobs.items() if k not in m.own_steps},
+            "steps": m.own_steps,
             "cites": m.cites,
         }
         for m in entries

@@ -6,7 +6,7 @@ from vestige.leaks.features import FEATURES, features_of, score_of
 from vestige.leaks.metrics import Degradation, Figures, clustered_interval, degradation, figures
 from vestige.leaks.record import PosteriorPairs
 from vestige.leaks.settings import SETTINGS, Setting, make_pairs
-from vestige.leaks.targets import targets
+from vestige.leaks.targets import Network, targets
 
 __all__ = [
     "FEATURES",
@@ -15,6 +15,7 @@ __all__ = [
     "Degradation",
     "Figures",
     "Leakage",
+    "Network",
     "PosteriorPairs",
     "Setting",
     "attack",

@@ -19,9 +19,9 @@ the published models are; "independent": each with its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,8 @@ class Setting:
     group      records that leave between the two versions
     shards     of SISA
     seeds      "shared" or "independent" random states of the two versions
+    method     how records leave: "retrain", or any method of `vestige list methods` that works on the target; with
+               `options`, its knobs
     """
 
     name: Literal["scratch", "group", "multi_version", "online", "remaining", "sisa"] = "scratch"
@@ -59,6 +61,8 @@ class Setting:
     group: int = 1
     shards: int = 5
     seeds: Literal["shared", "independent"] = "shared"
+    method: str = "retrain"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.name not in SETTINGS:
@@ -71,6 +75,8 @@ class Setting:
             raise InputError(
                 f"{self.group} records are to leave a set of {self.records}; there would be nothing to retrain on."
             )
+        if self.method != "retrain" and self.name in ("sisa", "online"):
+            raise InputError(f"The {self.name} setting refits; it takes no other method than retrain.")
         if self.name == "sisa" and self.group != 1:
             raise InputError("The SISA setting deletes one record at a time; group must be 1.")
 
@@ -232,12 +238,14 @@ class _Versions:
     def without(self, leaving: Positions, arriving: Positions | None, state: int) -> Any:
         kept = np.ones(len(self.members), bool)
         kept[leaving] = False
-        if self.setting.name == "sisa":
+        if self.setting.name == "sisa" or self.setting.method != "retrain":
             from vestige.data.split import Split
             from vestige.unlearning import unlearn
 
-            none = np.zeros(0, np.int64)
+            none, method = np.zeros(0, np.int64), self.setting.method
             split = Split(self.data, self.members[leaving], self.members[kept], none, none)
-            return unlearn("sisa", self.model, split).model
+            if self.setting.name == "sisa":
+                return unlearn("sisa", self.model, split).model
+            return unlearn(method, self.model, split, seed=state, **self.setting.options).model
         rows = self.members[kept] if arriving is None else np.concatenate([self.members[kept], arriving])
         return fitted(self.target, self.data.take(rows), state)

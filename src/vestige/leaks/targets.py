@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,24 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from vestige.data.dataset import Dataset
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError, need, unknown
+from vestige.signals import collect_logits
 
 Floats = NDArray[np.float64]
+TORCH = "torch:"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of `vestige list models` as a target.
+
+    model   its name, with `knobs`
+    recipe  how it is trained, as keywords of `vestige.Recipe`
+    """
+
+    model: str = "mlp"
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=lambda: {"epochs": 30, "batch_size": 64, "lr": 0.05})
 
 
 def targets() -> dict[str, Any]:
@@ -36,7 +53,14 @@ def targets() -> dict[str, Any]:
 
 
 def target_of(target: Any) -> Any:
-    """Return the estimator of a name, or the user's own unfitted classifier. Raises `InputError`."""
+    """Return the estimator of a name, or the user's own unfitted classifier; "torch:cnn" is a network by that name.
+
+    Raises `InputError`.
+    """
+    if isinstance(target, Network):
+        return target
+    if isinstance(target, str) and target.startswith(TORCH):
+        return Network(target.removeprefix(TORCH))
     if isinstance(target, str):
         known = targets()
         if target not in known:
@@ -49,6 +73,13 @@ def target_of(target: Any) -> Any:
 
 def fitted(target: Any, rows: Dataset, seed: int) -> Any:
     """Return the target fitted on `rows`, every random state inside set to `seed`."""
+    if isinstance(target, Network):
+        need("torch", "torch", "Attacking a network")
+        from vestige.models import build_model
+        from vestige.training import Recipe, train
+
+        start = build_model(target.model, rows.shape, len(rows.classes), seed=seed, **target.knobs)
+        return train(start, rows, Recipe(**{**target.recipe, "seed": seed})).model
     fresh = clone(target)
     states = {name: seed for name in fresh.get_params() if name.split("__")[-1] == "random_state"}
     return fresh.set_params(**states).fit(rows.x.reshape(len(rows), -1), rows.y)
@@ -56,6 +87,10 @@ def fitted(target: Any, rows: Dataset, seed: int) -> Any:
 
 def posteriors(model: Any, rows: Dataset) -> Floats:
     """Return class probabilities [n, K] over all classes of the data; 0 for a class that the model never saw."""
+    if hasattr(model, "forward"):
+        logits = collect_logits(model, rows).astype(np.float64)
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(e / e.sum(axis=1, keepdims=True))
     p = np.asarray(model.predict_proba(rows.x.reshape(len(rows), -1)), dtype=np.float64)
     known = np.asarray(model.classes_).astype(np.int64)
     full = np.zeros((len(rows), len(rows.classes)))

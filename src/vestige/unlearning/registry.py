@@ -48,7 +48,12 @@ class Method:
     @property
     def knobs(self) -> dict[str, Any]:
         """The options with their recommended values: the method's own, then those of its steps."""
-        return knobs_of(self.function) | ({} if self.steps is None else dataclasses.asdict(self.steps))
+        return knobs_of(self.function) | self.own_steps
+
+    @property
+    def own_steps(self) -> dict[str, Any]:
+        """The settings of its optimiser with their recommended values; empty where it takes no gradient steps."""
+        return {} if self.steps is None else dataclasses.asdict(self.steps)
 
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed."""
@@ -86,7 +91,8 @@ class Unlearned:
     seconds         wall-clock time, without evaluation
     epochs          cost in retrain-epoch equivalents: sample passes over the number of retained samples
     gradient_steps  how often an optimiser stepped
-    stopped         "max_epochs", "max_seconds" or "on_epoch" where the method was stopped early, else None
+    stopped         "max_epochs", "max_seconds" or "on_epoch" where the method was stopped early, else None; a method
+                    without gradient steps runs to its end all the same
     """
 
     model: Any
