@@ -144,6 +144,18 @@ def test_the_attack_finds_what_is_there_and_nothing_in_noise():
     assert abs(attack(shadow, shuffled, **quick).best.target.auc - 0.5) < 0.15
 
 
+def test_features_and_scores_are_asked_for_by_name():
+    setting = Setting(sets=2, records=40, deletions=4)
+    shadow, target = (make_pairs(DATA, "decision-tree", setting, side=side) for side in ("shadow", "target"))
+    asked = ("sorted_concat", "l2_threshold", "max_confidence")
+    found = attack(shadow, target, models=("decision-tree",), features=asked)
+    assert {a.feature for a in found.attacks} == set(asked)
+    bare = [type(p)(p.original, p.unlearned, p.status, p.sets) for p in (shadow, target)]
+    assert not any(a.feature.startswith("true") for a in attack(*bare, models=("decision-tree",)).attacks)
+    with pytest.raises(InputError, match="labels"):
+        attack(*bare, models=("decision-tree",), features=("true_confidence", "l2_distance"))
+
+
 def test_own_classifiers_and_refusals():
     setting = Setting(sets=2, records=40, deletions=4)
     shadow, target = (make_pairs(DATA, "decision-tree", setting, side=side) for side in ("shadow", "target"))

@@ -112,7 +112,7 @@ def attack(
 
     positive, negative  statuses to tell apart: published "deleted" against "outside"
     models     names of attack models, or a dictionary of your own scikit-learn classifiers
-    features   names; default: all of them
+    features   names of features and of scores that need no attack model; default: all that the pairs allow
     defence    what the target publishes, see `vestige.leaks.defences.defended`
     adaptive   does the attacker apply the defence to the shadow models too?
 
@@ -123,10 +123,14 @@ def attack(
     known = defended(known, defence) if adaptive else known
     asked = defended(asked, defence)
     truth, wanted = known.status == positive, asked.status == positive
-    names = tuple(features) if features is not None else (*FEATURES, *ONE_MODEL)
+    available = (*FEATURES, *ONE_MODEL, *ONE_MODEL_SCORES, *SCORES)
+    names = available if features is None else tuple(features)
+    for name in names:
+        if name not in available:
+            raise InputError(unknown("feature", name, available))
     attacks: list[Attack] = []
     outputs: dict[tuple[str, str], Floats] = {}
-    for name in names:
+    for name in (n for n in names if n in FEATURES or n in ONE_MODEL):
         x, z = features_of(known, name), features_of(asked, name)
         if x.shape[1] != z.shape[1]:
             raise InputError(
