@@ -143,11 +143,10 @@ def attack(
             outputs[name, title] = scores
             found = figures(scores, wanted, asked.sets, threshold=0.5)
             attacks.append(Attack(name, title, 1 if name in ONE_MODEL else 2, cross, found))
-    for name in (*ONE_MODEL_SCORES, *SCORES):
-        if (features is not None and name not in names) or (known.labels is None and name.startswith("true")):
-            continue
-        if asked.labels is None and name.startswith("true"):
-            continue
+    labelled = known.labels is not None and asked.labels is not None
+    for name in (n for n in names if n in ONE_MODEL_SCORES or n in SCORES):
+        if features is None and not labelled and name.startswith("true"):
+            continue  # nobody asked for it, and it needs labels
         own, scores = score_of(known, name), score_of(asked, name)
         outputs[name, "threshold"] = scores
         found = figures(scores, wanted, asked.sets)
