@@ -12,13 +12,14 @@ import hashlib
 import json
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vestige.errors import ArtefactError
+from vestige.errors import ArtefactError, InputError
 
 
 def file_hash(path: Path) -> str:
@@ -95,6 +96,24 @@ def read_json(path: Path) -> Any:
         raise ArtefactError(f"{path}: no such file.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path}: not valid JSON ({error}); was it cut off or edited?") from None
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read the plain arrays of an `.npz` file.
+
+    Raises `InputError` where the file is missing or holds pickled objects, `ArtefactError` where it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file.") from None
+    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
+        raise ArtefactError(f"{path}: not a readable .npz file ({error}); was it cut off?") from None
+    except ValueError as error:
+        pickled = "pickle" in str(error).lower()
+        reason = "it holds pickled objects, which are refused" if pickled else str(error)
+        raise InputError(f"{path}: {reason}; plain number and text arrays are wanted.") from None
 
 
 def sidecar(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from vestige.data.dataset import Dataset
 from vestige.data.files import read_table
 from vestige.data.images import decode
-from vestige.errors import ArtefactError, InputError, unknown
+from vestige.errors import InputError, unknown
+from vestige.store import read_npz
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 
@@ -44,15 +44,7 @@ def load_own(path: Path, **options: Any) -> Dataset:
 
 def npz(path: Path) -> Dataset:
     """Read x ([N, ...] features, or uint8 images [N, C, H, W]), y [N], and optionally ids [N] and classes."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise ArtefactError(f"{path}: not a readable .npz file ({error}); was it cut off?") from None
-    except ValueError:
-        raise InputError(
-            f"{path}: it holds pickled objects, which are refused; plain arrays are wanted."
-        ) from None
+    arrays = read_npz(path)
     for name in ("x", "y"):
         if name not in arrays:
             raise InputError(f"{path}: {unknown('array', name, arrays)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vestige.errors import ArtefactError, InputError, unknown
+from vestige.errors import InputError, unknown
+from vestige.store import published, read_npz
 
 STATUSES = ("deleted", "remaining", "outside")
 Floats = NDArray[np.float64]
@@ -97,20 +97,15 @@ class PosteriorPairs:
         }  # fmt: skip
         if self.labels is not None:
             arrays["labels"] = self.labels
-        np.savez_compressed(path, **arrays)
+        with published(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
         return path
 
     @classmethod
     def load(cls, path: Path | str) -> PosteriorPairs:
         """Read an `.npz` with arrays named as the fields."""
         path = Path(path)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file.") from None
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-            raise ArtefactError(f"{path}: not a readable .npz of plain arrays ({error}).") from None
+        arrays = read_npz(path)
         for name in ("original", "unlearned", "status"):
             if name not in arrays:
                 raise InputError(f"{path}: {unknown('array', name, arrays)}")

@@ -187,10 +187,7 @@ def _one_set(
             return PosteriorPairs.load(path)
     made = _fit_set(data, target, setting, parts, np.random.default_rng((seed, SIDES.index(side), number)))
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.stem}.{os.getpid()}.npz")
-        made.save(temporary)
-        temporary.replace(path)
+        made.save(path)
     return made
 
 

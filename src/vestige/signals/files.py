@@ -7,7 +7,6 @@ with the hashes of both. Attached records (`population`, `calibration`) are fold
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from vestige.errors import ArtefactError, InputError, unknown
 from vestige.signals.record import Signals
-from vestige.store import file_hash, published, read_json, write_json
+from vestige.store import file_hash, published, read_json, read_npz, write_json
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids")
@@ -89,16 +88,7 @@ def read(path: Path) -> Signals:
 
 def from_npz(path: Path) -> Signals:
     """Read a user's `.npz`: keys as the fields of `Signals`; "population/labels" fills an attached record."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
-        raise ArtefactError(f"{path}: not a readable .npz file ({error}); was it cut off?") from None
-    except ValueError as error:
-        pickled = "pickle" in str(error).lower()
-        reason = "it holds pickled objects, which are refused" if pickled else str(error)
-        raise InputError(f"{path}: {reason}; plain number and text arrays are wanted.") from None
-    return from_arrays(arrays, str(path))
+    return from_arrays(read_npz(path), str(path))
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> Signals:

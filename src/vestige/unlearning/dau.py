@@ -34,13 +34,12 @@ from vestige.data.split import Split
 from vestige.errors import InputError, unknown
 from vestige.models import seeded
 from vestige.models.samia import Samia, samia_rows, sensitivity_of
+from vestige.unlearning.random_labels import joined
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, unseen_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from vestige.data.dataset import Dataset
 
 INPUTS = ("softmax", "logits")
 PAIRINGS = ("moment", "random")
@@ -120,7 +119,7 @@ def dau(
         attacker = Samia(len(retain.classes)).to(work.where)
     optimiser = torch.optim.Adam(attacker.parameters(), 1e-3)
     model.to(work.where).eval()
-    members = forget if pretrain_on == "forget" else _joined(forget, retain)
+    members = forget if pretrain_on == "forget" else joined(forget, retain)
     with torch.no_grad():
         known = [
             torch.cat([rows_of(x, y)[0] for x, y in work.once(rows, cost=(1 + copies) * FORWARD)])
@@ -209,9 +208,3 @@ def _features(head: nn.Module) -> Iterator[list[Tensor]]:
         yield seen
     finally:
         handle.remove()
-
-
-def _joined(first: Dataset, second: Dataset) -> Dataset:
-    from vestige.unlearning.random_labels import joined
-
-    return joined(first, second)

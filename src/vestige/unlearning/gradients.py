@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, grad, jvp, vjp, vmap
 
-from vestige.unlearning.work import FORWARD, Work, trainable
+from vestige.unlearning.work import Work, trainable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,12 +41,7 @@ def mean_gradient(model: nn.Module, rows: Dataset, work: Work, *, loss: Any = F.
 
 def sample_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Named:
     """Return the gradient of the loss of every sample: [n, *shape] by parameter name."""
-    parameters = {name: p.detach() for name, p in trainable(model).items()}
-    rest = {
-        name: value.detach()
-        for name, value in (*model.named_parameters(), *model.named_buffers())
-        if name not in parameters
-    }
+    parameters, rest = _parts(model)
 
     def loss(values: Named, one: Tensor, label: Tensor) -> Tensor:
         logits = functional_call(model, {**values, **rest}, (one[None],))
@@ -55,6 +50,13 @@ def sample_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Named:
     model.eval()
     per_sample: Named = vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(parameters, x, y)
     return per_sample
+
+
+def _parts(model: nn.Module) -> tuple[Named, Named]:
+    """Return the parameters that are not frozen, and everything else that a call of the model needs."""
+    parameters = {name: p.detach() for name, p in trainable(model).items()}
+    everything = (*model.named_parameters(), *model.named_buffers())
+    return parameters, {name: value.detach() for name, value in everything if name not in parameters}
 
 
 def fisher_diagonal(
@@ -106,12 +108,7 @@ def batch_squares(model: nn.Module, rows: Dataset, work: Work, *, batch_size: in
 
 def curvature_product(model: nn.Module, x: Tensor, vector: Named) -> Named:
     """Return the Gauss-Newton matrix of the mean cross-entropy over x, times `vector`: J' (diag p - p p') J v / n."""
-    parameters = {name: p.detach() for name, p in trainable(model).items()}
-    rest = {
-        name: value.detach()
-        for name, value in (*model.named_parameters(), *model.named_buffers())
-        if name not in parameters
-    }
+    parameters, rest = _parts(model)
 
     def logits(values: Named) -> Tensor:
         outputs: Tensor = functional_call(model, {**values, **rest}, (x,))
@@ -151,14 +148,3 @@ def conjugate_gradient(
 
 def _dot(a: Named, b: Named) -> Tensor:
     return torch.stack([(a[name] * b[name]).sum() for name in a]).sum()
-
-
-__all__ = [
-    "FORWARD",
-    "batch_squares",
-    "conjugate_gradient",
-    "curvature_product",
-    "fisher_diagonal",
-    "mean_gradient",
-    "sample_gradients",
-]

@@ -135,8 +135,7 @@ class Work:
             return
         settings = dataclasses.asdict(self.steps) | changes
         freeze = settings.pop("freeze_batchnorm")
-        if settings["augment"] == "auto":
-            settings["augment"] = "crop_flip" if rows.is_image and min(rows.shape[1:]) >= 16 else "none"
+        settings["augment"] = augmentation(settings["augment"], rows)
         recipe = validated(Recipe, settings | {"seed": self.seed + 1000 * seed}, self.method)
 
         per_epoch, taken = batch_count(len(rows), recipe.batch_size), 0
@@ -169,8 +168,7 @@ class Work:
 
         generator = self.generator(purpose)
         size = min(batch_size or self.steps.batch_size, len(rows))
-        if augment == "auto":
-            augment = "crop_flip" if rows.is_image and min(rows.shape[1:]) >= 16 else "none"
+        augment = augmentation(augment, rows)
         while True:
             yield from batches(rows, size, generator=generator, augment=augment, device=self.where)
 
@@ -228,6 +226,13 @@ def finish(result: nn.Module, original: nn.Module) -> None:
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
     result.eval()
+
+
+def augmentation(name: str, rows: Dataset) -> str:
+    """Return what "auto" stands for on these samples, and any other name as it is."""
+    if name != "auto":
+        return name
+    return "crop_flip" if rows.is_image and min(rows.shape[1:]) >= 16 else "none"
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
