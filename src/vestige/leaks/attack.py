@@ -25,7 +25,7 @@ from vestige.errors import InputError, unknown
 from vestige.evaluation.roc import auc
 from vestige.leaks.defences import defended
 from vestige.leaks.features import FEATURES, ONE_MODEL, ONE_MODEL_SCORES, SCORES, features_of, score_of
-from vestige.leaks.metrics import Degradation, Figures, degradation, figures
+from vestige.leaks.metrics import Degradation, Figures, clustered_interval, degradation, figures
 from vestige.leaks.record import PosteriorPairs
 
 Floats = NDArray[np.float64]
@@ -162,38 +162,13 @@ def attack(
             "An attack on two versions and one on a single version are needed to speak of a gain."
         )
     scores, other = (outputs[a.feature, a.model] for a in (best, baseline))
-    low, high = gain_interval(scores, other, wanted, asked.sets)
+    low, high = clustered_interval(scores, wanted, asked.sets, baseline=other)
     degraded = None
     if "threshold" not in (best.model, baseline.model):
         degraded = degradation(scores, other, wanted)
     return Leakage(
         tuple(attacks), best, baseline, best.target.auc - baseline.target.auc, low, high, degraded, scores
     )
-
-
-def gain_interval(
-    scores: Floats,
-    other: Floats,
-    positive: NDArray[np.bool_],
-    sets: NDArray[np.int64],
-    *,
-    draws: int = 500,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Return the 95 % interval of AUC(scores) - AUC(other) over resampled sets, paired."""
-    names = np.unique(sets)
-    if len(names) < 2:
-        gain = auc(scores[positive], scores[~positive]) - auc(other[positive], other[~positive])
-        return gain, gain
-    rows = {name: np.flatnonzero(sets == name) for name in names}
-    rng, gains = np.random.default_rng(seed), []
-    for _ in range(draws):
-        taken = np.concatenate([rows[name] for name in rng.choice(names, len(names))])
-        p = positive[taken]
-        if p.any() and not p.all():
-            gains.append(auc(scores[taken][p], scores[taken][~p]) - auc(other[taken][p], other[taken][~p]))
-    low, high = np.quantile(gains, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def three_way(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.leaks.record import PosteriorPairs
+from vestige.signals.transforms import softmax
 
 Floats = NDArray[np.float64]
 
@@ -44,9 +45,7 @@ def temperature(p: Floats, t: float) -> Floats:
     """Flatten (t above 1) or sharpen. Raises `InputError` unless t is above 0."""
     if not t > 0:
         raise InputError(f"temperature is {t}; a number above 0 is wanted.")
-    v = np.log(np.maximum(p, 1e-300)) / t
-    e = np.exp(v - v.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
+    return softmax(np.log(np.maximum(p, 1e-300)) / t)
 
 
 def rounding(p: Floats, decimals: int) -> Floats:

@@ -60,18 +60,33 @@ def clustered_interval(
     positive: NDArray[np.bool_],
     sets: NDArray[np.int64],
     *,
+    baseline: Floats | None = None,
     draws: int = 2000,
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return the percentile interval of the AUC over resampled sets.
+    """Return the percentile interval of the AUC over resampled sets; both ends the AUC where there is one set.
+
+    baseline  scores [n] of another attack on the same rows: the interval is then that of the gain over its AUC, paired
+    """
+    values = _resampled(score, positive, sets, draws, seed)
+    if baseline is not None:
+        values = values - _resampled(baseline, positive, sets, draws, seed)
+    tail = (1 - level) / 2
+    low, high = np.quantile(values[~np.isnan(values)], [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _resampled(
+    score: Floats, positive: NDArray[np.bool_], sets: NDArray[np.int64], draws: int, seed: int
+) -> Floats:
+    """Return the AUC of every draw [draws] of whole sets; NaN where a draw has one kind only.
 
     Wins of positives of set a over negatives of set b are counted once, in a matrix; a draw is a weighting of it.
     """
     names, number = np.unique(sets, return_inverse=True)
-    whole = auc(score[positive], score[~positive])
     if len(names) < 2:
-        return whole, whole
+        return np.array([auc(score[positive], score[~positive])])
     wins = np.zeros((len(names), len(names)))
     groups = [
         (score[(number == k) & positive], np.sort(score[(number == k) & ~positive]))
@@ -86,11 +101,8 @@ def clustered_interval(
         len(names), np.full(len(names), 1 / len(names)), size=draws
     )
     total = (weights @ ones) * (weights @ zeros)
-    kept = total > 0
-    values = np.einsum("da,ab,db->d", weights, wins, weights)[kept] / total[kept]
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+    won = np.einsum("da,ab,db->d", weights, wins, weights)
+    return np.where(total > 0, won / np.where(total > 0, total, 1), np.nan)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, need, unknown
 from vestige.signals import collect_logits
+from vestige.signals.transforms import softmax
 
 Floats = NDArray[np.float64]
 TORCH = "torch:"
@@ -88,9 +89,7 @@ def fitted(target: Any, rows: Dataset, seed: int) -> Any:
 def posteriors(model: Any, rows: Dataset) -> Floats:
     """Return class probabilities [n, K] over all classes of the data; 0 for a class that the model never saw."""
     if hasattr(model, "forward"):
-        logits = collect_logits(model, rows).astype(np.float64)
-        e = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(e / e.sum(axis=1, keepdims=True))
+        return softmax(collect_logits(model, rows))
     p = np.asarray(model.predict_proba(rows.x.reshape(len(rows), -1)), dtype=np.float64)
     known = np.asarray(model.classes_).astype(np.int64)
     full = np.zeros((len(rows), len(rows.classes)))

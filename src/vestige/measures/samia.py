@@ -23,6 +23,7 @@ from vestige.errors import InputError, need
 from vestige.measures.crossfit import cross_fitted, members_and_others
 from vestige.measures.registry import register
 from vestige.signals import Signals
+from vestige.signals.transforms import softmax
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,9 +64,7 @@ def samia(
     torch = need("torch", "torch", "The SAMIA attack")
     assert signals.sensitivity is not None
     members, others = members_and_others(signals, "samia", limit=limit)
-    v = signals.unlearned.astype(np.float64)
-    p = np.exp(v - v.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
+    p = softmax(signals.unlearned)
     label = np.eye(signals.classes)[signals.labels]
     x = torch.from_numpy(np.concatenate([p, signals.sensitivity, label], axis=1).astype(np.float32))
 

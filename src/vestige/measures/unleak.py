@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from vestige.errors import InputError, unknown
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import scaled_logit
+from vestige.signals.transforms import scaled_logit, softmax
 
 Floats = NDArray[np.float64]
 ATTACKS = ("logistic", "mlp")
@@ -80,9 +80,7 @@ def _features(signals: Signals, attack: str) -> Floats:
 
 def posterior(logits: NDArray[Any]) -> Floats:
     """Softmax [N, C] with all but the top 3 classes levelled; ties go to the first class."""
-    v = logits.astype(np.float64)
-    p = np.exp(v - v.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
+    p = softmax(logits)
     classes = p.shape[1]
     if classes <= TOP:
         return np.asarray(p)

@@ -17,6 +17,15 @@ Logits = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
 
 
+def softmax(logits: Logits) -> Floats:
+    """Class probabilities [..., N, C], in [0, 1], each row summing to 1."""
+    v = logits.astype(np.float64)
+    v -= v.max(axis=-1, keepdims=True)
+    np.exp(v, out=v)
+    v /= v.sum(axis=-1, keepdims=True)
+    return v
+
+
 def split_logits(logits: Logits, labels: Labels) -> tuple[Floats, Floats]:
     """Return (v_y, logsumexp of the other logits), both [..., N], in nats, shifted by each row's maximum."""
     rows = np.arange(len(labels))
