@@ -6,16 +6,27 @@ from pathlib import Path
 
 import pytest
 
+from vestige.config import read_yaml, validated
 from vestige.experiments import load_config, run
+from vestige.leaks import LeakConfig, hardened
 from vestige.training import Recipe
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
+LEAKS = [path for path in FILES if path.stem.startswith("leaks")]
+EXAMPLES = [path for path in FILES if path not in LEAKS]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_is_valid(path):
     config = load_config(path)
     assert Recipe(**config.recipe) and config.methods
+
+
+@pytest.mark.parametrize("path", LEAKS, ids=lambda path: path.stem)
+def test_leak_example_is_valid(path):
+    config = validated(LeakConfig, read_yaml(path), str(path))
+    for defence in config.defences:
+        hardened(config.target, defence)
 
 
 def test_location30_tells_retraining_from_fine_tuning(real_data, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vestige.errors import InputError, unknown
 
@@ -14,6 +16,14 @@ class Config(BaseModel):
     """Base of every configuration: frozen, unknown keys forbidden."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Config):
+    """Which data set; further keys of `options` go to its loader."""
+
+    name: str
+    root: Path | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 C = TypeVar("C", bound=BaseModel)
@@ -53,3 +63,38 @@ def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
         if inner:
             model = inner[0]
     return list(model.model_fields)
+
+
+def read_yaml(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds, with overrides such as "recipe.epochs=5" applied.
+
+    Raises `InputError` for a missing or unreadable file, and for an override that cannot be read.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: a mapping of keys is wanted, such as 'name:' and 'data:'.")
+    for override in overrides:
+        _override(values, override)
+    return values
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise InputError(f"The override {override!r} is not of the form a.b=c.")
+    *path, last = key.split(".")
+    for part in path:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"The override {override!r}: {part!r} holds a value, not keys.")
+        values = inner
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"The override {override!r}: {' '.join(str(error).split())}") from None

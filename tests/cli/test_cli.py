@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,8 +169,9 @@ def test_leaks_from_models_and_from_files(tmp_path):
     code, out, err = vestige("leaks", *small, "--defence", "label_only", "--out", tmp_path / "l", "--json")
     assert code == 0, err
     found = json.loads(out)
-    assert set(found["defences"]) == {"none", "label_only"}
-    assert 0 <= found["defences"]["none"]["auc"] <= 1 and found["config"]["setting"]["records"] == 100
+    assert set(found["defences"]) == {"label_only"} and "adaptive" in found["defences"]["label_only"]
+    assert 0 <= found["summary"]["auc"] <= 1 and found["config"]["setting"]["records"] == 100
+    assert Path(found.pop("report")).is_file()
     assert json.loads((tmp_path / "l" / "leaks.json").read_text()) == found
     from vestige.leaks import PosteriorPairs
     from vestige.leaks.record import joined
@@ -178,7 +180,21 @@ def test_leaks_from_models_and_from_files(tmp_path):
     sides = [
         joined([PosteriorPairs.load(f) for f in files[k::2]]).save(tmp_path / f"{k}.npz") for k in (0, 1)
     ]
-    code, out, err = vestige("leaks", "--pairs", *sides, "--attack", "decision-tree")
-    assert code == 0 and "gives away" in out, err
+    code, out, err = vestige("leaks", "--pairs", *sides, "--attack", "decision-tree", "--out", tmp_path / "p")
+    assert code == 0 and "AUC" in out and (tmp_path / "p" / "report.html").is_file(), err
+    code, out, err = vestige("leaks", "--pairs", *sides, "--sets", 3)
+    assert code == 2 and "would not be read" in err
     code, out, err = vestige("leaks", "--setting", "scrach", "--dataset", "digits")
     assert code == 2 and "Did you mean 'scratch'" in err
+
+
+def test_leaks_from_yaml_and_what_is_given_takes_precedence(tmp_path):
+    text = "data: {name: digits}\nsetting: {sets: 3, records: 90, deletions: 4}\nattacks: [decision-tree]\n"
+    (tmp_path / "x.yaml").write_text(text)
+    code, out, err = vestige("leaks", tmp_path / "x.yaml", "--sets", 2, "--out", tmp_path / "x", "--json")
+    assert code == 0, err
+    setting = json.loads(out)["config"]["setting"]
+    assert (setting["sets"], setting["records"], setting["deletions"]) == (2, 90, 4)
+    (tmp_path / "y.yaml").write_text("setings: {sets: 3}")
+    code, out, err = vestige("leaks", tmp_path / "y.yaml")
+    assert code == 2 and "Did you mean 'setting'" in err

@@ -9,7 +9,7 @@ from vestige.errors import InputError
 from vestige.models import MODELS, build_model
 from vestige.models.classifier import Classifier
 
-IMAGES_ONLY = ("cnn", "resnet18", "resnet34", "resnet50")
+IMAGES_ONLY = ("cnn", "resnet18", "resnet34", "resnet50", "densenet")
 
 
 def parameters(model: torch.nn.Module) -> int:
@@ -23,6 +23,7 @@ def parameters(model: torch.nn.Module) -> int:
         ("resnet18", (3, 32, 32), 10, 11_173_962),
         ("resnet34", (3, 32, 32), 10, 21_282_122),
         ("resnet50", (3, 32, 32), 10, 23_520_842),
+        ("densenet", (3, 32, 32), 10, 176_122),
         ("logistic", (446,), 30, 446 * 30 + 30),
         ("mlp", (64,), 10, 64 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10),
         ("leaks_mlp", (4,), 3, 5 * 256 + 257 * 128 + 129 * 64 + 65 * 32 + 33 * 3),
@@ -33,7 +34,8 @@ def test_parameter_counts(name: str, shape: tuple[int, ...], classes: int, wante
     assert parameters(build_model(name, shape, classes)) == wanted
 
 
-SMALL = {"resnet18": {"width": 4}, "resnet34": {"width": 4}, "resnet50": {"width": 4}, "cnn": {"width": 4}}
+SMALL = {"resnet18": {"width": 4}, "resnet34": {"width": 4}, "resnet50": {"width": 4}, "cnn": {"width": 4},
+         "densenet": {"growth": 4, "depth": 10}}  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 96, 96), (7,)])

@@ -90,52 +90,61 @@ def audit(
 
 @app.command()
 def leaks(
-    dataset: Annotated[str, typer.Option(help="A data set, or a file of your own.")] = "location30",
+    config: Annotated[
+        Path | None, typer.Argument(help="An experiment's YAML file; options given here take precedence.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A data set, or a file of your own. Default: location30.")
+    ] = None,
     target: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="logistic-regression, decision-tree, random-forest, mlp, or torch:mlp, torch:cnn, ..."
+            help="logistic-regression, decision-tree (default), random-forest, mlp, or torch:mlp, torch:cnn, ..."
         ),
-    ] = "decision-tree",
+    ] = None,
     attack: Annotated[
         list[str] | None,
         typer.Option(help="Attack model; may be given several times. Default: three of them."),
     ] = None,
     setting: Annotated[
-        str, typer.Option(help="scratch, group, multi_version, online, remaining or sisa.")
-    ] = "scratch",
-    sets: Annotated[int, typer.Option(help="Original models a side.")] = 10,
-    records: Annotated[int, typer.Option(help="Training records of each.")] = 1000,
-    deletions: Annotated[int, typer.Option(help="Unlearned versions of each.")] = 20,
-    group: Annotated[int, typer.Option(help="Records that leave together.")] = 1,
-    shards: Annotated[int, typer.Option(help="Shards of SISA.")] = 5,
-    method: Annotated[str, typer.Option(help="How records leave: retrain, or another method.")] = "retrain",
+        str | None, typer.Option(help="scratch (default), group, multi_version, online, remaining or sisa.")
+    ] = None,
+    sets: Annotated[int | None, typer.Option(help="Original models a side. Default: 10.")] = None,
+    records: Annotated[int | None, typer.Option(help="Training records of each. Default: 1000.")] = None,
+    deletions: Annotated[int | None, typer.Option(help="Unlearned versions of each. Default: 20.")] = None,
+    group: Annotated[int | None, typer.Option(help="Records that leave together. Default: 1.")] = None,
+    shards: Annotated[int | None, typer.Option(help="Shards of SISA. Default: 5.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="How records leave: retrain (default), or another method.")
+    ] = None,
     defence: Annotated[
-        list[str] | None, typer.Option(help="label_only, top_k=3, temperature=4, rounding=2; joined by +.")
+        list[str] | None,
+        typer.Option(
+            help="label_only, top_k=3, temperature=4, rounding=2; in training: train_temperature=4, dp=8; joined by +."
+        ),
     ] = None,
     pairs: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Your own outputs instead: shadow.npz target.npz.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Of everything random. Default: 0.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that fit models.")] = 1,
-    out: Out = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results and the report. Default: runs/NAME.")
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Attack two versions of a model: who was deleted between them? (vestige.leaks.attack)"""
+    """Attack two versions of a model: who was deleted between them? (vestige.leaks.run_leaks)"""
     from vestige.cli import commands
 
-    chosen = {
-        "name": setting,
-        "sets": sets,
-        "records": records,
-        "deletions": deletions,
-        "group": group,
-        "shards": shards,
-    }
-    commands.leaks(
-        dataset, target, attack or [], chosen, defence or [], pairs, seed, workers, out, json, quiet
-    )
+    given = {
+        "data": {"name": dataset}, "target": target, "attacks": attack, "defences": defence, "seed": seed,
+        "setting": {
+            "name": setting, "sets": sets, "records": records, "deletions": deletions, "group": group,
+            "shards": shards, "method": method,
+        },
+    }  # fmt: skip
+    commands.leaks(config, given, pairs, workers, out, json, quiet)
 
 
 @app.command()

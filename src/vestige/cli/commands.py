@@ -115,68 +115,70 @@ def parse_measure(text: str) -> MeasureSpec:
 
 
 def leaks(
-    dataset: str,
-    target: str,
-    attacks: Sequence[str],
-    setting: dict[str, Any],
-    defences: Sequence[str],
+    config: Path | None,
+    given: Mapping[str, Any],
     pairs: tuple[Path, Path] | None,
-    seed: int,
     workers: int,
     out: Path | None,
     json: bool,
     quiet: bool,
 ) -> None:
-    from vestige.leaks import PosteriorPairs, Setting, attack, make_pairs
+    from vestige.config import read_yaml, validated
+    from vestige.leaks import LeakConfig, PosteriorPairs, attack_pairs, run_leaks
+    from vestige.report import write_leaks_report
 
-    say = _say(json or quiet)
-    positive = "remaining" if setting["name"] == "remaining" else "deleted"
-    if pairs is not None:
-        shadow, asked = (PosteriorPairs.load(path) for path in pairs)
+    values = _over({} if config is None else read_yaml(config), given)
+    chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
+    folder = out or Path("runs") / chosen.name
+    if pairs is None:
+        say = _say(json or quiet)
+        found = run_leaks(chosen, cache=folder / "pairs", workers=workers, say=say)
+        told: dict[str, Any] = {"config": chosen.model_dump(mode="json")}
     else:
-        data, chosen = vestige.load_dataset(dataset), Setting(**setting)
-        cache = (out or Path("runs") / "leaks") / "pairs"
-        options: dict[str, Any] = {"seed": seed, "workers": workers, "cache": cache}
-        made = []
-        for side in ("shadow", "target"):
-            say(f"fitting {chosen.sets * (chosen.deletions + 1)} models of the {side} side")
-            made.append(make_pairs(data, target, chosen, side=side, **options))
-        shadow, asked = made
-    models = tuple(attacks) or ("logistic-regression", "decision-tree", "random-forest")
-    found = {
-        name: attack(shadow, asked, positive=positive, defence=name, seed=seed, models=models)
-        for name in ("none", *defences)
-    }
-    results = {
-        name: {
-            "best": leak.best.feature, "attack": leak.best.model, "auc": leak.best.target.auc,
-            "low": leak.best.target.low, "high": leak.best.target.high, "tpr_1%": leak.best.target.tpr_1,
-            "baseline": leak.baseline.feature, "baseline_auc": leak.baseline.target.auc,
-            "gain": leak.gain, "gain_low": leak.gain_low, "gain_high": leak.gain_high,
-        }
-        for name, leak in found.items()
-    }  # fmt: skip
-    config = {"dataset": dataset, "target": target, "setting": setting, "seed": seed, "positive": positive}
-    everything = {
-        "config": config,
-        "defences": results,
-        "attacks": {n: leak.table() for n, leak in found.items()},
-    }
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(out / "leaks.json", plain(everything))
-    if json:
-        print(jsonlib.dumps(plain(everything)))
-        return
-    if not quiet:
-        _print_rows("attacks, chosen by their AUC on shadow rows", found["none"].table())
-    for name, row in results.items():
-        under = "" if name == "none" else f" under {name}"
-        print(
-            f"Who was {positive}{under}: AUC {row['auc']:.3f} [{row['low']:.3f}, {row['high']:.3f}] from {row['best']} "
-            f"({row['attack']}); the best attack on one version, {row['baseline']}, has {row['baseline_auc']:.3f}: the "
-            f"second version gives away {row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]."
+        if "setting" in values or "target" in values or "data" in values:
+            raise InputError(
+                "--pairs are outputs that are at hand; data, target and setting would not be read."
+            )
+        shadow, asked = (PosteriorPairs.load(path) for path in pairs)
+        found = attack_pairs(
+            shadow,
+            asked,
+            models=chosen.attacks,
+            features=chosen.features,
+            defences=chosen.defences,
+            seed=chosen.seed,
         )
+        told = {
+            "pairs": {side: file_hash(path) for side, path in zip(("shadow", "target"), pairs, strict=True)}
+        }
+    manifest = {"kind": "leaks", "vestige": vestige.__version__, **told}
+    record = {**manifest, **found.record()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "leaks.json", record)
+    path = write_leaks_report(folder / "report.html", found, title=chosen.title, manifest=manifest)
+    if json:
+        print(jsonlib.dumps(plain({**record, "report": str(path)})))
+        return
+    from vestige.report.leaks import attack_rows, defence_rows, headline
+
+    if not quiet:
+        _print_rows("attacks, chosen by their AUC on shadow models", attack_rows(found))
+        if found.defences:
+            _print_rows("defences, against an attacker that knows them", defence_rows(found))
+    print(headline(found))
+    print(f"Report: {path}")
+
+
+def _over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with those that are given (not None) put over them, at any depth."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            inner = _over(dict(values.get(name) or {}), value)
+            if inner:
+                values[name] = inner
+        elif value is not None:
+            values[name] = value
+    return values
 
 
 def report(folder: Path, json: bool) -> None:
@@ -228,7 +230,7 @@ def _brief(steps: dict[str, Any]) -> dict[str, Any]:
 def _print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table(title=title, title_justify="left")
     for column in rows[0]:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column.endswith("[95 %]"))
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     Console().print(table)
@@ -296,7 +298,7 @@ def _measures() -> list[dict[str, Any]]:
     ]
 
 
-EXTRAS = {"torch": "torch", "hub": "huggingface_hub"}
+EXTRAS = {"torch": "torch", "dp": "opacus", "hub": "huggingface_hub"}
 
 
 def doctor(json: bool) -> None:

@@ -6,20 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator
 
-from vestige.config import Config, validated
-from vestige.errors import InputError
+from vestige.config import Config, DataConfig, read_yaml, validated
 from vestige.evaluation.audit import DEFAULT_MEASURES
-
-
-class DataConfig(Config):
-    """Which data set; further keys of `options` go to its loader."""
-
-    name: str
-    root: Path | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class SplitConfig(Config):
@@ -125,31 +115,4 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
     Raises `InputError` for a missing or unreadable file, an unknown key (with the nearest known one), or a
     value that is not allowed.
     """
-    path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}).") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: a mapping of keys is wanted, such as 'name:' and 'data:'.")
-    for override in overrides:
-        _override(values, override)
-    return validated(RunConfig, values, str(path))
-
-
-def _override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise InputError(f"The override {override!r} is not of the form a.b=c.")
-    *path, last = key.split(".")
-    for part in path:
-        inner = values.setdefault(part, {})
-        if not isinstance(inner, dict):
-            raise InputError(f"The override {override!r}: {part!r} holds a value, not keys.")
-        values = inner
-    try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"The override {override!r}: {' '.join(str(error).split())}") from None
+    return validated(RunConfig, read_yaml(path, overrides), str(path))

@@ -2,30 +2,38 @@
 
 from vestige.leaks.attack import Attack, Leakage, attack, attack_models, three_way
 from vestige.leaks.defences import defended
+from vestige.leaks.experiment import Defended, Findings, LeakConfig, attack_pairs, run_leaks
 from vestige.leaks.features import FEATURES, features_of, score_of
-from vestige.leaks.metrics import Degradation, Figures, clustered_interval, degradation, figures
+from vestige.leaks.metrics import Degradation, Figures, clustered_interval, degradation, figures, overfitting
 from vestige.leaks.record import PosteriorPairs
 from vestige.leaks.settings import SETTINGS, Setting, make_pairs
-from vestige.leaks.targets import Network, targets
+from vestige.leaks.targets import Network, hardened, targets
 
 __all__ = [
     "FEATURES",
     "SETTINGS",
     "Attack",
+    "Defended",
     "Degradation",
     "Figures",
+    "Findings",
+    "LeakConfig",
     "Leakage",
     "Network",
     "PosteriorPairs",
     "Setting",
     "attack",
     "attack_models",
+    "attack_pairs",
     "clustered_interval",
     "defended",
     "degradation",
     "features_of",
     "figures",
+    "hardened",
     "make_pairs",
+    "overfitting",
+    "run_leaks",
     "score_of",
     "targets",
     "three_way",

@@ -7,7 +7,7 @@ rows. The gain is over the best attack that sees one version only, chosen in the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,15 @@ from sklearn.tree import DecisionTreeClassifier
 from vestige.errors import InputError, unknown
 from vestige.evaluation.roc import auc
 from vestige.leaks.defences import defended
-from vestige.leaks.features import FEATURES, ONE_MODEL, ONE_MODEL_SCORES, SCORES, features_of, score_of
+from vestige.leaks.features import (
+    FEATURES,
+    ONE_MODEL,
+    ONE_MODEL_SCORES,
+    SCORES,
+    features_of,
+    score_of,
+    transfers,
+)
 from vestige.leaks.metrics import Degradation, Figures, clustered_interval, degradation, figures
 from vestige.leaks.record import PosteriorPairs
 
@@ -53,6 +61,8 @@ class Attack:
     versions  how many versions of the model it sees: 1 or 2
     shadow    AUC on shadow rows, cross-validated over sets: what it is chosen by
     target    figures on the target's rows
+    degradation  of an attack on two versions against the best on one version by the same attack model; None for
+                 thresholds, which give no probabilities, and where there is none to compare with
     """
 
     feature: str
@@ -60,6 +70,7 @@ class Attack:
     versions: int
     shadow: float
     target: Figures
+    degradation: Degradation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +82,8 @@ class Leakage:
     baseline    the chosen attack that sees the original only
     gain        AUC of `best` minus AUC of `baseline`, on target rows
     gain_low, gain_high  95 % interval over resampled sets
-    degradation of `best` against `baseline`; None where one of them is a threshold, which has no probabilities
-    probability [n] `best`'s scores of the target's rows
+    scores, baseline_scores  [n] of the target's rows, by `best` and by `baseline`; larger = more likely `positive`
+    truth       [n] which of those rows are `positive`
     """
 
     attacks: tuple[Attack, ...]
@@ -81,8 +92,9 @@ class Leakage:
     gain: float
     gain_low: float
     gain_high: float
-    degradation: Degradation | None
     scores: Floats
+    baseline_scores: Floats
+    truth: NDArray[np.bool_]
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each attack."""
@@ -91,6 +103,8 @@ class Leakage:
                 "feature": a.feature, "attack": a.model, "versions": a.versions, "shadow_auc": a.shadow,
                 "auc": a.target.auc, "low": a.target.low, "high": a.target.high, "accuracy": a.target.accuracy,
                 "tpr_1%": a.target.tpr_1, "tpr_0.1%": a.target.tpr_01,
+                "deg_count": a.degradation and a.degradation.count, "deg_ties": a.degradation and a.degradation.ties,
+                "deg_rate": a.degradation and a.degradation.rate,
             }
             for a in self.attacks
         ]  # fmt: skip
@@ -116,9 +130,12 @@ def attack(
     defence    what the target publishes, see `vestige.leaks.defences.defended`
     adaptive   does the attacker apply the defence to the shadow models too?
 
-    Raises `InputError` where names are unknown, a status is missing, or vectors differ in length between the sides.
+    Shadow models may be of another kind, and trained on data with other classes: sorted features are then cut to the
+    classes that both have, and features by class are left out.
+
+    Raises `InputError` where names are unknown, a status is missing, or a feature is asked for that does not transfer.
     """
-    chosen = _models(models, seed)
+    chosen = choose_models(models, seed)
     known, asked = shadow.of(positive, negative), target.of(positive, negative)
     known = defended(known, defence) if adaptive else known
     asked = defended(asked, defence)
@@ -130,13 +147,17 @@ def attack(
             raise InputError(unknown("feature", name, available))
     attacks: list[Attack] = []
     outputs: dict[tuple[str, str], Floats] = {}
+    same = known.classes == asked.classes
+    fewest = min(known.classes, asked.classes)
     for name in (n for n in names if n in FEATURES or n in ONE_MODEL):
-        x, z = features_of(known, name), features_of(asked, name)
-        if x.shape[1] != z.shape[1]:
+        if not same and not transfers(name):
+            if features is None:
+                continue  # nobody asked for it, and it says which class is which
             raise InputError(
-                f"{name} has {x.shape[1]} entries on the shadow side and {z.shape[1]} on the target's; with different "
-                "classes only l2_distance transfers."
+                f"{name} has an entry for each class, {known.classes} on the shadow side and {asked.classes} on the "
+                "target's; between different classes the sorted features and l2_distance transfer."
             )
+        x, z = (features_of(side, name, classes=fewest) for side in (known, asked))
         for title, model in chosen.items():
             cross = _cross_validated(model, x, truth, known.sets)
             scores = np.asarray(clone(model).fit(x, truth).predict_proba(z)[:, 1])
@@ -163,12 +184,34 @@ def attack(
         )
     scores, other = (outputs[a.feature, a.model] for a in (best, baseline))
     low, high = clustered_interval(scores, wanted, asked.sets, baseline=other)
-    degraded = None
-    if "threshold" not in (best.model, baseline.model):
-        degraded = degradation(scores, other, wanted)
+    best, baseline = (_compared(a, attacks, outputs, wanted) for a in (best, baseline))
     return Leakage(
-        tuple(attacks), best, baseline, best.target.auc - baseline.target.auc, low, high, degraded, scores
+        attacks=tuple(_compared(a, attacks, outputs, wanted) for a in attacks),
+        best=best,
+        baseline=baseline,
+        gain=best.target.auc - baseline.target.auc,
+        gain_low=low,
+        gain_high=high,
+        scores=scores,
+        baseline_scores=other,
+        truth=wanted,
     )
+
+
+def _compared(
+    one: Attack,
+    attacks: Sequence[Attack],
+    outputs: dict[tuple[str, str], Floats],
+    truth: NDArray[np.bool_],
+) -> Attack:
+    """Return the attack with its degradation: `attacks` are in order, the first on one version is the best."""
+    if one.versions == 1 or one.model == "threshold":
+        return one
+    other = next((a for a in attacks if a.versions == 1 and a.model == one.model), None)
+    if other is None:
+        return one
+    probability, baseline = (outputs[a.feature, a.model] for a in (one, other))
+    return replace(one, degradation=degradation(probability, baseline, truth))
 
 
 def three_way(
@@ -194,7 +237,8 @@ def three_way(
     }
 
 
-def _models(models: Sequence[str] | dict[str, Any], seed: int) -> dict[str, Any]:
+def choose_models(models: Sequence[str] | dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return the named attack models, or a dictionary as it is. Raises `InputError` for an unknown name."""
     if isinstance(models, dict):
         return models
     available = attack_models(seed)

@@ -82,12 +82,31 @@ SCORES: dict[str, Feature] = {
 }
 
 
-def features_of(pairs: PosteriorPairs, name: str) -> Floats:
-    """Return the vectors [n, d] of a named feature. Raises `InputError` for an unknown name."""
+def features_of(pairs: PosteriorPairs, name: str, *, classes: int | None = None) -> Floats:
+    """Return the vectors [n, d] of a named feature.
+
+    classes  keep so many of the K classes, those with the largest posteriors before: sorted features of data with
+             different classes then have one length
+
+    Raises `InputError` for an unknown name, and where classes are to be left out of a feature that is not sorted.
+    """
     known = FEATURES | ONE_MODEL
     if name not in known:
         raise InputError(unknown("feature", name, known))
-    return known[name](pairs)
+    values = known[name](pairs)
+    if classes is None or classes == pairs.classes or name == "l2_distance":
+        return values
+    if not transfers(name):
+        raise InputError(
+            f"{name} says which class is which; it cannot be cut to {classes} of {pairs.classes} classes."
+        )
+    blocks = values.reshape(len(values), -1, pairs.classes)[:, :, -classes:]
+    return blocks.reshape(len(values), -1)
+
+
+def transfers(feature: str) -> bool:
+    """Does a feature mean the same between data with different classes?"""
+    return feature.startswith("sorted") or feature == "l2_distance"
 
 
 def score_of(pairs: PosteriorPairs, name: str) -> Floats:

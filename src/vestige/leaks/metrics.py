@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.evaluation.roc import auc, tpr_at_fpr
+from vestige.leaks.record import PosteriorPairs
 
 Floats = NDArray[np.float64]
 
@@ -125,3 +126,18 @@ def degradation(probability: Floats, baseline: Floats, positive: NDArray[np.bool
     """Return DegCount and DegRate of an attack's probabilities [n] against a baseline's."""
     own, other = (np.where(positive, p, 1 - p) for p in (probability, baseline))
     return Degradation(float((own > other).mean()), float((own == other).mean()), float((own - other).mean()))
+
+
+def overfitting(pairs: PosteriorPairs) -> float | None:
+    """Return the original's accuracy on records that it was trained on, minus that on others; None without labels.
+
+    From -1 to 1; larger = more overfitted. Raises `InputError` where one of the two kinds is missing.
+    """
+    if pairs.labels is None:
+        return None
+    right, outside = pairs.original.argmax(axis=1) == pairs.labels, pairs.status == "outside"
+    if outside.all() or not outside.any():
+        raise InputError(
+            "Overfitting is judged on records of the training set and on others; one kind is missing."
+        )
+    return float(right[~outside].mean() - right[outside].mean())

@@ -18,7 +18,9 @@ the published models are; "independent": each with its own.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, unknown
 from vestige.leaks.record import PosteriorPairs, joined
-from vestige.leaks.targets import fitted, posteriors, target_of
+from vestige.leaks.targets import Network, fitted, posteriors, target_of
 from vestige.store import key_of
 
 Positions = NDArray[np.int64]
@@ -147,7 +149,9 @@ def make_pairs(
             if on_set:
                 on_set(len(made), setting.sets)
     else:
-        with ProcessPoolExecutor(workers, initializer=_single_threaded) as pool:
+        # a process that has computed with torch may not be forked
+        context = multiprocessing.get_context("spawn" if isinstance(estimator, Network) else None)
+        with ProcessPoolExecutor(workers, context, _single_threaded) as pool:
             for one in pool.map(_call, jobs):
                 made.append(one)
                 if on_set:
@@ -161,6 +165,8 @@ def _single_threaded() -> None:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     threadpool_limits(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _call(job: tuple[Any, ...]) -> PosteriorPairs:

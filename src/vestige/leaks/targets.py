@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,19 +24,29 @@ from vestige.signals.transforms import softmax
 
 Floats = NDArray[np.float64]
 TORCH = "torch:"
+TRAINING_DEFENCES = ("train_temperature", "dp")
 
 
 @dataclass(frozen=True)
 class Network:
     """A network of `vestige list models` as a target.
 
-    model   its name, with `knobs`
-    recipe  how it is trained, as keywords of `vestige.Recipe`
+    model        its name, with `knobs`
+    recipe       how it is trained, as keywords of `vestige.Recipe`
+    temperature  what the logits are divided by, in training as well as when the model answers
+    privacy      None, or the budget of differentially private training: epsilon, delta, clip, as keywords of
+                 `vestige.training.train_private`; the input scale is then not fitted
     """
 
     model: str = "mlp"
     knobs: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=lambda: {"epochs": 30, "batch_size": 64, "lr": 0.05})
+    temperature: float = 1.0
+    privacy: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise InputError(f"temperature is {self.temperature}; a number above 0 is wanted.")
 
 
 def targets() -> dict[str, Any]:
@@ -76,14 +86,53 @@ def fitted(target: Any, rows: Dataset, seed: int) -> Any:
     """Return the target fitted on `rows`, every random state inside set to `seed`."""
     if isinstance(target, Network):
         need("torch", "torch", "Attacking a network")
-        from vestige.models import build_model
-        from vestige.training import Recipe, train
-
-        start = build_model(target.model, rows.shape, len(rows.classes), seed=seed, **target.knobs)
-        return train(start, rows, Recipe(**{**target.recipe, "seed": seed})).model
+        return _network(target, rows, seed)
     fresh = clone(target)
     states = {name: seed for name in fresh.get_params() if name.split("__")[-1] == "random_state"}
     return fresh.set_params(**states).fit(rows.x.reshape(len(rows), -1), rows.y)
+
+
+def _network(target: Network, rows: Dataset, seed: int) -> Any:
+    from vestige.config import validated
+    from vestige.models import build_model
+    from vestige.models.classifier import Tempered
+    from vestige.training import Recipe, train, train_private
+
+    start = build_model(target.model, rows.shape, len(rows.classes), seed=seed, **target.knobs)
+    if target.temperature != 1:
+        start = Tempered(start, target.temperature)
+    recipe = validated(Recipe, {**target.recipe, "seed": seed}, target.model)
+    if target.privacy is not None:
+        return train_private(start, rows, recipe, **target.privacy).model
+    return train(start, rows, recipe).model
+
+
+def hardened(target: Any, defence: str) -> tuple[Any, str]:
+    """Return the target with the parts of a defence that act in training, and the other parts as they were.
+
+    train_temperature=T  logits are divided by T in training as well
+    dp=EPSILON           differentially private training, delta 1e-5, gradients clipped at 1
+
+    Raises `InputError` where the target cannot be trained in that way.
+    """
+    left = []
+    for part in (p.strip() for p in defence.split("+")):
+        name, _, value = part.partition("=")
+        if name not in TRAINING_DEFENCES:
+            left.append(part)
+            continue
+        target = target_of(target)
+        if not isinstance(target, Network):
+            raise InputError(f"The defence {part!r} acts in training and needs a network, such as torch:mlp.")
+        try:
+            number = float(value)
+        except ValueError:
+            raise InputError(f"The defence {part!r} needs a number, such as {name}=4.") from None
+        if name == "dp":
+            target = replace(target, privacy={"epsilon": number, "delta": 1e-5, "clip": 1.0})
+        else:
+            target = replace(target, temperature=number)
+    return target, "+".join(left) or "none"
 
 
 def posteriors(model: Any, rows: Dataset) -> Floats:

@@ -43,6 +43,18 @@ class Classifier(nn.Module):
         return logits
 
 
+class Tempered(nn.Module):
+    """A classifier whose logits are divided by a temperature, when it is trained and when it answers."""
+
+    def __init__(self, model: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.model, self.temperature = model, temperature
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.model(x) / self.temperature
+        return logits
+
+
 def channels_of(shape: tuple[int, ...], name: str) -> int:
     """Return C of an image shape (C, H, W), or raise `InputError`: model `name` takes images only."""
     if len(shape) != 3:

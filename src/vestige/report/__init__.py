@@ -1,5 +1,6 @@
 """The report: a self-contained HTML page, and tables for papers and the command line."""
 
 from vestige.report.html import write_report
+from vestige.report.leaks import write_leaks_report
 
-__all__ = ["write_report"]
+__all__ = ["write_leaks_report", "write_report"]

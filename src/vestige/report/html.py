@@ -57,27 +57,33 @@ def render(
     pictures: Callable[[Sequence[str]], Mapping[str, bytes]] | None = None,
 ) -> str:
     """Return the page that `write_report` writes."""
-    from jinja2 import Environment, StrictUndefined
-
     from vestige.report import samples
 
     names = class_names(manifest)
     tables = [samples.suspicious(audit, names) for audit in audits.values()]
     shown = samples.choose_pictures(tables, pictures)
     script = _file("report.js")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_file("report.html.jinja")).render(
+    return page(
+        "report.html.jinja",
         title=title or _title(audits),
-        style=_markup(_file("report.css")),
         script=_markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         **_overview(audits),
         **_evidence(audits, tables),
         **_samples(tables, shown, asked=pictures is not None),
-        **_configuration(manifest),
+        **configuration(manifest),
     )
+
+
+def page(template: str, **values: Any) -> str:
+    """Return a page of this package made from one of its templates; text is escaped, no name may be missing."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("vestige.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(template).render(style=_markup(_file("report.css")), **values)
 
 
 def class_names(manifest: Mapping[str, Any]) -> list[str]:
@@ -117,7 +123,7 @@ def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, A
         methods.append({
             "name": name,
             "panels": _panels(audit, measures, f"m{i}", tables[i].measure if many else None),
-            "scatter": _figure(scatter),
+            "scatter": shown_figure(scatter),
             "measures": sections.measure_rows(audit),
             "metrics": sections.metric_rows(audit),
             "seconds": words.seconds(audit.seconds),
@@ -156,7 +162,7 @@ def _panels(audit: Audit, measures: list[str], key: str, only: str | None) -> li
             plots.distributions(by_role, measure, run.unit, f"{key}-s{j}"),
             *plots.roc(by_role, measure, auc_of(audit, measure), f"{key}-r{j}"),
         )
-        figures = [_figure(drawing) for drawing in drawings]
+        figures = [shown_figure(drawing) for drawing in drawings]
         panels.append({"reason": None, "scores": figures[0], "roc": figures[1:]})
     return panels
 
@@ -170,7 +176,8 @@ def _scores_by_role(audit: Audit) -> dict[str, dict[str, NDArray[np.float64]]]:
     return found
 
 
-def _figure(drawing: Drawing) -> dict[str, Any]:
+def shown_figure(drawing: Drawing) -> dict[str, Any]:
+    """Return a drawing as the templates take it."""
     return drawing._asdict() | {"svg": _markup(drawing.svg)}
 
 
@@ -202,7 +209,8 @@ def _samples(tables: list[Samples], pictures: dict[str, str], asked: bool) -> di
     }  # fmt: skip
 
 
-def _configuration(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def configuration(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the section on configuration and hashes shows of a manifest, and its version and date."""
     from vestige.report.words import flattened, plain_text
 
     heading = {"vestige", "created"}

@@ -48,7 +48,7 @@ def distributions(scores: Mapping[str, Floats], measure: str, unit: str, key: st
         return Drawing(None, f"{measure} has no scores.")
     low, high = _window(scores)
     edges = np.linspace(low, high, BINS + 1)
-    with _canvas() as (figure, axes):
+    with canvas() as (figure, axes):
         for role, values in scores.items():
             weights = np.full(len(values), 1 / len(values))
             shown = np.clip(values, low, high)
@@ -65,13 +65,13 @@ def distributions(scores: Mapping[str, Floats], measure: str, unit: str, key: st
         xlabel = f"Score [{unit}], right = more unlearned" if unit else "Score, right = more unlearned"
         axes.set(xlabel=xlabel, ylabel="Share of the role's samples")
         axes.locator_params(nbins=6, steps=[1, 2, 5, 10])
-        _percent(axes.yaxis)
+        percent(axes.yaxis)
         axes.set_xlim(low, high)
-        _title_and_legend(axes, f"{measure}: scores by role")
+        title_and_legend(axes, f"{measure}: scores by role")
         facts = tuple(
             (f"{role.capitalize()} ({len(values):,})", _spread(values)) for role, values in scores.items()
         )
-        label = f"Histogram of the {measure} scores, {DIRECTION}. {_spoken(facts)}"
+        label = f"Histogram of the {measure} scores, {DIRECTION}. {spoken(facts)}"
         drawing = svg.inline_svg(figure, key=key, label=label)
     outside = sum(int(((values < low) | (values > high)).sum()) for values in scores.values())
     absent = [role for role in COLOUR if role not in scores]
@@ -113,21 +113,21 @@ def roc(scores: Mapping[str, Floats], measure: str, auc: Metric | None, key: str
         ("AUC (chance: 0.5)", area.removeprefix("AUC ")),
         *((f"TNR at FNR {100 * f:g} %", f"{number(100 * t, 3)} %") for f, t in caught),
     )
-    label = f"{measure}, forget against retain. {_spoken(facts)}"
+    label = f"{measure}, forget against retain. {spoken(facts)}"
     note = f"{len(forget):,} forget samples (up) against {len(retain):,} retain samples (right)."
-    with _canvas() as (figure, axes):
-        _curve(axes, *_thinned(false, true), area)
+    with canvas() as (figure, axes):
+        _curve(axes, *thinned(false, true), area)
         axes.set(xlim=(-0.01, 1), ylim=(0, 1.02))
-        _title_and_legend(axes, f"{measure}: ROC")
+        title_and_legend(axes, f"{measure}: ROC")
         linear = svg.inline_svg(figure, key=f"{key}-lin", label=f"ROC of {label}")
     floor = max(1e-5, 0.5 / len(retain)), max(1e-5, 0.5 / len(forget))
     logs = np.log10(np.maximum(false, floor[0])), np.log10(np.maximum(true, floor[1]))
-    with _canvas() as (figure, axes):
-        x, y = _thinned(logs[0] / -np.log10(floor[0]) + 1, logs[1] / -np.log10(floor[1]) + 1)
+    with canvas() as (figure, axes):
+        x, y = thinned(logs[0] / -np.log10(floor[0]) + 1, logs[1] / -np.log10(floor[1]) + 1)
         _curve(axes, floor[0] ** (1 - x), floor[1] ** (1 - y), area, lowest=max(floor))
         axes.set(xscale="log", yscale="log", xlim=(floor[0], 1), ylim=(floor[1], 1.15))
-        _percent(axes.xaxis, axes.yaxis)
-        _title_and_legend(axes, f"{measure}: ROC, both axes logarithmic")
+        percent(axes.xaxis, axes.yaxis)
+        title_and_legend(axes, f"{measure}: ROC, both axes logarithmic")
         loglog = svg.inline_svg(figure, key=f"{key}-log", label=f"ROC on logarithmic axes of {label}")
     low_end = "TNR: share of forget samples called unlearned. FNR: share of retain samples called unlearned."
     return Drawing(linear, note, facts[:1]), Drawing(loglog, low_end, facts[1:])
@@ -153,7 +153,7 @@ def before_after(signals: Signals, key: str) -> Drawing:
         for role, chosen in rows.items()
     }
     low, high = _window({f"{role}{i}": axis for role, pair in points.items() for i, axis in enumerate(pair)})
-    with _canvas() as (figure, axes):
+    with canvas() as (figure, axes):
         axes.set(xlim=(low, high), ylim=(low, high))
         axes.locator_params(nbins=6, steps=[1, 2, 5, 10])
         axes.plot(
@@ -167,12 +167,12 @@ def before_after(signals: Signals, key: str) -> Drawing:
             xlabel="Before: log-odds of the true label (nats)",
             ylabel="After (low = less fitted)",
         )
-        _title_and_legend(axes, "True label, before and after unlearning")
+        title_and_legend(axes, "True label, before and after unlearning")
         facts = tuple(
             (role.capitalize(), f"median {number(np.median(b), 3)} before, {number(np.median(a), 3)} after")
             for role, (b, a) in points.items()
         )
-        label = f"Scatter of the log-odds of the true label before against after unlearning. {_spoken(facts)}"
+        label = f"Scatter of the log-odds of the true label before against after unlearning. {spoken(facts)}"
         drawing = svg.inline_svg(figure, key=key, label=label)
     shown, total = sum(map(len, rows.values())), len(signals)
     note = "On the dashed line nothing changed; below it the model is less sure of the true label."
@@ -182,23 +182,27 @@ def before_after(signals: Signals, key: str) -> Drawing:
 
 
 @contextmanager
-def _canvas() -> Iterator[tuple[Figure, Axes]]:
+def canvas(height: float = SIZE[1], left: float = 0.155) -> Iterator[tuple[Figure, Axes]]:
+    """Give a figure in the page's style, and its axes; `height` in inch, `left` the share left of the axes."""
     import matplotlib
     from matplotlib.figure import Figure
 
     style: Any = svg.STYLE
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=SIZE)
-        yield figure, figure.add_axes((0.155, 0.155, 0.8, 0.665))
+        figure = Figure(figsize=(SIZE[0], height))
+        below, above = 0.155 * SIZE[1] / height, 0.18 * SIZE[1] / height
+        yield figure, figure.add_axes((left, below, 0.955 - left, 1 - below - above))
 
 
-def _title_and_legend(axes: Axes, title: str) -> None:
-    axes.set_title(title, x=-0.14)
-    axes.yaxis.set_label_coords(-0.145, 0.5)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.0), ncols=4)
+def title_and_legend(axes: Axes, title: str, left: float = -0.14) -> None:
+    """Set both above the axes, flush with the figure; `left` in units of the axes' width."""
+    axes.set_title(title, x=left)
+    axes.yaxis.set_label_coords(left - 0.005, 0.5)
+    axes.legend(loc="lower left", bbox_to_anchor=(left - 0.01, 1.0), ncols=4)
 
 
-def _percent(*axes: Any) -> None:
+def percent(*axes: Any) -> None:
+    """Write the ticks of axes as percentages."""
     for axis in axes:
         axis.set_major_formatter(lambda value, position: f"{100 * value:.4g} %")
         axis.set_minor_formatter(lambda value, position: "")
@@ -208,7 +212,7 @@ def _curve(axes: Axes, x: Floats, y: Floats, area: str, lowest: float = 0.0) -> 
     axes.plot([lowest, 1], [lowest, 1], color=svg.MUTED, linewidth=1, linestyle=(0, (4, 3)), label="chance")
     axes.plot(x, y, color=svg.FORGET, label=area, solid_joinstyle="round", clip_on=False)
     axes.set(xlabel="Retain called unlearned", ylabel="Forget called unlearned")
-    _percent(axes.xaxis, axes.yaxis)
+    percent(axes.xaxis, axes.yaxis)
 
 
 def _dots(axes: Axes, x: Floats, y: Floats, role: str) -> None:
@@ -259,7 +263,7 @@ def _window(scores: Mapping[str, Floats]) -> tuple[float, float]:
     return low, high
 
 
-def _thinned(x: Floats, y: Floats, step: float = 1 / 300) -> tuple[Floats, Floats]:
+def thinned(x: Floats, y: Floats, step: float = 1 / 300) -> tuple[Floats, Floats]:
     """Drop points closer than a third of a pixel to the one before; axes of length one; the ends stay."""
     cell = np.round(np.column_stack([x, y]) / step)
     keep = np.ones(len(x), dtype=bool)
@@ -284,5 +288,6 @@ def _spread(values: Floats) -> str:
     return f"{middle} ({low} to {high})"
 
 
-def _spoken(facts: tuple[tuple[str, str], ...]) -> str:
+def spoken(facts: tuple[tuple[str, str], ...]) -> str:
+    """Return facts as one sentence for a text alternative."""
     return "; ".join(f"{term}: {text}" for term, text in facts) + "."

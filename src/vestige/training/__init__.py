@@ -12,6 +12,7 @@ from vestige.training.loop import (
     train,
     training_mode,
 )
+from vestige.training.private import TrainedPrivately, train_private
 from vestige.training.recipe import PRESETS, Recipe, learning_rate, preset
 from vestige.training.sklearn import fit_sklearn
 from vestige.training.sparse import train_sparse
@@ -22,6 +23,7 @@ __all__ = [
     "Resident",
     "Rows",
     "Trained",
+    "TrainedPrivately",
     "augmented",
     "batch_count",
     "batches",
@@ -41,6 +43,7 @@ __all__ = [
     "set_learning_rate",
     "settled",
     "train",
+    "train_private",
     "train_sparse",
     "training_mode",
     "write_weights",

@@ -1,0 +1,169 @@
+"""Differentially private training: DP-SGD through opacus (extra `[dp]`).
+
+Abadi et al., Deep Learning with Differential Privacy, CCS 2016. Each sample's gradient is clipped to `clip`, Gaussian
+noise is added to their sum, and batches are drawn by Poisson sampling, so that the trained weights are
+(epsilon, delta)-differentially private towards every training record. The noise is found for the budget, by opacus'
+accountant of Renyi differential privacy: a bound that holds, if not the tightest one.
+
+Nothing else may look at the records: the input scale is not fitted (give `public` rows for that), batch normalisation
+becomes group normalisation, and there is no augmentation. The random generator is seeded and not cryptographic: right
+for experiments, not for a release.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError, need
+from vestige.models.initial import seeded
+from vestige.models.scale import fit_input_scale, to_float
+from vestige.training.batches import input_chunks
+from vestige.training.device import pick_device
+from vestige.training.loop import Trained, make_optimizer, set_learning_rate
+from vestige.training.recipe import Recipe, learning_rate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ACCOUNTANT = "rdp"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedPrivately(Trained):
+    """What private training returns, beside the model: the guarantee, and the noise that it took.
+
+    epsilon, delta  of the guarantee towards one record, added or removed
+    noise           standard deviation of the noise, in units of `clip`
+    """
+
+    epsilon: float = float("nan")
+    delta: float = float("nan")
+    noise: float = float("nan")
+
+
+def train_private(
+    model: nn.Module,
+    rows: Dataset,
+    recipe: Recipe,
+    *,
+    epsilon: float,
+    delta: float = 1e-5,
+    clip: float = 1.0,
+    public: Dataset | None = None,
+    device: str | torch.device = "auto",
+) -> TrainedPrivately:
+    """Train a copy of `model` on `rows` under an (epsilon, delta) guarantee; see the file for what changes.
+
+    epsilon, delta  above 0; delta below one over the number of rows
+    clip            largest norm of a sample's gradient
+    public          rows that are nobody's secret, to fit the input scale on; default: inputs pass as they are
+
+    Raises `InputError` for a budget that cannot be, `MissingExtra` without opacus.
+    """
+    need("opacus", "dp", "Differentially private training")
+    if not epsilon > 0 or not 0 < delta < 1 / len(rows) or not clip > 0:
+        raise InputError(
+            f"epsilon is {epsilon:g}, delta {delta:g} and clip {clip:g} with {len(rows):,} records; epsilon and clip "
+            f"above 0 and delta between 0 and {1 / len(rows):.2g}, one over the records, are wanted."
+        )
+    if recipe.augment != "none":
+        raise InputError(f"augment is {recipe.augment!r}; private training takes 'none'.")
+    rate = 1 / -(-len(rows) // recipe.batch_size)
+    noise = noise_for(float(epsilon), float(delta), rate, recipe.epochs)
+    with warnings.catch_warnings(), seeded(recipe.seed):  # opacus warns of what is said above
+        warnings.simplefilter("ignore")
+        return _train(model, rows, recipe, (epsilon, delta, noise), clip, public, pick_device(device))
+
+
+@lru_cache(maxsize=256)
+def noise_for(epsilon: float, delta: float, rate: float, epochs: int) -> float:
+    """Return the noise, in units of the clipping norm, that keeps within (epsilon, delta). Raises `InputError`.
+
+    rate  share of the records in a batch
+    """
+    from opacus.accountants.utils import get_noise_multiplier
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return float(
+                get_noise_multiplier(
+                    target_epsilon=epsilon, target_delta=delta, sample_rate=rate, epochs=epochs,
+                    accountant=ACCOUNTANT,
+                )
+            )  # fmt: skip
+    except ValueError as error:
+        raise InputError(
+            f"No noise keeps {epochs} epochs within epsilon {epsilon:g} at delta {delta:g} ({error}); allow a larger "
+            "epsilon or fewer epochs."
+        ) from None
+
+
+def _train(
+    model: nn.Module,
+    rows: Dataset,
+    recipe: Recipe,
+    budget: tuple[float, float, float],
+    clip: float,
+    public: Dataset | None,
+    device: torch.device,
+) -> TrainedPrivately:
+    from opacus import PrivacyEngine
+    from opacus.validators import ModuleValidator
+
+    home = next(model.parameters()).device
+    model = ModuleValidator.fix(copy.deepcopy(model)).to(device).train()
+    if public is not None:
+        fit_input_scale(model, input_chunks(public))
+    x, y = torch.from_numpy(np.array(rows.x)), torch.from_numpy(np.array(rows.y))
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(x, y),
+        batch_size=recipe.batch_size,
+        shuffle=True,
+        generator=torch.Generator().manual_seed(recipe.seed),
+    )
+    engine = PrivacyEngine(accountant=ACCOUNTANT)
+    wrapped, optimizer, loader = engine.make_private(
+        module=model,
+        optimizer=make_optimizer(recipe, model.parameters()),
+        data_loader=loader,
+        noise_multiplier=budget[2],
+        max_grad_norm=clip,
+        noise_generator=torch.Generator(device=device).manual_seed(recipe.seed),
+    )
+    losses, start = [], time.perf_counter()
+    for epoch in range(recipe.epochs):
+        total, seen = 0.0, 0
+        for step, (part, labels) in enumerate(loader):
+            set_learning_rate(optimizer, learning_rate(recipe, epoch, step, len(loader)))
+            optimizer.zero_grad()
+            summed = F.cross_entropy(
+                wrapped(to_float(part.to(device))), labels.long().to(device),
+                label_smoothing=recipe.label_smoothing, reduction="sum",
+            )  # fmt: skip
+            loss = summed / max(len(part), 1)  # Poisson sampling may draw nobody: then noise alone is added
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total, seen = total + float(loss.detach()) * len(part), seen + len(part)
+        losses.append(total / max(seen, 1))
+    made = wrapped._module
+    for parameter in made.parameters():
+        for name in ("grad_sample", "summed_grad"):
+            if hasattr(parameter, name):
+                delattr(parameter, name)
+        parameter.grad = None
+    wrapped.remove_hooks()
+    epsilon, delta, noise = budget
+    return TrainedPrivately(
+        made.to(home).eval(), losses, time.perf_counter() - start, 0, epsilon, delta, noise
+    )
