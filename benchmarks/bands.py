@@ -27,9 +27,7 @@ def main(target: str, seeds: list[int]) -> None:
     found: dict[str, list[float]] = {}
     for seed in seeds:
         start = time.perf_counter()
-        shadow, asked = (
-            make_pairs(data, model, setting, side=side, seed=seed, workers=2) for side in ("shadow", "target")
-        )
+        asked = make_pairs(data, model, setting, side="target", seed=seed)
         truth = asked.of("deleted", "outside")
         positive = truth.status == "deleted"
         own = {
@@ -42,7 +40,7 @@ def main(target: str, seeds: list[int]) -> None:
         values = {name: auc(score[positive], score[~positive]) for name, score in own.items()}
         if target in ("logistic-regression", "mlp"):
             best = attack(
-                shadow,
+                make_pairs(data, model, setting, side="shadow", seed=seed),
                 asked,
                 models=ATTACKS,
                 features=("sorted_concat", "basic_mia", "l2_threshold", "max_confidence"),

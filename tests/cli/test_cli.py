@@ -185,7 +185,7 @@ def test_leaks_from_models_and_from_files(tmp_path):
     code, out, err = vestige("leaks", "--pairs", *sides, "--sets", 3)
     assert code == 2 and "would not be read" in err
     code, out, err = vestige("leaks", "--setting", "scrach", "--dataset", "digits")
-    assert code == 2 and "Did you mean 'scratch'" in err
+    assert code == 2 and "'setting.name' is 'scrach': input should be 'scratch'" in err
 
 
 def test_leaks_from_yaml_and_what_is_given_takes_precedence(tmp_path):
