@@ -57,6 +57,21 @@ def test_sorted_features_do_not_know_the_classes(seed):
         assert np.allclose(features_of(made, name), features_of(moved, name))
 
 
+@given(seed=st.integers(0, 200))
+def test_ties_are_sorted_by_class(seed):
+    """Trees give many equal posteriors; which of them comes first must not depend on the machine."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 3, (20, 6)) + np.eye(6)[rng.integers(0, 6, 20)]
+    made = PosteriorPairs(
+        counts / counts.sum(axis=1, keepdims=True),
+        rng.dirichlet(np.ones(6), 20),
+        np.resize(["deleted", "outside"], 20),
+    )
+    order = np.argsort(made.original, axis=1, kind="stable")
+    assert np.array_equal(made.ordered[0], np.take_along_axis(made.original, order, axis=1))
+    assert np.array_equal(made.ordered[1], np.take_along_axis(made.unlearned, order, axis=1))
+
+
 def test_measures_speak_on_the_same_pairs():
     made = pairs(40, 4)
     names = measures_without_shadows()

@@ -30,32 +30,26 @@ Floats = NDArray[np.float64]
 Feature: TypeAlias = Callable[[PosteriorPairs], Floats]
 
 
-def _ordered(pairs: PosteriorPairs) -> tuple[Floats, Floats]:
-    order = np.argsort(pairs.original, axis=1, kind="stable")
-    return np.take_along_axis(pairs.original, order, axis=1), np.take_along_axis(
-        pairs.unlearned, order, axis=1
-    )
-
-
 def _sorted_diff(pairs: PosteriorPairs) -> Floats:
-    first, second = _ordered(pairs)
+    first, second = pairs.ordered
     return first - second
 
 
 def _distance(pairs: PosteriorPairs) -> Floats:
-    return np.asarray(np.linalg.norm(pairs.original - pairs.unlearned, axis=1)[:, None])
+    change = pairs.original - pairs.unlearned
+    return np.asarray(np.sqrt(np.einsum("nk,nk->n", change, change))[:, None])
 
 
 FEATURES: dict[str, Feature] = {
     "direct_diff": lambda pairs: pairs.original - pairs.unlearned,
     "sorted_diff": _sorted_diff,
     "direct_concat": lambda pairs: np.concatenate([pairs.original, pairs.unlearned], axis=1),
-    "sorted_concat": lambda pairs: np.concatenate(_ordered(pairs), axis=1),
+    "sorted_concat": lambda pairs: np.concatenate(pairs.ordered, axis=1),
     "l2_distance": _distance,
 }
 ONE_MODEL: dict[str, Feature] = {
     "basic_mia": lambda pairs: pairs.original,
-    "sorted_mia": lambda pairs: np.sort(pairs.original, axis=1),
+    "sorted_mia": lambda pairs: pairs.ordered[0],
 }
 
 

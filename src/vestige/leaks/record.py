@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,16 @@ class PosteriorPairs:
         """[n] the set of every record."""
         assert self.set_id is not None
         return self.set_id
+
+    @cached_property
+    def ordered(self) -> tuple[Floats, Floats]:
+        """Both posteriors in the order that sorts the original's ascending, ties by class: float [n, K] each."""
+        order = np.argsort(self.original, axis=1)
+        first = np.take_along_axis(self.original, order, axis=1)
+        tied = (first[:, 1:] == first[:, :-1]).any(axis=1)
+        if tied.any():  # the fast sort leaves the order of ties open
+            order[tied] = np.argsort(self.original[tied], axis=1, kind="stable")
+        return first, np.take_along_axis(self.unlearned, order, axis=1)
 
     def take(self, rows: NDArray[Any]) -> PosteriorPairs:
         """Return the records at `rows` (positions or a mask)."""
