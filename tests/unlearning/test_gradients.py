@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from small import clusters, network, work
 
+from vestige.models import build_model
 from vestige.unlearning.gradients import (
+    _by_functions,
     batch_squares,
     conjugate_gradient,
     curvature_product,
@@ -16,6 +18,7 @@ from vestige.unlearning.gradients import (
     mean_gradient,
     sample_gradients,
 )
+from vestige.unlearning.per_layer import traced
 
 DATA, MODEL = clusters(20), network()
 X, Y = torch.from_numpy(DATA.x), torch.from_numpy(DATA.y)
@@ -124,3 +127,53 @@ def test_passes_are_counted():
     assert job.passes == 20
     fisher_diagonal(MODEL, DATA, job, labels="all")
     assert job.passes == pytest.approx(20 + 60)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet18", "densenet"])
+def test_layer_by_layer_is_what_the_general_way_gives(name):
+    """Strides, 1x1 convolutions, biases, batch normalisation: against `torch.func`, and of some channels only."""
+    knobs = {
+        "mlp": {"hidden": (6,)},
+        "cnn": {"width": 3, "norm": "none"},
+        "densenet": {"growth": 3, "depth": 10},
+    }
+    model = build_model(name, (3, 8, 8), 4, **knobs.get(name, {"width": 3}))
+    generator = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # statistics that are not 0 and 1
+            module.running_mean.normal_(generator=generator)
+            module.running_var.uniform_(0.5, 2, generator=generator)
+    x = torch.rand(5, 3, 8, 8, generator=generator)
+    y = torch.tensor([0, 1, 2, 3, 0])
+    assert traced(model, x) is not None
+    fast, general = sample_gradients(model, x, y), _by_functions(model.eval(), x, y)
+    assert list(fast) == list(general)
+    for name_ in fast:
+        assert torch.allclose(fast[name_], general[name_], atol=1e-5, rtol=1e-4), name_
+    weight = next(n for n in fast if n.endswith("weight") and fast[n].shape[1] > 2)
+    some = sample_gradients(model, x, y, only={weight: torch.tensor([2, 0])})
+    assert torch.allclose(some[weight], fast[weight][:, [2, 0]], atol=1e-6)
+
+
+def test_models_of_other_layers_take_the_general_way():
+    class Twice(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(5, 5)
+
+        def forward(self, x):
+            return self.linear(torch.relu_(self.linear(x)))
+
+    for model in (
+        Twice(),
+        torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 3)),
+    ):
+        assert traced(model, X) is None
+        each = sample_gradients(model, X, Y)
+        one = torch.autograd.grad(F.cross_entropy(model(X[:1]), Y[:1]), list(model.parameters()))
+        for a, b in zip(each.values(), one, strict=True):
+            assert torch.allclose(a[0], b, atol=1e-6)
+    inplace = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.ReLU(inplace=True), torch.nn.Linear(4, 3))
+    assert traced(inplace, X) is not None
+    fast, general = sample_gradients(inplace, X, Y), _by_functions(inplace, X, Y)
+    assert all(torch.allclose(fast[n], general[n], atol=1e-6) for n in fast)

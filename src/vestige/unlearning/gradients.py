@@ -1,12 +1,13 @@
 """Gradients that methods without an optimiser start from: means, squares per sample, products with the curvature.
 
 All are taken in evaluation mode, so that samples do not see each other through batch normalisation, and over the
-parameters that are not frozen. Vectorised over samples by `torch.func`.
+parameters that are not frozen. Vectorised over samples: layer by layer where all layers are of known kinds, by
+`torch.func` for any other model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, grad, jvp, vjp, vmap
 
+from vestige.unlearning.per_layer import Trace, gradients_of, squares_of, traced
 from vestige.unlearning.work import Work, trainable
 
 if TYPE_CHECKING:
@@ -39,15 +41,38 @@ def mean_gradient(model: nn.Module, rows: Dataset, work: Work, *, loss: Any = F.
     return total
 
 
-def sample_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Named:
-    """Return the gradient of the loss of every sample: [n, *shape] by parameter name."""
+def sample_gradients(
+    model: nn.Module, x: Tensor, y: Tensor, *, only: Mapping[str, Tensor] | None = None
+) -> Named:
+    """Return the gradient of the loss of every sample: [n, *shape] by parameter name.
+
+    only  for some parameters, the output channels that are wanted: [n, channels, ...] of these alone
+    """
+    model.eval()
+    trace = traced(model, x)
+    if trace is None:
+        each = _by_functions(model, x, y)
+        return each if only is None else {name: each[name][:, rows] for name, rows in only.items()}
+    pulled = trace.pulled(F.cross_entropy(trace.logits, y, reduction="sum"))
+    found: Named = {}
+    for call, g in zip(trace.calls, pulled, strict=True):
+        if only is None:
+            found.update(gradients_of(call, g))
+            continue
+        for name, rows in only.items():
+            if name.rpartition(".")[0] == call.name:
+                found[name] = gradients_of(call, g, rows)[name]
+    return {name: found[name] for name in (trainable(model) if only is None else only)}
+
+
+def _by_functions(model: nn.Module, x: Tensor, y: Tensor) -> Named:
+    """Per-sample gradients of any model, by a vectorised map over the samples."""
     parameters, rest = _parts(model)
 
     def loss(values: Named, one: Tensor, label: Tensor) -> Tensor:
         logits = functional_call(model, {**values, **rest}, (one[None],))
         return F.cross_entropy(logits.float(), label[None])
 
-    model.eval()
     per_sample: Named = vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(parameters, x, y)
     return per_sample
 
@@ -77,8 +102,10 @@ def fisher_diagonal(
     total = {name: torch.zeros_like(p) for name, p in trainable(model).items()}
     generator = work.generator(purpose)
     for x, y in work.once(rows, batch_size=batch_size, cost=len(rows.classes) if labels == "all" else 1):
+        trace = traced(model.eval(), x)
         with torch.no_grad():
-            p = torch.softmax(model.eval()(x).float(), dim=1)
+            logits = model(x).float() if trace is None else trace.logits
+            p = torch.softmax(logits, dim=1)
         if labels == "all":
             chosen = [(torch.full_like(y, c), p[:, c]) for c in range(p.shape[1])]
         elif labels == "sampled":
@@ -86,10 +113,23 @@ def fisher_diagonal(
             chosen = [(drawn, torch.ones_like(p[:, 0]))]
         else:
             chosen = [(y, torch.ones_like(p[:, 0]))]
-        for label, weight in chosen:
-            for name, part in sample_gradients(model, x, label).items():
-                total[name] += torch.einsum("n,n...->...", weight.to(part), part.square())
+        for number, (label, weight) in enumerate(chosen):
+            for name, part in _squares(model, x, trace, label, weight, number < len(chosen) - 1):
+                total[name] += part
     return {name: value / len(rows) for name, value in total.items()}
+
+
+def _squares(
+    model: nn.Module, x: Tensor, trace: Trace | None, label: Tensor, weight: Tensor, again: bool
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield the weighted sums of squared per-sample gradients."""
+    if trace is None:
+        for name, part in _by_functions(model, x, label).items():
+            yield name, torch.einsum("n,n...->...", weight.to(part), part.square())
+        return
+    pulled = trace.pulled(F.cross_entropy(trace.logits, label, reduction="sum"), again=again)
+    for call, g in zip(trace.calls, pulled, strict=True):
+        yield from squares_of(call, g, weight.to(g)).items()
 
 
 def batch_squares(model: nn.Module, rows: Dataset, work: Work, *, batch_size: int) -> Named:

@@ -175,6 +175,6 @@ def _slices(model: nn.Module, rows: Dataset, parts: list[tuple[str, Tensor]], wo
     """Return the per-sample gradients [n, d] of the chosen rows of the chosen weights."""
     blocks = []
     for x, y in work.once(rows, batch_size=32, cost=1):
-        gradients = sample_gradients(model, x, y)
-        blocks.append(torch.cat([gradients[name][:, index].flatten(1) for name, index in parts], dim=1))
+        gradients = sample_gradients(model, x, y, only=dict(parts))
+        blocks.append(torch.cat([gradients[name].flatten(1) for name, _ in parts], dim=1))
     return torch.cat(blocks)
