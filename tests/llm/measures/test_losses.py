@@ -101,7 +101,7 @@ def test_bad_input():
     for call, message in (
         (lambda: llm.measure("iam", nll=fit, fit=fit), "iam needs `out`"),
         (lambda: llm.measure("iamm", nll=fit), "Did you mean 'iam'"),
-        (lambda: llm.measure("iam", nll=fit, fit=fit, out=out[:4]), "one loss a text"),
+        (lambda: llm.measure("iam", nll=fit, fit=fit, out=out[:4]), "speaks of|one loss a text"),
         (lambda: llm.measure("loss", nll=-fit), "finite loss of 0 or more"),
         (lambda: llm.measure("loss", nll=fit * np.nan), "finite loss of 0 or more"),
         (lambda: llm.measure("iam", nll=fit, fit=out * 0 + 1, out=out * 0 + 1), "same loss on all texts"),

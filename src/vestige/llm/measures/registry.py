@@ -1,11 +1,11 @@
-"""What a measure on texts is, and how it is called with plain arrays."""
+"""What a measure on texts is, and how it is called with arrays."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,12 +13,22 @@ from numpy.typing import ArrayLike, NDArray
 from vestige.errors import InputError, MissingArray
 from vestige.registry import Registry, knobs_of, resolved, summary_of
 
+if TYPE_CHECKING:
+    from vestige.llm.signals import TextSignals
+
 Floats = NDArray[np.float64]
 ARRAYS = {
-    "nll": "the mean token loss under the model after unlearning",
-    "fit": "the mean token loss under the model before unlearning",
-    "out": "the mean token loss under a reference model that never saw the texts",
+    "nll": "the mean token loss under the model after unlearning, float [N]",
+    "fit": "the mean token loss under the model before unlearning, float [N]",
+    "out": "the mean token loss under a reference model that never saw the texts, float [N]",
+    "lower": "the mean token loss of the lowercased texts after unlearning, float [N]",
+    "prefixed": "the mean token loss of the texts behind a prefix after unlearning, float [N]",
+    "neighbours": "the mean token losses of K neighbours of each text after unlearning, float [N, K]",
+    "tokens": "the signals of every token after unlearning, `TextSignals` of N texts",
+    "swapped": "the signals of K texts with words swapped for each text, a list of K `TextSignals`",
+    "texts": "the N texts themselves",
 }
+LOSSES = ("nll", "fit", "out", "lower", "prefixed", "neighbours")
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,12 @@ def measure(
     nll: ArrayLike | None = None,
     fit: ArrayLike | None = None,
     out: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    prefixed: ArrayLike | None = None,
+    neighbours: ArrayLike | None = None,
+    tokens: TextSignals | None = None,
+    swapped: Sequence[TextSignals] | None = None,
+    texts: Sequence[str] | None = None,
     **options: Any,
 ) -> Floats:
     """Score every text: float64 [N], larger = more unlearned.
@@ -79,27 +95,26 @@ def measure(
     fit     float [N], the same under the model before unlearning
     out     float [N], the same under a model that never saw the texts
 
+    and what single measures read beside these, see `ARRAYS`: each says by itself what it needs.
+
     Raises `MissingArray` where an array is missing, `InputError` for arrays that do not fit, unknown names and
     options, and where a score is not finite.
     """
     entry = MEASURES[name]
     knobs = resolved(name, entry.knobs, entry.paper, preset, options)
-    given = {"nll": nll, "fit": fit, "out": out}
-    arrays: dict[str, Floats] = {}
+    given = {
+        "nll": nll, "fit": fit, "out": out, "lower": lower, "prefixed": prefixed, "neighbours": neighbours,
+        "tokens": tokens, "swapped": swapped, "texts": texts,
+    }  # fmt: skip
+    arrays: dict[str, Any] = {}
     for array in entry.needs:
         value = given[array]
         if value is None:
-            raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}, float [N].")
-        arrays[array] = np.asarray(value, dtype=np.float64)
-        if arrays[array].ndim != 1 or arrays[array].shape != arrays[entry.needs[0]].shape:
-            raise InputError(
-                f"{array} has shape {list(arrays[array].shape)}; [N], one loss a text, is wanted."
-            )
-        if not (np.isfinite(arrays[array]) & (arrays[array] >= 0)).all():
-            text = int(np.flatnonzero(~(np.isfinite(arrays[array]) & (arrays[array] >= 0)))[0])
-            raise InputError(
-                f"{array}[{text}] is {arrays[array][text]}; a finite loss of 0 or more is wanted."
-            )
+            raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}.")
+        arrays[array] = _losses(array, np.asarray(value, np.float64)) if array in LOSSES else value
+    counts = {array: _count(array, value) for array, value in arrays.items()}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"{name}: {', '.join(f'{a} speaks of {n} texts' for a, n in counts.items())}.")
     with np.errstate(all="ignore"):
         scores = np.asarray(entry.function(**arrays, **knobs), dtype=np.float64)
     if not np.isfinite(scores).all():
@@ -107,3 +122,18 @@ def measure(
             f"{name} has no finite score for text {int(np.flatnonzero(~np.isfinite(scores))[0])}."
         )
     return scores
+
+
+def _losses(array: str, losses: Floats) -> Floats:
+    if losses.ndim != (2 if array == "neighbours" else 1):
+        shape = "[N, K], K losses a text," if array == "neighbours" else "[N], one loss a text,"
+        raise InputError(f"{array} has shape {list(losses.shape)}; {shape} is wanted.")
+    bad = ~(np.isfinite(losses) & (losses >= 0))
+    if bad.any():
+        text = int(np.argwhere(bad)[0][0])
+        raise InputError(f"{array}[{text}] is {losses[bad][0]}; a finite loss of 0 or more is wanted.")
+    return losses
+
+
+def _count(array: str, value: Any) -> int:
+    return len(value[0]) if array == "swapped" else len(value)

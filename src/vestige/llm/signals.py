@@ -1,0 +1,147 @@
+"""`TextSignals`: what a model says of every token of every text. All that measures on texts read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import ArtefactError, InputError
+
+Floats32 = NDArray[np.float32]
+Floats = NDArray[np.float64]
+PER_TOKEN = ("logp", "mean", "std", "entropy", "weighted_std")
+
+
+@dataclass(frozen=True, eq=False)
+class TextSignals:
+    """Signals of n texts with T scored tokens in all; a text's first token has nothing before it and is not scored.
+
+    logp          float32 [T]  log-probability of the token, nats
+    mean, std     float32 [T]  of the log-probabilities of the whole vocabulary, each token alike
+    entropy       float32 [T]  of the prediction, nats; minus the mean log-probability weighted by probability
+    weighted_std  float32 [T]  deviation of the log-probabilities weighted by probability
+    start, end    int32 [T]    where the token stands in the text, characters; -1 where the tokenizer does not say
+    offsets       int64 [n+1]  a text's tokens are offsets[i] to offsets[i + 1]
+    characters    int64 [n]    length of the text
+    ids           str [n]
+
+    Raises `InputError` where the arrays do not fit or a log-probability is not finite.
+    """
+
+    logp: Floats32
+    mean: Floats32
+    std: Floats32
+    entropy: Floats32
+    weighted_std: Floats32
+    start: NDArray[np.int32]
+    end: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    characters: NDArray[np.int64]
+    ids: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        total, n = int(self.offsets[-1]), len(self.ids)
+        if len(self.offsets) != n + 1 or len(self.characters) != n:
+            raise InputError(f"{n} ids need {n + 1} offsets and {n} lengths.")
+        for name in (*PER_TOKEN, "start", "end"):
+            if getattr(self, name).shape != (total,):
+                raise InputError(f"{name} has shape {list(getattr(self, name).shape)}; [{total}] is wanted.")
+        if (np.diff(self.offsets) < 1).any():
+            text = self.ids[int(np.flatnonzero(np.diff(self.offsets) < 1)[0])]
+            raise InputError(f"Text {text!r} has no token to score; at least two tokens are needed.")
+        if not np.isfinite(self.logp).all():
+            text = self.ids[
+                int(np.searchsorted(self.offsets, int(np.flatnonzero(~np.isfinite(self.logp))[0]), "right"))
+                - 1
+            ]
+            raise InputError(f"The model gives text {text!r} a log-probability that is not finite.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def tokens(self) -> NDArray[np.int64]:
+        """[n] scored tokens of each text."""
+        return np.diff(self.offsets)
+
+    @property
+    def nll(self) -> Floats:
+        """[n] mean token loss in nats: what differs between tokenizers is the unit."""
+        return self.totals / self.tokens
+
+    @property
+    def nll_per_character(self) -> Floats:
+        """[n] loss per character in nats: comparable between models with different tokenizers."""
+        return self.totals / self.characters
+
+    @property
+    def totals(self) -> Floats:
+        """[n] loss of the whole text in nats."""
+        return -np.add.reduceat(self.logp.astype(np.float64), self.offsets[:-1])
+
+    def of(self, text: int) -> slice:
+        """Return where the tokens of a text are."""
+        return slice(int(self.offsets[text]), int(self.offsets[text + 1]))
+
+    def save(self, path: Path | str) -> Path:
+        """Write one Parquet file, a row a text, its tokens as lists."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from vestige.store import published
+
+        columns: dict[str, Any] = {"id": pa.array(self.ids.tolist()), "characters": pa.array(self.characters)}
+        for name in (*PER_TOKEN, "start", "end"):
+            columns[name] = pa.ListArray.from_arrays(
+                pa.array(self.offsets, pa.int32()), pa.array(getattr(self, name))
+            )
+        path = Path(path)
+        with published(path) as temporary:
+            pq.write_table(pa.table(columns), temporary)
+        return path
+
+    @classmethod
+    def load(cls, path: Path | str) -> TextSignals:
+        """Read a file, or every part of a folder in order. Raises `ArtefactError` where one cannot be read."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = Path(path)
+        files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+        if not files:
+            raise ArtefactError(f"{path} holds no signals (part-*.parquet).")
+        parts = []
+        for file in files:
+            try:
+                table = pq.read_table(file)
+                offsets = np.concatenate(
+                    [[0], np.cumsum(pa.compute.list_value_length(table["logp"]).to_numpy())]
+                )
+                flat = {
+                    n: table[n].combine_chunks().flatten().to_numpy() for n in (*PER_TOKEN, "start", "end")
+                }
+                parts.append(
+                    cls(
+                        **flat, offsets=offsets.astype(np.int64), characters=table["characters"].to_numpy(),
+                        ids=np.array(table["id"].to_pylist()),
+                    )
+                )  # fmt: skip
+            except (OSError, KeyError, pa.ArrowInvalid) as error:
+                raise ArtefactError(f"{file}: not readable signals ({error}); was it cut off?") from None
+        return joined(parts)
+
+
+def joined(parts: Sequence[TextSignals]) -> TextSignals:
+    """Return the texts of all parts, one after another."""
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate([p.tokens for p in parts]))]).astype(np.int64)
+    arrays: Mapping[str, Any] = {
+        f.name: np.concatenate([getattr(p, f.name) for p in parts])
+        for f in fields(TextSignals)
+        if f.name != "offsets"
+    }
+    return TextSignals(**arrays, offsets=offsets)
