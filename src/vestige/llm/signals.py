@@ -113,7 +113,7 @@ class TextSignals:
 
         path = Path(path)
         files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
-        if not files:
+        if not files or not files[0].is_file():
             raise ArtefactError(f"{path} holds no signals (part-*.parquet).")
         parts = []
         for file in files:
