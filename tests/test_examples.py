@@ -9,17 +9,27 @@ import pytest
 from vestige.config import read_yaml, validated
 from vestige.experiments import load_config, run
 from vestige.leaks import LeakConfig, hardened
+from vestige.llm import METHODS, LlmConfig
 from vestige.training import Recipe
 
 FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
 LEAKS = [path for path in FILES if path.stem.startswith("leaks")]
-EXAMPLES = [path for path in FILES if path not in LEAKS]
+LLM = [path for path in FILES if path.stem.startswith("llm")]
+EXAMPLES = [path for path in FILES if path not in LEAKS + LLM]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_is_valid(path):
     config = load_config(path)
     assert Recipe(**config.recipe) and config.methods
+
+
+@pytest.mark.parametrize("path", LLM, ids=lambda path: path.stem)
+def test_llm_example_is_valid(path):
+    config = validated(LlmConfig, read_yaml(path), str(path))
+    for method in config.methods:
+        assert set(method.knobs) <= set(METHODS[method.name].knobs)
+    assert set(config.learn) <= set(METHODS["finetune"].knobs)
 
 
 @pytest.mark.parametrize("path", LEAKS, ids=lambda path: path.stem)

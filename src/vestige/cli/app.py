@@ -21,6 +21,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+llm = typer.Typer(
+    name="llm", help="Language models: unlearn texts, and measure what is left of each.", no_args_is_help=True
+)
+app.add_typer(llm)
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results.")]
@@ -155,6 +160,88 @@ def report(
     from vestige.cli import commands
 
     commands.report(folder, json)
+
+
+Model = Annotated[str, typer.Option(help="Hub id or folder of a causal language model.")]
+Remote = Annotated[
+    bool, typer.Option("--remote-code", help="Run code that comes with the model; refused otherwise.")
+]
+
+
+@llm.command("collect")
+def llm_collect(
+    model: Annotated[str, typer.Argument(help="Hub id or folder of a causal language model.")],
+    texts: Annotated[
+        Path, typer.Argument(help=".jsonl of strings or of objects with text and id, or a .json list.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the signals; what is there is not collected again.")],
+    context: Annotated[
+        int | None, typer.Option(help="Longest window in tokens. Default: the model's.")
+    ] = None,
+    gguf: Annotated[str | None, typer.Option(help="File of quantised weights in the folder.")] = None,
+    remote_code: Remote = False,
+    json: Json = False,
+) -> None:
+    """Write what a model says of every token of every text. (vestige.llm.collect)"""
+    from vestige.cli import texts as commands
+
+    commands.collect(model, texts, out, context, gguf, remote_code, json)
+
+
+@llm.command("unlearn")
+def llm_unlearn(
+    method: Annotated[str, typer.Argument(help="gradient_ascent, grad_diff, npo, simnpo, rmu, ...")],
+    model: Model,
+    forget: Annotated[Path, typer.Option(help="Texts to unlearn.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    retain: Annotated[Path | None, typer.Option(help="Texts to keep.")] = None,
+    base: Annotated[str | None, typer.Option(help="Model before it knew the texts, for retrain.")] = None,
+    lora: Annotated[int | None, typer.Option(help="Rank of adapters. Default: all weights.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the method, such as lr=1e-5.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    remote_code: Remote = False,
+    json: Json = False,
+) -> None:
+    """Unlearn texts from a copy of a model and save it. (vestige.llm.unlearn)"""
+    from vestige.cli import texts as commands
+
+    commands.unlearn(method, model, forget, retain, base, out, lora, option or [], seed, remote_code, json)
+
+
+@llm.command("audit")
+def llm_audit(
+    after: Annotated[
+        str, typer.Option(help="Model after unlearning: hub id, folder, or a folder of signals.")
+    ],
+    forget: Annotated[Path, typer.Option(help="Texts that were to be unlearned.")],
+    out: Annotated[Path, typer.Option(help="Folder for signals, audit and reports.")],
+    before: Annotated[str | None, typer.Option(help="Model before unlearning.")] = None,
+    shadow: Annotated[
+        list[str] | None, typer.Option(help="Model that never saw the texts; several times.")
+    ] = None,
+    retain: Annotated[
+        Path | None, typer.Option(help="Texts that the model was trained on and keeps.")
+    ] = None,
+    holdout: Annotated[Path | None, typer.Option(help="Texts that no model saw.")] = None,
+    context: Annotated[
+        int | None, typer.Option(help="Longest window in tokens. Default: the model's.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="False-discovery rate of the verdicts.")] = 0.05,
+    fail_under: Gate = None,
+    remote_code: Remote = False,
+    json: Json = False,
+) -> None:
+    """Audit a model that texts were unlearned from; nothing of the training is needed. (vestige.llm.audit_texts)"""
+    from vestige.cli import texts as commands
+
+    groups = {"forget": forget, "retain": retain, "holdout": holdout}
+    raise typer.Exit(
+        commands.audit(
+            after, before, shadow or [], groups, out, context, alpha, fail_under, remote_code, json
+        )
+    )
 
 
 @app.command("list")

@@ -35,7 +35,7 @@ def demo(out: Path, json: bool) -> None:
     from vestige.experiments import run as run_config
 
     values = yaml.safe_load(files("vestige.experiments").joinpath("demo.yaml").read_text("utf-8"))
-    made = run_config(validated(RunConfig, values, "demo.yaml"), out, say=_say(json))
+    made = run_config(validated(RunConfig, values, "demo.yaml"), out, say=say_to(json))
     _print_run(made.audits, made.report, json)
 
 
@@ -48,13 +48,22 @@ def run(
     quiet: bool,
 ) -> int:
     need("torch", "torch", "vestige run")
-    from vestige.experiments import load_config
+    from vestige.config import read_yaml, validated
+    from vestige.experiments import RunConfig
     from vestige.experiments import run as run_config
 
+    values = read_yaml(config, overrides)
+    if values.get("kind") == "llm":
+        from vestige.cli import texts
+
+        return texts.run(values, str(config), out, fail_under, json, quiet)
+
     progress = not json and not quiet and sys.stderr.isatty()
-    made = run_config(load_config(config, overrides), out, say=_say(json or quiet), progress=progress)
+    made = run_config(
+        validated(RunConfig, values, str(config)), out, say=say_to(json or quiet), progress=progress
+    )
     _print_run(made.audits, made.report, json)
-    return _gate(made.audits, fail_under, json)
+    return gate(made.audits, fail_under, json)
 
 
 def audit(
@@ -84,7 +93,7 @@ def audit(
 
     path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
     _print_run({made.name: made}, path, json)
-    return _gate({made.name: made}, fail_under, json)
+    return gate({made.name: made}, fail_under, json)
 
 
 def _claim(folder: Path, key: str) -> None:
@@ -131,7 +140,7 @@ def leaks(
     chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
     folder = out or Path("runs") / chosen.name
     if pairs is None:
-        say = _say(json or quiet)
+        say = say_to(json or quiet)
         found = run_leaks(chosen, cache=folder / "pairs", workers=workers, say=say)
         told: dict[str, Any] = {"config": chosen.model_dump(mode="json")}
     else:
@@ -162,9 +171,9 @@ def leaks(
     from vestige.report.leaks import attack_rows, defence_rows, headline
 
     if not quiet:
-        _print_rows("attacks, chosen by their AUC on shadow models", attack_rows(found))
+        print_rows("attacks, chosen by their AUC on shadow models", attack_rows(found))
         if found.defences:
-            _print_rows("defences, against an attacker that knows them", defence_rows(found))
+            print_rows("defences, against an attacker that knows them", defence_rows(found))
     print(headline(found))
     print(f"Report: {path}")
 
@@ -203,7 +212,7 @@ def _data_of(manifest: Mapping[str, Any], json: bool) -> Any:
     try:
         return vestige.load_dataset(config["name"], root=config["root"], **config["options"])
     except InputError as error:
-        _say(json)(f"the report has no pictures: {error}")
+        say_to(json)(f"the report has no pictures: {error}")
         return None
 
 
@@ -219,7 +228,7 @@ def list_(what: str, json: bool) -> None:
         {k: _brief(v) if k == "steps" else v for k, v in row.items() if k != "cites" or what != "methods"}
         for row in rows
     ]
-    _print_rows(what, brief)
+    print_rows(what, brief)
 
 
 def _brief(steps: dict[str, Any]) -> dict[str, Any]:
@@ -227,7 +236,8 @@ def _brief(steps: dict[str, Any]) -> dict[str, Any]:
     return {name: steps[name] for name in ("epochs", "lr") if name in steps}
 
 
-def _print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table; rows have the same keys."""
     table = Table(title=title, title_justify="left")
     for column in rows[0]:
         table.add_column(column, overflow="fold", no_wrap=column.endswith("[95 %]"))
@@ -298,7 +308,7 @@ def _measures() -> list[dict[str, Any]]:
     ]
 
 
-EXTRAS = {"torch": "torch", "dp": "opacus", "hub": "huggingface_hub"}
+EXTRAS = {"torch": "torch", "dp": "opacus", "llm": "transformers", "hub": "huggingface_hub"}
 
 
 def doctor(json: bool) -> None:
@@ -335,7 +345,8 @@ def _version_of(module: str) -> str | None:
         return None
 
 
-def _say(silent: bool) -> Any:
+def say_to(silent: bool) -> Any:
+    """Return what progress is told to: stderr, or nothing."""
     return (
         (lambda text: None)
         if silent
@@ -343,14 +354,15 @@ def _say(silent: bool) -> Any:
     )
 
 
-def _gate(audits: Mapping[str, Audit], fail_under: float | None, json: bool) -> int:
+def gate(audits: Mapping[str, Audit], fail_under: float | None, json: bool) -> int:
+    """Return the exit code: whether any completeness is below the limit, or not known."""
     if fail_under is None:
         return PASSED
     for name, made in audits.items():
         value = made.verdict.completeness
         if value is None or value < fail_under:
             got = "could not be measured" if value is None else f"is {value:.3f}"
-            _say(json)(f"{name}: completeness {got}; --fail-under asks for {fail_under:g}.")
+            say_to(json)(f"{name}: completeness {got}; --fail-under asks for {fail_under:g}.")
             return FAILED
     return PASSED
 

@@ -1,0 +1,160 @@
+"""From token signals to an audit: a verdict per text, all measures on texts, and where in a text the trace sits.
+
+A text is put before `vestige.audit` as one event with the probability p = exp(-mean token loss): two classes with
+logits log(p / (1 - p)) and 0, the first of them true. So texts get what samples get: calibrated p-values on
+both sides, controls, completeness, a report. Per character instead of per token where the models' tokenizers differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vestige.errors import InputError
+from vestige.evaluation import Audit
+from vestige.evaluation import audit as audit_samples
+from vestige.evaluation.roc import auc, bootstrap
+from vestige.llm.measures import MEASURES, measure
+from vestige.llm.signals import TextSignals
+from vestige.signals import Signals
+
+Floats = NDArray[np.float64]
+MEASURED = (
+    "emia_reference", "lira_offline", "iam", "lira_online", "linear_gap", "loss_difference", "confidence", "random",
+)  # fmt: skip
+"""Of samples. The first that holdout texts can calibrate carries the verdict: the loss minus the reference's."""
+LONGEST = 500  # tokens of a text that a trace lists
+
+
+@dataclass(frozen=True, eq=False)
+class TextAudit:
+    """Result of `audit_texts`.
+
+    audit   verdict, scores per text, controls, figures: as for samples
+    table   a row for each measure on texts: AUC of forget against retained and against holdout texts, with 95 %
+            intervals, or the reason why there is none
+    traces  per forget text: id, and for each token where it stands and how much likelier it is than to the reference
+    """
+
+    audit: Audit
+    table: pd.DataFrame
+    traces: list[dict[str, Any]]
+
+
+def audit_texts(
+    unlearned: TextSignals,
+    original: TextSignals | None = None,
+    shadows: Sequence[TextSignals] = (),
+    *,
+    role: Sequence[str] | NDArray[np.str_],
+    extra: Mapping[str, Any] | None = None,
+    name: str = "unlearned",
+    alpha: float = 0.05,
+) -> TextAudit:
+    """Audit texts from the signals of the model after unlearning, before it, and of models that never saw them.
+
+    role   "forget", "retain" or "holdout" for each text
+    extra  what further measures read, by name: `texts`, `lower`, `prefixed`, `neighbours`, `swapped`
+    alpha  false-discovery rate of the verdicts
+
+    Raises `InputError` where the signals are of other texts, or nothing could be measured.
+    """
+    roles = np.asarray(role).astype(str)
+    for one in (original, *shadows):
+        if one is not None and not np.array_equal(one.ids, unlearned.ids):
+            raise InputError("The signals are of other texts, or in another order; ids must agree.")
+    signals = as_signals(unlearned, original, shadows, roles)
+    made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha)
+    losses = dict(zip(("nll", "fit", "out"), _losses(unlearned, original, shadows), strict=True))
+    arrays = {k: v for k, v in losses.items() if v is not None} | {"tokens": unlearned} | dict(extra or {})
+    table = pd.DataFrame([_row(measure_name, arrays, roles) for measure_name in MEASURES])
+    return TextAudit(made, table, _traces(unlearned, shadows, roles))
+
+
+def as_signals(
+    unlearned: TextSignals,
+    original: TextSignals | None,
+    shadows: Sequence[TextSignals],
+    role: NDArray[np.str_],
+) -> Signals:
+    """Return texts as samples of two classes, see above. Raises `InputError`."""
+    per_character = _per_character(unlearned, original, shadows)
+
+    def logits(one: TextSignals) -> NDArray[np.float64]:
+        loss = np.maximum(one.nll_per_character if per_character else one.nll, 1e-12)
+        return np.stack([-loss - np.log(-np.expm1(-loss)), np.zeros(len(one))], axis=1)
+
+    return Signals(
+        labels=np.zeros(len(unlearned), np.int64),
+        unlearned=logits(unlearned),
+        original=None if original is None else logits(original),
+        shadow_out=np.stack([logits(s) for s in shadows]) if shadows else None,
+        role=role,
+        ids=unlearned.ids,
+    )
+
+
+def _per_character(
+    unlearned: TextSignals, original: TextSignals | None, shadows: Sequence[TextSignals]
+) -> bool:
+    """Do the models cut the texts differently?"""
+    others = [one for one in (original, *shadows) if one is not None]
+    return any(not np.array_equal(one.tokens, unlearned.tokens) for one in others)
+
+
+def _losses(
+    unlearned: TextSignals, original: TextSignals | None, shadows: Sequence[TextSignals]
+) -> tuple[Floats | None, Floats | None, Floats | None]:
+    per_character = _per_character(unlearned, original, shadows)
+
+    def loss(one: TextSignals) -> Floats:
+        return one.nll_per_character if per_character else one.nll
+
+    never = np.mean([loss(s) for s in shadows], axis=0) if shadows else None
+    return loss(unlearned), None if original is None else loss(original), never
+
+
+def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_]) -> dict[str, Any]:
+    row: dict[str, Any] = {"measure": name, "unit": MEASURES[name].unit, "reason": None}
+    needs = MEASURES[name].needs
+    missing = [need for need in needs if need not in arrays]
+    scores: Floats | None = None
+    if missing:
+        row["reason"] = f"{' and '.join(missing)} not given"
+    else:
+        try:
+            scores = measure(name, **{need: arrays[need] for need in needs})
+        except InputError as error:
+            row["reason"] = str(error)
+    for other in ("retain", "holdout"):
+        figures: tuple[float | None, ...] = (None, None, None)
+        if scores is not None and (role == other).any():
+            groups = scores[role == "forget"], scores[role == other]
+            low, high = bootstrap(*groups, draws=1000, seed=0)["auc"]
+            figures = (auc(*groups), low, high)
+        row |= dict(zip((f"auc_{other}", f"low_{other}", f"high_{other}"), figures, strict=True))
+    row["ties"] = None if scores is None else 1 - len(np.unique(scores)) / len(scores)
+    return row
+
+
+def _traces(
+    unlearned: TextSignals, shadows: Sequence[TextSignals], role: NDArray[np.str_]
+) -> list[dict[str, Any]]:
+    """Per forget text, most suspicious first: log p after unlearning minus the reference's, token by token."""
+    if not shadows or any(not np.array_equal(s.offsets, unlearned.offsets) for s in shadows):
+        return []
+    gap = unlearned.logp - np.mean([s.logp for s in shadows], axis=0)
+    traces = []
+    for text in np.flatnonzero(role == "forget"):
+        own = unlearned.of(int(text))
+        some = slice(own.start, min(own.stop, own.start + LONGEST))
+        traces.append({
+            "id": str(unlearned.ids[text]), "mean": float(gap[own].mean()), "start": unlearned.start[some].tolist(),
+            "end": unlearned.end[some].tolist(), "gap": np.round(gap[some], 3).tolist(),
+        })  # fmt: skip
+    return sorted(traces, key=lambda t: -t["mean"])

@@ -1,0 +1,210 @@
+"""A whole run on texts: learn them, unlearn them by every method, audit each, write the reports.
+
+The base model is the reference that never saw the texts. The original has learned the forget and the retained texts,
+the retrained model the retained ones alone. Models are kept in the run's folder; what is there is not made again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from vestige.config import Config
+from vestige.errors import InputError
+from vestige.llm.audit import TextAudit, audit_texts
+from vestige.llm.collect import collect
+from vestige.llm.evaluation import bag_of_words, extraction_strength, quantised, relearned
+from vestige.llm.load import load_model
+from vestige.llm.signals import TextSignals
+from vestige.llm.texts import Texts, expect_disjoint, read_texts
+from vestige.llm.unlearning import METHODS, unlearn
+from vestige.store import key_of, write_json
+
+Say = Callable[[str], None]
+GROUPS = ("forget", "retain", "holdout")
+
+
+class LlmModel(Config):
+    """Which base model: a hub id or a folder; `gguf`, the file of quantised weights in it."""
+
+    name: str
+    gguf: str | None = None
+
+
+class LlmData(Config):
+    """Files of texts; of each the first `texts`, cut after `characters`."""
+
+    forget: Path
+    retain: Path
+    holdout: Path
+    texts: int | None = Field(default=None, ge=1)
+    characters: int | None = Field(default=None, ge=1)
+
+
+class LlmMethod(Config):
+    """One method with its options."""
+
+    name: str
+    knobs: dict[str, Any] = Field(default_factory=dict)
+
+
+class LlmConfig(Config):
+    """A run on texts. `learn`: options of the training that the original and the retrained model get."""
+
+    kind: str = "llm"
+    name: str = "llm"
+    title: str | None = None
+    model: LlmModel
+    data: LlmData
+    learn: dict[str, Any] = Field(default_factory=dict)
+    methods: tuple[LlmMethod, ...]
+    relearn: int = Field(default=10, ge=0)
+    seed: int = 0
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _names(cls, methods: Any) -> Any:
+        return [{"name": m} if isinstance(m, str) else m for m in methods]
+
+
+@dataclass(frozen=True, eq=False)
+class LlmRun:
+    """What a run on texts found.
+
+    audits   {model: audit}: "original", "retrain", and each method
+    figures  {model: figures}: losses of each side, perplexity of the holdout texts, extraction strength, and losses of
+             the forget texts after relearning and after rounding to 4 bits
+    words    AUC of telling forget from retained and from holdout texts by their words alone
+    """
+
+    audits: dict[str, TextAudit]
+    figures: dict[str, dict[str, float]]
+    words: dict[str, float]
+    seconds: dict[str, float]
+
+
+def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> LlmRun:
+    """Run everything that a configuration asks for. Raises `InputError` as the parts do."""
+    for method in config.methods:
+        _ = METHODS[method.name]
+    groups = {name: _texts(config.data, name) for name in GROUPS}
+    expect_disjoint(**groups)
+    everything = texts_of(config)
+    role = np.repeat(list(groups), [len(g) for g in groups.values()])
+    start = time.perf_counter()
+    base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
+    seconds = {"load": time.perf_counter() - start}
+    forget, retain = groups["forget"], groups["retain"]
+    learned = Texts(forget.texts + retain.texts, tuple(map(str, range(len(forget) + len(retain)))))
+
+    def made(name: str, make: Callable[[], Any], *facts: object) -> Any:
+        """Return a model from the folder, or make it and keep it."""
+        folder = out / "models" / name
+        key = key_of(config.model.model_dump(), config.learn, config.seed, everything.texts, name, *facts)
+        record = folder / "vestige.json"
+        if record.is_file() and key in record.read_text():
+            return load_model(folder)[0]
+        say(name)
+        begun = time.perf_counter()
+        model = make()
+        seconds[name] = time.perf_counter() - begun
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        write_json(record, {"key": key, "seconds": seconds[name]})
+        return model
+
+    options = {"seed": config.seed, **config.learn}
+    original = made("original", lambda: learn(base, tokenizer, learned, **options))
+    models: dict[str, Callable[[], Any]] = {
+        "retrain": lambda: unlearn("retrain", original, tokenizer, forget, retain, base=base, **options).model
+    }
+    for method in config.methods:
+        models[method.name] = lambda m=method: (
+            unlearn(  # type: ignore[misc]
+                m.name, original, tokenizer, forget, retain, seed=config.seed, **m.knobs
+            ).model
+        )
+
+    say("signals of the base model and the original")
+    never, before = (collect(model, tokenizer, everything) for model in (base, original))
+    audits: dict[str, TextAudit] = {}
+    figures: dict[str, dict[str, float]] = {}
+    extra = {"texts": list(everything.texts)}
+    knobs = {m.name: m.knobs for m in config.methods}
+    for name in ("original", *models):
+        model = original if name == "original" else made(name, models[name], knobs.get(name))
+        after = before if name == "original" else collect(model, tokenizer, everything)
+        audits[name] = audit_texts(after, before, [never], role=role, extra=extra, name=name)
+        figures[name] = _figures(config, model, tokenizer, groups, after, role)
+        say(f"{name}: {audits[name].audit.verdict.sentence}")
+    words = {
+        f"forget and {name}": bag_of_words(forget.texts, groups[name].texts)
+        for name in GROUPS[1:]
+        if min(len(forget), len(groups[name])) >= 5
+    }
+    return LlmRun(audits, figures, words, seconds)
+
+
+def learn(model: Any, tokenizer: Any, texts: Texts, **options: Any) -> Any:
+    """Return a copy of a model that was trained on the texts."""
+    nothing = Texts(("There is nothing here to unlearn.",), ("none",))
+    return unlearn("finetune", model, tokenizer, nothing, texts, **options).model
+
+
+def _figures(
+    config: LlmConfig,
+    model: Any,
+    tokenizer: Any,
+    groups: dict[str, Texts],
+    after: TextSignals,
+    role: np.ndarray,
+) -> dict[str, float]:
+    forget = groups["forget"]
+    found = {f"loss_{name}": float(after.nll[role == name].mean()) for name in groups}
+    held = role == "holdout"
+    found["perplexity_holdout"] = float(np.exp(after.totals[held].sum() / after.tokens[held].sum()))
+    found["extraction"] = float(extraction_strength(model, tokenizer, forget).mean())
+    if config.relearn:
+        again = relearned(model, tokenizer, forget, steps=config.relearn)
+        found["loss_forget_relearned"] = float(collect(again, tokenizer, forget).nll.mean())
+    found["loss_forget_4_bits"] = float(collect(quantised(model), tokenizer, forget).nll.mean())
+    return found
+
+
+def texts_of(config: LlmConfig) -> Texts:
+    """Return the texts of all groups, in the order of their roles; ids are "forget-0" and so on."""
+    groups = {name: _texts(config.data, name) for name in GROUPS}
+    return Texts(
+        tuple(t for g in groups.values() for t in g.texts),
+        tuple(f"{name}-{i}" for name, g in groups.items() for i in g.ids),
+    )
+
+
+def _texts(data: LlmData, name: str) -> Texts:
+    given = read_texts(getattr(data, name))
+    count = data.texts or len(given)
+    if len(given) < count:
+        raise InputError(f"{getattr(data, name)} holds {len(given)} texts; {count} are asked for.")
+    return Texts(tuple(t[: data.characters] for t in given.texts[:count]), given.ids[:count])
+
+
+def comparison(run: LlmRun, measures: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return a row for each model: verdicts, completeness, AUCs of the measures, figures."""
+    rows = []
+    for name, made in run.audits.items():
+        verdict, table = made.audit.verdict, made.table.set_index("measure")
+        counts = verdict.counts
+        row: dict[str, Any] = {
+            "model": name, "outcome": verdict.outcome, "under": counts["under"], "over": counts["over"],
+            "undecided": counts["undecided"], "completeness": verdict.completeness, **run.figures[name],
+        }  # fmt: skip
+        for measure in measures or table.index:
+            row[f"auc {measure}"] = table.loc[measure, "auc_retain"]
+        rows.append(row)
+    return rows

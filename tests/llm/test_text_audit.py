@@ -1,0 +1,286 @@
+"""From signals to verdicts on texts, figures beside the scores, the reports, the run and the commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+import yaml
+
+from vestige.errors import InputError
+from vestige.llm import Texts, TextSignals, audit_texts, collect, measure, run_llm, unlearn
+from vestige.llm.audit import as_signals
+from vestige.llm.evaluation import (
+    bag_of_words,
+    extraction_strength,
+    knowledge,
+    lowercased,
+    perplexity,
+    prefixed,
+    privleak,
+    quantised,
+    relearned,
+    rouge_l,
+    swapped,
+    verbatim,
+)
+from vestige.llm.experiment import LlmConfig, comparison
+from vestige.report import write_texts_report
+from vestige.store import plain
+
+TOKENIZER = tiny.tokenizer()
+FORGET, RETAIN, HELD = tiny.news(24, 1), tiny.news(24, 2), tiny.news(24, 3)
+ROLE = np.repeat(["forget", "retain", "holdout"], 24)
+TEXTS = FORGET + RETAIN + HELD
+LEARN = {"lr": 3e-3, "epochs": 30, "batch_size": 4, "length": 128}
+
+
+@pytest.fixture(scope="module")
+def models():
+    base = unlearn("finetune", tiny.model(), TOKENIZER, ["Nothing."], tiny.news(60, 7), **LEARN).model
+    original = unlearn("finetune", base, TOKENIZER, ["Nothing."], FORGET + RETAIN, **LEARN).model
+    retrained = unlearn("retrain", original, TOKENIZER, FORGET, RETAIN, base=base, **LEARN).model
+    return {"base": base, "original": original, "retrain": retrained}
+
+
+@pytest.fixture(scope="module")
+def signals(models):
+    return {name: collect(model, TOKENIZER, TEXTS) for name, model in models.items()}
+
+
+@pytest.fixture(scope="module")
+def audits(signals):
+    return {
+        name: audit_texts(
+            signals[name], signals["original"], [signals["base"]], role=ROLE, extra={"texts": TEXTS}
+        )
+        for name in ("original", "retrain")
+    }
+
+
+def test_retraining_is_cleared_and_the_untouched_model_is_not(audits):
+    kept, gone = audits["original"].audit.verdict, audits["retrain"].audit.verdict
+    assert kept.outcome == "under" and kept.counts["under"] > 12
+    assert gone.outcome == "unlearned" and gone.completeness > 0.7
+    table = audits["retrain"].table.set_index("measure")
+    assert table.loc["iam", "auc_retain"] > 0.9 and abs(table.loc["ratio", "auc_holdout"] - 0.5) < 0.25
+    assert 0 <= table.loc["min_k", "low_retain"] <= table.loc["min_k", "auc_retain"] + 1e-9
+    assert table.loc["recall", "reason"] == "prefixed not given" and np.isnan(
+        table.loc["recall", "auc_retain"]
+    )
+    assert table.loc["zlib", "reason"] is None and table.loc["iam", "ties"] < 0.01
+
+
+def test_traces_sit_where_tokens_are_likelier(audits, signals):
+    traces = audits["original"].traces
+    assert len(traces) == 24 and traces[0]["mean"] >= traces[-1]["mean"] > 0
+    first = traces[0]
+    row = int(np.flatnonzero(signals["base"].ids == first["id"])[0])
+    own = signals["base"].of(row)
+    assert first["gap"] == pytest.approx((signals["original"].logp - signals["base"].logp)[own], abs=1e-3)
+    assert first["mean"] == pytest.approx(np.mean(first["gap"]), abs=1e-3)
+
+
+def test_other_tokenizers_are_compared_by_character(signals):
+    base = signals["base"]
+    halves = TextSignals(
+        **{n: getattr(base, n)[::2].copy() for n in ("logp", "mean", "std", "entropy", "weighted_std", "start", "end")},
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(np.repeat(np.arange(len(base)), base.tokens)[::2]))]),
+        characters=base.characters, ids=base.ids,
+    )  # fmt: skip
+    made = as_signals(base, None, [halves], ROLE)
+    loss = base.nll_per_character
+    assert made.unlearned[:, 0] == pytest.approx(-loss - np.log(-np.expm1(-loss)))
+    with pytest.raises(InputError, match="ids must agree"):
+        audit_texts(base, collect(tiny.model(), TOKENIZER, FORGET), role=ROLE)
+
+
+def test_figures_beside_the_scores(models, signals):
+    assert perplexity(signals["base"]) > perplexity(signals["original"]) > 1
+    for figure, least in ((verbatim, 0.05), (extraction_strength, 0.0)):
+        known = figure(models["original"], TOKENIZER, FORGET[:6]).mean()
+        never = figure(models["base"], TOKENIZER, FORGET[:6]).mean()
+        assert 0 <= never < known <= 1 and known - never > least, figure.__name__
+    asked = [FORGET[0][:30]]
+    truth = [FORGET[0][30:].split("\n")[0][:40]]
+    assert 0 <= knowledge(models["original"], TOKENIZER, asked, truth)[0] <= 1
+    assert (rouge_l("a b c d", "a c d e"), rouge_l("x", "y"), rouge_l("A b", "a B"), rouge_l("", "a")) == (
+        0.75,
+        0,
+        1,
+        0,
+    )
+
+
+def test_what_brings_texts_back(models):
+    gone = models["retrain"]
+    loss = collect(gone, TOKENIZER, FORGET).nll.mean()
+    assert (
+        collect(relearned(gone, TOKENIZER, FORGET, steps=10, lr=3e-3), TOKENIZER, FORGET).nll.mean()
+        < loss - 0.05
+    )
+    rounded = quantised(gone, bits=4)
+    weight, own = (m.model.layers[0].mlp.up_proj.weight for m in (rounded, gone))
+    assert (
+        not torch.equal(weight, own)
+        and float((weight - own).abs().max()) <= float(own.abs().max()) / 14 + 1e-6
+    )
+    assert len(torch.unique(weight.flatten()[:64])) <= 15
+    assert torch.equal(rounded.lm_head.weight, gone.lm_head.weight)
+    with pytest.raises(InputError, match="2 to 8"):
+        quantised(gone, bits=1)
+
+
+def test_privleak_points_the_stated_way():
+    rng = np.random.default_rng(0)
+    unseen = rng.normal(size=200)
+    known, exact, damaged = unseen - 2, rng.normal(size=200), unseen + 2
+    assert privleak(known, unseen, exact, unseen).value < -50
+    assert abs(privleak(exact, unseen, exact, unseen).value) < 1e-9
+    over = privleak(damaged, unseen, exact, unseen)
+    assert over.value > 50 and "over-unlearned" in over.warning
+    assert privleak(known, unseen, exact, unseen).warning is None
+
+
+def test_bag_of_words_warns_of_a_split_that_is_separable():
+    rivers = [t.replace("the", "river") for t in FORGET]
+    assert bag_of_words(FORGET, rivers) > 0.9 and 0.2 < bag_of_words(FORGET, HELD) < 0.8
+    with pytest.raises(InputError, match="at least five"):
+        bag_of_words(FORGET[:3], HELD)
+    with pytest.raises(InputError, match="no words in common"):
+        bag_of_words(["?!"] * 6, ["!?"] * 6)
+
+
+def test_changed_forms_of_texts(models):
+    texts = Texts(tuple(FORGET[:4]), tuple("abcd"))
+    own = collect(models["original"], TOKENIZER, texts)
+    lower = lowercased(models["original"], TOKENIZER, texts)
+    behind = prefixed(models["original"], TOKENIZER, texts, [HELD[0][:60]])
+    assert lower.shape == behind.shape == (4,) and (lower > own.nll).all()
+    copies = swapped(texts, copies=2)
+    assert all(sorted(c.texts[0].split()) == sorted(texts.texts[0].split()) for c in copies)
+    others = [collect(models["original"], TOKENIZER, c) for c in copies]
+    for name, arrays in (
+        ("lowercase", {"nll": own.nll, "lower": lower}),
+        ("recall", {"nll": own.nll, "prefixed": behind}),
+        ("neighbourhood", {"nll": own.nll, "neighbours": np.stack([o.nll for o in others], axis=1)}),
+        ("pac", {"tokens": own, "swapped": others}),
+    ):
+        assert np.isfinite(measure(name, **arrays)).all(), name
+
+
+# reports, runs, commands
+
+
+def test_the_report_of_texts(audits, tmp_path):
+    texts = dict(zip(map(str, range(len(TEXTS))), TEXTS, strict=True))
+    texts["0"] = TEXTS[0]
+    one = write_texts_report(
+        tmp_path / "a.html", audits["original"], texts, words=0.9, manifest={"vestige": "0"}
+    )
+    two = write_texts_report(
+        tmp_path / "b.html", audits["original"], texts, words=0.9, manifest={"vestige": "0"}
+    )
+    page = one.read_text()
+    assert page == two.read_text() and "<script" not in page
+    assert (
+        "A vestige remains" in page
+        and "by their words alone (AUC 0.9)" in page
+        and 'class="token more-' in page
+    )
+    bare = re.sub(r"<[^>]+>", "", page)
+    first = audits["original"].traces[0]["id"]
+    assert TEXTS[int(first)].replace("'", "&#39;") in bare
+    assert not re.search(r"\b(nan|None)\b", re.sub(r"<style>.*?</style>", "", page, flags=re.S))
+
+
+def test_pieces_hold_the_whole_text_and_nothing_else():
+    from vestige.report.texts import _pieces
+
+    trace = {"start": [2, 4, 5], "end": [4, 5, 9], "gap": [0.1, 3.0, -0.6]}
+    assert _pieces("abcdefghi", trace) == [("", "abcd"), ("more-3", "e"), ("less-1", "fghi")]
+
+
+@pytest.fixture(scope="module")
+def folder(models, tmp_path_factory):
+    where = tmp_path_factory.mktemp("llm")
+    for name, model in models.items():
+        model.save_pretrained(where / name)
+        TOKENIZER.save_pretrained(where / name)
+    for name, texts in (("forget", FORGET), ("retain", RETAIN), ("holdout", HELD)):
+        (where / f"{name}.json").write_text(json.dumps(texts))
+    return where
+
+
+def config(folder, **changes):
+    data = {name: str(folder / f"{name}.json") for name in ("forget", "retain", "holdout")}
+    quick = {"lr": 1e-3, "epochs": 2, "length": 128}
+    return {
+        "kind": "llm", "name": "tiny", "model": {"name": str(folder / "base")}, "data": data | {"texts": 12},
+        "learn": LEARN, "methods": [{"name": "npo", "knobs": quick}, {"name": "gradient_ascent", "knobs": quick}],
+    } | changes  # fmt: skip
+
+
+def test_a_whole_run_is_continued(folder, tmp_path):
+    chosen = LlmConfig(**config(folder))
+    said = []
+    made = run_llm(chosen, tmp_path, say=said.append)
+    assert list(made.audits) == ["original", "retrain", "npo", "gradient_ascent"]
+    rows = {row["model"]: row for row in comparison(made, ["iam", "loss"])}
+    assert rows["original"]["loss_forget"] < rows["npo"]["loss_forget"]
+    assert rows["retrain"]["auc iam"] > rows["original"]["auc iam"] + 0.2
+    assert all(np.isfinite(list(figures.values())).all() for figures in made.figures.values())
+    again = run_llm(chosen, tmp_path)
+    assert again.seconds.keys() == {"load"} and plain(comparison(again)) == plain(comparison(made))
+
+
+def vestige(*args):
+    made = subprocess.run(
+        [Path(sys.executable).with_name("vestige"), *map(str, args)], capture_output=True, text=True
+    )
+    return made.returncode, made.stdout, made.stderr
+
+
+def test_commands(folder, tmp_path):
+    code, out, err = vestige(
+        "llm", "collect", folder / "base", folder / "forget.json", "--out", tmp_path / "s", "--json"
+    )
+    assert code == 0 and json.loads(out)["texts"] == 24, err
+    code, out, err = vestige(
+        "llm", "unlearn", "npo", "--model", folder / "original", "--forget", folder / "forget.json", "--retain",
+        folder / "retain.json", "--out", tmp_path / "npo", "--option", "lr=1e-3", "--option", "epochs=1", "--json",
+    )  # fmt: skip
+    assert (
+        code == 0
+        and json.loads(out)["knobs"]["lr"] == 1e-3
+        and (tmp_path / "npo" / "model.safetensors").is_file()
+    ), err
+    groups = [x for n in ("forget", "retain", "holdout") for x in (f"--{n}", folder / f"{n}.json")]
+    code, out, err = vestige(
+        "llm", "audit", "--after", tmp_path / "npo", "--before", folder / "original", "--shadow", folder / "base", *groups,
+        "--out", tmp_path / "a", "--json",
+    )  # fmt: skip
+    found = json.loads(out)
+    assert code == 0 and found["verdict"]["outcome"] in ("under", "over", "undecided", "unlearned"), err
+    assert (tmp_path / "a" / "texts.html").is_file() and (tmp_path / "a" / "report.html").is_file()
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(config(folder, methods=["task_vector"], relearn=0)))
+    code, out, err = vestige("run", tmp_path / "run.yaml", "--out", tmp_path / "r", "--json")
+    assert code == 0 and [m["model"] for m in json.loads(out)["models"]] == [
+        "original",
+        "retrain",
+        "task_vector",
+    ], err
+    for args, message in (
+        (("llm", "unlearn", "nop", "--model", folder / "base", "--forget", folder / "forget.json", "--out", tmp_path / "x"), "npo"),
+        (("llm", "collect", tmp_path / "none", folder / "forget.json", "--out", tmp_path / "x"), "none"),
+        (("llm", "collect", folder / "base", tmp_path / "none.json", "--out", tmp_path / "x"), "no such file"),
+    ):  # fmt: skip
+        code, out, err = vestige(*args)
+        assert code == 2 and message in err, err
