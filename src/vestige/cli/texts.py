@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 import vestige
@@ -131,15 +132,12 @@ def audit(
         record = {
             **manifest,
             "verdict": vars(made.audit.verdict),
-            "measures": made.table.to_dict("records"),
+            "measures": made.table,
             "words": words,
         }
         print(jsonlib.dumps(plain({**record, "report": str(report)})))
     else:
-        rows = [
-            {k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")}
-            for r in made.table.to_dict("records")
-        ]
+        rows = [{k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")} for r in made.table]
         print_rows("AUC of forget against retained and holdout texts", rows)
         print(f"{made.audit.verdict.sentence}\nReports: {report}, {report.with_name('texts.html')}")
     return gate({"audit": made.audit}, fail_under, json)
@@ -192,7 +190,7 @@ def _write(
     words: float | None,
 ) -> Path:
     made.audit.save(out / "audit")
-    made.table.to_csv(out / "measures.csv", index=False)
+    pd.DataFrame(made.table).to_csv(out / "measures.csv", index=False)
     write_json(out / "manifest.json", manifest)
     by_id = dict(zip(texts.ids, texts.texts, strict=True))
     write_texts_report(out / "texts.html", made, by_id, manifest=manifest, words=words)

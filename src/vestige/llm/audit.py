@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
@@ -36,13 +35,13 @@ class TextAudit:
     """Result of `audit_texts`.
 
     audit   verdict, scores per text, controls, figures: as for samples
-    table   a row for each measure on texts: AUC of forget against retained and against holdout texts, with 95 %
-            intervals, or the reason why there is none
+    table   a row for each measure on texts: "auc_retain", "auc_holdout" of forget against the others with 95 %
+            intervals, share of tied scores; None where there is none, with the "reason"
     traces  per forget text: id, and for each token where it stands and how much likelier it is than to the reference
     """
 
     audit: Audit
-    table: pd.DataFrame
+    table: list[dict[str, Any]]
     traces: list[dict[str, Any]]
 
 
@@ -72,7 +71,7 @@ def audit_texts(
     made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha)
     losses = dict(zip(("nll", "fit", "out"), _losses(unlearned, original, shadows), strict=True))
     arrays = {k: v for k, v in losses.items() if v is not None} | {"tokens": unlearned} | dict(extra or {})
-    table = pd.DataFrame([_row(measure_name, arrays, roles) for measure_name in MEASURES])
+    table = [_row(measure_name, arrays, roles) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))
 
 

@@ -198,13 +198,13 @@ def comparison(run: LlmRun, measures: Sequence[str] | None = None) -> list[dict[
     """Return a row for each model: verdicts, completeness, AUCs of the measures, figures."""
     rows = []
     for name, made in run.audits.items():
-        verdict, table = made.audit.verdict, made.table.set_index("measure")
+        verdict, table = made.audit.verdict, {row["measure"]: row for row in made.table}
         counts = verdict.counts
         row: dict[str, Any] = {
             "model": name, "outcome": verdict.outcome, "under": counts["under"], "over": counts["over"],
             "undecided": counts["undecided"], "completeness": verdict.completeness, **run.figures[name],
         }  # fmt: skip
-        for measure in measures or table.index:
-            row[f"auc {measure}"] = table.loc[measure, "auc_retain"]
+        for measure in measures or table:
+            row[f"auc {measure}"] = table[measure]["auc_retain"]
         rows.append(row)
     return rows

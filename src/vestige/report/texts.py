@@ -61,7 +61,7 @@ def write_texts_report(
         sentence=verdict.sentence,
         warning=warning,
         texts=_texts(made, texts),
-        rows=[_row(row) for row in made.table.to_dict("records")],
+        rows=[_row(row) for row in made.table],
         limits=list(made.audit.limits),
         glossary=GLOSSARY,
         **configuration(manifest or {}),
@@ -116,7 +116,7 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
         values = [row[f"{part}_{other}"] for part in ("auc", "low", "high")]
         return DASH if is_missing(values[0]) else with_interval(*values)
 
-    reason = row["reason"] if isinstance(row["reason"], str) else None
+    reason = row["reason"]
     return {
         "measure": row["measure"], "unit": row["unit"], "reason": reason, "retain": cell("retain"),
         "holdout": cell("holdout"),
