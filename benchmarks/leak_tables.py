@@ -151,7 +151,9 @@ def run(path: Path, parts: list[str]) -> None:
         line = {
             "part": part, "row": row, "cpu_s": round(time.process_time() - start, 1), "by_feature": by,
             **{k: record[k] for k in ("overfitting", "three_way", "summary", "rows", "sets")},
-            "defences": {n: {k: summary(getattr(d, k)) for k in ("adaptive", "unaware")} for n, d in found.defences.items()},
+            "defences": {
+                n: {k: summary(getattr(d, k)) for k in ("adaptive", "unaware")} for n, d in found.defences.items()
+            },
         }  # fmt: skip
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -192,7 +194,8 @@ def table(path: Path) -> None:
             )  # fmt: skip
         if any(r["defences"] for r in rows):
             print(
-                "\n| | defence | adaptive AUC | unaware | gain, adaptive | TPR at 1 % |\n| --- | --- | --- | ---: | --- | ---: |"
+                "\n| | defence | adaptive AUC | unaware | gain, adaptive | TPR at 1 % |"
+                "\n| --- | --- | --- | ---: | --- | ---: |"
             )
             for r in rows:
                 plain = r["summary"]

@@ -59,7 +59,7 @@ def main(folder: str, path: str, gguf: str | None) -> None:
         tracemalloc.start()
         llm.collect(model, tokenizer, many, part=5)
         print(
-            f"  {len(many)} texts in parts of 5: {tracemalloc.get_traced_memory()[1] / 2**20:.1f} MiB beside the model"
+            f"  {len(many)} texts in parts of 5: {tracemalloc.get_traced_memory()[1] / 2**20:.1f} MiB of arrays"
         )
         tracemalloc.stop()
 

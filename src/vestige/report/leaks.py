@@ -31,8 +31,8 @@ GLOSSARY = (
     ),
     (
         "Gain",
-        "AUC of the attack on two versions minus that of the best one on one version: what the deletion itself gives "
-        "away.",
+        "AUC of the attack on two versions minus that of the strongest one on one version: what the deletion itself "
+        "gives away, rather too small than too large.",
     ),
     (
         "TPR at 1 % FPR",
@@ -120,7 +120,7 @@ def _render(found: Findings, title: str | None, manifest: Mapping[str, Any]) -> 
 def _reasons(found: Findings) -> list[str]:
     best, baseline = found.undefended.best, found.undefended.baseline
     said = [
-        f"Chosen on shadow models: {_named(best)}; on one version: {_named(baseline)}.",
+        f"Chosen on shadow models: {_named(best)}. Strongest on one version, in hindsight: {_named(baseline)}.",
     ]
     if found.defences:
         least = min(found.defences, key=lambda name: found.defences[name].adaptive.best.target.auc)
