@@ -246,7 +246,10 @@ def llm_audit(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="datasets, models, methods or measures.")], json: Json = False
+    what: Annotated[
+        str, typer.Argument(help="datasets, models, methods, measures, text-methods or text-measures.")
+    ],
+    json: Json = False,
 ) -> None:
     """List what can be named: data sets, models, unlearning methods, measures."""
     from vestige.cli import commands

@@ -217,7 +217,10 @@ def _data_of(manifest: Mapping[str, Any], json: bool) -> Any:
 
 
 def list_(what: str, json: bool) -> None:
-    kinds = {"datasets": _datasets, "models": _models, "methods": _methods, "measures": _measures}
+    kinds = {
+        "datasets": _datasets, "models": _models, "methods": _methods, "measures": _measures,
+        "text-methods": _text_methods, "text-measures": _text_measures,
+    }  # fmt: skip
     if what not in kinds:
         raise InputError(unknown("list", what, kinds))
     rows = kinds[what]()
@@ -304,6 +307,26 @@ def _measures() -> list[dict[str, Any]]:
             "options": m.knobs,
             "cites": m.cites,
         }
+        for m in entries
+    ]
+
+
+def _text_methods() -> list[dict[str, Any]]:
+    from vestige.llm import METHODS
+
+    entries = [METHODS[name] for name in METHODS]
+    return [
+        {"name": m.name, "what": m.summary, "reads": m.needs, "options": m.knobs, "cites": m.cites}
+        for m in entries
+    ]
+
+
+def _text_measures() -> list[dict[str, Any]]:
+    from vestige.llm import MEASURES
+
+    entries = [MEASURES[name] for name in MEASURES]
+    return [
+        {"name": m.name, "what": m.summary, "needs": m.needs, "options": m.knobs, "cites": m.cites}
         for m in entries
     ]
 

@@ -114,3 +114,21 @@ def test_bad_input():
     zero = np.zeros(10)
     for name in NAMES:
         assert np.isfinite(llm.measure(name, nll=zero, fit=fit, out=out)).all()
+
+
+def test_rmia_online_by_hand():
+    """pr = p / mean of the references' p; the share of other texts with pr(x) / pr(z) > gamma, turned."""
+    rng = np.random.default_rng(0)
+    fit, out = texts(50)
+    nll = out * rng.uniform(0.5, 1, 50)
+    population = np.stack([out, fit, out], axis=1)[:20] * rng.uniform(0.8, 1.2, (20, 3))
+
+    def pr(a, b, c):
+        return np.exp(-a) / ((np.exp(-b) + np.exp(-c)) / 2)
+
+    for preset, gamma in (("recommended", 1), ("paper", 2)):
+        found = llm.measure("rmia_online", preset=preset, nll=nll, fit=fit, out=out, population=population)
+        above = pr(nll, fit, out)[:, None] / pr(*population.T)[None] > gamma
+        assert found == pytest.approx(1 - above.mean(axis=1))
+    with pytest.raises(InputError, match="three losses a text"):
+        llm.measure("rmia_online", nll=nll, fit=fit, out=out, population=nll)

@@ -8,6 +8,7 @@ models. With p = exp(-loss), the likelihood of a token:
     linear_gap  (after - before) / (reference - before)
     lira        log-likelihood ratio of h = log(p / (1 - p)) around the reference's and around the original's
     rmia_ratio  log of the mean likelihood of the two references over that of the unlearned model
+    rmia_online share of other texts z with p(x) / p(z) at most gamma, p each relative to the two references' mean
     iam         g = -log(0.1 - log(1e-5 + 1 - p)) rises with the loss; X_a = (1 - a) g(before) + a g(reference);
                 score = sum of w_a F_a(g(after)), F_a Gumbel with the mean and scale of X_a, w_a ~ a
 
@@ -71,6 +72,19 @@ def lira_online(
 def rmia_ratio(nll: Floats, fit: Floats, out: Floats) -> Floats:
     """Log of the mean likelihood of original and reference over that of the unlearned model; needs no population."""
     return np.asarray(np.logaddexp(-fit, -out) - np.log(2) + nll)
+
+
+@register("rmia_online", unit="share", cites="Zarifzadeh et al. 2024 (RMIA)", paper={"gamma": 2.0})
+def rmia_online(nll: Floats, fit: Floats, out: Floats, population: Floats, *, gamma: float = 1.0) -> Floats:
+    """Share of other texts that the text does not dominate: its likelihood ratio is at most `gamma` times theirs.
+
+    gamma  published: 2, which ties every text that is not far likelier than the others
+    """
+    if not gamma > 0:
+        raise InputError(f"rmia_online: gamma is {gamma}; above 0 is wanted.")
+    own = -rmia_ratio(nll, fit, out)
+    others = np.sort(-rmia_ratio(*population.T))
+    return np.asarray(1 - np.searchsorted(others, own - np.log(gamma), side="left") / len(others))
 
 
 @register("iam", unit="log-odds", cites=IAM, paper={"batch": 64, "steps": STEPS, "output": "score"})

@@ -24,11 +24,12 @@ ARRAYS = {
     "lower": "the mean token loss of the lowercased texts after unlearning, float [N]",
     "prefixed": "the mean token loss of the texts behind a prefix after unlearning, float [N]",
     "neighbours": "the mean token losses of K neighbours of each text after unlearning, float [N, K]",
+    "population": "the losses after unlearning, before it and of the reference on Z other texts, float [Z, 3]",
     "tokens": "the signals of every token after unlearning, `TextSignals` of N texts",
     "swapped": "the signals of K texts with words swapped for each text, a list of K `TextSignals`",
     "texts": "the N texts themselves",
 }
-LOSSES = ("nll", "fit", "out", "lower", "prefixed", "neighbours")
+LOSSES = ("nll", "fit", "out", "lower", "prefixed", "neighbours", "population")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def measure(
     lower: ArrayLike | None = None,
     prefixed: ArrayLike | None = None,
     neighbours: ArrayLike | None = None,
+    population: ArrayLike | None = None,
     tokens: TextSignals | None = None,
     swapped: Sequence[TextSignals] | None = None,
     texts: Sequence[str] | None = None,
@@ -104,7 +106,7 @@ def measure(
     knobs = resolved(name, entry.knobs, entry.paper, preset, options)
     given = {
         "nll": nll, "fit": fit, "out": out, "lower": lower, "prefixed": prefixed, "neighbours": neighbours,
-        "tokens": tokens, "swapped": swapped, "texts": texts,
+        "population": population, "tokens": tokens, "swapped": swapped, "texts": texts,
     }  # fmt: skip
     arrays: dict[str, Any] = {}
     for array in entry.needs:
@@ -112,7 +114,7 @@ def measure(
         if value is None:
             raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}.")
         arrays[array] = _losses(array, np.asarray(value, np.float64)) if array in LOSSES else value
-    counts = {array: _count(array, value) for array, value in arrays.items()}
+    counts = {array: _count(array, value) for array, value in arrays.items() if array != "population"}
     if len(set(counts.values())) > 1:
         raise InputError(f"{name}: {', '.join(f'{a} speaks of {n} texts' for a, n in counts.items())}.")
     with np.errstate(all="ignore"):
@@ -125,8 +127,9 @@ def measure(
 
 
 def _losses(array: str, losses: Floats) -> Floats:
-    if losses.ndim != (2 if array == "neighbours" else 1):
-        shape = "[N, K], K losses a text," if array == "neighbours" else "[N], one loss a text,"
+    wanted = {"neighbours": "[N, K], K losses a text,", "population": "[Z, 3], three losses a text,"}
+    if losses.ndim != (2 if array in wanted else 1) or (array == "population" and losses.shape[1] != 3):
+        shape = wanted.get(array, "[N], one loss a text,")
         raise InputError(f"{array} has shape {list(losses.shape)}; {shape} is wanted.")
     bad = ~(np.isfinite(losses) & (losses >= 0))
     if bad.any():
