@@ -3,6 +3,7 @@
 from vestige.training.batches import Resident, Rows, augmented, batch_count, batches, resident
 from vestige.training.checkpoints import load_model, save_model, write_weights
 from vestige.training.device import device_of, forward_context, has_fast_bf16, pick_device, settled
+from vestige.training.fleet import stackable, train_fleet
 from vestige.training.loop import (
     Trained,
     descend,
@@ -42,7 +43,9 @@ __all__ = [
     "save_model",
     "set_learning_rate",
     "settled",
+    "stackable",
     "train",
+    "train_fleet",
     "train_private",
     "train_sparse",
     "training_mode",

@@ -74,16 +74,17 @@ def batches(
     if generator is None and (shuffle or augment != "none"):
         raise InputError("Batches that are shuffled or augmented need a generator=.")
     order = torch.randperm(n, generator=generator) if shuffle else torch.arange(n)
-    for x, y in _taken(resident(rows, where), _parts(order, batch_size)):
+    for x, y in _taken(resident(rows, where), parts_of(order, batch_size)):
         x, y = x.to(where, non_blocking=True), y.to(where, non_blocking=True)
         if augment != "none" and generator is not None:
             x = augmented(x, augment, generator)
         yield to_float(x), y.long()
 
 
-def _parts(order: Tensor, batch_size: int) -> list[Tensor]:
-    count = batch_count(len(order), batch_size)
-    return list(torch.tensor_split(order, [batch_size * i for i in range(1, count)]))
+def parts_of(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Cut an order of rows [..., n] into the batches of an epoch."""
+    count = batch_count(order.shape[-1], batch_size)
+    return list(torch.tensor_split(order, [batch_size * i for i in range(1, count)], dim=-1))
 
 
 def _taken(rows: Rows, parts: list[Tensor]) -> Iterable[tuple[Tensor, Tensor]]:

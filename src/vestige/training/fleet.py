@@ -1,0 +1,142 @@
+"""Fleets: networks of one architecture, each on its own rows with its own seed, trained side by side.
+
+Their parameters are stacked, and one step moves all of them: small networks spend their time on the overhead of steps,
+which a fleet pays once. The same seeds give the same models whether they are trained alone or in a fleet, to float
+tolerance. Vectorised are networks without batch normalisation, dropout and convolutions, on equally many rows; anything
+else is trained one after another by `train`, with the same result.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError
+from vestige.models.scale import fit_input_scale, to_float
+from vestige.models.sparsity import masks_of
+from vestige.training.batches import batch_count, input_chunks, parts_of, resident
+from vestige.training.device import pick_device
+from vestige.training.loop import (
+    Trained,
+    epoch_seeds,
+    make_optimizer,
+    set_learning_rate,
+    train,
+)
+from vestige.training.recipe import Recipe, learning_rate
+
+
+def train_fleet(
+    models: Sequence[nn.Module],
+    rows: Sequence[Dataset],
+    recipe: Recipe,
+    seeds: Sequence[int],
+    *,
+    device: str | torch.device = "auto",
+) -> list[Trained]:
+    """Train a copy of each model on its rows, by one recipe, each with its own seed; `train` many times over.
+
+    models, rows, seeds  one for each member; models of one architecture
+
+    Returns one `Trained` a member; `seconds` is the member's share of the fleet's time.
+
+    Raises `InputError` where the numbers differ, and as `train` does.
+    """
+    if not models or len({len(models), len(rows), len(seeds)}) > 1:
+        raise InputError(
+            f"There are {len(models)} models, {len(rows)} sets of rows and {len(seeds)} seeds; as many of each, and "
+            "one at least, are wanted."
+        )
+    if not stackable(models, rows, recipe):
+        return [
+            train(model, own, recipe.model_copy(update={"seed": seed}), device=device)
+            for model, own, seed in zip(models, rows, seeds, strict=True)
+        ]
+    return _stacked(models, rows, recipe, seeds, pick_device(device))
+
+
+def stackable(models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Recipe) -> bool:
+    """Can these be trained by one step for all? Where not, they are trained one after another."""
+    first = models[0]
+    shapes = [(name, p.shape, p.requires_grad) for name, p in first.named_parameters()]
+    alike = all(
+        type(m) is type(first) and [(n, p.shape, p.requires_grad) for n, p in m.named_parameters()] == shapes
+        for m in models
+    )
+    plain = not any(
+        isinstance(m, (_BatchNorm, _ConvNd)) or (isinstance(m, _DropoutNd) and m.p > 0)
+        for m in first.modules()
+    )
+    same = len({(len(r), r.shape) for r in rows}) == 1
+    return (
+        len(models) > 1 and alike and plain and same and recipe.augment == "none" and recipe.precision != "bf16"
+        and not masks_of(first) and all(p.requires_grad for p in first.parameters())
+    )  # fmt: skip
+
+
+def _stacked(
+    models: Sequence[nn.Module],
+    rows: Sequence[Dataset],
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: torch.device,
+) -> list[Trained]:
+    start = time.perf_counter()
+    members = [copy.deepcopy(model).to(device).train() for model in models]
+    for member, own in zip(members, rows, strict=True):
+        fit_input_scale(member, input_chunks(own))
+    parameters, buffers = stack_module_state(members)
+    skeleton = copy.deepcopy(members[0])
+    optimizer = make_optimizer(recipe, list(parameters.values()))
+    data = [resident(own, device) for own in rows]
+    x, y = (torch.stack([getattr(d, name) for d in data]) for name in ("x", "y"))
+    each = torch.arange(len(members), device=device)[:, None]
+    steps = batch_count(len(rows[0]), recipe.batch_size)
+
+    def losses_of(own: dict[str, Tensor], fixed: dict[str, Tensor], part: Tensor, labels: Tensor) -> Tensor:
+        logits = functional_call(skeleton, {**own, **fixed}, (part,))
+        return F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+
+    losses: list[Tensor] = []
+    for epoch in range(recipe.epochs):
+        generators = [torch.Generator().manual_seed(epoch_seeds(seed, epoch)[0]) for seed in seeds]
+        orders = torch.stack([torch.randperm(len(rows[0]), generator=g) for g in generators])
+        total = torch.zeros(len(members), device=device)
+        for step, at in enumerate(parts_of(orders, recipe.batch_size)):
+            set_learning_rate(optimizer, learning_rate(recipe, epoch, step, steps))
+            where = at.to(device)
+            optimizer.zero_grad(set_to_none=True)
+            value = vmap(losses_of)(parameters, buffers, to_float(x[each, where]), y[each, where])
+            value.sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += value.detach() * at.shape[1]
+        losses.append(total / len(rows[0]))
+        if not torch.isfinite(losses[-1]).all():
+            raise InputError(
+                f"A loss became {losses[-1].max():g} in epoch {epoch + 1}; lower lr (now {recipe.lr:g})."
+            )
+    history = torch.stack(losses).cpu().tolist()
+    seconds = (time.perf_counter() - start) / len(members)
+    return [
+        Trained(_unstacked(model, k, parameters, buffers), [float(e[k]) for e in history], seconds)
+        for k, model in enumerate(models)
+    ]
+
+
+def _unstacked(model: nn.Module, k: int, parameters: dict[str, Any], buffers: dict[str, Any]) -> nn.Module:
+    """Return a copy of a member's model with its slice of the stack, in evaluation mode, where the model was."""
+    made = copy.deepcopy(model)
+    own = {name: value[k].detach() for name, value in (*parameters.items(), *buffers.items())}
+    made.load_state_dict(own, strict=False)
+    return made.eval()

@@ -1,0 +1,84 @@
+"""Fleets: the same models as alone, whatever is vectorised and whatever is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from digit_rows import digit_images, digits, same_weights
+
+from vestige.errors import InputError
+from vestige.models import build_model
+from vestige.training import Recipe, stackable, train, train_fleet
+
+DATA = digits(600)
+ROWS = [DATA.take(np.random.default_rng(k).permutation(600)[:230]) for k in range(4)]
+SEEDS = [5, 6, 7, 8]
+
+
+def members(**knobs):
+    return [build_model("mlp", DATA.shape, 10, seed=k, **({"hidden": (24, 12)} | knobs)) for k in range(4)]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(epochs=3, batch_size=50, lr=0.1, schedule="cosine"),
+        Recipe(epochs=2, batch_size=46, lr=0.01, optimizer="adamw", schedule="constant", label_smoothing=0.1),
+        Recipe(epochs=2, batch_size=229, lr=0.05, schedule="onecycle", nesterov=True),
+    ],
+)
+def test_a_fleet_is_its_members(recipe):
+    """Uneven last batches, schedules, decay, smoothing; every member has its own rows, scale, order and start."""
+    models = members()
+    assert stackable(models, ROWS, recipe)
+    fleet = train_fleet(models, ROWS, recipe, SEEDS)
+    for model, rows, seed, made in zip(models, ROWS, SEEDS, fleet, strict=True):
+        alone = train(model, rows, recipe.model_copy(update={"seed": seed}))
+        for name, value in alone.model.state_dict().items():
+            assert torch.allclose(made.model.state_dict()[name], value, atol=2e-5, rtol=1e-4), name
+        assert made.loss == pytest.approx(alone.loss, rel=1e-4) and made.epochs == alone.epochs
+        assert not made.model.training and made.seconds > 0
+
+
+def test_what_cannot_be_stacked_is_trained_one_after_another():
+    recipe = Recipe(epochs=1, batch_size=64, lr=0.1)
+    images = [digit_images(200).take(np.arange(k, 100 + k)) for k in range(2)]
+    for models, rows in (
+        ([build_model("cnn", (1, 8, 8), 10, width=4, seed=k) for k in range(2)], images),
+        (members(dropout=0.2)[:2], ROWS[:2]),
+        (members()[:2], [ROWS[0], ROWS[1].take(np.arange(100))]),
+        ([members()[0], build_model("mlp", DATA.shape, 10, hidden=(5,))], ROWS[:2]),
+        (members()[:1], ROWS[:1]),
+    ):
+        assert not stackable(models, rows, recipe)
+        fleet = train_fleet(models, rows, recipe, SEEDS[: len(models)])
+        alone = train(models[-1], rows[-1], recipe.model_copy(update={"seed": SEEDS[len(models) - 1]}))
+        assert same_weights(fleet[-1].model, alone.model)
+    assert not stackable(members(), ROWS, Recipe(precision="bf16"))
+    frozen = members()
+    next(frozen[0].parameters()).requires_grad_(False)
+    assert not stackable(frozen, ROWS, recipe)
+
+
+def test_nothing_outside_changes():
+    models = members()
+    before = [{k: v.clone() for k, v in m.state_dict().items()} for m in models]
+    state = torch.random.get_rng_state()
+    train_fleet(models, ROWS, Recipe(epochs=1, batch_size=64, lr=0.1), SEEDS)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert all(
+        torch.equal(v, b[k]) for m, b in zip(models, before, strict=True) for k, v in m.state_dict().items()
+    )
+    assert all(p.grad is None for m in models for p in m.parameters())
+
+
+def test_bad_input():
+    recipe = Recipe(epochs=2, batch_size=64, lr=0.1)
+    for call, message in (
+        (lambda: train_fleet([], [], recipe, []), "one at least"),
+        (lambda: train_fleet(members(), ROWS[:3], recipe, SEEDS), "3 sets of rows"),
+        (lambda: train_fleet(members(), ROWS, recipe.model_copy(update={"lr": 1e30}), SEEDS), "lower lr"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
