@@ -20,6 +20,7 @@ SECTIONS = (
     "rmia",
     "collecting",
     "training",
+    "fleet",
     "unlearning",
     "leaks",
 )

@@ -45,7 +45,7 @@ def plain(model, rows, recipe: Recipe, seed: int):
     )
 
 
-def main(members: int) -> None:
+def main(members: int = 64) -> None:
     data = vestige.load_dataset("location30" if os.environ.get("VESTIGE_DATA") else "digits")
     order = np.random.default_rng(0).permutation(len(data))
     test, pool = data.take(order[:600]), order[600:]
@@ -74,15 +74,11 @@ def main(members: int) -> None:
     single = (time.perf_counter() - start) * members / ALONE
     accuracy = [np.mean([right(m.model) for m in some[:ALONE]]) for some in (fleet, alone)]
     tutorial = np.mean([(predict(test) == test.y).mean() for predict in loops])
-    print(
-        f"{members} MLPs on 1,000 records of {data.name}, 20 epochs: plain loop {theirs:.1f} s, one after another ",
-        end="",
-    )
-    print(f"{single:.1f} s, fleet {ours:.1f} s: {theirs / ours:.1f}x the plain loop (wanted: at least 5x)")
-    print(
-        f"  test accuracy: plain {100 * tutorial:.1f} %, alone {100 * accuracy[1]:.1f} %, fleet {100 * accuracy[0]:.1f} %"
-    )
+    print(f"{members} MLPs on 1,000 records of {data.name}, 20 epochs: plain loop {theirs:.1f} s, ", end="")
+    print(f"one after another {single:.1f} s, fleet {ours:.1f} s: {theirs / ours:.1f}x (wanted: at least 5x)")
+    print(f"  test accuracy: plain {100 * tutorial:.1f} %, alone {100 * accuracy[1]:.1f} %, ", end="")
+    print(f"fleet {100 * accuracy[0]:.1f} %")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 64)
+    main(*map(int, sys.argv[1:]))

@@ -114,8 +114,13 @@ def cells() -> Iterator[tuple[str, str, dict[str, Any]]]:
             "target": MLP, "setting": replace(FEW, method=method, options=options),
         }  # fmt: skip
     yield "private", "network, not defended", {
-        "target": MLP, "setting": FEW, "defences": ("label_only", "train_temperature=4", "dp=8"),
+        "target": MLP, "setting": FEW, "defences": ("label_only", "train_temperature=4", "dp=8", "dp=1"),
     }  # fmt: skip
+    yield (
+        "private",
+        "network, independent seeds",
+        {"target": MLP, "setting": replace(FEW, seeds="independent")},
+    )
 
 
 @cache

@@ -204,3 +204,16 @@ def test_configurations_that_cannot_be():
         with pytest.raises(InputError, match=message):
             run_leaks(config(**values))
     assert DataConfig(name="digits").options == {}
+
+
+def test_private_versions_never_share_their_noise(tmp_path):
+    """With one noise for both versions all that differs is the deletion: the guarantee would be gone."""
+    target = hardened(Network("logistic", {}, {"epochs": 2, "batch_size": 20, "lr": 0.1}), "dp=1")[0]
+    from vestige.data import load_dataset
+
+    data = load_dataset("digits")
+    shared, own = (
+        make_pairs(data, target, Setting(sets=1, records=100, deletions=2, seeds=seeds), cache=tmp_path)
+        for seeds in ("shared", "independent")
+    )
+    assert np.array_equal(shared.unlearned, own.unlearned) and len(list(tmp_path.iterdir())) == 1

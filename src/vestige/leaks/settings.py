@@ -23,7 +23,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,10 +122,15 @@ def make_pairs(
     cache    a folder; a set that is there is not fitted again
     on_set   called with the number of finished sets and of all
 
+    Versions that are trained privately draw their noise anew, whatever `seeds` says: the guarantee rests on it, and
+    with one noise for both the deletion would stand out all the more.
+
     Raises `InputError` where the data have too few records for the setting.
     """
     setting = setting or Setting()
     estimator, parts = target_of(target), pools(len(data), side, seed)
+    if isinstance(estimator, Network) and estimator.privacy is not None:
+        setting = replace(setting, seeds="independent")
     asked = setting.group if setting.name in ("group", "online") else 1
     if setting.records > len(parts.positive):
         raise InputError(
