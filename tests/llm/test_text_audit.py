@@ -44,8 +44,8 @@ LEARN = {"lr": 3e-3, "epochs": 30, "batch_size": 4, "length": 128}
 
 @pytest.fixture(scope="module")
 def models():
-    base = unlearn("finetune", tiny.model(), TOKENIZER, ["Nothing."], tiny.news(60, 7), **LEARN).model
-    original = unlearn("finetune", base, TOKENIZER, ["Nothing."], FORGET + RETAIN, **LEARN).model
+    base = unlearn("finetune", tiny.model(), TOKENIZER, retain=tiny.news(60, 7), **LEARN).model
+    original = unlearn("finetune", base, TOKENIZER, retain=FORGET + RETAIN, **LEARN).model
     retrained = unlearn("retrain", original, TOKENIZER, FORGET, RETAIN, base=base, **LEARN).model
     return {"base": base, "original": original, "retrain": retrained}
 

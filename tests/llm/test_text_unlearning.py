@@ -33,13 +33,13 @@ def same(one, two):
 
 @pytest.fixture(scope="module")
 def base():
-    return unlearn("finetune", tiny.model(), TOKENIZER, HELD, tiny.news(40, 7), **LEARN).model
+    return unlearn("finetune", tiny.model(), TOKENIZER, retain=tiny.news(40, 7), **LEARN).model
 
 
 @pytest.fixture(scope="module")
 def original(base):
     """Knows both sides by heart."""
-    return unlearn("finetune", base, TOKENIZER, HELD, FORGET + RETAIN, **LEARN | {"epochs": 30}).model
+    return unlearn("finetune", base, TOKENIZER, retain=FORGET + RETAIN, **LEARN | {"epochs": 30}).model
 
 
 def run(name, original, base=None, **options):
@@ -177,7 +177,7 @@ def test_refusals_stand_behind_the_prompt():
 
 
 def test_task_vector_goes_as_far_as_learning_went(original):
-    stronger = unlearn("finetune", original, TOKENIZER, HELD, FORGET, **QUICK, seed=0).model
+    stronger = unlearn("finetune", original, TOKENIZER, retain=FORGET, **QUICK, seed=0).model
     there, none = run("task_vector", original).model, run("task_vector", original, scale=1e-6).model
     moved = sum(
         float((a - b).square().sum()) for a, b in zip(there.parameters(), original.parameters(), strict=True)
@@ -218,6 +218,7 @@ def test_bad_input(original):
         (lambda: unlearn("grad_diff", original, TOKENIZER, FORGET), "give retain="),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, FORGET[:1]), "both in forget and in retain"),
         (lambda: unlearn("npo", original, TOKENIZER, []), "no texts"),
+        (lambda: unlearn("npo", original, TOKENIZER, retain=RETAIN), "give forget="),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, beta=0), "above 0"),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, bta=1), "Did you mean 'beta'"),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, epochs=0), "from 1"),

@@ -166,11 +166,8 @@ def relearned(
     """Return a copy after so many steps of training on `texts`: what was only hidden comes back at once."""
     from vestige.llm.unlearning import unlearn
 
-    given = as_texts(texts)
-    other = Texts(("The texts below are learned again.",), ("none",))
-    return unlearn(
-        "finetune", model, tokenizer, other, given, epochs=steps, max_steps=steps, lr=lr, warmup=0.0
-    ).model
+    options: dict[str, Any] = {"epochs": steps, "max_steps": steps, "lr": lr, "warmup": 0.0}
+    return unlearn("finetune", model, tokenizer, retain=texts, **options).model
 
 
 def bag_of_words(first: Sequence[str], second: Sequence[str], *, seed: int = 0) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ class LlmConfig(Config):
     relearn: int = Field(default=10, ge=0)
     seed: int = 0
 
+    @field_validator("methods")
+    @classmethod
+    def _distinct(cls, methods: tuple[LlmMethod, ...]) -> tuple[LlmMethod, ...]:
+        names = [m.name for m in methods]
+        if len(set(names)) < len(names) or {"original", "retrain"} & set(names):
+            raise ValueError("each method is named once; the original and retraining are always there")
+        return methods
+
     @field_validator("methods", mode="before")
     @classmethod
     def _names(cls, methods: Any) -> Any:
@@ -120,16 +129,15 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
         return model
 
     options = {"seed": config.seed, **config.learn}
-    original = made("original", lambda: learn(base, tokenizer, learned, **options))
+    original = made("original", lambda: unlearn("finetune", base, tokenizer, retain=learned, **options).model)
     models: dict[str, Callable[[], Any]] = {
         "retrain": lambda: unlearn("retrain", original, tokenizer, forget, retain, base=base, **options).model
     }
     for method in config.methods:
-        models[method.name] = lambda m=method: (
-            unlearn(  # type: ignore[misc]
-                m.name, original, tokenizer, forget, retain, seed=config.seed, **m.knobs
-            ).model
+        job = partial(
+            unlearn, method.name, original, tokenizer, forget, retain, seed=config.seed, **method.knobs
         )
+        models[method.name] = lambda job=job: job().model  # type: ignore[misc]
 
     say("signals of the base model and the original")
     never, before = (collect(model, tokenizer, everything) for model in (base, original))
@@ -149,12 +157,6 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
         if min(len(forget), len(groups[name])) >= 5
     }
     return LlmRun(audits, figures, words, seconds)
-
-
-def learn(model: Any, tokenizer: Any, texts: Texts, **options: Any) -> Any:
-    """Return a copy of a model that was trained on the texts."""
-    nothing = Texts(("There is nothing here to unlearn.",), ("none",))
-    return unlearn("finetune", model, tokenizer, nothing, texts, **options).model
 
 
 def _figures(

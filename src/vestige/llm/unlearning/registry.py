@@ -81,7 +81,7 @@ def unlearn(
     name: str,
     model: Any,
     tokenizer: Any,
-    forget: Texts | Sequence[str],
+    forget: Texts | Sequence[str] | None = None,
     retain: Texts | Sequence[str] | None = None,
     *,
     preset: str = "recommended",
@@ -95,7 +95,7 @@ def unlearn(
     """Unlearn texts from a copy of a causal language model; the model that is given stays as it is.
 
     name      a registered method: see `vestige.llm.unlearning.METHODS`
-    forget    texts to unlearn
+    forget    texts to unlearn; not needed by methods that read the retained ones alone
     retain    texts to keep; methods that need them say so
     lora      None: all weights that are not frozen; else the rank of adapters on all linear layers, which are merged
               into the weights at the end
@@ -108,20 +108,20 @@ def unlearn(
     need("transformers", "llm", "Unlearning from a language model")
     method = METHODS[name]
     knobs = resolved(name, method.knobs, method.paper, preset, options)
-    gone = as_texts(forget)
-    kept = None if retain is None else as_texts(retain)
-    if "retain" in method.needs and kept is None:
-        raise InputError(f"{name} needs texts to retain; give retain=.")
-    if kept is not None:
-        expect_disjoint(forget=gone, retain=kept)
+    sides = {k: as_texts(v) for k, v in (("forget", forget), ("retain", retain)) if v is not None}
+    for side in method.needs:
+        if side not in sides:
+            raise InputError(f"{name} needs texts to {side}; give {side}=.")
+    expect_disjoint(**sides)
     steps = replace(method.steps, **{k: knobs[k] for k in asdict(method.steps)})
     _check(name, steps, max_steps)
     changed = copy.deepcopy(model)
     if lora is not None:
         changed = _with_adapters(changed, lora)
+    blocks = {side: cut(tokenizer, texts, steps.length) for side, texts in sides.items()}
     work = Work(
-        name, changed, tokenizer, cut(tokenizer, gone, steps.length),
-        [] if kept is None else cut(tokenizer, kept, steps.length), steps, seed, max_steps, max_seconds, on_epoch,
+        name, changed, tokenizer, blocks.get("forget", []), blocks.get("retain", []), steps, seed, max_steps,
+        max_seconds, on_epoch,
     )  # fmt: skip
     start = time.perf_counter()
     other = method.function(work, **{k: v for k, v in knobs.items() if k not in asdict(steps)})

@@ -49,7 +49,7 @@ class Work:
 
     model      changed in place
     tokenizer  its tokenizer
-    forget, retain  token blocks; `retain` is empty where none was given
+    forget, retain  token blocks, empty where no texts were given
     on_epoch   the caller's early stop: called with the model after each epoch, True stops
     """
 
