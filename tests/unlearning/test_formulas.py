@@ -399,3 +399,16 @@ def test_forsaken_moves_the_mean_answer_to_that_of_unseen_samples():
         for m in (made, unlearn("forsaken", MODEL, SPLIT, iterations=60, lr=1e-2, penalty=10.0).model)
     )
     assert near < far
+
+
+def test_dau_holds_the_game_back():
+    """The game's gradient is at most so long as a share of the other; where it is short anyway nothing changes."""
+    from vestige.unlearning.dau import held_back
+
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    for weight, bound, wanted in ((100.0, 0.5, [2.0, 4.0 + 0.5 * 20**0.5]), (0.1, 0.5, [2.0, 4.1])):
+        value = held_back(w.square().sum(), weight * w[1], [w], bound)
+        assert value.item() == pytest.approx(5.0 + min(weight, 0.5 * 20**0.5) * 2.0)
+        assert torch.autograd.grad(value, w)[0].tolist() == pytest.approx(wanted)
+    unused = torch.ones(3, requires_grad=True)
+    assert torch.autograd.grad(held_back(w.sum(), 0 * w.sum(), [w, unused], 0.5), w)[0].tolist() == [1.0, 1.0]

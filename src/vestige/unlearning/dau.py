@@ -16,7 +16,8 @@ pool: they are trained on, and nothing may be judged on them.
 features paired at random by cross-correlation, which in expectation is a constant and carries no signal. `recommended`:
 softmax; attacker's rows in evaluation mode, so that batch statistics do not tell the groups apart; pre-trained on D_f
 against D_v; D_v restricted to the classes of D_f, or the label alone would tell; features matched in mean and
-covariance; the attacker frozen, in evaluation mode, in the classifier's step. Differs from the authors in both: rows
+covariance; the attacker frozen, in evaluation mode, in the classifier's step; the game's gradient at most half as long
+as that of the loss on D_r, without which two games of three ruin the classifier. Differs from the authors in both: rows
 for pre-training are computed once, and the game's terms are skipped, not weighted by zero, once beta is 0.
 """
 
@@ -36,7 +37,7 @@ from vestige.models import seeded
 from vestige.models.samia import Samia, samia_rows, sensitivity_of
 from vestige.unlearning.random_labels import joined
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, unseen_rows
+from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, trainable, unseen_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,7 +53,7 @@ TRADE = 5e-3  # lambda of Barlow Twins
     cites="Sharma et al. 2024 (DAU)",
     steps=Steps(epochs=3),
     paper={"inputs": "logits", "pairing": "random", "own_batchnorm": True, "match_classes": False, "pretrain": 1000,
-           "pretrain_on": "train"},
+           "pretrain_on": "train", "bound": None},
 )  # fmt: skip
 def dau(
     model: nn.Module,
@@ -71,6 +72,7 @@ def dau(
     pretrain_on: Literal["forget", "train"] = "forget",
     switch_after: int = 30,
     switch_lr: float = 0.01,
+    bound: float | None = 0.5,
 ) -> nn.Module:
     """Train against an attacker until forget samples look to it like samples never seen.
 
@@ -85,6 +87,8 @@ def dau(
     pretrain_on     its members: "forget" samples, or the whole "train" set
     switch_after    steps after which the game ends where a whole class is forgotten
     switch_lr       learning rate from then on
+    bound           largest length of the game's gradient, as a share of that of the retained samples' loss: below 1
+                    that loss still falls with every step; None: no bound
     """
     for kind, value, allowed in (
         ("inputs", inputs, INPUTS),
@@ -93,6 +97,8 @@ def dau(
     ):
         if value not in allowed:
             raise InputError(f"dau: {unknown(kind, value, allowed)}")
+    if bound is not None and not bound > 0:
+        raise InputError(f"dau: bound is {bound}; above 0, or None, is wanted.")
     if copies < 1 or not sigma > 0 or pretrain < 0:
         raise InputError(
             f"dau: copies {copies}, sigma {sigma}, pretrain {pretrain}; from 1, above 0 and from 0 are wanted."
@@ -137,7 +143,10 @@ def dau(
     def objective(x: Tensor, y: Tensor) -> Tensor:
         fitted = F.cross_entropy(model(x).float(), y)
         with torch.autocast(x.device.type, enabled=False):  # sensitivities are small differences: all digits
-            return fitted + game()
+            played = game()
+        if bound is None:
+            return fitted + played
+        return held_back(fitted, played, list(trainable(model).values()), bound)
 
     def game() -> Tensor:
         mode = model.training
@@ -158,6 +167,20 @@ def dau(
     work.descend(model, retain, objective=objective, cost=cost, max_steps=switch_after)
     work.descend(model, retain, lr=switch_lr, seed=1)
     return model
+
+
+def held_back(first: Tensor, second: Tensor, parameters: list[nn.Parameter], bound: float) -> Tensor:
+    """Return a value with the gradient of `first` plus that of `second`, the latter at most `bound` times as long."""
+    own, other = (torch.autograd.grad(value, parameters, allow_unused=True) for value in (first, second))
+    lengths = [torch.stack([g.norm() for g in part if g is not None]).norm() for part in (own, other)]
+    scale = (bound * lengths[0] / lengths[1].clamp(min=1e-12)).clamp(max=1.0)
+    slope = torch.zeros((), device=first.device)
+    for parameter, a, b in zip(parameters, own, other, strict=True):
+        for part in (a, None if b is None else scale * b):
+            if part is not None:
+                slope = slope + (part.detach() * (parameter - parameter.detach())).sum()
+    value: Tensor = (first + scale * second).detach() + slope
+    return value
 
 
 def attack(attacker: Samia, optimiser: torch.optim.Optimizer, u_f: Tensor, u_v: Tensor) -> float:
