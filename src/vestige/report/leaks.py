@@ -6,18 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vestige.report import svg
 from vestige.report.html import configuration, page, shown_figure
-from vestige.report.plots import Drawing, canvas, percent, roc_points, spoken, thinned, title_and_legend
 from vestige.report.words import DASH, number
 
 if TYPE_CHECKING:
     from vestige.leaks import Attack, Findings, Leakage
+    from vestige.report.plots import Drawing
 
-Floats = NDArray[np.float64]
 LEAK, EXPOSED, SILENT = (
     ("under", "It can be told", "▼"),
     ("under", "Exposed before the deletion", "▼"),
@@ -181,6 +177,8 @@ def _best_by_feature(attacks: Sequence[Attack]) -> list[Attack]:
 
 def by_feature(attacks: Sequence[Attack]) -> Drawing:
     """Draw the AUC of the best attack model for each thing that is read, chosen on shadow rows."""
+    from vestige.report.plots import Drawing, canvas, spoken, title_and_legend
+
     rows = sorted(_best_by_feature(attacks), key=lambda a: a.target.auc)
     kinds = [(2, svg.FORGET, "o", "two versions"), (1, svg.RETAIN, "s", "one version")]
     with canvas(height=0.9 + 0.27 * len(rows), left=0.36) as (figure, axes):
@@ -198,6 +196,8 @@ def by_feature(attacks: Sequence[Attack]) -> Drawing:
 
 def by_defence(found: Findings) -> Drawing:
     """Draw the AUC that each defence leaves, to an adaptive attacker, to an unaware one, and to one version."""
+    from vestige.report.plots import Drawing, canvas, spoken, title_and_legend
+
     if not found.defences:
         return Drawing(None, "No defence was tried.")
     rows = list(reversed(_defences(found)))
@@ -225,6 +225,10 @@ def by_defence(found: Findings) -> Drawing:
 
 def roc(found: Leakage, positive: str) -> tuple[Drawing, Drawing]:
     """Draw the ROC of the chosen attack and of the best one on one version, linear and log-log."""
+    import numpy as np
+
+    from vestige.report.plots import Drawing, canvas, percent, roc_points, spoken, thinned, title_and_legend
+
     curves = []
     for one, scores, colour, dashes in (
         (found.best, found.scores, svg.FORGET, "-"),
@@ -269,9 +273,7 @@ def _intervals(axes: Any, rows: Sequence[tuple[float, Attack]], colour: str, mar
     if not rows:
         return
     places = [place for place, _ in rows]
-    values, low, high = (
-        np.array([getattr(a.target, name) for _, a in rows]) for name in ("auc", "low", "high")
-    )
+    values, low, high = ([getattr(a.target, name) for _, a in rows] for name in ("auc", "low", "high"))
     axes.hlines(places, low, high, color=colour, linewidth=2.2, alpha=0.45)
     axes.plot(values, places, linestyle="none", marker=marker, markersize=5, color=colour, label=label)
 
