@@ -83,3 +83,46 @@ def test_the_step_is_bounded():
     moved = torch.cat([(a - b).flatten() for a, b in zip(made.parameters(), model.parameters(), strict=True)])
     size = torch.cat([p.flatten() for p in model.parameters()]).norm()
     assert moved.norm() <= 0.0501 * size
+
+
+def test_a_sparse_model_is_stepped_along_its_alive_weights_alone():
+    """Against a dense solve over the alive weights; over all of them most of the step would be masked away."""
+    import torch
+    from small import clusters, network, split_of, work
+
+    from vestige.models.sparsity import masks_of, prune
+    from vestige.unlearning import unlearn
+    from vestige.unlearning.gradients import curvature_product, mean_gradient
+
+    data = clusters(120)
+    split = split_of(data)
+    model = network()
+    prune(model, 0.5)
+    made = unlearn("influence", model, split, iterations=200, samples=10_000, radius=1e9, damping=0.1).model
+    names = [n for n, _ in model.named_parameters()]
+    sizes = [p.numel() for p in model.parameters()]
+    masks = {id(w): m for w, m in masks_of(model)}
+    assert masks
+    keep = torch.cat([masks.get(id(p), torch.ones_like(p)).bool().flatten() for p in model.parameters()])
+    forget, retain = split.rows("forget"), split.rows("retain")
+    x = torch.from_numpy(retain.x)
+    columns = []
+    for i in range(sum(sizes)):
+        unit = torch.zeros(sum(sizes))
+        unit[i] = 1
+        vector = {
+            n: u.reshape(p.shape)
+            for n, u, p in zip(names, unit.split(sizes), model.parameters(), strict=True)
+        }
+        image = curvature_product(model, x, vector)
+        columns.append(torch.cat([image[n].flatten() for n in names]))
+    dense = torch.stack(columns, dim=1)[keep][:, keep]
+    gradients = [mean_gradient(model, rows, work()) for rows in (forget, retain)]
+    share = len(forget) / (len(forget) + len(retain))
+    pull = torch.cat([(gradients[0][n] - gradients[1][n]).flatten() for n in names])[keep] * share
+    wanted = torch.linalg.solve(dense + 0.1 * torch.eye(len(dense)), pull)
+    moved = torch.cat(
+        [(a - b).detach().flatten() for a, b in zip(made.parameters(), model.parameters(), strict=True)]
+    )
+    assert torch.allclose(moved[keep], wanted, atol=1e-3) and not moved[~keep].any()
+    assert float(wanted.norm()) > 1e-3

@@ -59,7 +59,9 @@ def load_model(
         raise InputError(
             f"{name} has no language-model head ({missing[0]} is missing); a causal language model is wanted."
         )
-    if gguf is not None:  # the weights are plain numbers now; saved, they shall not be taken for quantised ones
+    if (
+        gguf is not None
+    ):  # the weights are plain numbers now; saved, they shall not be taken for quantised ones
         model.hf_quantizer = None
         model.is_quantized = False
         if hasattr(model.config, "quantization_config"):
