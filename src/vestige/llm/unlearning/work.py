@@ -104,7 +104,8 @@ class Work:
             raise InputError(
                 f"{self.method}: every parameter of the model is frozen; nothing can be unlearned."
             )
-        optimiser = torch.optim.AdamW(open_, self.steps.lr, weight_decay=self.steps.weight_decay)
+        fused = all(p.device.type in ("cpu", "cuda") for p in open_)
+        optimiser = torch.optim.AdamW(open_, self.steps.lr, weight_decay=self.steps.weight_decay, fused=fused)
         rng = np.random.default_rng((self.seed, seed))
         rising = max(1.0, self.steps.warmup * self.steps.epochs * -(-len(own) // self.steps.batch_size))
         beside = self._endless(rng) if blocks is None and self.retain else None
