@@ -90,6 +90,10 @@ def test_parts_are_kept_and_continued(tmp_path):
     loaded = TextSignals.load(tmp_path)
     for name in ("logp", "entropy", "start", "offsets", "characters", "ids"):
         assert np.array_equal(getattr(loaded, name), getattr(first, name)), name
+    other = collect(
+        tiny.model(seed=1), TOKENIZER, NEWS, part=4, out=tmp_path
+    )  # another model, the same folder
+    assert not np.allclose(other.logp, first.logp)
     files[0].write_bytes(files[0].read_bytes()[:100])
     with pytest.raises(ArtefactError, match="cut off"):
         TextSignals.load(files[0])

@@ -17,7 +17,7 @@ from vestige.cli.commands import gate, print_rows, say_to
 from vestige.errors import InputError, need
 from vestige.llm.evaluation import bag_of_words
 from vestige.llm.experiment import LlmConfig, comparison
-from vestige.llm.texts import expect_disjoint
+from vestige.llm.texts import gathered
 from vestige.report import write_report, write_texts_report
 from vestige.store import plain, write_json
 
@@ -100,11 +100,7 @@ def audit(
     say = say_to(json)
     quiet()
     given = {name: llm.read_texts(path) for name, path in groups.items() if path is not None}
-    expect_disjoint(**given)
-    everything = llm.Texts(
-        tuple(t for g in given.values() for t in g.texts),
-        tuple(f"{name}-{i}" for name, g in given.items() for i in g.ids),
-    )
+    everything = gathered(given)
     role = np.repeat(list(given), [len(g) for g in given.values()])
 
     def signals(name: str, source: str) -> llm.TextSignals:
@@ -147,7 +143,7 @@ def run(
     values: dict[str, Any], source: str, out: Path | None, fail_under: float | None, json: bool, silent: bool
 ) -> int:
     from vestige.config import validated
-    from vestige.llm.experiment import run_llm, texts_of
+    from vestige.llm.experiment import run_llm
 
     quiet()
     config = validated(LlmConfig, values, source)
@@ -158,9 +154,8 @@ def run(
         "kind": "llm", "vestige": vestige.__version__, "config": config.model_dump(mode="json"),
         "seconds": made.seconds, "words": made.words,
     }  # fmt: skip
-    everything = texts_of(config)
     for name, found in made.audits.items():
-        _write(folder / name, name, found, everything, manifest, made.words.get("forget and holdout"))
+        _write(folder / name, name, found, made.texts, manifest, made.words.get("forget and holdout"))
     report = write_report(
         folder / "report.html", {name: found.audit for name, found in made.audits.items()}, title=config.title,
         manifest=manifest,

@@ -17,7 +17,7 @@ import numpy as np
 from vestige.errors import InputError
 from vestige.llm.signals import PER_TOKEN, TextSignals, joined
 from vestige.llm.texts import Texts, as_texts
-from vestige.store import key_of, write_json
+from vestige.store import key_of, read_json, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,17 +59,19 @@ def collect(
     longest = context or context_of(model)
     if longest < 4:
         raise InputError(f"context is {longest}; at least 4 tokens are wanted.")
+    weights = None if out is None else _fingerprint(model)
     parts = []
     for number, start in enumerate(range(0, len(given), part)):
         some = Texts(given.texts[start : start + part], given.ids[start : start + part])
         path = None if out is None else out / f"part-{number:05d}.parquet"
-        if path is not None and path.is_file() and _same(path, some, longest):
+        key = key_of(some.ids, some.texts, longest, weights)
+        if path is not None and path.is_file() and _same(path, key):
             parts.append(TextSignals.load(path))
             continue
         made = _collect_part(model, tokenizer, some, longest, batch_tokens)
         if path is not None:
             made.save(path)
-            write_json(path.with_suffix(".json"), {"key": _key(some, longest)})
+            write_json(path.with_suffix(".json"), {"key": key})
         parts.append(made)
     return joined(parts)
 
@@ -82,15 +84,14 @@ def context_of(model: Any) -> int:
     return min(int(known or 1024), 4096)
 
 
-def _key(part: Texts, context: int) -> str:
-    return key_of(part.ids, part.texts, context)
+def _fingerprint(model: Any) -> list[float]:
+    """Return the sum of every weight tensor: another model in the same place is not taken for this one."""
+    return [float(p.detach().double().sum()) for p in model.parameters()]
 
 
-def _same(path: Path, part: Texts, context: int) -> bool:
-    from vestige.store import read_json
-
+def _same(path: Path, key: str) -> bool:
     record = path.with_suffix(".json")
-    return record.is_file() and read_json(record).get("key") == _key(part, context)
+    return record.is_file() and read_json(record).get("key") == key
 
 
 def _collect_part(model: Any, tokenizer: Any, part: Texts, context: int, batch_tokens: int) -> TextSignals:

@@ -23,7 +23,7 @@ from vestige.llm.collect import collect
 from vestige.llm.evaluation import bag_of_words, extraction_strength, quantised, relearned
 from vestige.llm.load import load_model
 from vestige.llm.signals import TextSignals
-from vestige.llm.texts import Texts, expect_disjoint, read_texts
+from vestige.llm.texts import Texts, gathered, read_texts
 from vestige.llm.unlearning import METHODS, unlearn
 from vestige.store import key_of, write_json
 
@@ -89,11 +89,13 @@ class LlmRun:
     audits   {model: audit}: "original", "retrain", and each method
     figures  {model: figures}: losses of each side, perplexity of the holdout texts, extraction strength, and losses of
              the forget texts after relearning and after rounding to 4 bits
+    texts    of all groups, with ids such as "forget-0"
     words    AUC of telling forget from retained and from holdout texts by their words alone
     """
 
     audits: dict[str, TextAudit]
     figures: dict[str, dict[str, float]]
+    texts: Texts
     words: dict[str, float]
     seconds: dict[str, float]
 
@@ -103,8 +105,7 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
     for method in config.methods:
         _ = METHODS[method.name]
     groups = {name: _texts(config.data, name) for name in GROUPS}
-    expect_disjoint(**groups)
-    everything = texts_of(config)
+    everything = gathered(groups)
     role = np.repeat(list(groups), [len(g) for g in groups.values()])
     start = time.perf_counter()
     base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
@@ -156,7 +157,7 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
         for name in GROUPS[1:]
         if min(len(forget), len(groups[name])) >= 5
     }
-    return LlmRun(audits, figures, words, seconds)
+    return LlmRun(audits, figures, everything, words, seconds)
 
 
 def _figures(
@@ -177,15 +178,6 @@ def _figures(
         found["loss_forget_relearned"] = float(collect(again, tokenizer, forget).nll.mean())
     found["loss_forget_4_bits"] = float(collect(quantised(model), tokenizer, forget).nll.mean())
     return found
-
-
-def texts_of(config: LlmConfig) -> Texts:
-    """Return the texts of all groups, in the order of their roles; ids are "forget-0" and so on."""
-    groups = {name: _texts(config.data, name) for name in GROUPS}
-    return Texts(
-        tuple(t for g in groups.values() for t in g.texts),
-        tuple(f"{name}-{i}" for name, g in groups.items() for i in g.ids),
-    )
 
 
 def _texts(data: LlmData, name: str) -> Texts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,18 @@ def expect_disjoint(**groups: Texts) -> None:
                 raise InputError(
                     f"Text {name!r} is both in {owner[text]} and in {group}; it can be in one only."
                 )
+
+
+def gathered(groups: Mapping[str, Texts]) -> Texts:
+    """Return the texts of all groups, one after another, with the ids "forget-0" and so on.
+
+    Raises `InputError` where a text is in two groups.
+    """
+    expect_disjoint(**groups)
+    return Texts(
+        tuple(t for g in groups.values() for t in g.texts),
+        tuple(f"{name}-{i}" for name, g in groups.items() for i in g.ids),
+    )
 
 
 def _parsed(path: Path, text: str, number: int) -> Any:
