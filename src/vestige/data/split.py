@@ -70,6 +70,7 @@ def make_split(
     holdout: int | float = 0.2,
     shadow: int | float = 0.4,
     seed: int = 0,
+    request: int | None = None,
 ) -> Split:
     """Draw an unlearning request over `data`.
 
@@ -81,6 +82,7 @@ def make_split(
     holdout   how many, or which fraction of all, no model sees
     shadow    how many, or which fraction of all, form the shadow pool
     seed      of the draw; the same seed gives the same split
+    request   another draw of the forget samples from the same training set; default: the one that `seed` gives
 
     Raises `InputError` where the counts do not fit the data.
     """
@@ -97,6 +99,8 @@ def make_split(
             f"train {n_train} + holdout {n_holdout} + shadow {n_shadow} samples do not fit in the {n} of {data.name}."
         )
     draw, choose = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    if request is not None:
+        choose = np.random.default_rng(np.random.SeedSequence((seed, request)))
     order = draw.permutation(n)
     if fixed is not None:  # the user's list comes first, so that it falls into the training set
         order = np.concatenate([fixed, order[~np.isin(order, fixed)]])

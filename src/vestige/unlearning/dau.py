@@ -16,15 +16,16 @@ pool: they are trained on, and nothing may be judged on them.
 features paired at random by cross-correlation, which in expectation is a constant and carries no signal. `recommended`:
 softmax; attacker's rows in evaluation mode, so that batch statistics do not tell the groups apart; pre-trained on D_f
 against D_v; D_v restricted to the classes of D_f, or the label alone would tell; features matched in mean and
-covariance; the attacker frozen, in evaluation mode, in the classifier's step; the game's gradient at most half as long
-as that of the loss on D_r, without which two games of three ruin the classifier. Differs from the authors in both: rows
+covariance; the attacker frozen, in evaluation mode, in the classifier's step; batch normalisation frozen, or the loss on
+D_r, by batch statistics, does not see what the game does to the classifier in use; the game's gradient at most half as
+long as that loss's. Differs from the authors in both: rows
 for pre-training are computed once, and the game's terms are skipped, not weighted by zero, once beta is 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -35,6 +36,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError, unknown
 from vestige.models import seeded
 from vestige.models.samia import Samia, samia_rows, sensitivity_of
+from vestige.signals.collect import evaluating
 from vestige.unlearning.random_labels import joined
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, trainable, unseen_rows
@@ -51,9 +53,9 @@ TRADE = 5e-3  # lambda of Barlow Twins
     "dau",
     needs=("forget", "retain", "shadow"),
     cites="Sharma et al. 2024 (DAU)",
-    steps=Steps(epochs=3),
+    steps=Steps(epochs=3, freeze_batchnorm=True),
     paper={"inputs": "logits", "pairing": "random", "own_batchnorm": True, "match_classes": False, "pretrain": 1000,
-           "pretrain_on": "train", "bound": None},
+           "pretrain_on": "train", "bound": None, "freeze_batchnorm": False},
 )  # fmt: skip
 def dau(
     model: nn.Module,
@@ -149,11 +151,8 @@ def dau(
         return held_back(fitted, played, list(trainable(model).values()), bound)
 
     def game() -> Tensor:
-        mode = model.training
-        if not own_batchnorm:
-            model.eval()
-        (u_f, z_f), (u_v, z_v) = (rows_of(*next(stream)) for stream in streams)
-        model.train(mode)
+        with nullcontext() if own_batchnorm else evaluating(model):
+            (u_f, z_f), (u_v, z_v) = (rows_of(*next(stream)) for stream in streams)
         attack(attacker, optimiser, u_f.detach(), u_v.detach())
         attacker.train(own_batchnorm).requires_grad_(False)
         fooled = verdict_loss(attacker, u_f, u_v, flipped=True)
