@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def key_of(*parts: object) -> str:
 def published(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; on success it becomes `path` in one step, on failure it is gone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         yield temporary
         with temporary.open("rb") as file:

@@ -25,6 +25,10 @@ llm = typer.Typer(
     name="llm", help="Language models: unlearn texts, and measure what is left of each.", no_args_is_help=True
 )
 app.add_typer(llm)
+bench = typer.Typer(
+    name="bench", help="The papers' tables and figures: run them, read them, draw them.", no_args_is_help=True
+)
+app.add_typer(bench)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
@@ -242,6 +246,84 @@ def llm_audit(
             after, before, shadow or [], groups, out, context, alpha, fail_under, remote_code, json
         )
     )
+
+
+Name = Annotated[str, typer.Argument(help="An experiment (vestige bench list), or a YAML file of your own.")]
+Scaled = Annotated[
+    str, typer.Option("--scale", help="small: two cores and the local data; paper: as published.")
+]
+Kept = Annotated[str, typer.Option("--store", help="Folder or fsspec URL of models, outputs and results.")]
+Result = Annotated[str, typer.Argument(help="An experiment, or a result file.")]
+Figure = Annotated[str | None, typer.Option(help="Another figure than the table's own.")]
+
+
+@bench.command("list")
+def bench_list(json: Json = False) -> None:
+    """List the experiments: what each shows, and at which scales it can be run. (vestige.experiments.bench)"""
+    from vestige.cli import bench as commands
+
+    commands.list_(json)
+
+
+@bench.command("run")
+def bench_run(
+    name: Name,
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as small.shadows=4.")] = None,
+    scale: Scaled = "small",
+    store: Kept = "runs/bench",
+    data: Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: VESTIGE_DATA.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster: auto, or host:port.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Steps at once. Default: one for each core.")] = None,
+    track: Annotated[str | None, typer.Option(help="Log the figures to mlflow or tensorboard too.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Copy the result file there.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fill a table from kept results; what is missing is computed. Exit code 1 where a cell could not be filled."""
+    from vestige.cli import bench as commands
+
+    raise typer.Exit(
+        commands.run(
+            name, overrides or [], scale, store, data, engine, address, workers, track, save, json, quiet
+        )
+    )
+
+
+@bench.command("status")
+def bench_status(store: Kept = "runs/bench", json: Json = False) -> None:
+    """Say how far every run in a store is; from any terminal, while it runs."""
+    from vestige.cli import bench as commands
+
+    commands.status(store, json)
+
+
+@bench.command("table")
+def bench_table(
+    name: Result,
+    scale: Scaled = "small",
+    store: Kept = "runs/bench",
+    format: Annotated[str, typer.Option(help="md, latex or csv.")] = "md",
+    figure: Figure = None,
+) -> None:
+    """Print a table from its result file: mean, 95 % interval, and the published value in brackets."""
+    from vestige.cli import bench as commands
+
+    commands.table(name, scale, store, format, figure)
+
+
+@bench.command("plot")
+def bench_plot(
+    name: Result,
+    out: Annotated[Path, typer.Option(help="File: .svg, .pdf or .png.")],
+    scale: Scaled = "small",
+    store: Kept = "runs/bench",
+    figure: Figure = None,
+) -> None:
+    """Draw a table from its result file."""
+    from vestige.cli import bench as commands
+
+    commands.plot(name, out, scale, store, figure)
 
 
 @app.command("list")

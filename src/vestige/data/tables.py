@@ -81,6 +81,8 @@ def _csv(root: Path, members: tuple[str, ...], archive: str, folders: tuple[str,
             if file is None:
                 raise InputError(f"{packed}: none of {', '.join(sorted(wanted))} is in it.")
             return pd.read_csv(file, header=None)
+    except InputError:
+        raise
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise ArtefactError(f"{packed}: not readable ({error}); was it cut off?") from None
 

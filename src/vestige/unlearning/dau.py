@@ -16,10 +16,10 @@ pool: they are trained on, and nothing may be judged on them.
 features paired at random by cross-correlation, which in expectation is a constant and carries no signal. `recommended`:
 softmax; attacker's rows in evaluation mode, so that batch statistics do not tell the groups apart; pre-trained on D_f
 against D_v; D_v restricted to the classes of D_f, or the label alone would tell; features matched in mean and
-covariance; the attacker frozen, in evaluation mode, in the classifier's step; batch normalisation frozen, or the loss on
-D_r, by batch statistics, does not see what the game does to the classifier in use; the game's gradient at most half as
-long as that loss's. Differs from the authors in both: rows
-for pre-training are computed once, and the game's terms are skipped, not weighted by zero, once beta is 0.
+covariance; the attacker frozen, in evaluation mode, in the classifier's step; batch normalisation frozen, or the loss
+on D_r, by batch statistics, does not see what the game does to the classifier in use; the game's gradient at most half
+as long as that loss's. Differs from the authors in both: rows for pre-training are computed once, and the game's terms
+are skipped, not weighted by zero, once beta is 0.
 """
 
 from __future__ import annotations

@@ -1,0 +1,123 @@
+"""What `vestige bench` does: call the library, print what it returned."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from vestige.errors import need
+from vestige.store import plain
+
+
+def list_(json: bool) -> None:
+    need("torch", "torch", "vestige bench")
+    from vestige.experiments.bench import experiment, experiments
+
+    found = [experiment(name) for name in experiments()]
+    if json:
+        rows = [
+            {"name": e.name, "title": e.title, "source": e.source, "kind": e.kind,
+             "scales": list(e.scales)}
+            for e in found
+        ]  # fmt: skip
+        print(jsonlib.dumps(rows, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for head in ("experiment", "what it shows", "source", "scales"):
+        table.add_column(head, no_wrap=head == "experiment")
+    for e in found:
+        table.add_row(e.name, e.title, e.source, ", ".join(e.scales))
+    Console().print(table)
+
+
+def run(
+    name: str,
+    overrides: Sequence[str],
+    scale: str,
+    store: str,
+    data: Path | None,
+    engine: str,
+    address: str | None,
+    workers: int | None,
+    track: str | None,
+    save: Path | None,
+    json: bool,
+    quiet: bool,
+) -> int:
+    need("torch", "torch", "vestige bench run")
+    from vestige.experiments.bench import experiment, render_table, run_bench
+    from vestige.experiments.bench.table import agreement_text
+    from vestige.experiments.bench.trackers import tracker
+
+    chosen = experiment(name, overrides)
+    told = tracker(track)  # a tracker that is not installed is found before any work
+    made = run_bench(
+        chosen, scale, store=store, root=None if data is None else str(data), engine_name=engine, workers=workers,
+        address=address, progress=not (json or quiet),
+        say=(lambda text: None) if quiet else lambda text: print(f"vestige: {text}", file=sys.stderr),
+    )  # fmt: skip
+    told(made.result, made.path)
+    if save is not None:
+        save.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made.path, save)
+    if json:
+        summary = {
+            "name": chosen.name, "scale": scale, "result": str(made.path), "seconds": made.seconds,
+            "steps_done": made.done, "steps_kept": made.kept, "missing": made.missing,
+        }  # fmt: skip
+        print(jsonlib.dumps(plain(summary), indent=2))
+    else:
+        print(f"\n{chosen.title}, {scale} scale ({chosen.source}; published values in brackets)\n")
+        print(render_table(made.result))
+        print(agreement_text(made.result))
+        print(f"{made.done} steps done, {made.kept} kept, {made.seconds:.0f} s. {made.path}")
+    return 1 if made.missing else 0
+
+
+def status(store: str, json: bool) -> None:
+    from vestige.experiments.bench.run import status as of
+
+    found = of(store)
+    if json:
+        print(jsonlib.dumps(plain(found), indent=2))
+        return
+    if not found:
+        print(f"No run in {store} yet.")
+    for one in found:
+        done = one["counts"].get("done", 0) + one["counts"].get("kept", 0)
+        left = "" if one["left"] is None else f", about {one['left']:.0f} s left"
+        ended = "ended after" if one["ended"] else "running for"
+        print(f"{one['name']}: {done} of {one['steps']} steps, {ended} {one['seconds']:.0f} s{left}")
+        for label in one["running"]:
+            print(f"  running  {label}")
+        for gap in one["failed"]:
+            print(f"  failed   {gap['label']}: {gap['why']}")
+
+
+def _result(name: str, scale: str, store: str) -> dict[str, object]:
+    from vestige.experiments.bench import experiment
+    from vestige.experiments.bench.run import read_result, result_path
+
+    if name.endswith(".json"):
+        return read_result(Path(name))
+    chosen = experiment(name)
+    chosen.at(scale)
+    return read_result(result_path(store, chosen, scale))
+
+
+def table(name: str, scale: str, store: str, form: str, figure: str | None) -> None:
+    from vestige.experiments.bench import render_table
+
+    print(render_table(_result(name, scale, store), form, figure), end="")
+
+
+def plot(name: str, out: Path, scale: str, store: str, figure: str | None) -> None:
+    from vestige.experiments.bench.plot import render_plot
+
+    print(render_plot(_result(name, scale, store), out, figure))

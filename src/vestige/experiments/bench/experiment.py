@@ -1,0 +1,177 @@
+"""An experiment: one table or figure of a paper, at the paper's scale and at one that fits two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from vestige.config import Config, DataConfig, read_yaml, validated
+from vestige.errors import InputError, unknown
+from vestige.experiments.config import MethodConfig, ModelConfig
+
+Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks"]
+
+
+class Counts(Config):
+    """How many samples train the original, are held out, form the shadow pool, and train each shadow model."""
+
+    train: int = Field(ge=2)
+    holdout: int = Field(ge=1)
+    shadow: int = Field(default=0, ge=0)
+    shadow_size: int | None = Field(default=None, ge=2)
+    seed: int = 0
+
+
+class Block(Config):
+    """A data set with the networks that are trained on it.
+
+    shadow_*     where the auditor's side differs
+    continues    original and retrained models go on from one network that was trained on the shadow side's data
+    checkpoints  of a training run, for `degrees`
+    """
+
+    data: DataConfig
+    counts: Counts
+    model: ModelConfig
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    shadow_model: ModelConfig | None = None
+    shadow_data: DataConfig | None = None
+    shadow_counts: Counts | None = None
+    continues: bool = False
+    checkpoints: int = Field(default=20, ge=2)
+
+    @model_validator(mode="after")
+    def _both(self) -> Block:
+        if (self.shadow_data is None) != (self.shadow_counts is None):
+            raise ValueError("shadow_data and shadow_counts go together")
+        return self
+
+
+class Request(Config):
+    """Which samples are forgotten; see `make_split`."""
+
+    scenario: Literal["random", "class", "partial_class"] = "random"
+    forget: int | float | None = None
+    label: int | str | None = None
+
+
+class Scale(Config):
+    """What is run at one scale.
+
+    splits   how many requests of each kind, with a retrained model each
+    shadows  how many shadow models
+    groups   how many of them a measure is given at once; each disjoint group is one value
+    seeds    how many times each method is run
+    models   how many retrained and how many unlearned models, for epsilon-hat
+    """
+
+    blocks: dict[str, Block] = Field(default_factory=dict)
+    requests: dict[str, Request] = Field(default_factory=lambda: {"random": Request()})
+    splits: int = Field(default=1, ge=1)
+    shadows: int = Field(default=1, ge=0)
+    groups: tuple[int, ...] = (1,)
+    seeds: int = Field(default=1, ge=1)
+    models: int = Field(default=20, ge=2)
+    leaks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Scale:
+        if any(not 1 <= g <= max(self.shadows, 1) for g in self.groups):
+            raise ValueError(f"groups of {self.groups} shadows cannot be drawn from {self.shadows}")
+        return self
+
+
+class Experiment(Config):
+    """One table or figure.
+
+    source     where the paper has it
+    kind       what is computed: `separation` (AUC of measures between forgotten and retained samples under retrained
+               models), `degrees` (ScoreUI along a training run), `methods` (unlearning methods against
+               retraining), `epsilon` (epsilon-hat of methods), `leaks` (the two-version attack)
+    figure     which figure the cells show
+    measures   row -> measure: a name, or {name, preset, knobs}; for `separation` and `degrees`
+    preset     of the measures
+    methods    rows, for `methods` and `epsilon`
+    over       the level over which a cell's interval is taken
+    published  column -> row -> value as printed in the paper, in the unit of the cells
+    favourite  row that the paper puts first
+    note       what a reader must know of the difference between the scales
+    """
+
+    name: str
+    title: str
+    source: str
+    kind: Kind
+    figure: str
+    percent: bool = False
+    smaller: bool = False
+    measures: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
+    preset: Literal["recommended", "paper"] = "paper"
+    methods: tuple[MethodConfig, ...] = ()
+    over: Literal["split", "shadow", "seed"] = "split"
+    published: dict[str, dict[str, float]] = Field(default_factory=dict)
+    favourite: str | None = None
+    note: str = ""
+    small: Scale | None = None
+    paper: Scale | None = None
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _names(cls, methods: Any) -> Any:
+        if isinstance(methods, (list, tuple)):
+            return [{"name": m} if isinstance(m, str) else m for m in methods]
+        return methods
+
+    @model_validator(mode="after")
+    def _rows(self) -> Experiment:
+        if self.kind in ("separation", "degrees") and not self.measures:
+            raise ValueError(f"{self.kind} needs measures")
+        if self.small is None and self.paper is None:
+            raise ValueError("at least one scale is wanted: small, paper")
+        if self.kind in ("methods", "epsilon") and not self.methods:
+            raise ValueError(f"{self.kind} needs methods")
+        return self
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """The scales at which it can be run."""
+        return {name: s for name, s in (("small", self.small), ("paper", self.paper)) if s is not None}
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names of the table's rows."""
+        if self.kind in ("methods", "epsilon"):
+            return tuple(m.title for m in self.methods)
+        return tuple(self.measures)
+
+    def at(self, scale: str) -> Scale:
+        """Return what is run at a scale, or raise `InputError`."""
+        if scale not in self.scales:
+            raise InputError(f"{self.name}: {unknown('scale', scale, self.scales)} {self.note}".strip())
+        return self.scales[scale]
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("vestige.experiments.bench") / "catalogue"))
+
+
+def experiments() -> list[str]:
+    """Return the names of the experiments that come with vestige."""
+    return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read an experiment by its name, or from a YAML file of one's own, with overrides such as "small.shadows=2".
+
+    Raises `InputError` for an unknown name (with the nearest known one) and for whatever a file has wrong.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        if str(name) not in experiments():
+            raise InputError(unknown("experiment", str(name), experiments()))
+        path = _folder() / f"{name}.yaml"
+    return validated(Experiment, read_yaml(path, overrides), str(name))

@@ -1,0 +1,217 @@
+"""From an experiment to its steps: the matrix of blocks, requests, splits and methods, spelled out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from vestige.errors import InputError
+from vestige.experiments.bench.experiment import Block, Experiment, Request, Scale
+from vestige.experiments.bench.steps import Step
+from vestige.experiments.bench.work import dataset, split_of
+from vestige.store import key_of
+
+HERE = "vestige.experiments.bench.work"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A step that gives figures, and where they go: `column` of the table, `number` of the split or seed."""
+
+    column: str
+    number: int
+    step: Step
+
+
+def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]:
+    """Return the steps that give the table's figures; what they read hangs on them.
+
+    Raises `InputError` where a data set is not at hand, or counts do not fit it, before any work.
+    """
+    chosen = experiment.at(scale)
+    if experiment.kind == "leaks":
+        return [
+            Cell("AUC", 0, Step(f"{HERE}:leaked", {"row": row, "config": config}, (), f"{row}", ".json"))
+            for row, config in chosen.leaks.items()
+        ]
+    return [
+        cell
+        for name, block in chosen.blocks.items()
+        for cell in _Matrix(experiment, chosen, name, block, root).cells()
+    ]
+
+
+class _Matrix:
+    """The steps of one block; one network is one step, however many tables read it."""
+
+    def __init__(
+        self, experiment: Experiment, scale: Scale, name: str, block: Block, root: str | None
+    ) -> None:
+        self.experiment, self.scale, self.name, self.block = experiment, scale, name, block
+        self.base = self._side(block, root)
+        self.pool = self.base
+        if block.shadow_data is not None and block.shadow_counts is not None:
+            other = block.model_copy(update={"data": block.shadow_data, "counts": block.shadow_counts})
+            self.pool = self._side(other, root)
+        if block.shadow_model is not None:
+            self.pool = self.pool | {"model": block.shadow_model.model_dump(mode="json")}
+        split_of(self.base, root)  # counts that do not fit are found before any work
+        if scale.shadows and not self.pool["counts"]["shadow"]:
+            raise InputError(f"{experiment.name}: {name} has no shadow pool; set counts.shadow.")
+
+    def _side(self, block: Block, root: str | None) -> dict[str, Any]:
+        data = block.data.model_dump(mode="json", exclude={"root"})
+        given = data if block.data.root is None else data | {"root": str(block.data.root)}
+        return {
+            "data": given, "fingerprint": dataset(given, root).fingerprint,
+            "counts": block.counts.model_dump(mode="json"), "model": block.model.model_dump(mode="json"),
+            "recipe": block.recipe,
+        }  # fmt: skip
+
+    def network(self, side: dict[str, Any], rows: str, seed: int, label: str, **more: Any) -> Step:
+        what = side | {"rows": rows, "seed": seed} | more
+        inputs: tuple[Step, ...] = ()
+        if self.block.continues and rows in ("train", "retain"):
+            number = self.scale.shadows  # a draw of the pool that no shadow model has
+            begun = {"rows": "shadow", "seed": 2000 + number, "number": number}
+            inputs = (
+                Step(f"{HERE}:trained", self.pool | begun, (), f"{self.name}: train the earlier model"),
+            )
+        return Step(f"{HERE}:trained", what, inputs, f"{self.name}: train {label}")
+
+    def answers(self, model: Step, side: dict[str, Any], label: str, *, pool: bool = False) -> Step:
+        what = {k: v for k, v in self.base.items() if k != "recipe"} | {"model": side["model"]}
+        what |= {"pool": {k: self.pool[k] for k in ("data", "counts", "fingerprint")} if pool else None}
+        return Step(f"{HERE}:outputs", what, (model,), f"{self.name}: outputs of {label}")
+
+    def original(self, number: int = 0) -> Step:
+        return self.network(self.base, "train", 1000 + number, "the original")
+
+    def shadows(self) -> dict[str, Step]:
+        return {
+            f"shadow-{k}": self.answers(
+                self.network(self.pool, "shadow", 2000 + k, f"shadow {k}", number=k), self.pool, f"shadow {k}",
+                pool=True,
+            )
+            for k in range(self.scale.shadows)
+        }  # fmt: skip
+
+    def population(self) -> dict[str, Step]:
+        """A model that was trained on the population, where a measure wants one."""
+        if not any("rmia_online" in str(m) for m in self.experiment.measures.values()):
+            return {}
+        member = self.network(self.base, "holdout", 4000, "the population's model")
+        return {"population": self.answers(member, self.base, "the population's model")}
+
+    def request(self, wanted: Request, draw: int) -> dict[str, Any]:
+        return self.base | {"request": wanted.model_dump(mode="json"), "draw": draw}
+
+    def retrained(self, side: dict[str, Any], seed: int, label: str) -> Step:
+        return self.answers(self.network(side, "retain", seed, label), side, label)
+
+    def made_by(self, method: Any, side: dict[str, Any], seed: int) -> Step:
+        """A method's model; exact retraining is training on what is retained."""
+        if method.name == "retrain":
+            return self.network(side, "retain", 3000 + seed, f"retraining {seed}")
+        what = side | {"method": method.model_dump(mode="json", exclude={"label"}), "seed": seed}
+        return Step(
+            f"{HERE}:unlearned", what, (self.original(),), f"{self.name}: {method.title}, seed {seed}"
+        )
+
+    def cells(self) -> list[Cell]:
+        kinds = {
+            "separation": self.separation,
+            "degrees": self.degrees,
+            "methods": self.methods,
+            "epsilon": self.epsilon,
+        }
+        return kinds[self.experiment.kind]()
+
+    def figures(self, call: str, told: dict[str, Any], named: tuple[Step, ...], label: str) -> Step:
+        """A step that computes figures."""
+        return Step(f"{HERE}:{call}", told, named, f"{self.name}: {label}", ".json")
+
+    def told(self, side: dict[str, Any], named: dict[str, Step], **more: Any) -> dict[str, Any]:
+        """What a step of figures is told."""
+        return side | {
+            "inputs": list(named), "preset": self.experiment.preset, "shadows": self.scale.shadows,
+            "pool": {k: self.pool[k] for k in ("data", "counts", "fingerprint")},
+        } | more  # fmt: skip
+
+    def separation(self) -> list[Cell]:
+        shared = {
+            "original": self.answers(self.original(), self.base, "the original"), **self.shadows(),
+        }  # fmt: skip
+        shared |= self.population()
+        found = []
+        for asked, wanted in self.scale.requests.items():
+            for number in range(self.scale.splits):
+                side = self.request(wanted, number)
+                label = f"{asked}, split {number}"
+                named = shared | {"retrained": self.retrained(side, 3000 + number, f"retraining, {label}")}
+                told = self.told(
+                    side, named, measures=self.experiment.measures, groups=list(self.scale.groups)
+                )
+                step = self.figures("separation", told, tuple(named.values()), f"measures, {label}")
+                found.append(Cell(f"{self.name} · {asked}", number, step))
+        return found
+
+    def degrees(self) -> list[Cell]:
+        shadows = self.shadows()
+        found = []
+        for number in range(self.scale.splits):
+            start = self.network(self.pool, "shadow", 2000 + number, f"shadow {number}", number=number)
+            what = self.base | {"seed": 5000 + number, "checkpoints": self.block.checkpoints}
+            path = Step(f"{HERE}:checkpointed", what, (start,), f"{self.name}: checkpoints {number}")
+            named = {
+                "original": self.answers(self.original(), self.base, "the original"), **shadows,
+                **self.population(), "checkpoints": path,
+            }  # fmt: skip
+            told = self.told(
+                self.base, named, measures=self.experiment.measures, groups=list(self.scale.groups)
+            )
+            step = self.figures("degrees", told, tuple(named.values()), f"ScoreUI {number}")
+            found.append(Cell(self.name, number, step))
+        return found
+
+    def methods(self) -> list[Cell]:
+        shared = {
+            "original": self.answers(self.original(), self.base, "the original"), **self.shadows(),
+        }  # fmt: skip
+        (_, spec), *_ = self.experiment.measures.items() or [("IAM-On", "iam")]
+        found = []
+        for asked, wanted in self.scale.requests.items():
+            for number in range(self.scale.seeds):
+                side = self.request(wanted, number % self.scale.splits)
+                exact = self.retrained(side, 3000 + number, f"retraining, {asked}, seed {number}")
+                for method in self.experiment.methods:
+                    label = f"{method.title}, {asked}, seed {number}"
+                    model = self.made_by(method, side, number)
+                    named = shared | {"retrained": exact, "method": self.answers(model, side, label)}
+                    told = self.told(side, named, measure=spec, row=method.title)
+                    step = self.figures("against_retraining", told, tuple(named.values()), f"{label}")
+                    found.append(Cell(f"{self.name} · {asked}", number, step))
+        return found
+
+    def epsilon(self) -> list[Cell]:
+        found = []
+        for asked, wanted in self.scale.requests.items():
+            side = self.request(wanted, 0)
+            exact = [self.retrained(side, 3000 + k, f"retraining {k}") for k in range(self.scale.models)]
+            for method in self.experiment.methods:
+                made = [
+                    self.answers(
+                        self.made_by(method, side, self.scale.models + k), side, f"{method.title} {k}"
+                    )
+                    for k in range(self.scale.models)
+                ]
+                told = side | {"models": self.scale.models, "row": method.title}
+                step = self.figures("epsilon_hat", told, (*exact, *made), f"epsilon-hat of {method.title}")
+                found.append(Cell(f"{self.name} · {asked}", 0, step))
+        return found
+
+
+def content(experiment: Experiment, scale: str) -> str:
+    """Return the hash of what decides a table's figures: a result file of another is never mixed in."""
+    kept = experiment.model_dump(mode="json", include={"kind", "measures", "preset", "methods"})
+    return key_of(kept, experiment.at(scale).model_dump(mode="json"))

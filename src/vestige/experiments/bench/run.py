@@ -1,0 +1,251 @@
+"""Run an experiment: plan, do the steps, gather the figures into one result file; and say how far a run is.
+
+store/results/NAME-SCALE.json   figures of every cell, with the configuration and what is missing, and why
+store/status/NAME-SCALE.json    how far the run is; any terminal reads it
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import vestige
+from vestige.errors import InputError
+from vestige.experiments.bench.engines import engine, execute
+from vestige.experiments.bench.experiment import Experiment
+from vestige.experiments.bench.plan import Cell, cells_of, content
+from vestige.experiments.bench.steps import Step, Store, ordered
+from vestige.store import read_json, write_json
+
+FORMAT = 1
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave: the result file's path and content, seconds, and how many steps were done and kept."""
+
+    path: Path
+    result: dict[str, Any]
+    seconds: float
+    done: int
+    kept: int
+
+    @property
+    def missing(self) -> list[dict[str, Any]]:
+        return list(self.result["missing"])
+
+
+def run_bench(
+    experiment: Experiment,
+    scale: str = "small",
+    *,
+    store: str | Path = "runs/bench",
+    root: str | None = None,
+    engine_name: str = "local",
+    workers: int | None = None,
+    address: str | None = None,
+    say: Say = lambda text: None,
+    progress: bool = False,
+) -> Outcome:
+    """Fill a table; what is in the store is not done again.
+
+    store    a folder, or an fsspec URL such as s3://bucket/bench
+    root     the folder of data sets; default: VESTIGE_DATA
+    engine_name  "local" or "ray"; `address` of the Ray cluster, `workers` at once (default: cores of the engine)
+
+    Raises `InputError` before any work where a name is unknown, a data set is not at hand, or the disk has no room. A
+    cell that could not be filled is listed as missing, with its reason.
+    """
+    start = time.perf_counter()
+    kept = Store(store)
+    cells = cells_of(experiment, scale, root)
+    steps = ordered(cell.step for cell in cells)
+    _room(kept, steps)
+    watch = _Watch(kept.folder / "status" / f"{experiment.name}-{scale}.json", steps, progress, say)
+    with engine(engine_name, str(store), root, workers=workers, address=address) as where, watch:
+        states = execute([c.step for c in cells], kept, where, watch.told)
+    found = gathered(experiment, scale, cells, kept, {k: s.get("why", "") for k, s in states.items()})
+    path = result_path(store, experiment, scale)
+    write_json(path, found)
+    fresh = sum(s["state"] == "done" and not s.get("kept") for s in states.values())
+    return Outcome(path, found, time.perf_counter() - start, fresh, len(steps) - fresh)
+
+
+def result_path(store: str | Path, experiment: Experiment, scale: str) -> Path:
+    """Return where a store keeps an experiment's result file."""
+    return Store(store).folder / "results" / f"{experiment.name}-{scale}.json"
+
+
+def gathered(
+    experiment: Experiment, scale: str, cells: list[Cell], store: Store, why: dict[str, str]
+) -> dict[str, Any]:
+    """Return the result file's content from kept results: {"cells": [...], "missing": [...], ...}."""
+    table: dict[tuple[str, str, int], dict[str, Any]] = {}
+    missing: list[dict[str, Any]] = []
+    for cell in cells:
+        if not store.done(cell.step):
+            rows = [cell.step.what["row"]] if "row" in cell.step.what else list(experiment.rows)
+            missing += [
+                {
+                    "column": cell.column,
+                    "row": row,
+                    "number": cell.number,
+                    "why": why.get(cell.step.key, "not run yet"),
+                }
+                for row in rows
+            ]
+            continue
+        own = read_json(store.path(cell.step))
+        missing += [{"column": cell.column, "number": cell.number, **gap} for gap in own["missing"]]
+        for part in own["cells"]:
+            place = table.setdefault((cell.column, part["row"], part["group"]), {})
+            for figure, values in part["figures"].items():
+                place.setdefault(figure, []).append(values)
+    return {
+        "kind": "vestige bench", "format": FORMAT, "vestige": vestige.__version__, "name": experiment.name,
+        "scale": scale, "content": content(experiment, scale),
+        "experiment": experiment.model_dump(mode="json", exclude={"paper"}),
+        "cells": [
+            {"column": column, "row": row, "group": group, "figures": figures}
+            for (column, row, group), figures in table.items()
+        ],
+        "missing": missing,
+    }  # fmt: skip
+
+
+def read_result(path: Path, experiment: Experiment | None = None) -> dict[str, Any]:
+    """Read a result file.
+
+    Raises `InputError` where it is another kind of file, of another version of vestige, or, given `experiment`, of
+    another configuration: figures of two versions are never mixed.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("kind") != "vestige bench":
+        raise InputError(f"{path}: not a result file of vestige bench.")
+    if (found.get("format"), found.get("vestige")) != (FORMAT, vestige.__version__):
+        raise InputError(
+            f"{path} is of vestige {found.get('vestige')} (format {found.get('format')}), this is "
+            f"{vestige.__version__} (format {FORMAT}); run it again: vestige bench run {found.get('name')}"
+        )
+    if experiment is not None and found["content"] != content(experiment, found["scale"]):
+        raise InputError(
+            f"{path} is of another configuration of {experiment.name}; run it again: "
+            f"vestige bench run {experiment.name}"
+        )
+    return found
+
+
+def _room(store: Store, steps: list[Step]) -> None:
+    """Refuse to start where the disk cannot hold the models and outputs that are still to be made."""
+    wanted = sum(_bytes(s) for s in steps if not store.path(s).exists())
+    store.folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(store.folder).free
+    if free < wanted:
+        raise InputError(
+            f"{store.folder}: the disk has {free / 1e9:.1f} GB free and the run needs about {wanted / 1e9:.1f} GB."
+        )
+
+
+def _bytes(one: Step) -> float:
+    """Return about how large a step's result is: weights and outputs; other files are small."""
+    if one.kind in ("trained", "unlearned"):
+        return 50e6 if "resnet" in one.what["model"]["name"] else 5e6
+    counts = one.what.get("counts", {})
+    rows = sum(counts.get(part, 0) for part in ("train", "holdout", "shadow"))
+    return (
+        400.0 * rows * (20 if one.kind == "checkpointed" else 1)
+        if one.kind in ("outputs", "checkpointed")
+        else 1e5
+    )
+
+
+class _Watch:
+    """Keeps the status file, and shows a progress bar with the time that is left."""
+
+    def __init__(self, path: Path, steps: list[Step], progress: bool, say: Say) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.path, self.say, self.started = path, say, time.time()
+        self.steps = {
+            s.key: {"label": s.label or s.kind, "kind": s.kind, "state": "waiting", "key": s.key}
+            for s in steps
+        }
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"), disable=not progress,
+        )  # fmt: skip
+        self._task = self._bar.add_task("steps", total=len(steps), left="")
+        self._written = 0.0
+
+    def __enter__(self) -> _Watch:
+        self._bar.start()
+        self._write()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+        self._write(ended=time.time())
+
+    def told(self, one: Step, state: str, facts: dict[str, Any]) -> None:
+        """Note a change of one step's state."""
+        own = self.steps[one.key]
+        own |= {"state": state} | {k: facts[k] for k in ("started", "seconds", "why") if k in facts}
+        if state in ("done", "failed", "kept"):
+            self._bar.advance(self._task)
+            left = time_left(self.steps)
+            self._bar.update(self._task, left="" if left is None else f"about {left:.0f} s left")
+        if state == "failed":
+            self.say(f"{own['label']}: {facts['why']}")
+        if time.time() - self._written > 0.5:
+            self._write()
+
+    def _write(self, **more: float) -> None:
+        self._written = time.time()
+        write_json(
+            self.path,
+            {"started": self.started, "steps": list(self.steps.values()), **more, "written": self._written},
+        )
+
+
+def time_left(steps: dict[str, dict[str, Any]], workers: int | None = None) -> float | None:
+    """Return about how many seconds are left, from the mean time of each kind of step; None before any is done."""
+    import os
+
+    spent: dict[str, list[float]] = {}
+    for one in steps.values():
+        if one["state"] == "done":
+            spent.setdefault(one["kind"], []).append(float(one.get("seconds", 0)))
+    if not spent:
+        return None
+    everything = [s for own in spent.values() for s in own]
+    usual = sum(everything) / len(everything)
+    means = {kind: sum(own) / len(own) for kind, own in spent.items()}
+    todo = [one for one in steps.values() if one["state"] in ("waiting", "running")]
+    return sum(means.get(one["kind"], usual) for one in todo) / (workers or os.cpu_count() or 1)
+
+
+def status(store: str | Path) -> list[dict[str, Any]]:
+    """Return how far each run in a store is: name, counts by state, failures, seconds left (None: not known)."""
+    found = []
+    for path in sorted((Store(store).folder / "status").glob("*.json")):
+        record = read_json(path)
+        steps = {s["key"]: s for s in record["steps"]}
+        counts: dict[str, int] = {}
+        for one in steps.values():
+            counts[one["state"]] = counts.get(one["state"], 0) + 1
+        failed = [
+            {"label": s["label"], "why": s.get("why", "")} for s in steps.values() if s["state"] == "failed"
+        ]
+        ended = record.get("ended")
+        found.append({
+            "name": path.stem, "steps": len(steps), "counts": counts, "failed": failed,
+            "running": [s["label"] for s in steps.values() if s["state"] == "running"] if ended is None else [],
+            "seconds": (ended or time.time()) - record["started"], "ended": ended is not None,
+            "left": None if ended is not None else time_left(steps),
+        })  # fmt: skip
+    return found

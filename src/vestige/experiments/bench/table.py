@@ -1,0 +1,233 @@
+"""Tables and plots from result files: mean and interval, the published value beside it, what is missing and why."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from vestige.errors import InputError, unknown
+
+Floats = NDArray[np.float64]
+FORMATS = ("md", "latex", "csv")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One cell: its mean, the half-width of its 95 % interval (None: a single value), the paper's value.
+
+    why  the reason where there is no mean
+    """
+
+    column: str
+    row: str
+    mean: float | None
+    half: float | None
+    n: int
+    published: float | None
+    why: str = ""
+
+
+def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
+    """Return every cell of a table, row by row; a figure other than the table's own may be asked for.
+
+    The interval is Student's, over what the experiment says: over splits (or seeds), of the means over shadow models;
+    or over shadow models, of the means over splits.
+    """
+    told = result["experiment"]
+    own = figure or told["figure"]
+    known = sorted({name for cell in result["cells"] for name in cell["figures"]})
+    if result["cells"] and own not in known:
+        raise InputError(f"{told['name']}: {unknown('figure', own, known)}")
+    scale = 100.0 if told["percent"] else 1.0
+    groups = _grouped(result)
+    found: dict[tuple[str, str], Value] = {}
+    for cell in result["cells"]:
+        column = _column(cell, result)
+        values = cell["figures"][own]
+        means = _means(values, told["over"])
+        paper = told["published"].get(column, {}).get(cell["row"]) if own == told["figure"] else None
+        found[cell["row"], column] = Value(
+            column, cell["row"], scale * float(np.mean(means)), _half(scale * means), len(means), paper
+        )
+    columns = list(dict.fromkeys(v.column for v in found.values()))
+    gaps = {(m["row"], m["column"]): m["why"] for m in result["missing"]}
+    for _, column in gaps:
+        if column not in columns and not groups:
+            columns.append(column)
+    rows = list(dict.fromkeys([*_rows(told), *(v.row for v in found.values())]))
+    return [
+        found.get((row, column))
+        or Value(
+            column, row, None, None, 0, told["published"].get(column, {}).get(row),
+            next((w for (r, c), w in gaps.items() if r == row and column.startswith(c)), "not run"),
+        )
+        for row in rows
+        for column in columns
+    ]  # fmt: skip
+
+
+def _grouped(result: dict[str, Any]) -> bool:
+    """Do the columns differ by the number of shadow models?"""
+    return len({c["group"] for c in result["cells"]}) > 1
+
+
+def _column(cell: dict[str, Any], result: dict[str, Any]) -> str:
+    return f"{cell['column']} · {cell['group']}" if _grouped(result) else str(cell["column"])
+
+
+def _rows(told: dict[str, Any]) -> list[str]:
+    if told["kind"] in ("methods", "epsilon"):
+        return [m["label"] or m["name"] for m in told["methods"]]
+    return list(told["measures"])
+
+
+def _means(values: list[list[float]], over: str) -> Floats:
+    if over == "shadow" and len({len(v) for v in values}) == 1:
+        return np.asarray(np.array(values).mean(axis=0), dtype=np.float64)
+    return np.array([np.mean(v) for v in values])
+
+
+def _half(values: Floats) -> float | None:
+    """The half-width of Student's 95 % interval; None for fewer than three values."""
+    if len(values) < 3:
+        return None
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+
+
+def render_table(result: dict[str, Any], form: str = "md", figure: str | None = None) -> str:
+    """Return the table as Markdown, LaTeX (booktabs) or CSV. Raises `InputError` for another format or figure."""
+    if form not in FORMATS:
+        raise InputError(unknown("format", form, FORMATS))
+    cells = values_of(result, figure)
+    if form == "csv":
+        text = io.StringIO()
+        out = csv.writer(text, lineterminator="\n")
+        out.writerow(["row", "column", "figure", "mean", "half_width_95", "values", "published", "why"])
+        for c in cells:
+            out.writerow(
+                [
+                    c.row,
+                    c.column,
+                    figure or result["experiment"]["figure"],
+                    c.mean,
+                    c.half,
+                    c.n,
+                    c.published,
+                    c.why,
+                ]
+            )
+        return text.getvalue()
+    columns = list(dict.fromkeys(c.column for c in cells))
+    at = {(c.row, c.column): c for c in cells}
+    rows = list(dict.fromkeys(c.row for c in cells))
+    digits = 2 if result["experiment"]["percent"] else 3
+    body = [[row, *(_shown(at[row, column], digits, form) for column in columns)] for row in rows]
+    if form == "latex":
+        return _latex(["", *columns], body)
+    lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
+    lines += ["| " + " | ".join(line) + " |" for line in body]
+    reasons = list(dict.fromkeys(f"{c.row}, {c.column}: {c.why}" for c in cells if c.mean is None))
+    return "\n".join(lines + ([""] + [f"Missing: {r}" for r in reasons] if reasons else [])) + "\n"
+
+
+def _shown(cell: Value, digits: int, form: str) -> str:
+    around = "$\\pm$" if form == "latex" else "±"
+    paper = "" if cell.published is None else f" ({cell.published:.{digits}f})"
+    if cell.mean is None:
+        return f"missing{paper}"
+    half = "" if cell.half is None else f" {around} {cell.half:.{digits}f}"
+    return f"{cell.mean:.{digits}f}{half}{paper}"
+
+
+def _latex(head: list[str], body: list[list[str]]) -> str:
+    def line(cells: list[str]) -> str:
+        safe = (
+            c.replace("_", "\\_").replace("%", "\\%").replace("·", "$\\cdot$").replace("&", "\\&")
+            for c in cells
+        )
+        return " & ".join(safe) + " \\\\"
+
+    rows = "\n".join(line(cells) for cells in body)
+    shape = "l" + "r" * (len(head) - 1)
+    top = f"\\begin{{tabular}}{{{shape}}}\n\\toprule\n{line(head)}\n\\midrule\n"
+    return f"{top}{rows}\n\\bottomrule\n\\end{{tabular}}\n"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How one column agrees with the paper's.
+
+    tau        Kendall's rank correlation of the rows that both have; None for fewer than three
+    first, published_first  the best row here and there
+    lead       the favourite minus the best other row, paired over splits and shadow models, with its 95 % interval
+    """
+
+    column: str
+    tau: float | None
+    first: str
+    published_first: str | None
+    lead: tuple[float, float, float] | None
+    rival: str | None
+
+
+def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
+    """Yield, for each column, whether the rows rank as the paper has them, and who is first, by how much."""
+    told = result["experiment"]
+    sign = -1.0 if told["smaller"] else 1.0
+    cells = [v for v in values_of(result) if v.mean is not None]
+    raw = {(c["row"], _column(c, result)): c["figures"][told["figure"]] for c in result["cells"]}
+    for column in dict.fromkeys(v.column for v in cells):
+        own = {v.row: sign * float(v.mean or 0.0) for v in cells if v.column == column}
+        paper = {v.row: sign * v.published for v in cells if v.column == column and v.published is not None}
+        both = [row for row in own if row in paper]
+        tau = (
+            float(stats.kendalltau([own[r] for r in both], [paper[r] for r in both]).statistic)
+            if len(both) > 2
+            else None
+        )
+        best, favourite = max(own, key=lambda r: own[r]), told["favourite"]
+        lead, rival = None, None
+        if favourite in own and len(own) > 1:
+            rival = max((r for r in own if not _same(r, favourite)), key=lambda r: own[r])
+            one, other = (np.concatenate([np.ravel(v) for v in raw[r, column]]) for r in (favourite, rival))
+            if one.shape == other.shape:
+                gap = sign * (one - other) * (100.0 if told["percent"] else 1.0)
+                half = _half(gap)
+                low, high = (
+                    (gap.mean(), gap.mean()) if half is None else (gap.mean() - half, gap.mean() + half)
+                )
+                lead = (float(gap.mean()), float(low), float(high))
+        published_first = max(paper, key=lambda r: paper[r]) if paper else None
+        yield Agreement(
+            column, None if tau is None or np.isnan(tau) else tau, best, published_first, lead, rival
+        )
+
+
+def _same(row: str, favourite: str) -> bool:
+    """IAM-On and IAM-Off are one measure with more and less data: neither is the other's rival."""
+    return row.partition("-")[0] == favourite.partition("-")[0]
+
+
+def agreement_text(result: dict[str, Any]) -> str:
+    """Return the agreement as sentences, one a column."""
+    lines = []
+    for a in agreement(result):
+        text = f"* {a.column}: first is {a.first}"
+        if a.published_first is not None:
+            text += f"; published first: {a.published_first}"
+        if a.tau is not None:
+            text += f"; rank correlation with the published column {a.tau:.2f}"
+        if a.lead is not None:
+            favourite = result["experiment"]["favourite"]
+            digits = 2 if result["experiment"]["percent"] else 3
+            shown = [f"{x:+.{digits}f}" for x in a.lead]
+            text += f"; {favourite} minus {a.rival}: {shown[0]} [{shown[1]}, {shown[2]}]"
+        lines.append(text + ".")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,43 @@
+"""Steps for the tests of the engines; workers import them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from vestige.errors import InputError
+from vestige.experiments.bench.steps import Job, Step
+
+HERE = "bench_steps"
+
+
+def add(job: Job) -> None:
+    below = sum(json.loads(p.read_text()) for p in job.inputs)
+    job.path.write_text(json.dumps(job.what["value"] + below))
+
+
+def die_once(job: Job) -> None:
+    """Be killed at the first try, as by a machine that goes away."""
+    mark = Path(job.what["mark"])
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    add(job)
+
+
+def die_always(job: Job) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse(job: Job) -> None:
+    raise InputError("this step takes no such value")
+
+
+def full(job: Job) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def made(call: str, inputs: tuple[Step, ...] = (), **what) -> Step:
+    return Step(f"{HERE}:{call}", {"value": 1} | what, inputs, f"{call} {what}", ".json")
