@@ -10,6 +10,7 @@ from digit_rows import digit_images, digits, same_weights
 from vestige.errors import InputError
 from vestige.models import build_model
 from vestige.training import Recipe, stackable, train, train_fleet
+from vestige.training import fleet as fleet_module
 
 DATA = digits(600)
 ROWS = [DATA.take(np.random.default_rng(k).permutation(600)[:230]) for k in range(4)]
@@ -28,10 +29,12 @@ def members(**knobs):
         Recipe(epochs=2, batch_size=229, lr=0.05, schedule="onecycle", nesterov=True),
     ],
 )
-def test_a_fleet_is_its_members(recipe):
+def test_a_fleet_is_its_members(recipe, monkeypatch):
     """Uneven last batches, schedules, decay, smoothing; every member has its own rows, scale, order and start."""
     models = members()
     assert stackable(models, ROWS, recipe)
+    monkeypatch.setattr(fleet_module, "stacking_wins", lambda *given: True)
+    monkeypatch.setattr(fleet_module, "TOGETHER", 3)
     fleet = train_fleet(models, ROWS, recipe, SEEDS)
     for model, rows, seed, made in zip(models, ROWS, SEEDS, fleet, strict=True):
         alone = train(model, rows, recipe.model_copy(update={"seed": seed}))
@@ -39,6 +42,36 @@ def test_a_fleet_is_its_members(recipe):
             assert torch.allclose(made.model.state_dict()[name], value, atol=2e-5, rtol=1e-4), name
         assert made.loss == pytest.approx(alone.loss, rel=1e-4) and made.epochs == alone.epochs
         assert not made.model.training and made.seconds > 0
+
+
+@pytest.mark.parametrize("wins", [True, False])
+def test_the_probe_decides_how_and_not_what(monkeypatch, wins):
+    recipe = Recipe(epochs=2, batch_size=64, lr=0.05)
+    usual = train_fleet(members(), ROWS, recipe, SEEDS)
+    calls = []
+    for name in ("_stacked", "_one_by_one"):
+        real = getattr(fleet_module, name)
+
+        def spied(*given, real=real, name=name):
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(fleet_module, name, spied)
+    monkeypatch.setattr(fleet_module, "stacking_wins", lambda *given: wins)
+    made = train_fleet(members(), ROWS, recipe, SEEDS)
+    assert calls == (["_stacked"] if wins else ["_one_by_one"])
+    for one, other in zip(usual, made, strict=True):
+        for name, value in one.model.state_dict().items():
+            assert torch.allclose(other.model.state_dict()[name], value, atol=2e-5, rtol=1e-4), name
+
+
+def test_processes_share_a_fleet():
+    recipe = Recipe(epochs=1, batch_size=64, lr=0.05)
+    images = [digit_images(200).take(np.arange(k, 100 + k)) for k in range(3)]
+    models = [build_model("cnn", (1, 8, 8), 10, width=4, seed=k) for k in range(3)]
+    made = train_fleet(models, images, recipe, SEEDS[:3], workers=2, device="cpu")
+    for model, rows, seed, one in zip(models, images, SEEDS, made, strict=False):
+        assert same_weights(one.model, train(model, rows, recipe.model_copy(update={"seed": seed})).model)
 
 
 def test_what_cannot_be_stacked_is_trained_one_after_another():

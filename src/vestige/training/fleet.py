@@ -2,8 +2,9 @@
 
 Their parameters are stacked, and one step moves all of them: small networks spend their time on the overhead of steps,
 which a fleet pays once. The same seeds give the same models whether they are trained alone or in a fleet, to float
-tolerance. Vectorised are networks without batch normalisation, dropout and convolutions, on equally many rows; anything
-else is trained one after another by `train`, with the same result.
+tolerance. Vectorised are networks without batch normalisation, dropout and convolutions, on equally many rows, where a
+short measured probe says that it wins; anything else is trained one after another by `train`, with the same result.
+Several processes share a fleet among them, one thread each: small networks gain nothing from more threads.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,6 +40,9 @@ from vestige.training.loop import (
 )
 from vestige.training.recipe import Recipe, learning_rate
 
+TOGETHER = 32
+"""Members in one stack: more do not fit into a processor's cache."""
+
 
 def train_fleet(
     models: Sequence[nn.Module],
@@ -44,10 +51,12 @@ def train_fleet(
     seeds: Sequence[int],
     *,
     device: str | torch.device = "auto",
+    workers: int = 1,
 ) -> list[Trained]:
     """Train a copy of each model on its rows, by one recipe, each with its own seed; `train` many times over.
 
     models, rows, seeds  one for each member; models of one architecture
+    workers              processes that share the members among them; on a CPU only
 
     Returns one `Trained` a member; `seconds` is the member's share of the fleet's time.
 
@@ -58,12 +67,72 @@ def train_fleet(
             f"There are {len(models)} models, {len(rows)} sets of rows and {len(seeds)} seeds; as many of each, and "
             "one at least, are wanted."
         )
-    if not stackable(models, rows, recipe):
-        return [
-            train(model, own, recipe.model_copy(update={"seed": seed}), device=device)
-            for model, own, seed in zip(models, rows, seeds, strict=True)
-        ]
-    return _stacked(models, rows, recipe, seeds, pick_device(device))
+    where = pick_device(device)
+    if workers > 1 and len(models) > 1 and where.type == "cpu":
+        return _shared(models, rows, recipe, seeds, workers)
+    if not stackable(models, rows, recipe) or not stacking_wins(models, rows, recipe, seeds, where):
+        return _one_by_one(models, rows, recipe, seeds, where)
+    made: list[Trained] = []
+    for start in range(0, len(models), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        made += _stacked(models[some], rows[some], recipe, seeds[some], where)
+    return made
+
+
+def _one_by_one(
+    models: Sequence[nn.Module],
+    rows: Sequence[Dataset],
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: torch.device,
+) -> list[Trained]:
+    return [
+        train(model, own, recipe.model_copy(update={"seed": seed}), device=device)
+        for model, own, seed in zip(models, rows, seeds, strict=True)
+    ]
+
+
+def _shared(
+    models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Recipe, seeds: Sequence[int], workers: int
+) -> list[Trained]:
+    """Give each process an equal share of the members."""
+    shares = [range(k, len(models), workers) for k in range(min(workers, len(models)))]
+    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        futures = [
+            pool.submit(
+                train_fleet, [models[k] for k in share], [rows[k] for k in share], recipe, [seeds[k] for k in share],
+                device="cpu",
+            )
+            for share in shares
+        ]  # fmt: skip
+        made = [future.result() for future in futures]
+    found = {
+        k: one for share, part in zip(shares, made, strict=True) for k, one in zip(share, part, strict=True)
+    }
+    return [found[k] for k in range(len(models))]
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def stacking_wins(
+    models: Sequence[nn.Module],
+    rows: Sequence[Dataset],
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: torch.device,
+) -> bool:
+    """Time a few steps of some members both ways: is one step for all quicker than a step for each?"""
+    short = recipe.model_copy(update={"epochs": 1})
+    some = slice(0, min(len(models), 8))
+    few = [own.take(np.arange(min(len(own), 6 * recipe.batch_size))) for own in rows[some]]
+    spent = []
+    for way in (_one_by_one, _stacked, _one_by_one, _stacked):
+        start = time.perf_counter()
+        way(models[some], few, short, seeds[some], device)
+        spent.append(time.perf_counter() - start)
+    return min(spent[1::2]) < min(spent[0::2])
 
 
 def stackable(models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Recipe) -> bool:

@@ -1,0 +1,85 @@
+"""How an experiment would scale: its steps at the paper's scale, with measured times, on 1 to 1,000 workers.
+
+    VESTIGE_DATA=FOLDER python -m benchmarks.scaling STORE [EXPERIMENT [SCALE [FACTOR]]]
+
+The steps are the real ones, with what they read; a step takes the mean time that steps of its kind took in STORE
+(`vestige bench run` keeps it beside every result), times FACTOR for training. Workers take the ready step that leads
+the longest chain. What is not in the simulation: moving files, workers that die, nodes of different speed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from vestige.experiments.bench import experiment
+from vestige.experiments.bench.plan import cells_of
+from vestige.experiments.bench.steps import Step, ordered
+
+WORKERS = (1, 2, 8, 32, 128, 512, 1000)
+HEAVY = ("trained", "unlearned", "checkpointed")
+
+
+def measured(store: Path) -> dict[str, float]:
+    """Mean seconds of each kind of step in a store."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for record in store.glob("*/*.json"):
+        if record.parent.name in ("results", "status"):
+            continue
+        facts = json.loads(record.read_text())
+        if isinstance(facts, dict) and "seconds" in facts and "sha256" in facts:
+            found[record.parent.name].append(facts["seconds"])
+    return {kind: sum(own) / len(own) for kind, own in found.items()}
+
+
+def makespan(steps: list[Step], seconds: dict[str, float], workers: int) -> float:
+    """Seconds until the last step ends, by list scheduling on the longest remaining chain."""
+    readers = defaultdict(list)
+    for one in steps:
+        for key in {s.key for s in one.inputs}:
+            readers[key].append(one)
+    chain: dict[str, float] = {}
+    for one in reversed(steps):
+        chain[one.key] = seconds[one.key] + max((chain[r.key] for r in readers[one.key]), default=0.0)
+    waiting = {one.key: len({s.key for s in one.inputs}) for one in steps}
+    ready = [(-chain[s.key], number, s) for number, s in enumerate(steps) if not waiting[s.key]]
+    heapq.heapify(ready)
+    running: list[tuple[float, int, Step]] = []
+    now, number = 0.0, len(steps)
+    while ready or running:
+        while ready and len(running) < workers:
+            _, _, one = heapq.heappop(ready)
+            number += 1
+            heapq.heappush(running, (now + seconds[one.key], number, one))
+        now, _, ended = heapq.heappop(running)
+        for one in readers[ended.key]:
+            waiting[one.key] -= 1
+            if not waiting[one.key]:
+                number += 1
+                heapq.heappush(ready, (-chain[one.key], number, one))
+    return now
+
+
+def main(store: str, name: str = "iam-figure5", scale: str = "paper", factor: float = 1.0) -> None:
+    means = measured(Path(store))
+    steps = ordered(cell.step for cell in cells_of(experiment(name), scale, None))
+    usual = sum(means.values()) / len(means)
+    seconds = {s.key: means.get(s.kind, usual) * (factor if s.kind in HEAVY else 1.0) for s in steps}
+    alone = makespan(steps, seconds, 1)
+    print(f"{name} at {scale} scale: {len(steps)} steps, {alone / 3600:.1f} hours on one worker\n")
+    print("| workers | hours | speed-up | share of the workers' time used |")
+    print("| ---: | ---: | ---: | ---: |")
+    for workers in WORKERS:
+        spent = makespan(steps, seconds, workers)
+        print(
+            f"| {workers:,} | {spent / 3600:.2f} | {alone / spent:.0f}x | {100 * alone / spent / workers:.0f} % |"
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(*sys.argv[1:4], *map(float, sys.argv[4:5]))
