@@ -31,8 +31,9 @@ from vestige.experiments.bench.plan import cells_of
 from vestige.experiments.bench.plot import render_plot
 from vestige.experiments.bench.run import gathered, read_result, status, time_left
 from vestige.experiments.bench.steps import Store, ordered, perform
-from vestige.experiments.bench.table import agreement, agreement_text, values_of
+from vestige.experiments.bench.table import agreement, agreement_text, controls, values_of
 from vestige.experiments.bench.trackers import tracker
+from vestige.report.leaderboard import write_leaderboard
 
 BLOCK = {
     "data": {"name": "digits"},
@@ -232,6 +233,36 @@ def test_intervals_over_shadow_models():
     assert over.mean == pytest.approx(0.8) and over.half == pytest.approx(0) and over.n == 3
     (two,) = values_of(table_of(values, {}))
     assert two.half is None  # two splits carry no interval
+
+
+def test_controls():
+    def told(value, **changes):
+        result = table_of({"Random": [[value]], "A": [[0.9]]}, {}, **changes)
+        result["experiment"]["measures"] = {"Random": "random", "A": "iam"}
+        return result
+
+    assert [c["holds"] for c in controls(told(0.52))] == [True]
+    assert [c["holds"] for c in controls(told(0.56))] == [False]
+    exact = table_of({"retrain": [[0.0]], "finetune": [[2.0]]}, {}, kind="methods", figure="auc")
+    exact["experiment"]["figure"] = "disparity"
+    for cell in exact["cells"]:
+        cell["figures"] = {"disparity": cell["figures"]["auc"]}
+    (found,) = controls(exact)
+    assert found["name"] == "Positive control" and found["holds"]
+
+
+def test_the_leaderboard_shows_every_table_and_says_when_a_control_failed(filled, tmp_path):
+    made_, _ = filled
+    text = write_leaderboard(tmp_path / "a.html", [made_.result]).read_text()
+    assert "Toy data" in text and "(67.10)" in text and "nan" not in text.lower().replace("finance", "")
+    assert "http://" not in text and "https://" not in text
+    broken = json.loads(json.dumps(made_.result))
+    for cell in broken["cells"]:
+        if cell["row"] == "Random":
+            cell["figures"]["auc"] = [[0.8, 0.8, 0.8]] * 3
+    assert "A control failed in tiny" in write_leaderboard(tmp_path / "b.html", [broken]).read_text()
+    with pytest.raises(InputError, match="no result file"):
+        write_leaderboard(tmp_path / "c.html", [])
 
 
 def test_what_cannot_be_measured_is_a_missing_cell_with_its_reason(tmp_path):

@@ -227,7 +227,7 @@ def config(folder, **changes):
 
 
 def test_a_whole_run_is_continued(folder, tmp_path):
-    chosen = LlmConfig(**config(folder))
+    chosen = LlmConfig(**config(folder, further=True))
     said = []
     made = run_llm(chosen, tmp_path, say=said.append)
     assert list(made.audits) == ["original", "retrain", "npo", "gradient_ascent"]
@@ -235,6 +235,9 @@ def test_a_whole_run_is_continued(folder, tmp_path):
     assert rows["original"]["loss_forget"] < rows["npo"]["loss_forget"]
     assert rows["retrain"]["auc iam"] > rows["original"]["auc iam"] + 0.2
     assert all(np.isfinite(list(figures.values())).all() for figures in made.figures.values())
+    reasons = {row["measure"]: row["reason"] for row in made.audits["retrain"].table}
+    assert [name for name, why in reasons.items() if why] == ["neighbourhood"]
+    assert "lower not given" in {row["reason"] for row in made.audits["npo"].table}
     again = run_llm(chosen, tmp_path)
     assert again.seconds.keys() == {"load"} and plain(comparison(again)) == plain(comparison(made))
 

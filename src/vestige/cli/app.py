@@ -326,6 +326,17 @@ def bench_plot(
     commands.plot(name, out, scale, store, figure)
 
 
+@bench.command("leaderboard")
+def bench_leaderboard(
+    results: Annotated[list[Path], typer.Argument(help="Result files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("leaderboard.html"),
+) -> None:
+    """Write one page of all tables, with their controls and the published values."""
+    from vestige.cli import bench as commands
+
+    commands.leaderboard(results, out)
+
+
 @app.command("list")
 def list_(
     what: Annotated[

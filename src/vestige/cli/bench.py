@@ -121,3 +121,11 @@ def plot(name: str, out: Path, scale: str, store: str, figure: str | None) -> No
     from vestige.experiments.bench.plot import render_plot
 
     print(render_plot(_result(name, scale, store), out, figure))
+
+
+def leaderboard(results: Sequence[Path], out: Path) -> None:
+    from vestige.experiments.bench.run import read_result
+    from vestige.report.leaderboard import write_leaderboard
+
+    files = [f for path in results for f in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+    print(write_leaderboard(out, [read_result(file) for file in files]))

@@ -58,7 +58,8 @@ def audit_texts(
     """Audit texts from the signals of the model after unlearning, before it, and of models that never saw them.
 
     role   "forget", "retain" or "holdout" for each text
-    extra  what further measures read, by name: `texts`, `lower`, `prefixed`, `neighbours`, `swapped`
+    extra  what further measures read, by name: `texts`, `lower`, `prefixed`, `neighbours`, `swapped`; the holdout texts
+           are the `population` of `rmia_online` unless another is given
     alpha  false-discovery rate of the verdicts
 
     Raises `InputError` where the signals are of other texts, or nothing could be measured.
@@ -70,7 +71,11 @@ def audit_texts(
     signals = as_signals(unlearned, original, shadows, roles)
     made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha)
     losses = dict(zip(("nll", "fit", "out"), _losses(unlearned, original, shadows), strict=True))
-    arrays = {k: v for k, v in losses.items() if v is not None} | {"tokens": unlearned} | dict(extra or {})
+    arrays: dict[str, Any] = {k: v for k, v in losses.items() if v is not None} | {"tokens": unlearned}
+    held = roles == "holdout"
+    if {"fit", "out"} <= arrays.keys() and held.any():
+        arrays["population"] = np.stack([arrays[k][held] for k in ("nll", "fit", "out")], axis=1)
+    arrays |= dict(extra or {})
     table = [_row(measure_name, arrays, roles) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))
 

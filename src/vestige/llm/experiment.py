@@ -20,7 +20,15 @@ from vestige.config import Config
 from vestige.errors import InputError
 from vestige.llm.audit import TextAudit, audit_texts
 from vestige.llm.collect import collect
-from vestige.llm.evaluation import bag_of_words, extraction_strength, quantised, relearned
+from vestige.llm.evaluation import (
+    bag_of_words,
+    extraction_strength,
+    lowercased,
+    prefixed,
+    quantised,
+    relearned,
+    swapped,
+)
 from vestige.llm.load import load_model
 from vestige.llm.signals import TextSignals
 from vestige.llm.texts import Texts, gathered, read_texts
@@ -28,6 +36,7 @@ from vestige.llm.unlearning import METHODS, unlearn
 from vestige.store import key_of, write_json
 
 Say = Callable[[str], None]
+RELEARN = 1e-5
 GROUPS = ("forget", "retain", "holdout")
 
 
@@ -56,7 +65,12 @@ class LlmMethod(Config):
 
 
 class LlmConfig(Config):
-    """A run on texts. `learn`: options of the training that the original and the retrained model get."""
+    """A run on texts.
+
+    learn    options of the training that the original and the retrained model get
+    relearn  steps of training on the forget texts, at the rate of `learn`, that show whether they come back
+    further  under the retrained model, also the measures that need passes over changed texts
+    """
 
     kind: str = "llm"
     name: str = "llm"
@@ -66,6 +80,7 @@ class LlmConfig(Config):
     learn: dict[str, Any] = Field(default_factory=dict)
     methods: tuple[LlmMethod, ...]
     relearn: int = Field(default=10, ge=0)
+    further: bool = False
     seed: int = 0
 
     @field_validator("methods")
@@ -149,7 +164,8 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
     for name in ("original", *models):
         model = original if name == "original" else made(name, models[name], knobs.get(name))
         after = before if name == "original" else collect(model, tokenizer, everything)
-        audits[name] = audit_texts(after, before, [never], role=role, extra=extra, name=name)
+        more = _further(model, tokenizer, everything, groups) if config.further and name == "retrain" else {}
+        audits[name] = audit_texts(after, before, [never], role=role, extra=extra | more, name=name)
         figures[name] = _figures(config, model, tokenizer, groups, after, role)
         say(f"{name}: {audits[name].audit.verdict.sentence}")
     words = {
@@ -158,6 +174,15 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
         if min(len(forget), len(groups[name])) >= 5
     }
     return LlmRun(audits, figures, everything, words, seconds)
+
+
+def _further(model: Any, tokenizer: Any, texts: Texts, groups: dict[str, Texts]) -> dict[str, Any]:
+    """What lowercase, ReCaLL and PAC read: passes over changed texts; the prefix is a text that was never seen."""
+    return {
+        "lower": lowercased(model, tokenizer, texts),
+        "prefixed": prefixed(model, tokenizer, texts, [groups["holdout"].texts[-1][:400]]),
+        "swapped": [collect(model, tokenizer, copy) for copy in swapped(texts, copies=2)],
+    }
 
 
 def _figures(
@@ -174,7 +199,7 @@ def _figures(
     found["perplexity_holdout"] = float(np.exp(after.totals[held].sum() / after.tokens[held].sum()))
     found["extraction"] = float(extraction_strength(model, tokenizer, forget).mean())
     if config.relearn:
-        again = relearned(model, tokenizer, forget, steps=config.relearn)
+        again = relearned(model, tokenizer, forget, steps=config.relearn, lr=config.learn.get("lr", RELEARN))
         found["loss_forget_relearned"] = float(collect(again, tokenizer, forget).nll.mean())
     found["loss_forget_4_bits"] = float(collect(quantised(model), tokenizer, forget).nll.mean())
     return found

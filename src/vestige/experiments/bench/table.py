@@ -215,6 +215,30 @@ def _same(row: str, favourite: str) -> bool:
     return row.partition("-")[0] == favourite.partition("-")[0]
 
 
+def controls(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a table's controls say: {"name", "row", "column", "value", "holds"}.
+
+    A measure that knows nothing must come out at chance: within its interval, or within 3 points of AUC (0.03 of a rank
+    correlation). Exact retraining must come out at no distance from retraining.
+    """
+    told, found = result["experiment"], []
+    unit = 100.0 if told["percent"] else 1.0
+    blind = {row for row, spec in told["measures"].items() if spec == "random"}
+    for cell in values_of(result):
+        if cell.mean is None:
+            continue
+        if told["kind"] in ("separation", "degrees") and cell.row in blind:
+            chance = 0.5 * unit if told["kind"] == "separation" else 0.0
+            holds = abs(cell.mean - chance) <= max(cell.half or 0.0, 0.03 * unit)
+            found.append(("Negative control", cell, holds))
+        if told["kind"] == "methods" and told["figure"] == "disparity" and cell.row == "retrain":
+            found.append(("Positive control", cell, cell.mean == 0))
+    return [
+        {"name": name, "row": c.row, "column": c.column, "value": c.mean, "holds": holds}
+        for name, c, holds in found
+    ]
+
+
 def agreement_text(result: dict[str, Any]) -> str:
     """Return the agreement as sentences, one a column."""
     lines = []

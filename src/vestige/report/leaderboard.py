@@ -1,0 +1,113 @@
+"""The leaderboard: one page of every kept table, with controls, published values, and whether the data are real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vestige.errors import InputError
+from vestige.experiments.bench.table import Value, agreement, controls, values_of
+from vestige.report.html import page
+
+TOY = ("digits", "synthetic")
+GLOSSARY = (
+    ("Value", "Mean over splits or seeds, ± half the width of its 95 % interval (Student) from three on."),
+    ("In brackets", "The value printed in the paper for that cell, at the paper's scale."),
+    ("Bold", "The best of its column, controls left out."),
+    ("Negative control", "A measure that knows nothing: it must come out at chance, or the table is wrong."),
+    ("Positive control", "Exact retraining: it must come out at no distance from retraining."),
+    ("Toy data", "Data that come with the library and are too easy to conclude from."),
+)  # fmt: skip
+
+
+def write_leaderboard(path: Path | str, results: Sequence[dict[str, Any]]) -> Path:
+    """Write a self-contained page of result files' contents; the same input gives the same bytes.
+
+    Raises `InputError` where there is none.
+    """
+    from vestige.store import write_text
+
+    if not results:
+        raise InputError(
+            "There is no result file to show; make one: vestige bench run NAME --save FOLDER/NAME.json"
+        )
+    tables = [_table(r) for r in results]
+    gaps = sum(t["missing"] for t in tables)
+    wrong = [t["name"] for t in tables if any(not c["holds"] for c in t["controls"])]
+    said = f"{len(tables)} tables, {sum(t['filled'] for t in tables)} cells filled, {gaps} missing."
+    if wrong:
+        said += f" A control failed in {', '.join(wrong)}: nothing must be concluded from there."
+    text = page(
+        "leaderboard.html.jinja", title="vestige: the papers' tables", tables=tables, sentence=said,
+        tone="under" if wrong else "unlearned", word="A control failed" if wrong else "Controls hold",
+        sign="▼" if wrong else "✓", facts=[f"{len(tables)} result files"], created="", version=results[0]["vestige"],
+        blocks=[_configuration(r) for r in results], glossary=GLOSSARY, script="", script_hash="", payload="",
+    )  # fmt: skip
+    path = Path(path)
+    write_text(path, text)
+    return path
+
+
+def _table(result: dict[str, Any]) -> dict[str, Any]:
+    told, cells = result["experiment"], values_of(result)
+    columns = list(dict.fromkeys(c.column for c in cells))
+    rows = list(dict.fromkeys(c.row for c in cells))
+    at = {(c.row, c.column): c for c in cells}
+    checks = controls(result)
+    aside = {c["row"] for c in checks}
+    best = {}
+    for column in columns:
+        own = [c for c in cells if c.column == column and c.mean is not None and c.row not in aside]
+        if own:
+            best[column] = (min if told["smaller"] else max)(own, key=lambda c: c.mean).row  # type: ignore[arg-type, return-value]
+    digits = 2 if told["percent"] else 3
+    names = {block["data"]["name"] for block in (told["small"] or {}).get("blocks", {}).values()}
+    reasons = dict.fromkeys(f"{c.row}, {c.column}: {c.why}" for c in cells if c.mean is None)
+    return {
+        "name": result["name"], "title": told["title"], "source": told["source"], "note": told["note"],
+        "scale": result["scale"], "toy": bool(names) and names <= set(TOY),
+        "columns": columns, "reasons": list(reasons),
+        "figure": told["figure"] + (", %" if told["percent"] else ""), "smaller": told["smaller"],
+        "rows": [
+            {"name": row, "cells": [_cell(at[row, column], digits, best.get(column) == row) for column in columns]}
+            for row in rows
+        ],
+        "controls": [c | {"shown": f"{c['value']:.{digits}f}"} for c in checks],
+        "agreement": [_sentence(a, told, digits) for a in agreement(result)],
+        "filled": sum(c.mean is not None for c in cells), "missing": sum(c.mean is None for c in cells),
+    }  # fmt: skip
+
+
+def _cell(cell: Value, digits: int, best: bool) -> dict[str, Any]:
+    text = "missing" if cell.mean is None else f"{cell.mean:.{digits}f}"
+    half = "" if cell.half is None else f" ± {cell.half:.{digits}f}"
+    paper = "" if cell.published is None else f"({cell.published:.{digits}f})"
+    return {"text": text + half, "paper": paper, "best": best}
+
+
+def _sentence(found: Any, told: dict[str, Any], digits: int) -> str:
+    text = f"{found.column}: {found.first} is first"
+    if found.published_first is not None:
+        text += f", in the paper {found.published_first}"
+    if found.tau is not None:
+        text += f"; rank correlation {found.tau:.2f}"
+    if found.lead is not None:
+        mean, low, high = (f"{x:+.{digits}f}" for x in found.lead)
+        text += f"; {told['favourite']} minus {found.rival}: {mean} [{low}, {high}]"
+    return text + "."
+
+
+def _configuration(result: dict[str, Any]) -> dict[str, Any]:
+    told = result["experiment"]
+    pairs = [
+        ("kind", told["kind"]),
+        ("figure", told["figure"]),
+        ("preset", told["preset"]),
+        ("content", result["content"]),
+    ]
+    for name, block in (told["small"] or {}).get("blocks", {}).items():
+        pairs.append(
+            (name, f"{block['data']['name']}; {block['counts']}; {block['model']}; {block['recipe']}")
+        )
+    return {"name": f"{result['name']}, {result['scale']} scale", "pairs": pairs}
