@@ -23,6 +23,7 @@ SECTIONS = (
     "fleet",
     "unlearning",
     "leaks",
+    "runner",
 )
 
 

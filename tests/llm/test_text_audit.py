@@ -15,7 +15,18 @@ import torch
 import yaml
 
 from vestige.errors import InputError
-from vestige.llm import Texts, TextSignals, audit_texts, collect, measure, run_llm, unlearn
+from vestige.evaluation import scoreui
+from vestige.llm import (
+    Texts,
+    TextSignals,
+    audit_texts,
+    collect,
+    degrees,
+    load_model,
+    measure,
+    run_llm,
+    unlearn,
+)
 from vestige.llm.audit import as_signals
 from vestige.llm.evaluation import (
     bag_of_words,
@@ -204,6 +215,29 @@ def test_pieces_hold_the_whole_text_and_nothing_else():
 
     trace = {"start": [2, 4, 5], "end": [4, 5, 9], "gap": [0.1, 3.0, -0.6]}
     assert _pieces("abcdefghi", trace) == [("", "abcd"), ("more-3", "e"), ("less-1", "fghi")]
+
+
+def test_scores_follow_the_degree_of_learning(models, signals):
+    """ScoreUI over the checkpoints of a language model: the less was learned, the higher the score."""
+    steps, model = [signals["base"]], models["base"]
+    for _ in range(3):
+        model = unlearn("finetune", model, TOKENIZER, retain=FORGET + RETAIN, **LEARN | {"epochs": 8}).model
+        steps.append(collect(model, TOKENIZER, TEXTS))
+    for name in ("iam", "lira_online", "loss"):
+        scores = degrees(name, steps, signals["original"], [signals["base"]])[:48]
+        found = scoreui(scores, [0, 1 / 3, 2 / 3, 1])
+        assert scores.shape == (48, 4) and found.per_sample > 0.9 and found.pooled > 0.6, name
+    with pytest.raises(InputError, match="at least one checkpoint"):
+        degrees("iam", [])
+    with pytest.raises(InputError):
+        degrees("iam", steps)  # there is no model before
+
+
+def test_a_model_may_be_spread_over_devices(folder, signals):
+    model, tokenizer = load_model(folder / "original", device="spread")
+    assert np.allclose(collect(model, tokenizer, TEXTS[:5]).logp, collect(
+        load_model(folder / "original")[0], tokenizer, TEXTS[:5]
+    ).logp, atol=1e-5)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def collect(
     given = llm.read_texts(texts)
     quiet()
     made, tokenizer = llm.load_model(model, gguf=gguf, remote_code=remote_code)
-    signals = llm.collect(made, tokenizer, given, context=context, out=out)
+    signals = llm.collect(made, tokenizer, given, context=context, out=out, progress=not json)
     record = {
         "texts": len(signals),
         "tokens": int(signals.tokens.sum()),

@@ -1,6 +1,6 @@
 """Language models: unlearn texts, and measure what is left of each: from losses, or from the signals of every token."""
 
-from vestige.llm.audit import TextAudit, audit_texts
+from vestige.llm.audit import TextAudit, audit_texts, degrees
 from vestige.llm.collect import collect
 from vestige.llm.experiment import LlmConfig, LlmRun, run_llm
 from vestige.llm.load import load_model
@@ -19,6 +19,7 @@ __all__ = [
     "Texts",
     "audit_texts",
     "collect",
+    "degrees",
     "load_model",
     "measure",
     "read_texts",

@@ -123,6 +123,28 @@ def _losses(
     return loss(unlearned), None if original is None else loss(original), never
 
 
+def degrees(
+    name: str,
+    checkpoints: Sequence[TextSignals],
+    original: TextSignals | None = None,
+    shadows: Sequence[TextSignals] = (),
+    **options: Any,
+) -> Floats:
+    """Return a measure's scores [N, B] of the same texts at B checkpoints, for `vestige.evaluation.scoreui`.
+
+    Raises `InputError` where there is no checkpoint, and as `measure` does.
+    """
+    if not checkpoints:
+        raise InputError("degrees: at least one checkpoint's signals are wanted.")
+    needs = MEASURES[name].needs
+    found = []
+    for one in checkpoints:
+        losses = dict(zip(("nll", "fit", "out"), _losses(one, original, shadows), strict=True))
+        arrays: dict[str, Any] = {"tokens": one, **{k: v for k, v in losses.items() if v is not None}}
+        found.append(measure(name, **{need: arrays[need] for need in needs if need in arrays}, **options))
+    return np.stack(found, axis=1)
+
+
 def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_]) -> dict[str, Any]:
     row: dict[str, Any] = {"measure": name, "unit": MEASURES[name].unit, "reason": None}
     needs = MEASURES[name].needs

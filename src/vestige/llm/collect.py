@@ -43,6 +43,7 @@ def collect(
     batch_tokens: int = 2048,
     part: int = 256,
     out: Path | None = None,
+    progress: bool = False,
 ) -> TextSignals:
     """Return what a causal language model says of every token.
 
@@ -52,6 +53,7 @@ def collect(
     batch_tokens  tokens in a batch, padding included
     part          texts that are scored and kept together
     out           a folder to keep the parts in, and to continue from
+    progress      show a bar of the tokens that are scored
 
     Raises `InputError` for texts of fewer than two tokens, and for a model without a language-model head.
     """
@@ -68,7 +70,8 @@ def collect(
         if path is not None and path.is_file() and _same(path, key):
             parts.append(TextSignals.load(path))
             continue
-        made = _collect_part(model, tokenizer, some, longest, batch_tokens)
+        label = f"texts {start + 1:,} to {start + len(some):,} of {len(given):,}"
+        made = _collect_part(model, tokenizer, some, longest, batch_tokens, label if progress else None)
         if path is not None:
             made.save(path)
             write_json(path.with_suffix(".json"), {"key": key})
@@ -94,8 +97,11 @@ def _same(path: Path, key: str) -> bool:
     return record.is_file() and read_json(record).get("key") == key
 
 
-def _collect_part(model: Any, tokenizer: Any, part: Texts, context: int, batch_tokens: int) -> TextSignals:
+def _collect_part(
+    model: Any, tokenizer: Any, part: Texts, context: int, batch_tokens: int, label: str | None = None
+) -> TextSignals:
     import torch
+    from rich.progress import track
 
     encoded = [_encoded(tokenizer, text) for text in part.texts]
     lengths = np.array([len(ids) for ids, _ in encoded])
@@ -111,7 +117,8 @@ def _collect_part(model: Any, tokenizer: Any, part: Texts, context: int, batch_t
     model.eval()
     try:
         with torch.inference_mode():
-            for batch in _batches(windows, batch_tokens):
+            batches = list(_batches(windows, batch_tokens))
+            for batch in track(batches, label or "", disable=label is None):
                 for window, found in zip(
                     batch, _scored(model, [encoded[w.text][0] for w in batch], batch), strict=True
                 ):

@@ -20,7 +20,8 @@ def load_model(
 
     gguf         the file of quantised weights in the folder, which are turned into float32
     remote_code  run code that comes with the model; refused unless asked for
-    device       "auto": a GPU where there is one
+    device       "auto": a GPU where there is one; "spread": the layers over all GPUs, by accelerate, for what one
+                 cannot hold
     dtype        "auto": bfloat16 on a GPU that computes in it, float32 elsewhere; or a name
 
     Raises `MissingExtra` without transformers, `ArtefactError` where files are missing, `InputError` where the model
@@ -31,15 +32,19 @@ def load_model(
 
     from vestige.training import has_fast_bf16, pick_device
 
-    where = pick_device(device)
+    where = pick_device("auto" if device == "spread" else device)
     if dtype == "auto":
         dtype = "bfloat16" if where.type == "cuda" and has_fast_bf16(where) else "float32"
     options: dict[str, Any] = {"trust_remote_code": remote_code}
+    if device == "spread":
+        need("accelerate", "llm", "Spreading a model over several GPUs")
+        options["device_map"] = "auto"
     if gguf is not None:
         need("gguf", "llm", "Reading a GGUF file")
         options["gguf_file"] = gguf
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(name), **options)
+        own = {k: v for k, v in options.items() if k != "device_map"}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(name), **own)
         if gguf is None:
             options["use_safetensors"] = True
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
@@ -66,7 +71,7 @@ def load_model(
         model.is_quantized = False
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
-    return model.to(where).eval(), tokenizer
+    return (model if device == "spread" else model.to(where)).eval(), tokenizer
 
 
 def _first(error: Exception) -> str:
