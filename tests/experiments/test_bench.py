@@ -484,6 +484,14 @@ def test_an_unknown_engine_and_tracker():
     assert tracker(None)({}, Path()) is None
 
 
+def test_tensorboard_gets_the_figures(filled, tmp_path):
+    pytest.importorskip("tensorboardX", reason="the extra 'track' is not installed")
+    made_, _ = filled
+    tracker("tensorboard")(made_.result, tmp_path / "results" / "tiny.json")
+    (events,) = (tmp_path / "tensorboard" / "tiny-small").iterdir()
+    assert b"IAM-On" in events.read_bytes()
+
+
 def test_a_tracker_that_is_not_installed_is_one_command():
     try:
         import mlflow  # noqa: F401
