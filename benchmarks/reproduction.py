@@ -2,8 +2,7 @@
 
     python -m benchmarks.reproduction
 
-Between `<!-- NAME -->` and `<!-- end -->` stands what `vestige bench table` prints, and how it agrees with the paper; the
-words around it are ours and stay.
+Between `<!-- NAME -->` and `<!-- end -->` stands what `vestige bench table` prints, and how it agrees with the paper.
 """
 
 from __future__ import annotations

@@ -549,7 +549,7 @@ def test_the_time_left_comes_from_steps_of_the_same_kind():
     }  # fmt: skip
     assert time_left(steps, 1) == 10 + 2 + 6
     assert time_left(steps, 2) == 9
-    assert time_left({"b": step("train", "waiting")}) is None
+    assert time_left({"b": step("train", "waiting")}, 2) is None
 
 
 def call(*arguments):

@@ -66,8 +66,11 @@ def run_bench(
     cells = cells_of(experiment, scale, root)
     steps = ordered(cell.step for cell in cells)
     _room(kept, steps)
-    watch = _Watch(kept.folder / "status" / f"{experiment.name}-{scale}.json", steps, progress, say)
-    with engine(engine_name, str(store), root, workers=workers, address=address) as where, watch:
+    status_path = kept.folder / "status" / f"{experiment.name}-{scale}.json"
+    with (
+        engine(engine_name, str(store), root, workers=workers, address=address) as where,
+        _Watch(status_path, steps, where.workers, progress, say) as watch,
+    ):
         states = execute([c.step for c in cells], kept, where, watch.told)
     found = gathered(experiment, scale, cells, kept, {k: s.get("why", "") for k, s in states.items()})
     path = result_path(store, experiment, scale)
@@ -164,15 +167,21 @@ def _bytes(one: Step) -> float:
     )
 
 
+def _sort(one: Step) -> str:
+    """What a step's time is guessed from: its function, and the network and the data where it has them."""
+    model, data = one.what.get("model", {}), one.what.get("data", {})
+    return " ".join(filter(None, [one.kind, model.get("name"), data.get("name")]))
+
+
 class _Watch:
     """Keeps the status file, and shows a progress bar with the time that is left."""
 
-    def __init__(self, path: Path, steps: list[Step], progress: bool, say: Say) -> None:
+    def __init__(self, path: Path, steps: list[Step], workers: int, progress: bool, say: Say) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.path, self.say, self.started = path, say, time.time()
+        self.path, self.say, self.started, self.workers = path, say, time.time(), workers
         self.steps = {
-            s.key: {"label": s.label or s.kind, "kind": s.kind, "state": "waiting", "key": s.key}
+            s.key: {"label": s.label or s.kind, "kind": _sort(s), "state": "waiting", "key": s.key}
             for s in steps
         }
         self._bar = Progress(
@@ -197,7 +206,7 @@ class _Watch:
         own |= {"state": state} | {k: facts[k] for k in ("started", "seconds", "why") if k in facts}
         if state in ("done", "failed", "kept"):
             self._bar.advance(self._task)
-            left = time_left(self.steps)
+            left = time_left(self.steps, self.workers)
             self._bar.update(self._task, left="" if left is None else f"about {left:.0f} s left")
         if state == "failed":
             self.say(f"{own['label']}: {facts['why']}")
@@ -212,10 +221,8 @@ class _Watch:
         )
 
 
-def time_left(steps: dict[str, dict[str, Any]], workers: int | None = None) -> float | None:
+def time_left(steps: dict[str, dict[str, Any]], workers: int) -> float | None:
     """Return about how many seconds are left, from the mean time of each kind of step; None before any is done."""
-    import os
-
     spent: dict[str, list[float]] = {}
     for one in steps.values():
         if one["state"] == "done":
@@ -226,7 +233,7 @@ def time_left(steps: dict[str, dict[str, Any]], workers: int | None = None) -> f
     usual = sum(everything) / len(everything)
     means = {kind: sum(own) / len(own) for kind, own in spent.items()}
     todo = [one for one in steps.values() if one["state"] in ("waiting", "running")]
-    return sum(means.get(one["kind"], usual) for one in todo) / (workers or os.cpu_count() or 1)
+    return sum(means.get(one["kind"], usual) for one in todo) / max(1, workers)
 
 
 def status(store: str | Path) -> list[dict[str, Any]]:
@@ -246,6 +253,6 @@ def status(store: str | Path) -> list[dict[str, Any]]:
             "name": path.stem, "steps": len(steps), "counts": counts, "failed": failed,
             "running": [s["label"] for s in steps.values() if s["state"] == "running"] if ended is None else [],
             "seconds": (ended or time.time()) - record["started"], "ended": ended is not None,
-            "left": None if ended is not None else time_left(steps),
+            "left": None if ended is not None else time_left(steps, record["workers"]),
         })  # fmt: skip
     return found
