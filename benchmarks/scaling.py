@@ -20,7 +20,7 @@ from vestige.experiments.bench.plan import cells_of
 from vestige.experiments.bench.steps import Step, ordered
 
 WORKERS = (1, 2, 8, 32, 128, 512, 1000)
-HEAVY = ("trained", "unlearned", "checkpointed")
+HEAVY = ("trained", "unlearned", "along_training")
 
 
 def measured(store: Path) -> dict[str, float]:

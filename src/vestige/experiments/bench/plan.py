@@ -162,7 +162,7 @@ class _Matrix:
         for number in range(self.scale.splits):
             start = self.network(self.pool, "shadow", 2000 + number, f"shadow {number}", number=number)
             what = self.base | {"seed": 5000 + number, "checkpoints": self.block.checkpoints}
-            path = Step(f"{HERE}:checkpointed", what, (start,), f"{self.name}: checkpoints {number}")
+            path = Step(f"{HERE}:along_training", what, (start,), f"{self.name}: checkpoints {number}")
             named = {
                 "original": self.answers(self.original(), self.base, "the original"), **shadows,
                 **self.population(), "checkpoints": path,

@@ -161,8 +161,8 @@ def _bytes(one: Step) -> float:
     counts = one.what.get("counts", {})
     rows = sum(counts.get(part, 0) for part in ("train", "holdout", "shadow"))
     return (
-        400.0 * rows * (20 if one.kind == "checkpointed" else 1)
-        if one.kind in ("outputs", "checkpointed")
+        400.0 * rows * (20 if one.kind == "along_training" else 1)
+        if one.kind in ("outputs", "along_training")
         else 1e5
     )
 
@@ -253,6 +253,6 @@ def status(store: str | Path) -> list[dict[str, Any]]:
             "name": path.stem, "steps": len(steps), "counts": counts, "failed": failed,
             "running": [s["label"] for s in steps.values() if s["state"] == "running"] if ended is None else [],
             "seconds": (ended or time.time()) - record["started"], "ended": ended is not None,
-            "left": None if ended is not None else time_left(steps, record["workers"]),
+            "left": None if ended is not None else time_left(steps, record.get("workers", 1)),
         })  # fmt: skip
     return found

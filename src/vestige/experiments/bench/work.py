@@ -125,18 +125,18 @@ def outputs(job: Job) -> None:
     save_file({name: collect_logits(model, rows) for name, rows in asked.items()}, job.path)
 
 
-def checkpointed(job: Job) -> None:
-    """Train a shadow model on the training set; collect its logits after every so many epochs (ScoreUI)."""
+def along_training(job: Job) -> None:
+    """Train a shadow model on the training set; collect its logits on it and on the holdout samples as it goes."""
     what, split = job.what, split_of(job.what, job.root)
     rows = split.data.take(split.train)
+    asked = split.data.take(np.concatenate([split.train, split.holdout]))
     recipe = validated(Recipe, what["recipe"] | {"seed": what["seed"]}, "recipe")
     model = load_model(job.inputs[0], fresh(what, rows, 0))
-    kept, every = {"0": collect_logits(model, rows)}, max(1, recipe.epochs // what["checkpoints"])
+    kept, every = {"0": collect_logits(model, asked)}, max(1, recipe.epochs // what["checkpoints"])
 
     def keep(epoch: int, loss: float) -> None:
         if epoch % every == 0:
-            kept[str(epoch)] = collect_logits(model, rows)
-            model.train()
+            kept[str(epoch)] = collect_logits(model, asked)
 
     descend(model, rows, recipe, on_epoch=keep)
     save_file(kept, job.path)
@@ -175,9 +175,7 @@ def _with_shadows(
         "shadow_fit": np.concatenate([confidence(inside[k][member[k]], data.y[where[member[k]]]) for k in chosen]),
         "shadow_ids": data.ids[where[member.any(axis=0)]],
     }  # fmt: skip
-    if (
-        len(everyone) >= 3
-    ):  # measures that learn from simulated deletions get all shadows' outputs on their own pool
+    if len(everyone) >= 3:  # what learns from simulated deletions gets all shadows' outputs on their own pool
         fields["calibration"] = simulated_deletions(
             data.y[where], np.stack([inside[k] for k in everyone]), member, ids=data.ids[where],
             out=min(len(chosen), len(everyone) - 2), seed=chosen[0],
@@ -206,6 +204,11 @@ def _scored(spec: str | dict[str, Any], preset: str, signals: Signals) -> NDArra
     return measure(named["name"], signals, preset=named.get("preset", preset), **named.get("knobs", {}))
 
 
+def _redrawn(spec: str | dict[str, Any], seed: int) -> str | dict[str, Any]:
+    """The negative control is drawn anew each time; other measures stay as they are."""
+    return {"name": "random", "knobs": {"seed": seed}} if spec == "random" else spec
+
+
 def _groups(what: dict[str, Any]) -> list[tuple[int, list[int]]]:
     """Return (how many shadows, which) for every disjoint group of every wanted size."""
     if not what["shadows"]:
@@ -227,10 +230,9 @@ def separation(job: Job) -> None:
         values: dict[int, dict[str, list[float]]] = {}
         for (size, *_), fields in groups.items():
             signals = _signals(found, found["whole"]["retrained"], **fields)
-            if row.startswith("Random"):  # a control is drawn anew for each group
-                spec = {"name": "random", "knobs": {"seed": len(values.get(size, {}).get("auc", []))}}
+            drawn = len(values.get(size, {}).get("auc", []))
             try:
-                scores = _scored(spec, what["preset"], signals)
+                scores = _scored(_redrawn(spec, drawn), what["preset"], signals)
             except InputError as error:
                 missing.append({"row": row, "why": str(error)})
                 break
@@ -258,9 +260,8 @@ def degrees(job: Job) -> None:
             scores = []
             try:
                 for number, epoch in enumerate(kept):
-                    logits = np.concatenate([path[str(epoch)], found["parts"]["original"]["holdout"]])
-                    used = {"name": "random", "knobs": {"seed": number}} if row.startswith("Random") else spec
-                    scores.append(_scored(used, what["preset"], _signals(found, logits, **fields))[:rows])
+                    signals = _signals(found, path[str(epoch)], **fields)
+                    scores.append(_scored(_redrawn(spec, number), what["preset"], signals)[:rows])
                 ui = scoreui(np.stack(scores, axis=1), degree, draws=100)
             except InputError as error:
                 missing.append({"row": row, "why": str(error)})
