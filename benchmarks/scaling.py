@@ -1,38 +1,34 @@
 """How an experiment would scale: its steps at the paper's scale, with measured times, on 1 to 1,000 workers.
 
-    VESTIGE_DATA=FOLDER python -m benchmarks.scaling STORE [EXPERIMENT [SCALE [FACTOR]]]
+    VESTIGE_DATA=FOLDER python -m benchmarks.scaling STORE [EXPERIMENT [SCALE [FACTOR [a.b=c ...]]]]
 
-The steps are the real ones, with what they read; a step takes the mean time that steps of its kind took in STORE
-(`vestige bench run` keeps it beside every result), times FACTOR for training. Workers take the ready step that leads
+The steps are the real ones, with what they read; a step takes the mean time that steps of its sort (function, network,
+data) took at the small scale in STORE, times FACTOR for training. Workers take the ready step that leads
 the longest chain. What is not in the simulation: moving files, workers that die, nodes of different speed.
 """
 
 from __future__ import annotations
 
 import heapq
-import json
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 from vestige.experiments.bench import experiment
 from vestige.experiments.bench.plan import cells_of
-from vestige.experiments.bench.steps import Step, ordered
+from vestige.experiments.bench.run import sort_of
+from vestige.experiments.bench.steps import Step, Store, ordered
 
 WORKERS = (1, 2, 8, 32, 128, 512, 1000)
 HEAVY = ("trained", "unlearned", "along_training")
 
 
-def measured(store: Path) -> dict[str, float]:
-    """Mean seconds of each kind of step in a store."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for record in store.glob("*/*.json"):
-        if record.parent.name in ("results", "status"):
-            continue
-        facts = json.loads(record.read_text())
-        if isinstance(facts, dict) and "seconds" in facts and "sha256" in facts:
-            found[record.parent.name].append(facts["seconds"])
-    return {kind: sum(own) / len(own) for kind, own in found.items()}
+def measured(store: str, name: str) -> dict[str, float]:
+    """Mean seconds of each sort of step that the small scale of an experiment has in a store."""
+    kept, found = Store(store), defaultdict(list)
+    for one in ordered(cell.step for cell in cells_of(experiment(name), "small", None)):
+        if kept.done(one):
+            found[sort_of(one)].append(kept.record(one)["seconds"])
+    return {sort: sum(own) / len(own) for sort, own in found.items()}
 
 
 def makespan(steps: list[Step], seconds: dict[str, float], workers: int) -> float:
@@ -63,11 +59,15 @@ def makespan(steps: list[Step], seconds: dict[str, float], workers: int) -> floa
     return now
 
 
-def main(store: str, name: str = "iam-figure5", scale: str = "paper", factor: float = 1.0) -> None:
-    means = measured(Path(store))
-    steps = ordered(cell.step for cell in cells_of(experiment(name), scale, None))
+def main(
+    store: str, name: str = "iam-figure5", scale: str = "paper", factor: str = "1", *overrides: str
+) -> None:
+    means = measured(store, name)
+    steps = ordered(cell.step for cell in cells_of(experiment(name, overrides), scale, None))
     usual = sum(means.values()) / len(means)
-    seconds = {s.key: means.get(s.kind, usual) * (factor if s.kind in HEAVY else 1.0) for s in steps}
+    seconds = {
+        s.key: means.get(sort_of(s), usual) * (float(factor) if s.kind in HEAVY else 1.0) for s in steps
+    }
     alone = makespan(steps, seconds, 1)
     print(f"{name} at {scale} scale: {len(steps)} steps, {alone / 3600:.1f} hours on one worker\n")
     print("| workers | hours | speed-up | share of the workers' time used |")
@@ -82,4 +82,4 @@ def main(store: str, name: str = "iam-figure5", scale: str = "paper", factor: fl
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(*sys.argv[1:4], *map(float, sys.argv[4:5]))
+    main(*sys.argv[1:])

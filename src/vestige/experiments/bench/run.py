@@ -167,7 +167,7 @@ def _bytes(one: Step) -> float:
     )
 
 
-def _sort(one: Step) -> str:
+def sort_of(one: Step) -> str:
     """What a step's time is guessed from: its function, and the network and the data where it has them."""
     model, data = one.what.get("model", {}), one.what.get("data", {})
     return " ".join(filter(None, [one.kind, model.get("name"), data.get("name")]))
@@ -181,7 +181,7 @@ class _Watch:
 
         self.path, self.say, self.started, self.workers = path, say, time.time(), workers
         self.steps = {
-            s.key: {"label": s.label or s.kind, "kind": _sort(s), "state": "waiting", "key": s.key}
+            s.key: {"label": s.label or s.kind, "kind": sort_of(s), "state": "waiting", "key": s.key}
             for s in steps
         }
         self._bar = Progress(
