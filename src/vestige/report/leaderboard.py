@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
-from vestige.experiments.bench.table import Value, agreement, controls, values_of
+from vestige.experiments.bench.table import Value, agreement, controls, set_aside, values_of
 from vestige.report.html import page
 
 TOY = ("digits", "synthetic")
 GLOSSARY = (
     ("Value", "Mean over splits or seeds, ± half the width of its 95 % interval (Student) from three on."),
     ("In brackets", "The value printed in the paper for that cell, at the paper's scale."),
-    ("Bold", "The best of its column, controls left out."),
+    ("Bold", "The best of its column; exact retraining and controls are not in the race."),
     ("Negative control", "A measure that knows nothing: it must come out at chance, or the table is wrong."),
     ("Positive control", "Exact retraining: it must come out at no distance from retraining."),
     ("Toy data", "Data that come with the library and are too easy to conclude from."),
@@ -55,7 +55,7 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
     rows = list(dict.fromkeys(c.row for c in cells))
     at = {(c.row, c.column): c for c in cells}
     checks = controls(result)
-    aside = {c["row"] for c in checks}
+    aside = set_aside(told)
     best = {}
     for column in columns:
         own = [c for c in cells if c.column == column and c.mean is not None and c.row not in aside]

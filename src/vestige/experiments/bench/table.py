@@ -183,6 +183,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
     sign = -1.0 if told["smaller"] else 1.0
     cells = [v for v in values_of(result) if v.mean is not None]
     raw = {(c["row"], _column(c, result)): c["figures"][told["figure"]] for c in result["cells"]}
+    aside = set_aside(told)
     for column in dict.fromkeys(v.column for v in cells):
         own = {v.row: sign * float(v.mean or 0.0) for v in cells if v.column == column}
         paper = {v.row: sign * v.published for v in cells if v.column == column and v.published is not None}
@@ -192,10 +193,12 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
             if len(both) > 2
             else None
         )
-        best, favourite = max(own, key=lambda r: own[r]), told["favourite"]
+        ranked = [r for r in own if r not in aside] or list(own)
+        best, favourite = max(ranked, key=lambda r: own[r]), told["favourite"]
         lead, rival = None, None
-        if favourite in own and len(own) > 1:
-            rival = max((r for r in own if not _same(r, favourite)), key=lambda r: own[r])
+        others = [r for r in ranked if not _same(r, favourite or "")]
+        if favourite in own and others:
+            rival = max(others, key=lambda r: own[r])
             one, other = (np.concatenate([np.ravel(v) for v in raw[r, column]]) for r in (favourite, rival))
             if one.shape == other.shape:
                 gap = sign * (one - other) * (100.0 if told["percent"] else 1.0)
@@ -204,7 +207,8 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
                     (gap.mean(), gap.mean()) if half is None else (gap.mean() - half, gap.mean() + half)
                 )
                 lead = (float(gap.mean()), float(low), float(high))
-        published_first = max(paper, key=lambda r: paper[r]) if paper else None
+        listed = [r for r in paper if r not in aside]
+        published_first = max(listed, key=lambda r: paper[r]) if listed else None
         yield Agreement(
             column, None if tau is None or np.isnan(tau) else tau, best, published_first, lead, rival
         )
@@ -213,6 +217,13 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
 def _same(row: str, favourite: str) -> bool:
     """IAM-On and IAM-Off are one measure with more and less data: neither is the other's rival."""
     return row.partition("-")[0] == favourite.partition("-")[0]
+
+
+def set_aside(told: dict[str, Any]) -> set[str]:
+    """Rows that are not in the race: exact retraining among methods, and measures that know nothing."""
+    if told["kind"] in ("methods", "epsilon"):
+        return {m["label"] or m["name"] for m in told["methods"] if m["name"] == "retrain"}
+    return {row for row, spec in told["measures"].items() if spec == "random"}
 
 
 def controls(result: dict[str, Any]) -> list[dict[str, Any]]:
