@@ -214,17 +214,21 @@ def experiment_dump(**changes):
 
 
 def test_agreement_ranks_and_pairs():
-    values = {"A": [[0.9, 0.8], [0.7, 0.8]], "B": [[0.7, 0.7], [0.6, 0.7]], "C": [[0.5, 0.5], [0.5, 0.5]]}
+    values = {
+        "A": [[0.9, 0.8], [0.7, 0.8], [0.9, 0.9]], "B": [[0.7, 0.7], [0.6, 0.7], [0.7, 0.7]], "C": [[0.5, 0.5]] * 3,
+    }  # fmt: skip
     (found,) = agreement(table_of(values, {"A": 0.8, "B": 0.7, "C": 0.5}))
     assert found.tau == 1 and found.first == found.published_first == "A" and found.rival == "B"
-    gaps = np.array([0.2, 0.1, 0.1, 0.1])
-    half = stats.t.ppf(0.975, 3) * gaps.std(ddof=1) / 2
-    assert found.lead == pytest.approx((0.125, 0.125 - half, 0.125 + half))
+    gaps = np.array([0.15, 0.1, 0.2])  # of the splits' means
+    half = stats.t.ppf(0.975, 2) * gaps.std(ddof=1) / 3**0.5
+    assert found.lead == pytest.approx((0.15, 0.15 - half, 0.15 + half))
+    (few,) = agreement(table_of({row: v[:2] for row, v in values.items()}, {}))
+    assert few.lead == (pytest.approx(0.125), None, None)
     (turned,) = agreement(table_of(values, {"A": 0.5, "B": 0.7, "C": 0.8}))
     assert turned.tau == -1 and turned.published_first == "C"
     (small,) = agreement(table_of(values, {"A": 0.1, "B": 0.2, "C": 0.3}, smaller=True))
     assert small.first == "C" and small.published_first == "A" and small.lead[0] < 0
-    assert "A minus B: +0.125" in agreement_text(table_of(values, {}))
+    assert "A minus B: +0.150 [" in agreement_text(table_of(values, {}))
 
 
 def test_intervals_over_shadow_models():

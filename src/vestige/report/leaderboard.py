@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
-from vestige.experiments.bench.table import Value, agreement, controls, set_aside, values_of
+from vestige.experiments.bench.table import Value, agreement, controls, set_aside, signed, values_of
 from vestige.report.html import page
 
 TOY = ("digits", "synthetic")
@@ -93,8 +93,7 @@ def _sentence(found: Any, told: dict[str, Any], digits: int) -> str:
     if found.tau is not None:
         text += f"; rank correlation {found.tau:.2f}"
     if found.lead is not None:
-        mean, low, high = (f"{x:+.{digits}f}" for x in found.lead)
-        text += f"; {told['favourite']} minus {found.rival}: {mean} [{low}, {high}]"
+        text += f"; {told['favourite']} minus {found.rival}: {signed(found.lead, digits)}"
     return text + "."
 
 

@@ -154,7 +154,8 @@ def execute(wanted: list[Step], store: Store, where: Engine, watch: Watch) -> St
     """Do all steps; return, by key, {"state": "done" or "failed", "why" or the record}.
 
     A step is given out when all that it reads is done; it is never given out where its result is there. `watch` is told
-    of every change: "kept", "running", "done", "failed".
+    of every change: "kept", "running", "done", "failed"; a step that fails because one that it reads did, "below" it,
+    has the same reason.
     """
     steps = ordered(wanted)
     needed = _needed(wanted, store)
@@ -177,7 +178,7 @@ def execute(wanted: list[Step], store: Store, where: Engine, watch: Watch) -> St
             below = [states.get(s.key, {}) for s in one.inputs]
             broken = [s for s, state in zip(one.inputs, below, strict=True) if state.get("state") == "failed"]
             if broken:
-                end(one, "failed", {"why": states[broken[0].key]["why"]})
+                end(one, "failed", {"why": states[broken[0].key]["why"], "below": True})
             elif len(running) < where.workers and all(s.get("state") == "done" for s in below):
                 tries[one.key] = tries.get(one.key, 0) + 1
                 running[where.submit(one)] = one

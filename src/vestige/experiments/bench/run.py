@@ -6,6 +6,7 @@ store/status/NAME-SCALE.json    how far the run is; any terminal reads it
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -19,9 +20,10 @@ from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.experiment import Experiment
 from vestige.experiments.bench.plan import Cell, cells_of, content
 from vestige.experiments.bench.steps import Step, Store, ordered
-from vestige.store import read_json, write_json
+from vestige.store import read_json, write_json, write_text
 
 FORMAT = 1
+DIGITS = 6
 Say = Callable[[str], None]
 
 
@@ -74,7 +76,7 @@ def run_bench(
         states = execute([c.step for c in cells], kept, where, watch.told)
     found = gathered(experiment, scale, cells, kept, {k: s.get("why", "") for k, s in states.items()})
     path = result_path(store, experiment, scale)
-    write_json(path, found)
+    write_text(path, json.dumps(found, allow_nan=False) + "\n")
     fresh = sum(s["state"] == "done" and not s.get("kept") for s in states.values())
     return Outcome(path, found, time.perf_counter() - start, fresh, len(steps) - fresh)
 
@@ -108,7 +110,7 @@ def gathered(
         for part in own["cells"]:
             place = table.setdefault((cell.column, part["row"], part["group"]), {})
             for figure, values in part["figures"].items():
-                place.setdefault(figure, []).append(values)
+                place.setdefault(figure, []).append([round(v, DIGITS) for v in values])
     return {
         "kind": "vestige bench", "format": FORMAT, "vestige": vestige.__version__, "name": experiment.name,
         "scale": scale, "content": content(experiment, scale),
@@ -203,12 +205,12 @@ class _Watch:
     def told(self, one: Step, state: str, facts: dict[str, Any]) -> None:
         """Note a change of one step's state."""
         own = self.steps[one.key]
-        own |= {"state": state} | {k: facts[k] for k in ("started", "seconds", "why") if k in facts}
+        own |= {"state": state} | {k: facts[k] for k in ("started", "seconds", "why", "below") if k in facts}
         if state in ("done", "failed", "kept"):
             self._bar.advance(self._task)
             left = time_left(self.steps, self.workers)
             self._bar.update(self._task, left="" if left is None else f"about {left:.0f} s left")
-        if state == "failed":
+        if state == "failed" and not facts.get("below"):
             self.say(f"{own['label']}: {facts['why']}")
         if time.time() - self._written > 0.5:
             self._write()

@@ -173,7 +173,7 @@ class Agreement:
     tau: float | None
     first: str
     published_first: str | None
-    lead: tuple[float, float, float] | None
+    lead: tuple[float, float | None, float | None] | None
     rival: str | None
 
 
@@ -199,14 +199,11 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
         others = [r for r in ranked if not _same(r, favourite or "")]
         if favourite in own and others:
             rival = max(others, key=lambda r: own[r])
-            one, other = (np.concatenate([np.ravel(v) for v in raw[r, column]]) for r in (favourite, rival))
+            one, other = (_means(raw[r, column], told["over"]) for r in (favourite, rival))
             if one.shape == other.shape:
                 gap = sign * (one - other) * (100.0 if told["percent"] else 1.0)
-                half = _half(gap)
-                low, high = (
-                    (gap.mean(), gap.mean()) if half is None else (gap.mean() - half, gap.mean() + half)
-                )
-                lead = (float(gap.mean()), float(low), float(high))
+                mean, half = float(gap.mean()), _half(gap)
+                lead = (mean, None, None) if half is None else (mean, mean - half, mean + half)
         listed = [r for r in paper if r not in aside]
         published_first = max(listed, key=lambda r: paper[r]) if listed else None
         yield Agreement(
@@ -250,6 +247,13 @@ def controls(result: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def signed(lead: tuple[float, float | None, float | None], digits: int) -> str:
+    """Return a difference with its interval, where it has one."""
+    mean, low, high = lead
+    around = "" if low is None or high is None else f" [{low:+.{digits}f}, {high:+.{digits}f}]"
+    return f"{mean:+.{digits}f}{around}"
+
+
 def agreement_text(result: dict[str, Any]) -> str:
     """Return the agreement as sentences, one a column."""
     lines = []
@@ -262,7 +266,6 @@ def agreement_text(result: dict[str, Any]) -> str:
         if a.lead is not None:
             favourite = result["experiment"]["favourite"]
             digits = 2 if result["experiment"]["percent"] else 3
-            shown = [f"{x:+.{digits}f}" for x in a.lead]
-            text += f"; {favourite} minus {a.rival}: {shown[0]} [{shown[1]}, {shown[2]}]"
+            text += f"; {favourite} minus {a.rival}: {signed(a.lead, digits)}"
         lines.append(text + ".")
     return "\n".join(lines) + "\n"
