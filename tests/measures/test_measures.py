@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 import oracles
@@ -158,3 +159,17 @@ def test_degenerate_signals_give_finite_scores_or_a_reason(name, fault, preset):
         assert fault not in ("ties", "one_shadow", "absent_class"), "these are ordinary requests"
     else:
         assert scores.shape == (len(signals),) and np.isfinite(scores).all()
+
+
+def test_the_published_quantile_is_a_step_with_one_shadow():
+    """Published for whole classes: 1 where the output fell below the one shadow's, else 0; between them with more."""
+    labels = np.array([0, 1, 0, 1])
+    after = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+    shadow = np.array([[[1.0, 0.0], [0.0, 1.0], [0.0, 0.5], [0.0, 4.0]]])
+    one = vestige.Signals(labels, after, shadow_out=shadow)
+    scores = vestige.measure("lira_offline", one, preset="paper", tail="quantile")
+    assert scores.tolist() == [0.0, 1.0, 1.0, 1.0]
+    two = vestige.Signals(labels, after, shadow_out=np.concatenate([shadow, shadow + [[[0.5, 0.0]]]]))
+    z = (2.0 - np.array([1.0, 1.5])).mean() / 0.25  # lambda is the difference of the two logits
+    scores = vestige.measure("lira_offline", two, variance="per_sample", tail="quantile")
+    assert scores[0] == pytest.approx(stats.norm.cdf(-z), rel=1e-9)

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 CARLINI = "Carlini et al. 2022 (LiRA)"
 TINY = 1e-30
 VARIANCES = ("pooled", "per_sample")
-TAILS = ("one_sided", "two_sided")
+TAILS = ("one_sided", "two_sided", "quantile")
 
 
 @register(
@@ -46,14 +46,15 @@ def lira_offline(
     signals: Signals,
     *,
     variance: Literal["pooled", "per_sample"] = "pooled",
-    tail: Literal["one_sided", "two_sided"] = "one_sided",
+    tail: Literal["one_sided", "two_sided", "quantile"] = "one_sided",
 ) -> Floats:
     """How far the scaled logit lies below that of models that never saw the sample; 0 = at their mean.
 
     variance  "pooled" over samples, or "per_sample" over shadows, with 1e-30 added
     tail      "one_sided": -(lambda_u - mu)/sd, in standard deviations, larger = more unlearned;
-              "two_sided": log-density under never-seen models, in nats. Published: two-sided for random
-              forget sets; for classes one-sided through the normal CDF, which has the same ranks
+              "two_sided": log-density under never-seen models, in nats; "quantile": the first through the
+              normal CDF. Published: two-sided for random forget sets, the quantile for classes and parts of
+              them, where with one shadow it is 0 or 1
     """
     _check(variance, tail)
     u, mean, spread = _outputs(signals)
@@ -61,7 +62,9 @@ def lira_offline(
         spread + TINY if variance == "per_sample" else _pooled_deviation(signals, "lira_offline")
     )
     z = (u - mean) / sd
-    return -z if tail == "one_sided" else _log_normal(z, sd)
+    if tail == "two_sided":
+        return _log_normal(z, sd)
+    return -z if tail == "one_sided" else special.ndtr(-z)
 
 
 @register(

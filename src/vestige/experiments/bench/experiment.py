@@ -52,11 +52,12 @@ class Block(Config):
 
 
 class Request(Config):
-    """Which samples are forgotten; see `make_split`."""
+    """Which samples are forgotten; see `make_split`. `measures`: rows that the paper computes otherwise for it."""
 
     scenario: Literal["random", "class", "partial_class"] = "random"
     forget: int | float | None = None
     label: int | str | None = None
+    measures: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
 
 
 class Scale(Config):

@@ -104,7 +104,7 @@ class _Matrix:
         return {"population": self.answers(member, self.base, "the population's model")}
 
     def request(self, wanted: Request, draw: int) -> dict[str, Any]:
-        return self.base | {"request": wanted.model_dump(mode="json"), "draw": draw}
+        return self.base | {"request": wanted.model_dump(mode="json", exclude={"measures"}), "draw": draw}
 
     def retrained(self, side: dict[str, Any], seed: int, label: str) -> Step:
         return self.answers(self.network(side, "retain", seed, label), side, label)
@@ -150,7 +150,10 @@ class _Matrix:
                 label = f"{asked}, split {number}"
                 named = shared | {"retrained": self.retrained(side, 3000 + number, f"retraining, {label}")}
                 told = self.told(
-                    side, named, measures=self.experiment.measures, groups=list(self.scale.groups)
+                    side,
+                    named,
+                    measures=self.experiment.measures | wanted.measures,
+                    groups=list(self.scale.groups),
                 )
                 step = self.figures("separation", told, tuple(named.values()), f"measures, {label}")
                 found.append(Cell(f"{self.name} · {asked}", number, step))
