@@ -271,6 +271,8 @@ def test_a_whole_run_is_continued(folder, tmp_path):
     assert all(np.isfinite(list(figures.values())).all() for figures in made.figures.values())
     reasons = {row["measure"]: row["reason"] for row in made.audits["retrain"].table}
     assert [name for name, why in reasons.items() if why] == ["neighbourhood"]
+    areas = {row["measure"]: row["auc_retain"] for row in made.audits["retrain"].table}
+    assert min(areas[name] for name in ("loss", "recall", "pac", "rmia_online")) > 0.6, areas
     assert "lower not given" in {row["reason"] for row in made.audits["npo"].table}
     again = run_llm(chosen, tmp_path)
     assert again.seconds.keys() == {"load"} and plain(comparison(again)) == plain(comparison(made))

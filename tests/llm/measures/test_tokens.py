@@ -50,7 +50,7 @@ def test_by_hand():
     assert published == pytest.approx([2 / (size[0] / len(TEXTS[0])), 5 / (size[1] / len(TEXTS[1]))])
     distance = 2.0 * 0 + (-1) - (-9)  # best 5 % (one token) minus the mean of the worst 30 %
     flat = signals(np.full(10, -4.0))
-    assert llm.measure("pac", tokens=ONE, swapped=[flat, flat]) == pytest.approx([-distance])
+    assert llm.measure("pac", tokens=ONE, swapped=[flat, flat]) == pytest.approx([distance])
 
 
 @pytest.mark.parametrize("name", ["min_k", "min_k_plus", "surp", "zlib"])

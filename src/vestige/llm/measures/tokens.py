@@ -107,9 +107,12 @@ def neighbourhood(nll: Floats, neighbours: Floats) -> Floats:
 def pac(
     tokens: TextSignals, swapped: Sequence[TextSignals], *, high: float = 0.05, low: float = 0.3
 ) -> Floats:
-    """Polarised distance (best `high` share minus worst `low` share of log p) of swapped texts minus the text's own."""
+    """Polarised distance (best `high` share minus worst `low` share of log p) of the text minus that of swapped ones.
+
+    A text known by heart has no bad tokens, and its swapped copies have: the lower, the more of it is known.
+    """
     own = _polarised(tokens, high, low)
-    return np.asarray(np.mean([_polarised(one, high, low) for one in swapped], axis=0) - own)
+    return np.asarray(own - np.mean([_polarised(one, high, low) for one in swapped], axis=0))
 
 
 def _polarised(tokens: TextSignals, high: float, low: float) -> Floats:
