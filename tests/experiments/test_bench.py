@@ -17,6 +17,7 @@ from pathlib import Path
 import bench_steps
 import numpy as np
 import pytest
+import torch
 import yaml
 from bench_steps import made
 from scipy import stats
@@ -349,7 +350,7 @@ def test_a_result_of_another_version_or_configuration_is_refused(filled, tmp_pat
 # --- engines -----------------------------------------------------------------------------------------------
 
 
-def done(steps, folder, name="local", workers=2, **options):
+def done(steps, folder, name="local", workers=1, **options):
     store, told = Store(folder), []
     with engine(name, str(folder), None, workers=workers, **options) as where:
         states = execute(steps, store, where, lambda one, state, facts: told.append((one.label, state)))
@@ -438,30 +439,16 @@ def test_two_runners_on_one_store(tmp_path):
 
 def test_a_killed_runner_continues_with_identical_results(filled, tmp_path):
     made_, folder = filled
-    order = [sys.executable, "-c", "from vestige.cli import main\nif __name__ == '__main__': main()"]
-    script = tmp_path / "go.py"
-    script.write_text(order[2])
-    arguments = [
-        "bench",
-        "run",
-        str(folder / "tiny.yaml"),
-        "--store",
-        str(tmp_path / "s"),
-        "--workers",
-        "2",
-        "--quiet",
-    ]
-    for _ in range(2):
-        runner = subprocess.Popen([sys.executable, str(script), *arguments], stdout=subprocess.DEVNULL)
-        end = time.monotonic() + 60
-        before = len(list((tmp_path / "s").rglob("*.safetensors")))
-        while time.monotonic() < end and runner.poll() is None:
-            if len(list((tmp_path / "s").rglob("*.safetensors"))) > before + 1:
-                break
-            time.sleep(0.05)
-        runner.send_signal(signal.SIGKILL)
-        runner.wait()
-    whole = run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "s", workers=2)
+    script, store = tmp_path / "go.py", tmp_path / "s"
+    script.write_text("from vestige.cli import main\nif __name__ == '__main__': main()")
+    given = ["bench", "run", str(folder / "tiny.yaml"), "--store", str(store), "--workers", "2", "--quiet"]
+    runner = subprocess.Popen([sys.executable, str(script), *given], stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and runner.poll() is None and len(list(store.rglob("*.safetensors"))) < 2:
+        time.sleep(0.05)
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    whole = run_bench(experiment(folder / "tiny.yaml"), store=store, workers=2)
     assert whole.result == made_.result and whole.kept > 0
 
 
@@ -470,7 +457,9 @@ def test_a_store_behind_a_url_moves_results_between_machines(tmp_path, monkeypat
     a = made("add", value=1)
     top = made("add", (a,), value=10)
     monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "one"))
+    threads = torch.get_num_threads()
     perform(a, place, None)
+    assert torch.get_num_threads() == threads  # a step has one thread; the caller's setting comes back
     monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "two"))
     perform(top, place, None)
     store = Store(place)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -120,10 +121,10 @@ def perform(one: Step, place: str, root: str | None, threads: int = 1) -> dict[s
     missing = [s.label or s.kind for s in one.inputs if not store.done(s)]
     if missing:
         raise InputError(f"{one.label}: its input {missing[0]!r} is not there.")
-    _threads(threads)
     inputs = [store.path(s) for s in one.inputs]
     function = called(one.call)
-    record = step(store.path(one), one.key, lambda path: function(Job(one.what, inputs, path, root)))
+    with _threads(threads):
+        record = step(store.path(one), one.key, lambda path: function(Job(one.what, inputs, path, root)))
     store.keep(one)
     return record
 
@@ -135,12 +136,17 @@ def called(call: str) -> Callable[[Job], dict[str, Any] | None]:
     return function
 
 
-def _threads(count: int) -> None:
-    """One thread a step: results do not depend on how many steps run beside it."""
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """One thread a step: results do not depend on how many steps run beside it. The caller's setting comes back."""
     import torch
 
-    if torch.get_num_threads() != count:
-        torch.set_num_threads(count)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def ordered(wanted: Iterable[Step]) -> list[Step]:
