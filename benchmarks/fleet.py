@@ -14,13 +14,13 @@ import time
 
 import numpy as np
 import torch
-from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 import vestige
+from benchmarks.training import tutorial
 from vestige.models import build_model
 from vestige.signals import collect_logits
-from vestige.training import Recipe, learning_rate, train, train_fleet
+from vestige.training import Recipe, train, train_fleet
 
 ALONE = 8
 CORES = os.cpu_count() or 1
@@ -33,14 +33,7 @@ def plain(model, rows, recipe: Recipe, seed: int):
     data = TensorDataset((x - mean) / torch.where(std > 0, std, 1), torch.from_numpy(rows.y))
     loader = DataLoader(data, recipe.batch_size, shuffle=True, generator=torch.Generator().manual_seed(seed))
     body = torch.nn.Sequential(model.body, model.head)
-    optimizer = torch.optim.SGD(body.parameters(), recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)
-    for epoch in range(recipe.epochs):
-        for step, (a, b) in enumerate(loader):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, epoch, step, len(loader))
-            optimizer.zero_grad()
-            functional.cross_entropy(body(a), b).backward()
-            optimizer.step()
+    tutorial(body, loader, recipe)
     return lambda other: (
         body((torch.from_numpy(other.x) - mean) / torch.where(std > 0, std, 1)).argmax(dim=1).numpy()
     )
@@ -74,10 +67,10 @@ def main(members: int = 64) -> None:
     alone = [train(fresh(k), rows[k], recipe.model_copy(update={"seed": k})) for k in range(ALONE)]
     single = (time.perf_counter() - start) * members / ALONE
     accuracy = [np.mean([right(m.model) for m in some[:ALONE]]) for some in (fleet, alone)]
-    tutorial = np.mean([(predict(test) == test.y).mean() for predict in loops])
+    usual = np.mean([(predict(test) == test.y).mean() for predict in loops])
     print(f"{members} MLPs on 1,000 records of {data.name}, 20 epochs: plain loop {theirs:.1f} s, ", end="")
     print(f"one after another {single:.1f} s, fleet {ours:.1f} s: {theirs / ours:.1f}x (wanted: at least 5x)")
-    print(f"  test accuracy: plain {100 * tutorial:.1f} %, alone {100 * accuracy[1]:.1f} %, ", end="")
+    print(f"  test accuracy: plain {100 * usual:.1f} %, alone {100 * accuracy[1]:.1f} %, ", end="")
     print(f"fleet {100 * accuracy[0]:.1f} %")
 
 
@@ -99,7 +92,7 @@ def networks(count: int = 8) -> None:
     fleet = train_fleet([fresh(k) for k in range(count)], rows, recipe, list(range(count)), workers=CORES)
     ours = time.perf_counter() - start
     start = time.perf_counter()
-    loops = [tutorial(fresh(k), rows[k], recipe, k) for k in range(2)]
+    loops = [photographs(fresh(k), rows[k], recipe, k) for k in range(2)]
     theirs = (time.perf_counter() - start) * count / 2
     right = [
         float((collect_logits(m, test).argmax(axis=1) == test.y).mean()) for m in (fleet[0].model, loops[0])
@@ -111,7 +104,7 @@ def networks(count: int = 8) -> None:
     print(f"  test accuracy: plain {100 * right[1]:.1f} %, fleet {100 * right[0]:.1f} %")
 
 
-def tutorial(model, rows, recipe: Recipe, seed: int):
+def photographs(model, rows, recipe: Recipe, seed: int):
     """The loop of a tutorial on images: a data set that turns one photograph at a time into floats."""
 
     class Photographs(torch.utils.data.Dataset):
@@ -124,16 +117,7 @@ def tutorial(model, rows, recipe: Recipe, seed: int):
     loader = DataLoader(
         Photographs(), recipe.batch_size, shuffle=True, generator=torch.Generator().manual_seed(seed)
     )
-    optimizer = torch.optim.SGD(model.parameters(), recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)
-    model.train()
-    for epoch in range(recipe.epochs):
-        for step, (a, b) in enumerate(loader):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, epoch, step, len(loader))
-            optimizer.zero_grad()
-            functional.cross_entropy(model(a), b).backward()
-            optimizer.step()
-    return model.eval()
+    return tutorial(model, loader, recipe)
 
 
 if __name__ == "__main__":

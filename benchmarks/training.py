@@ -37,9 +37,14 @@ def plain(model, data: Dataset, recipe: Recipe):
     """The loop of a tutorial: DataLoader, float32, contiguous tensors."""
     images, labels = torch.from_numpy(data.x).float() / 255, torch.from_numpy(data.y)
     loader = DataLoader(TensorDataset(images, labels), BATCH, shuffle=True)
-    optimizer = torch.optim.SGD(model.parameters(), LR, momentum=0.9, weight_decay=5e-4)
+    return tutorial(model, loader, recipe)
+
+
+def tutorial(model, loader: DataLoader, recipe: Recipe):
+    """Descend by SGD over the batches of a loader, at the recipe's rates; return the model."""
+    optimizer = torch.optim.SGD(model.parameters(), recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)
     model.train()
-    for epoch in range(EPOCHS):
+    for epoch in range(recipe.epochs):
         for step, (x, y) in enumerate(loader):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, epoch, step, len(loader))

@@ -29,6 +29,13 @@ class DataConfig(Config):
 C = TypeVar("C", bound=BaseModel)
 
 
+def bare_names(methods: Any) -> Any:
+    """Allow a bare name for a method without settings: for fields that are lists of them."""
+    if isinstance(methods, (list, tuple)):
+        return [{"name": m} if isinstance(m, str) else m for m in methods]
+    return methods
+
+
 def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
     """Build `model` from `values`, or raise `InputError`: the first fault, as one sentence.
 

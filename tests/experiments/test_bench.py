@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
 import os
 import shutil
@@ -486,9 +487,7 @@ def test_tensorboard_gets_the_figures(filled, tmp_path):
 
 
 def test_a_tracker_that_is_not_installed_is_one_command():
-    try:
-        import mlflow  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("mlflow") is None:
         with pytest.raises(MissingExtra, match=r"vestige\[track\]"):
             tracker("mlflow")
 

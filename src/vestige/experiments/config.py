@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from vestige.config import Config, DataConfig, read_yaml, validated
+from vestige.config import Config, DataConfig, bare_names, read_yaml, validated
 from vestige.evaluation.audit import DEFAULT_MEASURES
 
 
@@ -89,13 +89,7 @@ class RunConfig(Config):
             raise ValueError("a plain folder name is wanted")
         return name
 
-    @field_validator("methods", mode="before")
-    @classmethod
-    def _names(cls, methods: Any) -> Any:
-        """Allow a bare name for a method without settings."""
-        if isinstance(methods, (list, tuple)):
-            return [{"name": m} if isinstance(m, str) else m for m in methods]
-        return methods
+    _names = field_validator("methods", mode="before")(bare_names)
 
     @field_validator("methods")
     @classmethod

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from vestige.config import Config
+from vestige.config import Config, bare_names
 from vestige.errors import InputError
 from vestige.llm.audit import TextAudit, audit_texts
 from vestige.llm.collect import collect
@@ -91,10 +91,7 @@ class LlmConfig(Config):
             raise ValueError("each method is named once; the original and retraining are always there")
         return methods
 
-    @field_validator("methods", mode="before")
-    @classmethod
-    def _names(cls, methods: Any) -> Any:
-        return [{"name": m} if isinstance(m, str) else m for m in methods]
+    _names = field_validator("methods", mode="before")(bare_names)
 
 
 @dataclass(frozen=True, eq=False)

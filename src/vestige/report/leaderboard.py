@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
-from vestige.experiments.bench.table import Value, agreement, controls, set_aside, signed, values_of
+from vestige.experiments.bench.table import Value, controls, sentences, set_aside, values_of
 from vestige.report.html import page
 
 TOY = ("digits", "synthetic")
@@ -56,11 +56,11 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
     at = {(c.row, c.column): c for c in cells}
     checks = controls(result)
     aside = set_aside(told)
-    best = {}
+    best, sign = {}, -1.0 if told["smaller"] else 1.0
     for column in columns:
         own = [c for c in cells if c.column == column and c.mean is not None and c.row not in aside]
         if own:
-            best[column] = (min if told["smaller"] else max)(own, key=lambda c: c.mean).row  # type: ignore[arg-type, return-value]
+            best[column] = max(own, key=lambda c: sign * (c.mean or 0.0)).row
     digits = 2 if told["percent"] else 3
     names = {block["data"]["name"] for block in (told["small"] or {}).get("blocks", {}).values()}
     reasons = dict.fromkeys(f"{c.row}, {c.column}: {c.why}" for c in cells if c.mean is None)
@@ -74,7 +74,7 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
             for row in rows
         ],
         "controls": [c | {"shown": f"{c['value']:.{digits}f}"} for c in checks],
-        "agreement": [_sentence(a, told, digits) for a in agreement(result)],
+        "agreement": sentences(result),
         "filled": sum(c.mean is not None for c in cells), "missing": sum(c.mean is None for c in cells),
     }  # fmt: skip
 
@@ -84,17 +84,6 @@ def _cell(cell: Value, digits: int, best: bool) -> dict[str, Any]:
     half = "" if cell.half is None else f" ± {cell.half:.{digits}f}"
     paper = "" if cell.published is None else f"({cell.published:.{digits}f})"
     return {"text": text + half, "paper": paper, "best": best}
-
-
-def _sentence(found: Any, told: dict[str, Any], digits: int) -> str:
-    text = f"{found.column}: {found.first} is first"
-    if found.published_first is not None:
-        text += f", in the paper {found.published_first}"
-    if found.tau is not None:
-        text += f"; rank correlation {found.tau:.2f}"
-    if found.lead is not None:
-        text += f"; {told['favourite']} minus {found.rival}: {signed(found.lead, digits)}"
-    return text + "."
 
 
 def _configuration(result: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vestige.config import Config, DataConfig, read_yaml, validated
+from vestige.config import Config, DataConfig, bare_names, read_yaml, validated
 from vestige.errors import InputError, unknown
 from vestige.experiments.config import MethodConfig, ModelConfig
 
@@ -120,12 +120,7 @@ class Experiment(Config):
     small: Scale | None = None
     paper: Scale | None = None
 
-    @field_validator("methods", mode="before")
-    @classmethod
-    def _names(cls, methods: Any) -> Any:
-        if isinstance(methods, (list, tuple)):
-            return [{"name": m} if isinstance(m, str) else m for m in methods]
-        return methods
+    _names = field_validator("methods", mode="before")(bare_names)
 
     @model_validator(mode="after")
     def _rows(self) -> Experiment:

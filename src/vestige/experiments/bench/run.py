@@ -219,7 +219,13 @@ class _Watch:
         self._written = time.time()
         write_json(
             self.path,
-            {"started": self.started, "steps": list(self.steps.values()), **more, "written": self._written},
+            {
+                "started": self.started,
+                "workers": self.workers,
+                "steps": list(self.steps.values()),
+                **more,
+                "written": self._written,
+            },
         )
 
 
@@ -248,7 +254,9 @@ def status(store: str | Path) -> list[dict[str, Any]]:
         for one in steps.values():
             counts[one["state"]] = counts.get(one["state"], 0) + 1
         failed = [
-            {"label": s["label"], "why": s.get("why", "")} for s in steps.values() if s["state"] == "failed"
+            {"label": s["label"], "why": s.get("why", "")}
+            for s in steps.values()
+            if s["state"] == "failed" and not s.get("below")
         ]
         ended = record.get("ended")
         found.append({

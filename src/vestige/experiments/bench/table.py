@@ -166,7 +166,8 @@ class Agreement:
 
     tau        Kendall's rank correlation of the rows that both have; None for fewer than three
     first, published_first  the best row here and there
-    lead       the favourite minus the best other row, paired over splits and shadow models, with its 95 % interval
+    lead       the favourite minus the best other row, paired, with its 95 % interval over what the experiment varies;
+               no interval from fewer than three values
     """
 
     column: str
@@ -231,11 +232,11 @@ def controls(result: dict[str, Any]) -> list[dict[str, Any]]:
     """
     told, found = result["experiment"], []
     unit = 100.0 if told["percent"] else 1.0
-    blind = {row for row, spec in told["measures"].items() if spec == "random"}
+    aside = set_aside(told)
     for cell in values_of(result):
         if cell.mean is None:
             continue
-        if told["kind"] in ("separation", "degrees") and cell.row in blind:
+        if told["kind"] in ("separation", "degrees") and cell.row in aside:
             chance = 0.5 * unit if told["kind"] == "separation" else 0.0
             holds = abs(cell.mean - chance) <= max(cell.half or 0.0, 0.03 * unit)
             found.append(("Negative control", cell, holds))
@@ -254,18 +255,21 @@ def signed(lead: tuple[float, float | None, float | None], digits: int) -> str:
     return f"{mean:+.{digits}f}{around}"
 
 
-def agreement_text(result: dict[str, Any]) -> str:
+def sentences(result: dict[str, Any]) -> list[str]:
     """Return the agreement as sentences, one a column."""
-    lines = []
+    told, found = result["experiment"], []
     for a in agreement(result):
-        text = f"* {a.column}: first is {a.first}"
+        text = f"{a.column}: first is {a.first}"
         if a.published_first is not None:
             text += f"; published first: {a.published_first}"
         if a.tau is not None:
             text += f"; rank correlation with the published column {a.tau:.2f}"
         if a.lead is not None:
-            favourite = result["experiment"]["favourite"]
-            digits = 2 if result["experiment"]["percent"] else 3
-            text += f"; {favourite} minus {a.rival}: {signed(a.lead, digits)}"
-        lines.append(text + ".")
-    return "\n".join(lines) + "\n"
+            text += f"; {told['favourite']} minus {a.rival}: {signed(a.lead, 2 if told['percent'] else 3)}"
+        found.append(text + ".")
+    return found
+
+
+def agreement_text(result: dict[str, Any]) -> str:
+    """Return the agreement as a Markdown list."""
+    return "\n".join(f"* {text}" for text in sentences(result)) + "\n"
