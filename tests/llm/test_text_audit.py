@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from vestige.llm.evaluation import (
     extraction_strength,
     knowledge,
     lowercased,
+    neighbouring,
     perplexity,
     prefixed,
     privleak,
@@ -176,10 +178,17 @@ def test_changed_forms_of_texts(models):
     copies = swapped(texts, copies=2)
     assert all(sorted(c.texts[0].split()) == sorted(texts.texts[0].split()) for c in copies)
     others = [collect(models["original"], TOKENIZER, c) for c in copies]
+    near = neighbouring(models["base"], TOKENIZER, texts, copies=3, share=0.2)
+    assert near[0].texts == neighbouring(models["base"], TOKENIZER, texts, copies=3, share=0.2)[0].texts
+    assert len(near) == 3 and near[0].texts != near[1].texts and near[0].ids == texts.ids
+    neighbours = np.stack([collect(models["original"], TOKENIZER, c).nll for c in near], axis=1)
+    assert (measure("neighbourhood", nll=own.nll, neighbours=neighbours) < 0).all()  # known by heart
+    assert 0.5 < SequenceMatcher(None, near[0].texts[0], texts.texts[0]).ratio() < 1
+    with pytest.raises(InputError, match="share is 2"):
+        neighbouring(models["base"], TOKENIZER, texts, share=2)
     for name, arrays in (
         ("lowercase", {"nll": own.nll, "lower": lower}),
         ("recall", {"nll": own.nll, "prefixed": behind}),
-        ("neighbourhood", {"nll": own.nll, "neighbours": np.stack([o.nll for o in others], axis=1)}),
         ("pac", {"tokens": own, "swapped": others}),
     ):
         assert np.isfinite(measure(name, **arrays)).all(), name

@@ -232,6 +232,48 @@ def swapped(
     return made
 
 
+def neighbouring(
+    model: Any,
+    tokenizer: Any,
+    texts: Texts | Sequence[str],
+    *,
+    copies: int = 5,
+    share: float = 0.1,
+    top: int = 10,
+    seed: int = 0,
+) -> list[Texts]:
+    """Return copies of the texts with a share of their tokens replaced by likely others, for `neighbourhood`.
+
+    model  proposes: a reference, not the model that is audited. Each replacement is drawn from its `top` next tokens,
+           the text's own excepted, given the text's past; published: the candidates of a masked model, which sees
+           both sides. Only the first context of a long text is changed.
+
+    Raises `InputError` unless 0 < share <= 1, and copies and top are at least 1; for a text of a single token.
+    """
+    import torch
+
+    if not 0 < share <= 1 or min(copies, top) < 1:
+        raise InputError(f"share is {share}, copies {copies}, top {top}; 0 to 1, and at least 1, are wanted.")
+    given, rng = as_texts(texts), np.random.default_rng(seed)
+    made: list[list[str]] = [[] for _ in range(copies)]
+    for name, text in zip(given.ids, given.texts, strict=True):
+        ids = tokenizer(text, verbose=False, add_special_tokens=False)["input_ids"]
+        if len(ids) < 2:
+            raise InputError(
+                f"Text {name!r} has one token; at least two are needed, the first is never replaced."
+            )
+        head = torch.tensor([ids[: context_of(model)]], device=model.device)
+        with torch.inference_mode():
+            likely = model(input_ids=head).logits[0, :-1].topk(top + 1).indices.cpu().numpy()
+        changed = max(1, round(share * len(likely)))
+        for copy_ in made:
+            other = list(ids)
+            for at in rng.choice(len(likely), changed, replace=False):
+                other[at + 1] = int(rng.choice([t for t in likely[at] if t != ids[at + 1]][:top]))
+            copy_.append(tokenizer.decode(other))
+    return [Texts(tuple(own), given.ids) for own in made]
+
+
 def _greedy(model: Any, ids: list[int], count: int) -> list[int]:
     """Return the `count` most likely next tokens, one after another."""
     import torch

@@ -24,6 +24,7 @@ from vestige.llm.evaluation import (
     bag_of_words,
     extraction_strength,
     lowercased,
+    neighbouring,
     prefixed,
     quantised,
     relearned,
@@ -161,7 +162,8 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
     for name in ("original", *models):
         model = original if name == "original" else made(name, models[name], knobs.get(name))
         after = before if name == "original" else collect(model, tokenizer, everything)
-        more = _further(model, tokenizer, everything, groups) if config.further and name == "retrain" else {}
+        asked = config.further and name == "retrain"
+        more = _further(model, base, tokenizer, everything, groups) if asked else {}
         audits[name] = audit_texts(after, before, [never], role=role, extra=extra | more, name=name)
         figures[name] = _figures(config, model, tokenizer, groups, after, role)
         say(f"{name}: {audits[name].audit.verdict.sentence}")
@@ -173,12 +175,17 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
     return LlmRun(audits, figures, everything, words, seconds)
 
 
-def _further(model: Any, tokenizer: Any, texts: Texts, groups: dict[str, Texts]) -> dict[str, Any]:
-    """What lowercase, ReCaLL and PAC read: passes over changed texts; the prefix is a text that was never seen."""
+def _further(model: Any, base: Any, tokenizer: Any, texts: Texts, groups: dict[str, Texts]) -> dict[str, Any]:
+    """What lowercase, ReCaLL, PAC and neighbourhood read: passes over changed texts.
+
+    ReCaLL's prefix is a text that was never seen; neighbours are proposed by the base model.
+    """
+    near = neighbouring(base, tokenizer, texts, copies=3)
     return {
         "lower": lowercased(model, tokenizer, texts),
         "prefixed": prefixed(model, tokenizer, texts, [groups["holdout"].texts[-1][:400]]),
         "swapped": [collect(model, tokenizer, copy) for copy in swapped(texts, copies=2)],
+        "neighbours": np.stack([collect(model, tokenizer, copy).nll for copy in near], axis=1),
     }
 
 

@@ -166,27 +166,32 @@ def _stacked(
     for member, own in zip(members, rows, strict=True):
         fit_input_scale(member, input_chunks(own))
     parameters, buffers = stack_module_state(members)
+    parameters = {name: _as_gradients_lie(value) for name, value in parameters.items()}
     skeleton = copy.deepcopy(members[0])
     optimizer = make_optimizer(recipe, list(parameters.values()))
     data = [resident(own, device) for own in rows]
-    x, y = (torch.stack([getattr(d, name) for d in data]) for name in ("x", "y"))
-    each = torch.arange(len(members), device=device)[:, None]
-    steps = batch_count(len(rows[0]), recipe.batch_size)
+    x, y = (torch.cat([getattr(d, name) for d in data]) for name in ("x", "y"))
+    n, steps = len(rows[0]), batch_count(len(rows[0]), recipe.batch_size)
+    offset = n * torch.arange(len(members))[:, None]
 
-    def losses_of(own: dict[str, Tensor], fixed: dict[str, Tensor], part: Tensor, labels: Tensor) -> Tensor:
-        logits = functional_call(skeleton, {**own, **fixed}, (part,))
-        return F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    def outputs_of(own: dict[str, Tensor], fixed: dict[str, Tensor], part: Tensor) -> Tensor:
+        return functional_call(skeleton, {**own, **fixed}, (part,))
 
     losses: list[Tensor] = []
     for epoch in range(recipe.epochs):
         generators = [torch.Generator().manual_seed(epoch_seeds(seed, epoch)[0]) for seed in seeds]
-        orders = torch.stack([torch.randperm(len(rows[0]), generator=g) for g in generators])
+        orders = torch.stack([torch.randperm(n, generator=g) for g in generators])
         total = torch.zeros(len(members), device=device)
         for step, at in enumerate(parts_of(orders, recipe.batch_size)):
             set_learning_rate(optimizer, learning_rate(recipe, epoch, step, steps))
-            where = at.to(device)
+            where = (at + offset).flatten().to(device)  # rows of all members, one after another
+            inputs = to_float(x.index_select(0, where)).unflatten(0, at.shape)
             optimizer.zero_grad(set_to_none=True)
-            value = vmap(losses_of)(parameters, buffers, to_float(x[each, where]), y[each, where])
+            logits = vmap(outputs_of)(parameters, buffers, inputs).float().flatten(0, 1)
+            each = F.cross_entropy(
+                logits, y.index_select(0, where), label_smoothing=recipe.label_smoothing, reduction="none"
+            )
+            value = each.view(at.shape).mean(dim=1)
             value.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += value.detach() * at.shape[1]
@@ -201,6 +206,14 @@ def _stacked(
         Trained(_unstacked(model, k, parameters, buffers), [float(e[k]) for e in history], seconds)
         for k, model in enumerate(models)
     ]
+
+
+def _as_gradients_lie(stack: Tensor) -> Tensor:
+    """Lay a stack of matrices [K, out, in] out in memory as its gradient comes, input by input: no copy a step."""
+    if stack.ndim != 3:
+        return stack
+    laid = stack.detach().transpose(1, 2).contiguous().transpose(1, 2)
+    return laid.requires_grad_(stack.requires_grad)
 
 
 def _unstacked(model: nn.Module, k: int, parameters: dict[str, Any], buffers: dict[str, Any]) -> nn.Module:
