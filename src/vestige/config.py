@@ -86,6 +86,11 @@ def read_yaml(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]
         raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}).") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: a mapping of keys is wanted, such as 'name:' and 'data:'.")
+    return overridden(values, overrides)
+
+
+def overridden(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return `values` with overrides such as "recipe.epochs=5" applied, in place. Raises `InputError` as above."""
     for override in overrides:
         _override(values, override)
     return values

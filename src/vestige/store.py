@@ -1,8 +1,8 @@
 """Files that are whole or absent: hashing, atomic publication, and steps that are skipped when done.
 
-A file is written under a temporary name, flushed to disk, hashed, renamed, and only then recorded in a
-sidecar `<name>.json` that holds the key of the step that made it and the hash of the bytes. A reader
-trusts a file only if its sidecar is there and the hash agrees.
+A step's file is written under a temporary name, hashed, renamed, and only then recorded in a sidecar `<name>.json`
+that holds the key of the step that made it and the hash of the bytes. A reader trusts a file only if its sidecar is
+there and the hash agrees: a file that a power cut left half on the disk is made again. So a step waits for no disk.
 """
 
 from __future__ import annotations
@@ -48,28 +48,32 @@ def key_of(*parts: object) -> str:
 
 
 @contextlib.contextmanager
-def published(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; on success it becomes `path` in one step, on failure it is gone."""
+def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
+    """Give a temporary path to write to; on success it becomes `path` in one step, on failure it is gone.
+
+    flush  wait until the bytes are on the disk, for files that have no hash beside them
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if flush:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, flush: bool = True) -> None:
     """Write a text file atomically."""
-    with published(path) as temporary:
+    with published(path, flush=flush) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, *, flush: bool = True) -> None:
     """Write JSON atomically; NaN and infinity become null, NumPy values become plain numbers."""
-    write_text(path, json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(plain(value), indent=2, allow_nan=False) + "\n", flush=flush)
 
 
 def plain(value: Any) -> Any:
@@ -139,9 +143,9 @@ def step(path: Path, key: str, make: Callable[[Path], dict[str, Any] | None]) ->
         return dict(read_json(sidecar(path)))
     sidecar(path).unlink(missing_ok=True)
     start = time.perf_counter()
-    with published(path) as temporary:
+    with published(path, flush=False) as temporary:
         facts = make(temporary) or {}
         digest = file_hash(temporary)
     record = {"key": key, "sha256": digest, "seconds": time.perf_counter() - start, **facts}
-    write_json(sidecar(path), record)
+    write_json(sidecar(path), record, flush=False)
     return dict(plain(record))

@@ -4,6 +4,7 @@ from sklearn.svm import SVC
 
 from vestige.errors import InputError
 from vestige.evaluation import accuracy_figures, average_disparity, mia_efficacy
+from vestige.evaluation.accuracy import _feature
 from vestige.signals import Signals
 
 
@@ -62,3 +63,34 @@ def test_average_disparity_arithmetic():
 def test_what_is_missing_is_named():
     with pytest.raises(InputError, match="holdout"):
         mia_efficacy(signals(np.ones(4, bool)))
+
+
+def test_features_by_hand():
+    """Two classes, p = 0.8 for the label: entropy, modified entropy, and the published one without the label."""
+    p = np.array([[0.8, 0.2], [0.3, 0.7]])
+    record = Signals(np.zeros(2, int), np.log(p), role=["forget", "holdout"])
+    entropy = -(p * np.log(p)).sum(axis=1)
+    modified = -(1 - p[:, 0]) * np.log(p[:, 0]) - p[:, 1] * np.log(1 - p[:, 1])
+    published = -((1 - p) * np.log(p)).sum(axis=1)
+    for name, expected, paper in (
+        ("correctness", [1, 0], True), ("entropy", entropy, True), ("entropy", entropy, False),
+        ("modified_entropy", modified, False), ("modified_entropy", published, True),
+    ):  # fmt: skip
+        assert _feature(record, name, published=paper) == pytest.approx(expected), name
+
+
+def test_attacks_on_other_features():
+    rng = np.random.default_rng(0)
+    role = np.repeat(["forget", "retain", "holdout"], [60, 300, 200])
+    margin = rng.normal(np.where(role == "holdout", 0.2, 3), 1)
+    record = Signals(np.zeros(560, int), np.stack([margin, np.zeros(560)], 1), role=role)
+    wrong = accuracy_figures(record)["unlearning_accuracy"]
+    assert mia_efficacy(record, "paper", "correctness") == pytest.approx(wrong)
+    for preset in ("paper", "recommended"):  # forget samples still look like members
+        assert all(
+            mia_efficacy(record, preset, f) < 50 for f in ("entropy", "modified_entropy", "correctness")
+        )
+    with pytest.raises(InputError, match="modified_entropy"):
+        mia_efficacy(record, feature="modified_entropie")
+    certain = Signals(np.zeros(560, int), 1e4 * np.sign(np.stack([margin, -margin], 1)), role=role)
+    assert np.isfinite(_feature(certain, "modified_entropy", published=False)).all()

@@ -39,5 +39,9 @@ def full(job: Job) -> None:
     raise OSError(28, "No space left on device")
 
 
+def which_gpu(job: Job) -> None:
+    job.path.write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
+
+
 def made(call: str, inputs: tuple[Step, ...] = (), **what) -> Step:
     return Step(f"{HERE}:{call}", {"value": 1} | what, inputs, f"{call} {what}", ".json")

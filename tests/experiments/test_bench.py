@@ -32,7 +32,7 @@ from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.plan import cells_of
 from vestige.experiments.bench.plot import render_plot
 from vestige.experiments.bench.run import gathered, read_result, status, time_left
-from vestige.experiments.bench.steps import Store, ordered, perform
+from vestige.experiments.bench.steps import Step, Store, ordered, perform
 from vestige.experiments.bench.table import agreement, agreement_text, controls, values_of
 from vestige.experiments.bench.trackers import tracker
 from vestige.report.leaderboard import write_leaderboard
@@ -96,6 +96,15 @@ def test_every_experiment_is_whole(name):
 )
 def test_published_values_are_as_printed(name, column, row, printed):
     assert experiment(name).published[column][row] == printed
+
+
+def test_an_experiment_like_another():
+    table, figure = experiment("dau-table1"), experiment("dau-figure2", ["small.seeds=1"])
+    assert (
+        figure.paper == table.paper and figure.methods == table.methods and figure.figure == "mia_disparity"
+    )
+    assert figure.published == {} and figure.favourite is None and table.favourite == "dau"
+    assert figure.small == table.small.model_copy(update={"seeds": 1})
 
 
 def test_an_unknown_experiment_names_the_nearest():
@@ -323,6 +332,24 @@ def test_groups_of_shadow_models_are_columns_and_curves(tmp_path):
     assert render_plot(made_.result, tmp_path / "a.svg").read_text().lstrip().startswith("<?xml")
 
 
+def test_curves(filled, tmp_path):
+    """An experiment of curves keeps rates that rise to 1; the figures of the table are as without."""
+    made_, folder = filled
+    curved = run_bench(
+        experiment(tiny(tmp_path, name="curved", curve=True)), store=folder / "store", workers=2
+    )
+    assert curved.done == 3  # the networks and their outputs are there
+    for cell, plain_ in zip(curved.result["cells"], made_.result["cells"], strict=True):
+        rates = [
+            np.mean(v)
+            for name, v in cell["figures"].items()
+            if name.startswith("tpr_at_") and "%" not in name
+        ]
+        assert len(rates) == 25 and (np.diff(rates) >= 0).all() and rates[-1] == 1
+        assert cell["figures"]["auc"] == plain_["figures"]["auc"]
+    assert "AUC in brackets" in render_plot(curved.result, tmp_path / "a.svg").read_text()
+
+
 def test_pictures(filled, tmp_path):
     made_, _ = filled
     for ending in ("svg", "png", "pdf"):
@@ -473,6 +500,8 @@ def test_a_store_behind_a_url_moves_results_between_machines(tmp_path, monkeypat
 def test_an_unknown_engine_and_tracker():
     with pytest.raises(InputError, match="no engine 'slurm'"), engine("slurm", ".", None):
         pass
+    with pytest.raises(InputError, match="for the engine 'ray'"), engine("local", ".", None, gpu=1):
+        pass
     with pytest.raises(InputError, match="no tracker 'wandb'"):
         tracker("wandb")
     assert tracker(None)({}, Path()) is None
@@ -499,8 +528,13 @@ def test_ray_gives_the_same_results_and_survives_a_killed_worker(filled, tmp_pat
     made_, folder = filled
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
-        cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1, num_gpus=1)  # in name: what Ray gives out is asked, not used
         cluster.wait_for_nodes()
+        network = Step("bench_steps:which_gpu", {}, (), "network")
+        (_, _, store) = done([network], tmp_path / "gpu", "ray", address=cluster.address, gpu=0.5)
+        assert store.path(network).read_text() == "0"
+        with pytest.raises(InputError, match="this Ray cluster has 1"):
+            done([network], tmp_path / "more", "ray", address=cluster.address, gpu=2)
         once = made("die_once", mark=str(tmp_path / "mark"), value=3)
         bad, refused = made("die_always"), made("refuse")
         states, _, store = done(
@@ -565,6 +599,10 @@ def test_the_command_line(filled, tmp_path):
     assert ran.exit_code == 0 and told["steps_done"] == 0 and told["missing"] == []
     assert "(67.10)" in call("table", tmp_path / "r" / "tiny.json").output
     assert call("table", tmp_path / "r" / "tiny.json", "--format", "csv").output.startswith("row,")
+    usual = call("table", folder / "tiny.yaml", "--store", folder / "store")
+    changed = tiny(tmp_path, measures={"IAM-On": "iam"})
+    noted = call("table", changed, "--store", folder / "store")
+    assert "(67.10)" in usual.stdout and not usual.stderr and "other settings" in noted.stderr
     assert call("plot", tmp_path / "r" / "tiny.json", "--out", tmp_path / "a.svg").exit_code == 0
     assert "tiny-small: 17 of 17 steps" in call("status", "--store", folder / "store").output
     assert json.loads(call("status", "--store", folder / "store", "--json").output)[0]["ended"]

@@ -65,6 +65,18 @@ def test_the_probe_decides_how_and_not_what(monkeypatch, wins):
             assert torch.allclose(other.model.state_dict()[name], value, atol=2e-5, rtol=1e-4), name
 
 
+def test_threads_share_the_stacks(monkeypatch):
+    recipe = Recipe(epochs=2, batch_size=64, lr=0.05)
+    monkeypatch.setattr(fleet_module, "stacking_wins", lambda *given: True)
+    before = torch.get_num_threads()
+    made = train_fleet(members(), ROWS, recipe, SEEDS, workers=3, device="cpu")
+    assert torch.get_num_threads() == before and len(made) == 4
+    for model, rows, seed, one in zip(members(), ROWS, SEEDS, made, strict=True):
+        alone = train(model, rows, recipe.model_copy(update={"seed": seed})).model.state_dict()
+        for name, value in alone.items():
+            assert torch.allclose(one.model.state_dict()[name], value, atol=2e-5, rtol=1e-4), name
+
+
 def test_processes_share_a_fleet():
     recipe = Recipe(epochs=1, batch_size=64, lr=0.05)
     images = [digit_images(200).take(np.arange(k, 100 + k)) for k in range(3)]

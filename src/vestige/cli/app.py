@@ -274,6 +274,7 @@ def bench_run(
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: VESTIGE_DATA.")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray.")] = "local",
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster: auto, or host:port.")] = None,
+    gpu: Annotated[float, typer.Option(help="Share of a GPU for each step with a network; on Ray.")] = 0.0,
     workers: Annotated[int | None, typer.Option(help="Steps at once. Default: one for each core.")] = None,
     track: Annotated[str | None, typer.Option(help="Log the figures to mlflow or tensorboard too.")] = None,
     save: Annotated[Path | None, typer.Option(help="Copy the result file there.")] = None,
@@ -285,7 +286,7 @@ def bench_run(
 
     raise typer.Exit(
         commands.run(
-            name, overrides or [], scale, store, data, engine, address, workers, track, save, json, quiet
+            name, overrides or [], scale, store, data, engine, address, workers, gpu, track, save, json, quiet
         )
     )
 

@@ -45,6 +45,7 @@ def run(
     engine: str,
     address: str | None,
     workers: int | None,
+    gpu: float,
     track: str | None,
     save: Path | None,
     json: bool,
@@ -59,7 +60,7 @@ def run(
     told = tracker(track)  # a tracker that is not installed is found before any work
     made = run_bench(
         chosen, scale, store=store, root=None if data is None else str(data), engine_name=engine, workers=workers,
-        address=address, progress=not (json or quiet),
+        address=address, gpu=gpu, progress=not (json or quiet),
         say=(lambda text: None) if quiet else lambda text: print(f"vestige: {text}", file=sys.stderr),
     )  # fmt: skip
     told(made.result, made.path)
@@ -102,13 +103,21 @@ def status(store: str, json: bool) -> None:
 
 def _result(name: str, scale: str, store: str) -> dict[str, object]:
     from vestige.experiments.bench import experiment
+    from vestige.experiments.bench.plan import content
     from vestige.experiments.bench.run import read_result, result_path
 
     if name.endswith(".json"):
         return read_result(Path(name))
     chosen = experiment(name)
-    chosen.at(scale)
-    return read_result(result_path(store, chosen, scale))
+    wanted = content(chosen, scale)
+    found = read_result(result_path(store, chosen, scale))
+    if found["content"] != wanted:
+        print(
+            f"vestige: this result was made with other settings than {chosen.name} has now (options of its run, or an "
+            f"older file); to make it anew: vestige bench run {chosen.name} --scale {scale}",
+            file=sys.stderr,
+        )
+    return found
 
 
 def table(name: str, scale: str, store: str, form: str, figure: str | None) -> None:

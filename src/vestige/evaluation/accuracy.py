@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 
 from vestige.errors import InputError, unknown
 from vestige.signals import Signals
-from vestige.signals.transforms import confidence, scaled_logit
+from vestige.signals.transforms import confidence, scaled_logit, softmax
 
 PARTS = ("unlearning_accuracy", "retain_accuracy", "test_accuracy", "mia_efficacy")
 
@@ -43,33 +43,62 @@ def accuracy_figures(signals: Signals, preset: str = "recommended") -> dict[str,
     return result
 
 
-def mia_efficacy(signals: Signals, preset: str = "recommended") -> float:
-    """Share of forget samples, in percent, that an attack on the true-label confidence calls non-members.
+FEATURES = ("confidence", "correctness", "entropy", "modified_entropy")
+"""What an attack may look at; the first is the one whose figure is called MIA-efficacy."""
 
-    preset "paper"        SVC(C=3, gamma="auto", rbf) on the confidence; members are the first |holdout|
-                          retained samples in their order, non-members all holdout samples. Over-forgetting
-                          scores higher; only the gap to a retrained model means anything.
-    preset "recommended"  logistic regression on the scaled logit, both groups weighted alike, all retained
-                          samples used: no order, no dependence on a scale, monotone in the confidence.
 
-    Raises `InputError` where there is no retained or no holdout sample.
+def mia_efficacy(signals: Signals, preset: str = "recommended", feature: str = "confidence") -> float:
+    """Share of forget samples, in percent, that an attack on one feature calls non-members.
+
+    preset "paper"        SVC(C=3, gamma="auto", rbf) on the feature; members are the first |holdout| retained
+                          samples in their order, non-members all holdout samples. Over-forgetting scores
+                          higher; only the gap to a retrained model means anything.
+    preset "recommended"  logistic regression on the feature, confidence as scaled logit; both groups weighted
+                          alike, all retained samples used: no order, no dependence on a scale, monotone.
+    feature               one of `FEATURES`: probability of the true label, whether it is the largest, entropy of the
+                          prediction, and the entropy modified to know the label (Song & Mittal 2021). For the last
+                          one "paper" takes the formula of the published code, which the label does not enter:
+                          -sum of (1 - p) log p over the classes. Correctness by SVC is the unlearning accuracy.
+
+    Raises `InputError` where there is no retained or no holdout sample, and for an unknown feature or preset.
     """
     if preset not in ("recommended", "paper"):
         raise InputError(unknown("preset", preset, ("recommended", "paper")))
+    if feature not in FEATURES:
+        raise InputError(unknown("feature", feature, FEATURES))
     forget, retain, holdout = _role_rows(signals)
     if not len(retain) or not len(holdout):
         raise InputError("MIA-efficacy needs retained samples as members and holdout samples as non-members.")
-    feature = (confidence if preset == "paper" else scaled_logit)(signals.unlearned, signals.labels)[:, None]
+    values = _feature(signals, feature, published=preset == "paper")[:, None]
     members = retain[: len(holdout)] if preset == "paper" else retain
-    x = np.concatenate([feature[members], feature[holdout]])
+    x = np.concatenate([values[members], values[holdout]])
     y = np.repeat([1, 0], [len(members), len(holdout)])
     if preset == "paper":
         attack: Any = SVC(C=3, gamma="auto", kernel="rbf")
     else:
         scale = float(x.std()) or 1.0
-        x, feature = x / scale, feature / scale
+        x, values = x / scale, values / scale
         attack = LogisticRegression(class_weight="balanced")
-    return 100 * float((attack.fit(x, y).predict(feature[forget]) == 0).mean())
+    return 100 * float((attack.fit(x, y).predict(values[forget]) == 0).mean())
+
+
+def _feature(signals: Signals, name: str, *, published: bool) -> NDArray[np.float64]:
+    logits, labels = signals.unlearned, signals.labels
+    if name == "confidence":
+        return np.asarray((confidence if published else scaled_logit)(logits, labels))
+    if name == "correctness":
+        return np.asarray(logits.argmax(axis=1) == labels, dtype=np.float64)
+    p = softmax(logits)
+    log_p = np.log(np.maximum(p, np.finfo(np.float64).tiny))
+    if name == "entropy":
+        return np.asarray(-(p * log_p).sum(axis=1))
+    if published:
+        return np.asarray(-((1 - p) * log_p).sum(axis=1))
+    log_rest = np.log(np.maximum(1 - p, np.finfo(np.float64).tiny))
+    rows = np.arange(len(labels))
+    own = (1 - p[rows, labels]) * log_p[rows, labels]
+    others = (p * log_rest).sum(axis=1) - p[rows, labels] * log_rest[rows, labels]
+    return np.asarray(-own - others)
 
 
 def average_disparity(figures: dict[str, float], retrained: dict[str, float]) -> float:

@@ -36,7 +36,8 @@ class TextAudit:
 
     audit   verdict, scores per text, controls, figures: as for samples
     table   a row for each measure on texts: "auc_retain", "auc_holdout" of forget against the others with 95 %
-            intervals, share of tied scores; None where there is none, with the "reason"
+            intervals, share of tied scores; None where there is none, with the "reason". "membership_forget" and
+            "membership_retain" are means of 1 - score, scaled to [0, 1] over both groups: 1 = still known
     traces  per forget text: id, and for each token where it stands and how much likelier it is than to the reference
     """
 
@@ -164,8 +165,19 @@ def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_]) -> dict[s
             low, high = bootstrap(*groups, draws=1000, seed=0)["auc"]
             figures = (auc(*groups), low, high)
         row |= dict(zip((f"auc_{other}", f"low_{other}", f"high_{other}"), figures, strict=True))
+    row |= _memberships(scores, role)
     row["ties"] = None if scores is None else 1 - len(np.unique(scores)) / len(scores)
     return row
+
+
+def _memberships(scores: Floats | None, role: NDArray[np.str_]) -> dict[str, float | None]:
+    """Return the mean membership of forget and of retained texts, as Wang et al. 2025, Table 7."""
+    names = ("forget", "retain")
+    if scores is None or any(not (role == name).any() for name in names):
+        return {f"membership_{name}": None for name in names}
+    own = scores[role != "holdout"]
+    low, width = own.min(), np.ptp(own) or 1.0
+    return {f"membership_{name}": float(1 - (scores[role == name].mean() - low) / width) for name in names}
 
 
 def _traces(

@@ -4,21 +4,24 @@ Their parameters are stacked, and one step moves all of them: small networks spe
 which a fleet pays once. The same seeds give the same models whether they are trained alone or in a fleet, to float
 tolerance. Vectorised are networks without batch normalisation, dropout and convolutions, on equally many rows, where a
 short measured probe says that it wins; anything else is trained one after another by `train`, with the same result.
-Several processes share a fleet among them, one thread each: small networks gain nothing from more threads.
+Workers share a fleet among them: threads with a stack each, processes where nothing is stacked. Each computes with one
+thread of its own, for small networks gain little from more.
 """
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -40,8 +43,8 @@ from vestige.training.loop import (
 )
 from vestige.training.recipe import Recipe, learning_rate
 
-TOGETHER = 32
-"""Members in one stack: more do not fit into a processor's cache."""
+TOGETHER = 16
+"""Members in one stack at most: more do not fit into a processor's cache."""
 
 
 def train_fleet(
@@ -56,7 +59,7 @@ def train_fleet(
     """Train a copy of each model on its rows, by one recipe, each with its own seed; `train` many times over.
 
     models, rows, seeds  one for each member; models of one architecture
-    workers              processes that share the members among them; on a CPU only
+    workers              threads or processes that share the members among them; on a CPU only
 
     Returns one `Trained` a member; `seconds` is the member's share of the fleet's time.
 
@@ -68,15 +71,24 @@ def train_fleet(
             "one at least, are wanted."
         )
     where = pick_device(device)
-    if workers > 1 and len(models) > 1 and where.type == "cpu":
-        return _shared(models, rows, recipe, seeds, workers)
-    if not stackable(models, rows, recipe) or not stacking_wins(models, rows, recipe, seeds, where):
-        return _one_by_one(models, rows, recipe, seeds, where)
-    made: list[Trained] = []
-    for start in range(0, len(models), TOGETHER):
-        some = slice(start, start + TOGETHER)
-        made += _stacked(models[some], rows[some], recipe, seeds[some], where)
-    return made
+    workers = min(workers, len(models)) if where.type == "cpu" else 1
+    with threads(1) if workers > 1 else nullcontext():
+        if stackable(models, rows, recipe) and stacking_wins(models, rows, recipe, seeds, where):
+            return _in_stacks(models, rows, recipe, seeds, where, workers)
+    if workers > 1:
+        return _in_processes(models, rows, recipe, seeds, workers)
+    return _one_by_one(models, rows, recipe, seeds, where)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch compute with so many threads in this block; the caller's setting comes back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _one_by_one(
@@ -92,24 +104,39 @@ def _one_by_one(
     ]
 
 
-def _shared(
+def _in_stacks(
+    models: Sequence[nn.Module],
+    rows: Sequence[Dataset],
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: torch.device,
+    workers: int,
+) -> list[Trained]:
+    """Cut the fleet into stacks of equal size, one for each worker at least."""
+    count = max(workers, -(-len(models) // TOGETHER))
+    stacks = [part for part in np.array_split(np.arange(len(models)), count) if len(part)]
+
+    def trained(part: NDArray[np.int64]) -> list[Trained]:
+        own = slice(int(part[0]), int(part[-1]) + 1)
+        return _stacked(models[own], rows[own], recipe, seeds[own], device)
+
+    if workers == 1:
+        return [one for part in stacks for one in trained(part)]
+    with ThreadPoolExecutor(workers) as pool:
+        return [one for made in pool.map(trained, stacks) for one in made]
+
+
+def _in_processes(
     models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Recipe, seeds: Sequence[int], workers: int
 ) -> list[Trained]:
-    """Give each process an equal share of the members."""
-    shares = [range(k, len(models), workers) for k in range(min(workers, len(models)))]
-    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        futures = [
-            pool.submit(
-                train_fleet, [models[k] for k in share], [rows[k] for k in share], recipe, [seeds[k] for k in share],
-                device="cpu",
-            )
-            for share in shares
-        ]  # fmt: skip
-        made = [future.result() for future in futures]
-    found = {
-        k: one for share, part in zip(shares, made, strict=True) for k, one in zip(share, part, strict=True)
-    }
-    return [found[k] for k in range(len(models))]
+    """Give each process a member at a time."""
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        recipes = [recipe.model_copy(update={"seed": seed}) for seed in seeds]
+        return list(pool.map(_alone, models, rows, recipes))
+
+
+def _alone(model: nn.Module, rows: Dataset, recipe: Recipe) -> Trained:
+    return train(model, rows, recipe, device="cpu")
 
 
 def _one_thread() -> None:
@@ -175,7 +202,8 @@ def _stacked(
     offset = n * torch.arange(len(members))[:, None]
 
     def outputs_of(own: dict[str, Tensor], fixed: dict[str, Tensor], part: Tensor) -> Tensor:
-        return functional_call(skeleton, {**own, **fixed}, (part,))
+        logits: Tensor = functional_call(skeleton, {**own, **fixed}, (part,))
+        return logits
 
     losses: list[Tensor] = []
     for epoch in range(recipe.epochs):
@@ -185,7 +213,7 @@ def _stacked(
         for step, at in enumerate(parts_of(orders, recipe.batch_size)):
             set_learning_rate(optimizer, learning_rate(recipe, epoch, step, steps))
             where = (at + offset).flatten().to(device)  # rows of all members, one after another
-            inputs = to_float(x.index_select(0, where)).unflatten(0, at.shape)
+            inputs = to_float(x.index_select(0, where)).view(*at.shape, *x.shape[1:])
             optimizer.zero_grad(set_to_none=True)
             logits = vmap(outputs_of)(parameters, buffers, inputs).float().flatten(0, 1)
             each = F.cross_entropy(

@@ -93,21 +93,40 @@ def _leave_with(parent: int) -> None:
 
 
 class RayCluster:
-    """Tasks on a Ray cluster. The store must be a folder that all nodes share, or a URL."""
+    """Tasks on a Ray cluster. The store must be a folder that all nodes share, or a URL.
+
+    gpu  share of a GPU that each step with a network asks for
+    """
 
     def __init__(
-        self, place: str, root: str | None, address: str | None = None, workers: int | None = None
+        self,
+        place: str,
+        root: str | None,
+        address: str | None = None,
+        workers: int | None = None,
+        gpu: float = 0.0,
     ) -> None:
         self.ray: Any = need("ray", "ray", "the engine 'ray'")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         if not self.ray.is_initialized():
             self.ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
         self.place, self.root = place, root
-        self.workers = workers or max(1, int(self.ray.cluster_resources().get("CPU", 1)))
+        there = self.ray.cluster_resources()
+        if gpu > there.get("GPU", 0):
+            self.close()
+            raise InputError(
+                f"Each step asks for {gpu:g} of a GPU; this Ray cluster has {there.get('GPU', 0):g}."
+            )
+        self.workers, self.gpu = workers or max(1, int(there.get("CPU", 1))), gpu
         self._task = self.ray.remote(perform)
 
     def submit(self, one: Step) -> Any:
-        options = {"num_cpus": one.needs.get("CPU", 1), "num_gpus": one.needs.get("GPU", 0), "max_retries": 0}
+        usual = self.gpu if one.suffix == ".safetensors" else 0
+        options = {
+            "num_cpus": one.needs.get("CPU", 1),
+            "num_gpus": one.needs.get("GPU", usual),
+            "max_retries": 0,
+        }
         return self._task.options(**options).remote(one, self.place, self.root)
 
     def finished(self, pending: list[Any], seconds: float) -> list[Any]:
@@ -136,13 +155,23 @@ ENGINES = ("local", "ray")
 
 @contextmanager
 def engine(
-    name: str, place: str, root: str | None, *, workers: int | None = None, address: str | None = None
+    name: str,
+    place: str,
+    root: str | None,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    gpu: float = 0.0,
 ) -> Iterator[Engine]:
-    """Open an engine by name, and close it. Raises `InputError` for an unknown one."""
+    """Open an engine by name, and close it. Raises `InputError` for an unknown one, and for GPUs that are not there."""
     if name not in ENGINES:
         raise InputError(unknown("engine", name, ENGINES))
+    if gpu and name != "ray":
+        raise InputError(
+            "A share of a GPU is for the engine 'ray'; local workers use the GPU that torch sees."
+        )
     opened: Local | RayCluster = (
-        RayCluster(place, root, address, workers) if name == "ray" else Local(place, root, workers)
+        RayCluster(place, root, address, workers, gpu) if name == "ray" else Local(place, root, workers)
     )
     try:
         yield opened

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vestige.config import Config, DataConfig, bare_names, read_yaml, validated
+from vestige.config import Config, DataConfig, bare_names, overridden, read_yaml, validated
 from vestige.errors import InputError, unknown
 from vestige.experiments.config import MethodConfig, ModelConfig
 
-Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks"]
+Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts"]
 
 
 class Counts(Config):
@@ -68,6 +68,8 @@ class Scale(Config):
     groups   how many of them a measure is given at once; each disjoint group is one value
     seeds    how many times each method is run
     models   how many retrained and how many unlearned models, for epsilon-hat
+    leaks    row -> a configuration of the two-version attack
+    texts    column -> a configuration of a run on texts; paths are inside the folder of data sets
     """
 
     blocks: dict[str, Block] = Field(default_factory=dict)
@@ -78,6 +80,7 @@ class Scale(Config):
     seeds: int = Field(default=1, ge=1)
     models: int = Field(default=20, ge=2)
     leaks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    texts: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits(self) -> Scale:
@@ -92,7 +95,9 @@ class Experiment(Config):
     source     where the paper has it
     kind       what is computed: `separation` (AUC of measures between forgotten and retained samples under retrained
                models), `degrees` (ScoreUI along a training run), `methods` (unlearning methods against
-               retraining), `epsilon` (epsilon-hat of methods), `leaks` (the two-version attack)
+               retraining), `epsilon` (epsilon-hat of methods), `leaks` (the two-version attack), `texts` (measures
+               on texts, under each model of a run with a language model)
+    curve      keep true positive rates at 25 false positive rates too; the picture is of them; for `separation`
     figure     which figure the cells show
     measures   row -> measure: a name, or {name, preset, knobs}; for `separation` and `degrees`
     preset     of the measures
@@ -110,6 +115,7 @@ class Experiment(Config):
     figure: str
     percent: bool = False
     smaller: bool = False
+    curve: bool = False
     measures: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
     preset: Literal["recommended", "paper"] = "paper"
     methods: tuple[MethodConfig, ...] = ()
@@ -124,7 +130,7 @@ class Experiment(Config):
 
     @model_validator(mode="after")
     def _rows(self) -> Experiment:
-        if self.kind in ("separation", "degrees") and not self.measures:
+        if self.kind in ("separation", "degrees", "texts") and not self.measures:
             raise ValueError(f"{self.kind} needs measures")
         if self.small is None and self.paper is None:
             raise ValueError("at least one scale is wanted: small, paper")
@@ -163,11 +169,19 @@ def experiments() -> list[str]:
 def experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read an experiment by its name, or from a YAML file of one's own, with overrides such as "small.shadows=2".
 
+    A file may say `like: NAME`: what it does not say itself is as in that experiment.
+
     Raises `InputError` for an unknown name (with the nearest known one) and for whatever a file has wrong.
     """
+    return validated(Experiment, overridden(_read(name), overrides), str(name))
+
+
+def _read(name: str | Path) -> dict[str, Any]:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         if str(name) not in experiments():
             raise InputError(unknown("experiment", str(name), experiments()))
         path = _folder() / f"{name}.yaml"
-    return validated(Experiment, read_yaml(path, overrides), str(name))
+    values = read_yaml(path)
+    like = values.pop("like", None)
+    return values if like is None else _read(str(like)) | {"published": {}, "favourite": None} | values

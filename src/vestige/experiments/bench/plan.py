@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments.bench.experiment import Block, Experiment, Request, Scale
 from vestige.experiments.bench.steps import Step
 from vestige.experiments.bench.work import dataset, split_of
-from vestige.store import key_of
+from vestige.store import file_hash, key_of
 
 HERE = "vestige.experiments.bench.work"
 
@@ -34,11 +37,35 @@ def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]
             Cell("AUC", 0, Step(f"{HERE}:leaked", {"row": row, "config": config}, (), f"{row}", ".json"))
             for row, config in chosen.leaks.items()
         ]
+    if experiment.kind == "texts":
+        return [
+            Cell(column, 0, _texts(experiment, column, config, root))
+            for column, config in chosen.texts.items()
+        ]
     return [
         cell
         for name, block in chosen.blocks.items()
         for cell in _Matrix(experiment, chosen, name, block, root).cells()
     ]
+
+
+def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: str | None) -> Step:
+    """The step of a run on texts; its files, and those of the base model, are looked for before any work."""
+    from vestige.llm.experiment import LlmConfig
+
+    asked = validated(LlmConfig, config, f"texts.{column}")
+    base = Path(root or os.environ.get("VESTIGE_DATA", "."))
+    files = {name: base / str(getattr(asked.data, name)) for name in ("forget", "retain", "holdout")}
+    if asked.model.gguf is not None:
+        files["model"] = base / asked.model.name / asked.model.gguf
+    for name, path in files.items():
+        if not path.is_file():
+            raise InputError(
+                f"{experiment.name}: {path} is not there ({name} of {column!r}). {experiment.note}"
+            )
+    hashes = {name: file_hash(path) for name, path in files.items()}
+    told = {"config": config, "files": hashes, "measures": experiment.measures}
+    return Step(f"{HERE}:audited_texts", told, (), f"{column}: learn, unlearn and audit texts", ".json")
 
 
 class _Matrix:
@@ -154,6 +181,7 @@ class _Matrix:
                     named,
                     measures=self.experiment.measures | wanted.measures,
                     groups=list(self.scale.groups),
+                    **({"curve": True} if self.experiment.curve else {}),
                 )
                 step = self.figures("separation", told, tuple(named.values()), f"measures, {label}")
                 found.append(Cell(f"{self.name} · {asked}", number, step))

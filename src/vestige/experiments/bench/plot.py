@@ -1,9 +1,11 @@
-"""A result file as a picture: a dot for every cell, its interval, the published value hollow beside it."""
+"""A result file as a picture: a dot for every cell, its interval, the published value hollow beside it; or curves."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vestige.errors import InputError
 from vestige.experiments.bench.table import Value, values_of
@@ -14,6 +16,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 
 def render_plot(result: dict[str, Any], path: Path, figure: str | None = None) -> Path:
     """Write the table as SVG, PDF or PNG, after `path`'s ending. Columns that are numbers of shadows become an axis.
+
+    An experiment of curves is drawn as ROC, the mean of all its runs, unless a figure is asked for.
 
     Raises `InputError` where nothing has been measured, and for another ending.
     """
@@ -26,6 +30,11 @@ def render_plot(result: dict[str, Any], path: Path, figure: str | None = None) -
         raise InputError(f"{result['name']}: no cell is filled; there is nothing to draw.")
     columns = list(dict.fromkeys(c.column for c in cells))
     rows = list(dict.fromkeys(c.row for c in cells))
+    if result["experiment"].get("curve") and figure is None:
+        drawn = _rates(result, columns)
+        with published(path) as temporary:
+            drawn.savefig(temporary, format=path.suffix[1:], dpi=150)
+        return path
     curve = len({c["group"] for c in result["cells"]}) > 1
     size = (7.5, 4.6) if curve else (7.5, 1.3 + 0.34 * len(rows))
     drawn = Figure(figsize=size, layout="constrained")
@@ -75,3 +84,33 @@ def _curves(axes: Any, cells: list[Value], rows: list[str], columns: list[str]) 
     axes.set_xticks(ticks, [str(t) for t in ticks])
     axes.set_xlabel("shadow models")
     axes.grid(linewidth=0.4)
+
+
+def _rates(result: dict[str, Any], columns: list[str]) -> Any:
+    """Draw true against false positive rates, both on a logarithmic axis, a panel a column."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(4.2 * len(columns), 4.8), layout="constrained")
+    panels = drawn.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for axes, column in zip(panels, columns, strict=True):
+        for number, cell in enumerate(c for c in result["cells"] if c["column"] == column):
+            rates = {
+                float(name.removeprefix("tpr_at_")): float(np.mean([np.mean(v) for v in values]))
+                for name, values in cell["figures"].items()
+                if name.startswith("tpr_at_0") or name.startswith("tpr_at_1")
+            }
+            area = float(np.mean([np.mean(v) for v in cell["figures"]["auc"]]))
+            dash = "-" if number < len(COLOURS) else "--"
+            axes.plot(
+                list(rates), list(rates.values()), dash, color=COLOURS[number % len(COLOURS)], linewidth=1,
+                label=f"{cell['row']} ({area:.3f})",
+            )  # fmt: skip
+        axes.plot([1e-3, 1], [1e-3, 1], ":", color="#888888", linewidth=1)
+        axes.set(xscale="log", yscale="log", xlim=(1e-3, 1), ylim=(1e-3, 1.05), xlabel="false positive rate")
+        axes.set_title(column, loc="left", fontsize=10)
+        axes.legend(frameon=False, fontsize=7, loc="lower right", title="AUC in brackets", title_fontsize=7)
+        axes.grid(linewidth=0.4)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("true positive rate: retained samples recognised")
+    drawn.suptitle(result["experiment"]["title"], fontsize=11, x=0.01, ha="left")
+    return drawn

@@ -51,6 +51,7 @@ def run_bench(
     engine_name: str = "local",
     workers: int | None = None,
     address: str | None = None,
+    gpu: float = 0.0,
     say: Say = lambda text: None,
     progress: bool = False,
 ) -> Outcome:
@@ -59,6 +60,7 @@ def run_bench(
     store    a folder, or an fsspec URL such as s3://bucket/bench
     root     the folder of data sets; default: VESTIGE_DATA
     engine_name  "local" or "ray"; `address` of the Ray cluster, `workers` at once (default: cores of the engine)
+    gpu      share of a GPU that each step with a network asks for, on Ray
 
     Raises `InputError` before any work where a name is unknown, a data set is not at hand, or the disk has no room. A
     cell that could not be filled is listed as missing, with its reason.
@@ -70,7 +72,7 @@ def run_bench(
     _room(kept, steps)
     status_path = kept.folder / "status" / f"{experiment.name}-{scale}.json"
     with (
-        engine(engine_name, str(store), root, workers=workers, address=address) as where,
+        engine(engine_name, str(store), root, workers=workers, address=address, gpu=gpu) as where,
         _Watch(status_path, steps, where.workers, progress, say) as watch,
     ):
         states = execute([c.step for c in cells], kept, where, watch.told)
@@ -106,9 +108,9 @@ def gathered(
             ]
             continue
         own = read_json(store.path(cell.step))
-        missing += [{"column": cell.column, "number": cell.number, **gap} for gap in own["missing"]]
+        missing += [{"number": cell.number, **gap, "column": _column(cell, gap)} for gap in own["missing"]]
         for part in own["cells"]:
-            place = table.setdefault((cell.column, part["row"], part["group"]), {})
+            place = table.setdefault((_column(cell, part), part["row"], part["group"]), {})
             for figure, values in part["figures"].items():
                 place.setdefault(figure, []).append([round(v, DIGITS) for v in values])
     return {
@@ -121,6 +123,11 @@ def gathered(
         ],
         "missing": missing,
     }  # fmt: skip
+
+
+def _column(cell: Cell, part: dict[str, Any]) -> str:
+    """Return the column of a part of a cell's result: a run on texts gives one for each model."""
+    return f"{cell.column} · {part['column']}" if "column" in part else cell.column
 
 
 def read_result(path: Path, experiment: Experiment | None = None) -> dict[str, Any]:
@@ -226,6 +233,7 @@ class _Watch:
                 **more,
                 "written": self._written,
             },
+            flush=False,
         )
 
 

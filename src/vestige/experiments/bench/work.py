@@ -8,6 +8,7 @@ trained once. Results of figures are JSON: {"cells": [{"row", "group", "figures"
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,18 @@ from vestige.evaluation import (
     average_disparity,
     epsilon,
     figures,
+    mia_efficacy,
     scoreui,
 )
+from vestige.evaluation.accuracy import FEATURES
+from vestige.evaluation.roc import tpr_at_fpr
 from vestige.experiments.bench.experiment import Counts, Request
 from vestige.experiments.bench.steps import Job
 from vestige.measures import measure
 from vestige.models import build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
-from vestige.store import write_json
+from vestige.store import key_of, write_json
 from vestige.training import Recipe, descend, load_model, train, train_sparse, write_weights
 from vestige.unlearning import unlearn
 
@@ -220,6 +224,10 @@ def _groups(what: dict[str, Any]) -> list[tuple[int, list[int]]]:
     ]
 
 
+RATES = tuple(float(rate) for rate in np.logspace(-3, 0, 25).round(4))
+"""False positive rates at which a curve is kept."""
+
+
 def separation(job: Job) -> None:
     """Compute how well each measure tells forgotten from retained samples under the retrained model."""
     what, split = job.what, split_of(job.what, job.root)
@@ -237,7 +245,10 @@ def separation(job: Job) -> None:
                 missing.append({"row": row, "why": str(error)})
                 break
             forget, retain = (scores[signals.roles == role] for role in ("forget", "retain"))
-            for name, value in figures(forget, retain).items():
+            own_figures = figures(forget, retain)
+            if what.get("curve"):
+                own_figures |= {f"tpr_at_{rate:.4f}": tpr_at_fpr(forget, retain, rate) for rate in RATES}
+            for name, value in own_figures.items():
                 values.setdefault(size, {}).setdefault(name, []).append(float(value))
         cells += [{"row": row, "group": size, "figures": own} for size, own in values.items()]
     write_json(job.path, {"cells": cells, "missing": missing})
@@ -280,6 +291,8 @@ def against_retraining(job: Job) -> None:
 
     iam_auc      forgotten above retained, under the method's model
     membership_forget, membership_retain  1 - the mean of IAM's scores: 1 = a member
+    mia_*        shares of forget samples that attacks on other features than confidence call non-members, published
+                 attacker; mia_disparity, their mean gap to retraining with confidence among them
     gap_forget, gap_retain  those minus retraining's: above 0 on forgotten samples is under-unlearning, below 0 on
                  retained ones is damage
     """
@@ -293,11 +306,14 @@ def against_retraining(job: Job) -> None:
         forget, retain = (scores[signals.roles == role] for role in ("forget", "retain"))
         own[name] = {
             **{k: float(v) for k, v in accuracy_figures(signals, preset="paper").items()},
+            **{f"mia_{f}": mia_efficacy(signals, "paper", f) for f in FEATURES[1:]},
             "iam_auc": figures(forget, retain)["auc"],
             "membership_forget": 1 - float(forget.mean()), "membership_retain": 1 - float(retain.mean()),
         }  # fmt: skip
     exact, made = own["retrained"], own["method"]
     made["disparity"] = average_disparity({k: made[k] for k in FIGURES}, {k: exact[k] for k in FIGURES})
+    attacks = ["mia_efficacy", *(f"mia_{f}" for f in FEATURES[1:])]
+    made["mia_disparity"] = float(np.mean([abs(made[k] - exact[k]) for k in attacks]))
     for part in ("forget", "retain"):
         made[f"gap_{part}"] = made[f"membership_{part}"] - exact[f"membership_{part}"]
     cell = {"row": what["row"], "group": what["shadows"], "figures": {k: [v] for k, v in made.items()}}
@@ -335,3 +351,44 @@ def leaked(job: Job) -> None:
     names = ("auc", "baseline_auc", "gain", "tpr_1%")
     cell = {"row": job.what["row"], "group": 0, "figures": {k: [float(found[k])] for k in names}}
     write_json(job.path, {"cells": [cell], "missing": []})
+
+
+def audited_texts(job: Job) -> None:
+    """Learn texts, unlearn them by every method, and compute what each measure says under each model.
+
+    auc, auc_holdout   forget texts above retained ones, above holdout ones
+    membership_forget, membership_retain  means of 1 - score, scaled to [0, 1] over both groups
+    under, over        shares of forget texts with a verdict, by the measure that carries it
+    """
+    from vestige.llm.experiment import LlmConfig, run_llm
+
+    config = validated(LlmConfig, job.what["config"], "texts")
+    base = Path(job.root or os.environ.get("VESTIGE_DATA", "."))
+    data = config.data.model_copy(
+        update={g: base / getattr(config.data, g) for g in ("forget", "retain", "holdout")}
+    )
+    update: dict[str, Any] = {"data": data}
+    if (base / config.model.name).is_dir():
+        update["model"] = config.model.model_copy(update={"name": str(base / config.model.name)})
+    made = run_llm(config.model_copy(update=update), job.path.parent / f"{key_of(job.what)}-models")
+    cells, missing = [], []
+    for model, audit in made.audits.items():
+        found = {row["measure"]: row for row in audit.table}
+        counts = audit.audit.verdict.counts
+        shares = {name: counts[name] / max(1, sum(counts.values())) for name in ("under", "over")}
+        for row, name in job.what["measures"].items():
+            own = found[name]
+            if own["reason"]:
+                missing.append({"row": row, "column": model, "why": own["reason"]})
+                continue
+            values = {
+                "auc": own["auc_retain"],
+                **{k: own[k] for k in own if k.startswith("membership")},
+                **shares,
+            }
+            if own["auc_holdout"] is not None:
+                values["auc_holdout"] = own["auc_holdout"]
+            cells.append(
+                {"column": model, "row": row, "group": 0, "figures": {k: [v] for k, v in values.items()}}
+            )
+    write_json(job.path, {"cells": cells, "missing": missing})
