@@ -8,33 +8,54 @@ the same in the end, to the byte.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 RAY = str(Path(sys.executable).with_name("ray"))
+PORT = 6391
 PATIENCE = 180
 
 
 def head() -> subprocess.Popen[bytes]:
     """Start a head with two workers, in the foreground of a process group of its own."""
-    command = [RAY, "start", "--head", "--port=6391", "--num-cpus=2", "--include-dashboard=false", "--block"]
-    started = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    time.sleep(8)
-    return started
+    command = [
+        RAY,
+        "start",
+        "--head",
+        f"--port={PORT}",
+        "--num-cpus=2",
+        "--include-dashboard=false",
+        "--block",
+    ]
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if started.poll() is not None:
+            sys.exit(f"the head did not start: exit code {started.returncode}")
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", PORT)) == 0:
+                time.sleep(3)  # its workers
+                return started
+        time.sleep(0.2)
+    sys.exit("the head does not answer")
 
 
-def kill_head() -> None:
-    """Kill every process of the cluster at once, as a machine does that loses its power."""
-    for name in ("gcs_server", "raylet", "ray::"):
-        subprocess.run(["pkill", "-9", "-f", name], check=False)
+def kill(cluster: subprocess.Popen[bytes]) -> None:
+    """Kill every process of this cluster at once, as a machine does that loses its power."""
+    leader = psutil.Process(cluster.pid)
+    for one in (leader, *leader.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+    cluster.wait()
 
 
 def run(experiment: str, store: Path, *engine: str) -> subprocess.Popen[bytes]:
@@ -57,22 +78,21 @@ def main(experiment: str, times: int = 3) -> None:
         whole, broken = Path(folder) / "whole", Path(folder) / "broken"
         if run(experiment, whole).wait():
             sys.exit("the undisturbed run failed")
-        ray = ("--engine", "ray", "--address", "127.0.0.1:6391")
+        ray = ("--engine", "ray", "--address", f"127.0.0.1:{PORT}")
         for _ in range(times):
             cluster, runner = head(), run(experiment, broken, *ray)
             moment = rng.uniform(8, 25)
             time.sleep(moment)
             through = runner.poll() is not None
-            kill_head()
+            kill(cluster)
             began = time.perf_counter()
             try:
                 code = runner.wait(timeout=PATIENCE)
                 ended = f"ended by itself after {time.perf_counter() - began:.0f} s, exit code {code}"
             except subprocess.TimeoutExpired:
-                runner.send_signal(signal.SIGKILL)
+                runner.kill()
+                runner.wait()
                 ended = f"had not ended after {PATIENCE} s and was killed"
-            os.killpg(cluster.pid, signal.SIGKILL)
-            cluster.wait()
             done = len(list(broken.glob("*/*.json")))
             print(
                 f"head killed after {moment:.1f} s{' (run was through)' if through else ''}: the runner {ended}; ",
@@ -80,13 +100,15 @@ def main(experiment: str, times: int = 3) -> None:
             )
             print(f"{done} files of steps", flush=True)
         cluster = head()
-        code = run(experiment, broken, *ray).wait()
-        os.killpg(cluster.pid, signal.SIGKILL)
-        kill_head()
+        try:
+            code = run(experiment, broken, *ray).wait()
+        finally:
+            kill(cluster)
         same = code == 0 and result(whole) == result(broken)
         print(
             f"started once more: {'the same result file, to the byte' if same else f'exit code {code}, DIFFERENT'}"
         )
+        sys.exit(not same)
 
 
 if __name__ == "__main__":

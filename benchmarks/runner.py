@@ -15,13 +15,14 @@ from pathlib import Path
 
 from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.steps import Job, Step, Store
+from vestige.store import write_json
 
 WORKERS = 2
 
 
 def nap(job: Job) -> None:
     time.sleep(1)
-    job.path.write_text(str(job.what["number"]))
+    write_json(job.path, job.what, flush=False)
 
 
 def timed(steps: int) -> float:

@@ -2,7 +2,7 @@
 
 A step's file is written under a temporary name, hashed, renamed, and only then recorded in a sidecar `<name>.json`
 that holds the key of the step that made it and the hash of the bytes. A reader trusts a file only if its sidecar is
-there and the hash agrees: a file that a power cut left half on the disk is made again. So a step waits for no disk.
+there and the hash agrees: a file that a power cut left half on the disk is made again. So no step waits for the disk.
 """
 
 from __future__ import annotations

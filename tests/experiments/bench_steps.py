@@ -39,7 +39,8 @@ def full(job: Job) -> None:
     raise OSError(28, "No space left on device")
 
 
-def which_gpu(job: Job) -> None:
+def outputs(job: Job) -> None:
+    """A step of a kind that runs a network: which GPU was it given?"""
     job.path.write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
 
 

@@ -98,11 +98,18 @@ def test_published_values_are_as_printed(name, column, row, printed):
     assert experiment(name).published[column][row] == printed
 
 
-def test_an_experiment_like_another():
+def test_an_experiment_like_another(tmp_path):
     table, figure = experiment("dau-table1"), experiment("dau-figure2", ["small.seeds=1"])
     assert (
         figure.paper == table.paper and figure.methods == table.methods and figure.figure == "mia_disparity"
     )
+    own = tmp_path / "own.yaml"
+    own.write_text("like: iam-table1\n")
+    with pytest.raises(InputError, match="name"):
+        experiment(own)
+    own.write_text(f"name: own\nlike: {own}\n")
+    with pytest.raises(InputError, match="a circle"):
+        experiment(own)
     assert figure.published == {} and figure.favourite is None and table.favourite == "dau"
     assert figure.small == table.small.model_copy(update={"seeds": 1})
 
@@ -530,10 +537,10 @@ def test_ray_gives_the_same_results_and_survives_a_killed_worker(filled, tmp_pat
     try:
         cluster.add_node(num_cpus=1, num_gpus=1)  # in name: what Ray gives out is asked, not used
         cluster.wait_for_nodes()
-        network = Step("bench_steps:which_gpu", {}, (), "network")
+        network = Step("bench_steps:outputs", {}, (), "network")
         (_, _, store) = done([network], tmp_path / "gpu", "ray", address=cluster.address, gpu=0.5)
         assert store.path(network).read_text() == "0"
-        with pytest.raises(InputError, match="this Ray cluster has 1"):
+        with pytest.raises(InputError, match="no machine of this Ray cluster has more than 1"):
             done([network], tmp_path / "more", "ray", address=cluster.address, gpu=2)
         once = made("die_once", mark=str(tmp_path / "mark"), value=3)
         bad, refused = made("die_always"), made("refuse")
@@ -559,7 +566,7 @@ def test_ray_gives_the_same_results_and_survives_a_killed_worker(filled, tmp_pat
 
 def test_status_is_read_from_another_terminal(filled):
     _, folder = filled
-    (found,) = status(folder / "store")
+    (found,) = [one for one in status(folder / "store") if one["name"] == "tiny-small"]
     assert found["name"] == "tiny-small" and found["ended"] and found["left"] is None
     assert sum(found["counts"].values()) == found["steps"] == 17 and found["failed"] == []
     assert status(folder / "nothing") == []

@@ -186,6 +186,15 @@ def test_changed_forms_of_texts(models):
     neighbours = np.stack([collect(models["original"], TOKENIZER, c).nll for c in near], axis=1)
     assert (measure("neighbourhood", nll=own.nll, neighbours=neighbours) < 0).all()  # known by heart
     assert 0.5 < SequenceMatcher(None, near[0].texts[0], texts.texts[0]).ratio() < 1
+    noisy = models["base"].train()
+    assert (
+        neighbouring(noisy, TOKENIZER, texts, copies=3, share=0.2)[1].texts == near[1].texts
+        and noisy.training
+    )
+    noisy.eval()
+    special = TOKENIZER.all_special_tokens
+    every = neighbouring(models["base"], TOKENIZER, texts, share=1, top=50)
+    assert not any(mark in text for copy in every for text in copy.texts for mark in special)
     with pytest.raises(InputError, match="share is 2"):
         neighbouring(models["base"], TOKENIZER, texts, share=2)
     for name, arrays in (

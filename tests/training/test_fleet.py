@@ -94,6 +94,7 @@ def test_what_cannot_be_stacked_is_trained_one_after_another():
         (members(dropout=0.2)[:2], ROWS[:2]),
         (members()[:2], [ROWS[0], ROWS[1].take(np.arange(100))]),
         ([members()[0], build_model("mlp", DATA.shape, 10, hidden=(5,))], ROWS[:2]),
+        ([members()[0], members(dropout=0.2)[1]], ROWS[:2]),
         (members()[:1], ROWS[:1]),
     ):
         assert not stackable(models, rows, recipe)
@@ -123,6 +124,7 @@ def test_bad_input():
     for call, message in (
         (lambda: train_fleet([], [], recipe, []), "one at least"),
         (lambda: train_fleet(members(), ROWS[:3], recipe, SEEDS), "3 sets of rows"),
+        (lambda: train_fleet(members(), ROWS, recipe, SEEDS, workers=0), "workers is 0"),
         (lambda: train_fleet(members(), ROWS, recipe.model_copy(update={"lr": 1e30}), SEEDS), "lower lr"),
     ):
         with pytest.raises(InputError, match=message):

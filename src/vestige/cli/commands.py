@@ -199,6 +199,11 @@ def report(folder: Path, json: bool) -> None:
         path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
         _print_run({made.name: made}, path, json)
         return
+    if not (folder / "audits").is_dir():
+        raise InputError(
+            f"{folder} holds neither a run nor an audit of arrays; for texts and for two versions run the same command "
+            "again: what is done is kept."
+        )
     titles = [m["label"] or m["name"] for m in manifest["config"]["methods"]]
     audits = {title: Audit.load(folder / "audits" / title) for title in titles}
     from vestige.experiments.render import render
@@ -331,7 +336,7 @@ def _text_measures() -> list[dict[str, Any]]:
     ]
 
 
-EXTRAS = {"torch": "torch", "dp": "opacus", "llm": "transformers", "hub": "huggingface_hub"}
+EXTRAS = {"torch": "torch", "dp": "opacus", "llm": "transformers", "ray": "ray", "track": "mlflow"}
 
 
 def doctor(json: bool) -> None:

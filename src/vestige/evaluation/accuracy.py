@@ -57,8 +57,10 @@ def mia_efficacy(signals: Signals, preset: str = "recommended", feature: str = "
                           alike, all retained samples used: no order, no dependence on a scale, monotone.
     feature               one of `FEATURES`: probability of the true label, whether it is the largest, entropy of the
                           prediction, and the entropy modified to know the label (Song & Mittal 2021). For the last
-                          one "paper" takes the formula of the published code, which the label does not enter:
-                          -sum of (1 - p) log p over the classes. Correctness by SVC is the unlearning accuracy.
+                          one "paper" takes what the published code computes, into which a sample's own label does not
+                          enter: the sum of -(1 - p) log p over the classes that its group has, of -p log p over the
+                          others; groups are the members, the non-members and the forget samples. Correctness by SVC
+                          is the unlearning accuracy.
 
     Raises `InputError` where there is no retained or no holdout sample, and for an unknown feature or preset.
     """
@@ -69,21 +71,25 @@ def mia_efficacy(signals: Signals, preset: str = "recommended", feature: str = "
     forget, retain, holdout = _role_rows(signals)
     if not len(retain) or not len(holdout):
         raise InputError("MIA-efficacy needs retained samples as members and holdout samples as non-members.")
-    values = _feature(signals, feature, published=preset == "paper")[:, None]
     members = retain[: len(holdout)] if preset == "paper" else retain
-    x = np.concatenate([values[members], values[holdout]])
+    inside, outside, asked = (
+        _feature(signals.unlearned[rows], signals.labels[rows], feature, published=preset == "paper")[:, None]
+        for rows in (members, holdout, forget)
+    )
+    x = np.concatenate([inside, outside])
     y = np.repeat([1, 0], [len(members), len(holdout)])
     if preset == "paper":
         attack: Any = SVC(C=3, gamma="auto", kernel="rbf")
     else:
         scale = float(x.std()) or 1.0
-        x, values = x / scale, values / scale
+        x, asked = x / scale, asked / scale
         attack = LogisticRegression(class_weight="balanced")
-    return 100 * float((attack.fit(x, y).predict(values[forget]) == 0).mean())
+    return 100 * float((attack.fit(x, y).predict(asked) == 0).mean())
 
 
-def _feature(signals: Signals, name: str, *, published: bool) -> NDArray[np.float64]:
-    logits, labels = signals.unlearned, signals.labels
+def _feature(
+    logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], name: str, *, published: bool
+) -> NDArray[np.float64]:
     if name == "confidence":
         return np.asarray((confidence if published else scaled_logit)(logits, labels))
     if name == "correctness":
@@ -93,7 +99,8 @@ def _feature(signals: Signals, name: str, *, published: bool) -> NDArray[np.floa
     if name == "entropy":
         return np.asarray(-(p * log_p).sum(axis=1))
     if published:
-        return np.asarray(-((1 - p) * log_p).sum(axis=1))
+        there = np.isin(np.arange(p.shape[1]), labels)
+        return np.asarray(-(np.where(there, 1 - p, p) * log_p).sum(axis=1))
     log_rest = np.log(np.maximum(1 - p, np.finfo(np.float64).tiny))
     rows = np.arange(len(labels))
     own = (1 - p[rows, labels]) * log_p[rows, labels]

@@ -29,7 +29,7 @@ from vestige.signals.transforms import Transform, margin
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
 Stack = NDArray[np.floating[Any]]
-PRESETS = ("recommended", "eth2023")
+PRESETS = ("recommended", "paper", "eth2023")
 CHUNK = 256
 
 
@@ -72,6 +72,7 @@ def epsilon(
     retrained  float [R, N, C], at least four models
     unlearned  float [U, N, C], at least four models
     labels     int [N]
+    preset     "recommended", or "paper", also called "eth2023" after the authors' code
     delta      of the (eps, delta) statement, from 0 to below 1; published: 0.05
     level      of the bounds
 
@@ -90,7 +91,7 @@ def epsilon(
         )
     n = min(first.shape[1] // 2, second.shape[1])
     halves = first[:, :n], first[:, n : 2 * n]
-    if preset == "eth2023":
+    if preset != "recommended":
         values = _in_sample(first, second, delta)
         small, null = (_median(_in_sample(halves[0], other, delta)) for other in (second[:, :n], halves[1]))
         count = min(first.shape[1], second.shape[1])

@@ -27,7 +27,7 @@ from vestige.evaluation.epsilon import cross_fitted, formula, statistics
 from vestige.signals.transforms import margin
 
 Floats = NDArray[np.float64]
-PRESETS = ("recommended", "neurips2023")
+PRESETS = ("recommended", "paper", "neurips2023")
 DELTA, CAP, PER_UNIT, BUFFER, NARROW = 1e-5, 50.0, 100, 2.0, 0.01
 
 
@@ -74,7 +74,7 @@ def forgetting_score(
     labels                int [N]
     retain_accuracy       mean accuracy on the retained samples: (unlearned, retrained)
     test_accuracy         the same on the test set
-    preset                "recommended", or "neurips2023" as published
+    preset                "recommended", or as published: "paper", also called "neurips2023" after the challenge
     simulated             samples on which a perfect unlearner is simulated: normal log-odds with the mean and
                           deviation of the retrained models, drawn for both sides
 
@@ -82,14 +82,14 @@ def forgetting_score(
     """
     if preset not in PRESETS:
         raise InputError(unknown("preset", preset, PRESETS))
-    transform = published_log_odds if preset == "neurips2023" else margin
+    transform = published_log_odds if preset != "recommended" else margin
     first, second = (
         statistics(name, x, labels, transform)
         for name, x in (("retrained", retrained), ("unlearned", unlearned))
     )
     if len(first) != len(second):
         raise InputError(f"retrained has {len(first)} samples, unlearned {len(second)}; as many are wanted.")
-    estimate = grid_epsilon if preset == "neurips2023" else _cross_fitted
+    estimate = grid_epsilon if preset != "recommended" else _cross_fitted
     bins = int(np.ceil(np.log(min(first.shape[1], second.shape[1]) - 1)) / 0.5)
     epsilon = estimate(first, second)
     points = _points(epsilon, bins)
@@ -98,7 +98,7 @@ def forgetting_score(
     centre, spread = first[rows].mean(axis=1, keepdims=True), first[rows].std(axis=1, ddof=1, keepdims=True)
     drawn = (rng.normal(centre, spread, (len(rows), side.shape[1])) for side in (first, second))
     perfect = float(_points(estimate(*drawn), bins).mean())
-    capped = preset != "neurips2023"
+    capped = preset == "recommended"
     retain = _ratio("retain_accuracy", retain_accuracy, capped=capped)
     test = _ratio("test_accuracy", test_accuracy, capped=capped)
     quality = float(points.mean())

@@ -55,6 +55,7 @@ def audit_texts(
     extra: Mapping[str, Any] | None = None,
     name: str = "unlearned",
     alpha: float = 0.05,
+    preset: str = "recommended",
 ) -> TextAudit:
     """Audit texts from the signals of the model after unlearning, before it, and of models that never saw them.
 
@@ -62,6 +63,7 @@ def audit_texts(
     extra  what further measures read, by name: `texts`, `lower`, `prefixed`, `neighbours`, `swapped`; the holdout texts
            are the `population` of `rmia_online` unless another is given
     alpha  false-discovery rate of the verdicts
+    preset of the measures in `table`; the verdicts come from the recommended ones
 
     Raises `InputError` where the signals are of other texts, or nothing could be measured.
     """
@@ -77,7 +79,7 @@ def audit_texts(
     if {"fit", "out"} <= arrays.keys() and held.any():
         arrays["population"] = np.stack([arrays[k][held] for k in ("nll", "fit", "out")], axis=1)
     arrays |= dict(extra or {})
-    table = [_row(measure_name, arrays, roles) for measure_name in MEASURES]
+    table = [_row(measure_name, arrays, roles, preset) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))
 
 
@@ -146,7 +148,7 @@ def degrees(
     return np.stack(found, axis=1)
 
 
-def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_]) -> dict[str, Any]:
+def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_], preset: str) -> dict[str, Any]:
     row: dict[str, Any] = {"measure": name, "unit": MEASURES[name].unit, "reason": None}
     needs = MEASURES[name].needs
     missing = [need for need in needs if need not in arrays]
@@ -155,7 +157,7 @@ def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_]) -> dict[s
         row["reason"] = f"{' and '.join(missing)} not given"
     else:
         try:
-            scores = measure(name, **{need: arrays[need] for need in needs})
+            scores = measure(name, preset=preset, **{need: arrays[need] for need in needs})
         except InputError as error:
             row["reason"] = str(error)
     for other in ("retain", "holdout"):

@@ -252,25 +252,34 @@ def neighbouring(
     """
     import torch
 
-    if not 0 < share <= 1 or min(copies, top) < 1:
-        raise InputError(f"share is {share}, copies {copies}, top {top}; 0 to 1, and at least 1, are wanted.")
     given, rng = as_texts(texts), np.random.default_rng(seed)
+    special = sorted(set(tokenizer.all_special_ids))
+    if not 0 < share <= 1 or copies < 1 or not 1 <= top < len(tokenizer) - len(special):
+        raise InputError(f"share is {share}, copies {copies}, top {top}; 0 to 1, and at least 1, are wanted.")
+    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     made: list[list[str]] = [[] for _ in range(copies)]
-    for name, text in zip(given.ids, given.texts, strict=True):
-        ids = tokenizer(text, verbose=False, add_special_tokens=False)["input_ids"]
-        if len(ids) < 2:
-            raise InputError(
-                f"Text {name!r} has one token; at least two are needed, the first is never replaced."
-            )
-        head = torch.tensor([ids[: context_of(model)]], device=model.device)
-        with torch.inference_mode():
-            likely = model(input_ids=head).logits[0, :-1].topk(top + 1).indices.cpu().numpy()
-        changed = max(1, round(share * len(likely)))
-        for copy_ in made:
-            other = list(ids)
-            for at in rng.choice(len(likely), changed, replace=False):
-                other[at + 1] = int(rng.choice([t for t in likely[at] if t != ids[at + 1]][:top]))
-            copy_.append(tokenizer.decode(other))
+    training = model.training
+    model.eval()
+    try:
+        for name, text in zip(given.ids, given.texts, strict=True):
+            ids = tokenizer(text, verbose=False, add_special_tokens=False)["input_ids"]
+            if len(ids) < 2:
+                raise InputError(
+                    f"Text {name!r} has one token; at least two are needed, the first is never replaced."
+                )
+            head = torch.tensor([(start + ids)[: context_of(model)]], device=model.device)
+            with torch.inference_mode():
+                logits = model(input_ids=head).logits[0, len(start) : -1]
+                logits[:, special] = -torch.inf
+                likely = logits.topk(top + 1).indices.cpu().numpy()  # [i] stands for token i + 1
+            changed = max(1, round(share * len(likely)))
+            for copy_ in made:
+                other = list(ids)
+                for at in rng.choice(len(likely), changed, replace=False):
+                    other[at + 1] = int(rng.choice([t for t in likely[at] if t != ids[at + 1]][:top]))
+                copy_.append(tokenizer.decode(other, clean_up_tokenization_spaces=False))
+    finally:
+        model.train(training)
     return [Texts(tuple(own), given.ids) for own in made]
 
 

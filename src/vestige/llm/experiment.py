@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
+import vestige
 from vestige.config import Config, bare_names
 from vestige.errors import InputError
 from vestige.llm.audit import TextAudit, audit_texts
@@ -34,7 +35,7 @@ from vestige.llm.load import load_model
 from vestige.llm.signals import TextSignals
 from vestige.llm.texts import Texts, gathered, read_texts
 from vestige.llm.unlearning import METHODS, unlearn
-from vestige.store import key_of, write_json
+from vestige.store import key_of, read_json, write_json
 
 Say = Callable[[str], None]
 RELEARN = 1e-5
@@ -113,8 +114,21 @@ class LlmRun:
     seconds: dict[str, float]
 
 
-def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> LlmRun:
-    """Run everything that a configuration asks for. Raises `InputError` as the parts do."""
+def run_llm(
+    config: LlmConfig,
+    out: Path,
+    *,
+    preset: str = "recommended",
+    figures_too: bool = True,
+    say: Say = lambda text: None,
+) -> LlmRun:
+    """Run everything that a configuration asks for.
+
+    preset       of the measures on texts
+    figures_too  compute the figures beside the scores as well: more passes over the forget texts
+
+    Raises `InputError` as the parts do.
+    """
     for method in config.methods:
         _ = METHODS[method.name]
     groups = {name: _texts(config.data, name) for name in GROUPS}
@@ -129,10 +143,12 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
     def made(name: str, make: Callable[[], Any], *facts: object) -> Any:
         """Return a model from the folder, or make it and keep it."""
         folder = out / "models" / name
-        key = key_of(config.model.model_dump(), config.learn, config.seed, everything.texts, name, *facts)
+        told = config.model.model_dump(), config.learn, config.seed, {k: g.texts for k, g in groups.items()}
+        key = key_of(vestige.__version__, told, name, *facts)
         record = folder / "vestige.json"
-        if record.is_file() and key in record.read_text():
+        if record.is_file() and read_json(record).get("key") == key:
             return load_model(folder)[0]
+        record.unlink(missing_ok=True)
         say(name)
         begun = time.perf_counter()
         model = make()
@@ -164,8 +180,10 @@ def run_llm(config: LlmConfig, out: Path, *, say: Say = lambda text: None) -> Ll
         after = before if name == "original" else collect(model, tokenizer, everything)
         asked = config.further and name == "retrain"
         more = _further(model, base, tokenizer, everything, groups) if asked else {}
-        audits[name] = audit_texts(after, before, [never], role=role, extra=extra | more, name=name)
-        figures[name] = _figures(config, model, tokenizer, groups, after, role)
+        audits[name] = audit_texts(
+            after, before, [never], role=role, extra=extra | more, name=name, preset=preset
+        )
+        figures[name] = _figures(config, model, tokenizer, groups, after, role) if figures_too else {}
         say(f"{name}: {audits[name].audit.verdict.sentence}")
     words = {
         f"forget and {name}": bag_of_words(forget.texts, groups[name].texts)

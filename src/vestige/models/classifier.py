@@ -54,6 +54,9 @@ class Tempered(nn.Module):
         logits: Tensor = self.model(x) / self.temperature
         return logits
 
+    def extra_repr(self) -> str:
+        return f"temperature={self.temperature:g}"
+
 
 def channels_of(shape: tuple[int, ...], name: str) -> int:
     """Return C of an image shape (C, H, W), or raise `InputError`: model `name` takes images only."""

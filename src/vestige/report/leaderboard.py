@@ -59,7 +59,7 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
     best, sign = {}, -1.0 if told["smaller"] else 1.0
     for column in columns:
         own = [c for c in cells if c.column == column and c.mean is not None and c.row not in aside]
-        if own:
+        if own and told["smaller"] is not None:
             best[column] = max(own, key=lambda c: sign * (c.mean or 0.0)).row
     digits = 2 if told["percent"] else 3
     names = {block["data"]["name"] for block in (told["small"] or {}).get("blocks", {}).values()}

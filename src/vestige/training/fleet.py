@@ -59,9 +59,10 @@ def train_fleet(
     """Train a copy of each model on its rows, by one recipe, each with its own seed; `train` many times over.
 
     models, rows, seeds  one for each member; models of one architecture
-    workers              threads or processes that share the members among them; on a CPU only
+    workers              threads, or processes where nothing is stacked, that share the members among them; on a CPU
+                         only. A script that asks for more than one needs an `if __name__ == "__main__":`
 
-    Returns one `Trained` a member; `seconds` is the member's share of the fleet's time.
+    Returns one `Trained` a member; `seconds` is the member's share of its stack's time.
 
     Raises `InputError` where the numbers differ, and as `train` does.
     """
@@ -71,6 +72,8 @@ def train_fleet(
             "one at least, are wanted."
         )
     where = pick_device(device)
+    if workers < 1:
+        raise InputError(f"workers is {workers}; at least 1 is wanted.")
     workers = min(workers, len(models)) if where.type == "cpu" else 1
     with threads(1) if workers > 1 else nullcontext():
         if stackable(models, rows, recipe) and stacking_wins(models, rows, recipe, seeds, where):
@@ -112,8 +115,8 @@ def _in_stacks(
     device: torch.device,
     workers: int,
 ) -> list[Trained]:
-    """Cut the fleet into stacks of equal size, one for each worker at least."""
-    count = max(workers, -(-len(models) // TOGETHER))
+    """Cut the fleet into stacks of equal size, as many for each worker."""
+    count = workers * -(-len(models) // (workers * TOGETHER))
     stacks = [part for part in np.array_split(np.arange(len(models)), count) if len(part)]
 
     def trained(part: NDArray[np.int64]) -> list[Trained]:
@@ -157,7 +160,10 @@ def stacking_wins(
     spent = []
     for way in (_one_by_one, _stacked, _one_by_one, _stacked):
         start = time.perf_counter()
-        way(models[some], few, short, seeds[some], device)
+        try:
+            way(models[some], few, short, seeds[some], device)
+        except InputError:  # six steps at the rates of a whole epoch may diverge; training itself will say so
+            return False
         spent.append(time.perf_counter() - start)
     return min(spent[1::2]) < min(spent[0::2])
 
@@ -170,6 +176,7 @@ def stackable(models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Reci
         type(m) is type(first) and [(n, p.shape, p.requires_grad) for n, p in m.named_parameters()] == shapes
         for m in models
     )
+    alike = alike and len({str(m) for m in models}) == 1  # the same layers, with the same settings
     plain = not any(
         isinstance(m, (_BatchNorm, _ConvNd)) or (isinstance(m, _DropoutNd) and m.p > 0)
         for m in first.modules()

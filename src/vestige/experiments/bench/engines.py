@@ -92,10 +92,14 @@ def _leave_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+NETWORKS = ("trained", "unlearned", "outputs", "along_training", "audited_texts")
+"""Kinds of steps that run a network."""
+
+
 class RayCluster:
     """Tasks on a Ray cluster. The store must be a folder that all nodes share, or a URL.
 
-    gpu  share of a GPU that each step with a network asks for
+    gpu  share of a GPU that each step with a network asks for: up to 1, or a whole number
     """
 
     def __init__(
@@ -108,20 +112,24 @@ class RayCluster:
     ) -> None:
         self.ray: Any = need("ray", "ray", "the engine 'ray'")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        if not self.ray.is_initialized():
+        if not (0 <= gpu <= 1 or gpu == int(gpu) > 0):
+            raise InputError(f"gpu is {gpu}; a share up to 1, or a whole number of GPUs, is wanted.")
+        self._opened = not self.ray.is_initialized()
+        if self._opened:
             self.ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
         self.place, self.root = place, root
-        there = self.ray.cluster_resources()
-        if gpu > there.get("GPU", 0):
+        most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
+        if gpu > most:
             self.close()
             raise InputError(
-                f"Each step asks for {gpu:g} of a GPU; this Ray cluster has {there.get('GPU', 0):g}."
+                f"Each step asks for {gpu:g} GPUs; no machine of this Ray cluster has more than {most:g}."
             )
-        self.workers, self.gpu = workers or max(1, int(there.get("CPU", 1))), gpu
+        cores = int(self.ray.cluster_resources().get("CPU", 1))
+        self.workers, self.gpu = workers or max(1, cores), gpu
         self._task = self.ray.remote(perform)
 
     def submit(self, one: Step) -> Any:
-        usual = self.gpu if one.suffix == ".safetensors" else 0
+        usual = self.gpu if one.kind in NETWORKS else 0
         options = {
             "num_cpus": one.needs.get("CPU", 1),
             "num_gpus": one.needs.get("GPU", usual),
@@ -147,7 +155,8 @@ class RayCluster:
             raise error.cause from None
 
     def close(self) -> None:
-        self.ray.shutdown()
+        if self._opened:
+            self.ray.shutdown()
 
 
 ENGINES = ("local", "ray")

@@ -99,6 +99,7 @@ class Experiment(Config):
                on texts, under each model of a run with a language model)
     curve      keep true positive rates at 25 false positive rates too; the picture is of them; for `separation`
     figure     which figure the cells show
+    smaller    is it better when smaller? None: there is no better and worse, and rows are not ranked
     measures   row -> measure: a name, or {name, preset, knobs}; for `separation` and `degrees`
     preset     of the measures
     methods    rows, for `methods` and `epsilon`
@@ -114,7 +115,7 @@ class Experiment(Config):
     kind: Kind
     figure: str
     percent: bool = False
-    smaller: bool = False
+    smaller: bool | None = False
     curve: bool = False
     measures: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
     preset: Literal["recommended", "paper"] = "paper"
@@ -134,6 +135,11 @@ class Experiment(Config):
             raise ValueError(f"{self.kind} needs measures")
         if self.small is None and self.paper is None:
             raise ValueError("at least one scale is wanted: small, paper")
+        if self.curve and self.kind != "separation":
+            raise ValueError("curve is for separation")
+        for name, scale in self.scales.items():
+            if not (scale.blocks or scale.leaks or scale.texts):
+                raise ValueError(f"the scale {name!r} is empty; blocks, leaks or texts are wanted")
         if self.kind in ("methods", "epsilon") and not self.methods:
             raise ValueError(f"{self.kind} needs methods")
         return self
@@ -169,19 +175,28 @@ def experiments() -> list[str]:
 def experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read an experiment by its name, or from a YAML file of one's own, with overrides such as "small.shadows=2".
 
-    A file may say `like: NAME`: what it does not say itself is as in that experiment.
+    A file may say `like: NAME`: which keys it does not have itself are as in that experiment, whole; except the name,
+    title, source, note, published values and favourite, which are its own.
 
     Raises `InputError` for an unknown name (with the nearest known one) and for whatever a file has wrong.
     """
     return validated(Experiment, overridden(_read(name), overrides), str(name))
 
 
-def _read(name: str | Path) -> dict[str, Any]:
+OWN = ("name", "title", "source", "note", "published", "favourite")
+
+
+def _read(name: str | Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     path = Path(name)
+    if str(name) in seen:
+        raise InputError(f"{' is like '.join((*seen, str(name)))}: a circle.")
     if path.suffix not in (".yaml", ".yml"):
         if str(name) not in experiments():
             raise InputError(unknown("experiment", str(name), experiments()))
         path = _folder() / f"{name}.yaml"
     values = read_yaml(path)
     like = values.pop("like", None)
-    return values if like is None else _read(str(like)) | {"published": {}, "favourite": None} | values
+    if like is None:
+        return values
+    base = _read(str(like), (*seen, str(name)))
+    return {key: value for key, value in base.items() if key not in OWN} | values

@@ -9,6 +9,7 @@ from typing import Any
 
 from vestige.config import validated
 from vestige.errors import InputError
+from vestige.evaluation.accuracy import FEATURES
 from vestige.experiments.bench.experiment import Block, Experiment, Request, Scale
 from vestige.experiments.bench.steps import Step
 from vestige.experiments.bench.work import dataset, split_of
@@ -52,19 +53,33 @@ def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]
 def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: str | None) -> Step:
     """The step of a run on texts; its files, and those of the base model, are looked for before any work."""
     from vestige.llm.experiment import LlmConfig
+    from vestige.llm.measures import MEASURES
+    from vestige.llm.unlearning import METHODS
 
     asked = validated(LlmConfig, config, f"texts.{column}")
+    for name in (*experiment.measures.values(), *(method.name for method in asked.methods)):
+        if not isinstance(name, str):
+            raise InputError(f"{experiment.name}: a measure on texts is a name, not {name!r}.")
+        _ = METHODS[name] if name in METHODS else MEASURES[name]
     base = Path(root or os.environ.get("VESTIGE_DATA", "."))
     files = {name: base / str(getattr(asked.data, name)) for name in ("forget", "retain", "holdout")}
+    folder = base / asked.model.name
     if asked.model.gguf is not None:
-        files["model"] = base / asked.model.name / asked.model.gguf
+        files["model"] = folder / asked.model.gguf
+    elif folder.is_dir():
+        files |= {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
     for name, path in files.items():
         if not path.is_file():
             raise InputError(
                 f"{experiment.name}: {path} is not there ({name} of {column!r}). {experiment.note}"
             )
     hashes = {name: file_hash(path) for name, path in files.items()}
-    told = {"config": config, "files": hashes, "measures": experiment.measures}
+    told = {
+        "config": config,
+        "files": hashes,
+        "measures": experiment.measures,
+        "preset": experiment.preset,
+    }
     return Step(f"{HERE}:audited_texts", told, (), f"{column}: learn, unlearn and audit texts", ".json")
 
 
@@ -219,7 +234,7 @@ class _Matrix:
                     label = f"{method.title}, {asked}, seed {number}"
                     model = self.made_by(method, side, number)
                     named = shared | {"retrained": exact, "method": self.answers(model, side, label)}
-                    told = self.told(side, named, measure=spec, row=method.title)
+                    told = self.told(side, named, measure=spec, row=method.title, attacks=list(FEATURES))
                     step = self.figures("against_retraining", told, tuple(named.values()), f"{label}")
                     found.append(Cell(f"{self.name} · {asked}", number, step))
         return found
@@ -245,4 +260,6 @@ class _Matrix:
 def content(experiment: Experiment, scale: str) -> str:
     """Return the hash of what decides a table's figures: a result file of another is never mixed in."""
     kept = experiment.model_dump(mode="json", include={"kind", "measures", "preset", "methods"})
+    if experiment.curve:
+        kept["curve"] = True
     return key_of(kept, experiment.at(scale).model_dump(mode="json"))

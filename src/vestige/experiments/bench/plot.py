@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vestige.errors import InputError
-from vestige.experiments.bench.table import Value, values_of
+from vestige.experiments.bench.table import Value, column_of, values_of
 from vestige.store import published
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -43,9 +43,9 @@ def render_plot(result: dict[str, Any], path: Path, figure: str | None = None) -
     told = result["experiment"]
     axes.set_title(told["title"], loc="left", fontsize=11)
     unit = f"{figure or told['figure']}{', %' if told['percent'] else ''}"
-    (axes.set_ylabel if curve else axes.set_xlabel)(
-        f"{unit} ({'smaller' if told['smaller'] else 'larger'} is better)"
-    )
+    directed = told["smaller"] is not None and figure in (None, told["figure"])
+    better = f" ({'smaller' if told['smaller'] else 'larger'} is better)" if directed else ""
+    (axes.set_ylabel if curve else axes.set_xlabel)(unit + better)
     axes.spines[["top", "right"]].set_visible(False)
     drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     with published(path) as temporary:
@@ -93,7 +93,7 @@ def _rates(result: dict[str, Any], columns: list[str]) -> Any:
     drawn = Figure(figsize=(4.2 * len(columns), 4.8), layout="constrained")
     panels = drawn.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     for axes, column in zip(panels, columns, strict=True):
-        for number, cell in enumerate(c for c in result["cells"] if c["column"] == column):
+        for number, cell in enumerate(c for c in result["cells"] if column_of(c, result) == column):
             rates = {
                 float(name.removeprefix("tpr_at_")): float(np.mean([np.mean(v) for v in values]))
                 for name, values in cell["figures"].items()

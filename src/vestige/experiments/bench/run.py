@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import vestige
-from vestige.errors import InputError
+from vestige.errors import ArtefactError, InputError
 from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.experiment import Experiment
 from vestige.experiments.bench.plan import Cell, cells_of, content
@@ -165,6 +165,8 @@ def _room(store: Store, steps: list[Step]) -> None:
 
 def _bytes(one: Step) -> float:
     """Return about how large a step's result is: weights and outputs; other files are small."""
+    if one.kind == "audited_texts":
+        return 1e9 * (2 + len(one.what["config"].get("methods", ())))
     if one.kind in ("trained", "unlearned"):
         return 50e6 if "resnet" in one.what["model"]["name"] else 5e6
     counts = one.what.get("counts", {})
@@ -256,7 +258,10 @@ def status(store: str | Path) -> list[dict[str, Any]]:
     """Return how far each run in a store is: name, counts by state, failures, seconds left (None: not known)."""
     found = []
     for path in sorted((Store(store).folder / "status").glob("*.json")):
-        record = read_json(path)
+        try:
+            record = read_json(path)
+        except ArtefactError:  # cut off by a crash; the next run writes it anew
+            continue
         steps = {s["key"]: s for s in record["steps"]}
         counts: dict[str, int] = {}
         for one in steps.values():

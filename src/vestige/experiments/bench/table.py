@@ -49,7 +49,9 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
     groups = _grouped(result)
     found: dict[tuple[str, str], Value] = {}
     for cell in result["cells"]:
-        column = _column(cell, result)
+        column = column_of(cell, result)
+        if own not in cell["figures"]:  # kept by a run that did not compute it
+            continue
         values = cell["figures"][own]
         means = _means(values, told["over"])
         paper = told["published"].get(column, {}).get(cell["row"]) if own == told["figure"] else None
@@ -78,7 +80,8 @@ def _grouped(result: dict[str, Any]) -> bool:
     return len({c["group"] for c in result["cells"]}) > 1
 
 
-def _column(cell: dict[str, Any], result: dict[str, Any]) -> str:
+def column_of(cell: dict[str, Any], result: dict[str, Any]) -> str:
+    """Return the heading of a cell: with the number of shadow models, where that differs."""
     return f"{cell['column']} · {cell['group']}" if _grouped(result) else str(cell["column"])
 
 
@@ -179,13 +182,20 @@ class Agreement:
 
 
 def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
-    """Yield, for each column, whether the rows rank as the paper has them, and who is first, by how much."""
+    """Yield, for each column, whether the rows rank as the paper has them, and who is first, by how much.
+
+    Nothing where the figure has no better and worse; of texts only the columns that the paper has.
+    """
     told = result["experiment"]
+    if told["smaller"] is None:
+        return
     sign = -1.0 if told["smaller"] else 1.0
     cells = [v for v in values_of(result) if v.mean is not None]
-    raw = {(c["row"], _column(c, result)): c["figures"][told["figure"]] for c in result["cells"]}
+    raw = {(c["row"], column_of(c, result)): c["figures"][told["figure"]] for c in result["cells"]}
     aside = set_aside(told)
     for column in dict.fromkeys(v.column for v in cells):
+        if told["kind"] == "texts" and column not in told["published"]:
+            continue
         own = {v.row: sign * float(v.mean or 0.0) for v in cells if v.column == column}
         paper = {v.row: sign * v.published for v in cells if v.column == column and v.published is not None}
         both = [row for row in own if row in paper]

@@ -28,7 +28,6 @@ from vestige.evaluation import (
     mia_efficacy,
     scoreui,
 )
-from vestige.evaluation.accuracy import FEATURES
 from vestige.evaluation.roc import tpr_at_fpr
 from vestige.experiments.bench.experiment import Counts, Request
 from vestige.experiments.bench.steps import Job
@@ -251,7 +250,7 @@ def separation(job: Job) -> None:
             for name, value in own_figures.items():
                 values.setdefault(size, {}).setdefault(name, []).append(float(value))
         cells += [{"row": row, "group": size, "figures": own} for size, own in values.items()]
-    write_json(job.path, {"cells": cells, "missing": missing})
+    write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
 
 
 def degrees(job: Job) -> None:
@@ -280,7 +279,7 @@ def degrees(job: Job) -> None:
             for name in ("pooled", "per_sample", "kendall"):
                 values.setdefault(size, {}).setdefault(name, []).append(float(getattr(ui, name)))
         cells += [{"row": row, "group": size, "figures": own} for size, own in values.items()]
-    write_json(job.path, {"cells": cells, "missing": missing})
+    write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
 
 
 FIGURES = ("unlearning_accuracy", "mia_efficacy", "retain_accuracy", "test_accuracy")
@@ -306,18 +305,18 @@ def against_retraining(job: Job) -> None:
         forget, retain = (scores[signals.roles == role] for role in ("forget", "retain"))
         own[name] = {
             **{k: float(v) for k, v in accuracy_figures(signals, preset="paper").items()},
-            **{f"mia_{f}": mia_efficacy(signals, "paper", f) for f in FEATURES[1:]},
+            **{f"mia_{f}": mia_efficacy(signals, "paper", f) for f in what["attacks"][1:]},
             "iam_auc": figures(forget, retain)["auc"],
             "membership_forget": 1 - float(forget.mean()), "membership_retain": 1 - float(retain.mean()),
         }  # fmt: skip
     exact, made = own["retrained"], own["method"]
     made["disparity"] = average_disparity({k: made[k] for k in FIGURES}, {k: exact[k] for k in FIGURES})
-    attacks = ["mia_efficacy", *(f"mia_{f}" for f in FEATURES[1:])]
+    attacks = ["mia_efficacy", *(f"mia_{f}" for f in what["attacks"][1:])]
     made["mia_disparity"] = float(np.mean([abs(made[k] - exact[k]) for k in attacks]))
     for part in ("forget", "retain"):
         made[f"gap_{part}"] = made[f"membership_{part}"] - exact[f"membership_{part}"]
     cell = {"row": what["row"], "group": what["shadows"], "figures": {k: [v] for k, v in made.items()}}
-    write_json(job.path, {"cells": [cell], "missing": []})
+    write_json(job.path, {"cells": [cell], "missing": []}, flush=False)
 
 
 def epsilon_hat(job: Job) -> None:
@@ -338,7 +337,7 @@ def epsilon_hat(job: Job) -> None:
         "test_accuracy": 100 * float(np.mean([(x.argmax(-1) == truth).mean() for x in held])),
     }  # fmt: skip
     cell = {"row": what["row"], "group": half, "figures": {k: [v] for k, v in values.items()}}
-    write_json(job.path, {"cells": [cell], "missing": []})
+    write_json(job.path, {"cells": [cell], "missing": []}, flush=False)
 
 
 def leaked(job: Job) -> None:
@@ -350,7 +349,7 @@ def leaked(job: Job) -> None:
     found = run_leaks(validated(LeakConfig, settings, job.what["row"])).record()["summary"]
     names = ("auc", "baseline_auc", "gain", "tpr_1%")
     cell = {"row": job.what["row"], "group": 0, "figures": {k: [float(found[k])] for k in names}}
-    write_json(job.path, {"cells": [cell], "missing": []})
+    write_json(job.path, {"cells": [cell], "missing": []}, flush=False)
 
 
 def audited_texts(job: Job) -> None:
@@ -370,7 +369,8 @@ def audited_texts(job: Job) -> None:
     update: dict[str, Any] = {"data": data}
     if (base / config.model.name).is_dir():
         update["model"] = config.model.model_copy(update={"name": str(base / config.model.name)})
-    made = run_llm(config.model_copy(update=update), job.path.parent / f"{key_of(job.what)}-models")
+    folder = job.path.parent / f"{key_of(job.what['config'], job.what['files'])}-models"
+    made = run_llm(config.model_copy(update=update), folder, preset=job.what["preset"], figures_too=False)
     cells, missing = [], []
     for model, audit in made.audits.items():
         found = {row["measure"]: row for row in audit.table}
@@ -391,4 +391,4 @@ def audited_texts(job: Job) -> None:
             cells.append(
                 {"column": model, "row": row, "group": 0, "figures": {k: [v] for k, v in values.items()}}
             )
-    write_json(job.path, {"cells": cells, "missing": missing})
+    write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
