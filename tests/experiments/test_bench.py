@@ -35,6 +35,7 @@ from vestige.experiments.bench.run import gathered, read_result, status, time_le
 from vestige.experiments.bench.steps import Step, Store, ordered, perform
 from vestige.experiments.bench.table import agreement, agreement_text, controls, values_of
 from vestige.experiments.bench.trackers import tracker
+from vestige.models import MODELS
 from vestige.report.leaderboard import write_leaderboard
 
 BLOCK = {
@@ -77,6 +78,24 @@ def test_every_experiment_is_whole(name):
         assert set(rows) <= set(found.rows), column
     if found.favourite:
         assert found.favourite in found.rows
+
+
+SIZES = {
+    ("cifar10", "all"): 60_000, ("cifar100", "all"): 60_000, ("cifar10", "train"): 50_000, ("cinic10", "train"): 90_000,
+    ("location30", "train"): 5010, ("adult", "train"): 30_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", experiments())
+def test_the_samples_and_networks_that_an_experiment_asks_for_exist(name):
+    for scale in experiment(name).scales.values():
+        for block in scale.blocks.values():
+            for data, counts in ((block.data, block.counts), (block.shadow_data, block.shadow_counts)):
+                if data is not None:
+                    size = SIZES[data.name, data.options.get("part", "train")]
+                    assert counts.train + counts.holdout + counts.shadow <= size
+            for model in filter(None, (block.model, block.shadow_model)):
+                MODELS[model.name].resolve(model.knobs)
 
 
 @pytest.mark.parametrize(

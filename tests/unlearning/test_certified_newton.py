@@ -45,6 +45,13 @@ def test_the_budget_adds_up():
     one = unlearn("certified_newton", model, first).model
     two = unlearn("certified_newton", one, second).model
     assert two.certificate_.epsilon > one.certificate_.epsilon > 0 and two.certificate_.removed == 6
+    few = dataclasses.replace(second, retain=second.retain[60:])
+    for start, wrong in (
+        (model, dataclasses.replace(first, retain=first.retain[1:])),  # one sample that it was trained on is not named
+        (one, few),  # after a removal what the bound does not explain is found
+    ):
+        with pytest.raises(InputError, match="not where training and earlier removals left it"):
+            unlearn("certified_newton", start, wrong)
     with pytest.raises(InputError, match="guarantee would be epsilon"):
         unlearn("certified_newton", one, second, max_epsilon=one.certificate_.epsilon)
 
@@ -87,7 +94,7 @@ def test_refusals():
     one_class = make_split(split.data, "class", label=1, train=240, holdout=30, shadow=30)
     everything = one_class.data.take(one_class.train)
     for call, message in (
-        (lambda: unlearn("certified_newton", away, split), "not at the minimum"),
+        (lambda: unlearn("certified_newton", away, split), "not where training"),
         (lambda: unlearn("certified_newton", loose, split), "not at its minimum"),
         (
             lambda: unlearn(

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from small import clusters, network, split_of
+from sklearn.linear_model import LinearRegression
+from sklearn.svm import LinearSVC
+from small import clusters, network, split_of, work
 from torch import nn
 
 from vestige.data import make_split
 from vestige.errors import InputError
 from vestige.models.samia import Samia
+from vestige.models.sparsity import prune
 from vestige.training import Recipe, train
 from vestige.unlearning import unlearn
 from vestige.unlearning.dau import agreement, attack, verdict_loss
@@ -412,3 +415,52 @@ def test_dau_holds_the_game_back():
         assert torch.autograd.grad(value, w)[0].tolist() == pytest.approx(wanted)
     unused = torch.ones(3, requires_grad=True)
     assert torch.autograd.grad(held_back(w.sum(), 0 * w.sum(), [w, unused], 0.5), w)[0].tolist() == [1.0, 1.0]
+
+
+# what all methods share
+
+
+@pytest.mark.parametrize("name", ["selective_pruning", "selective_pruning_complex", "salun"])
+def test_of_a_sparse_model_the_alive_weights_count(name):
+    """Nine of ten weights of the first layer are masked: shares are of the tenth that is left."""
+    sparse = prune(network(hidden=64), 0.9)
+    options = {"epochs": 1, "lr": 0.1} if name == "salun" else {"lr": 1e-12, "overfit_epochs": 5}
+    made = unlearn(name, sparse, SPLIT, **options).model
+    alive, moved = sparse[0].weight_mask, made[0].weight != sparse[0].weight
+    assert not moved[~alive].any() and not made[0].weight[~alive].any()
+    share = float(moved[alive].float().mean())
+    assert 0.05 < share < 0.35 if name != "salun" else 0.2 < share < 0.95
+    if name == "selective_pruning":
+        assert share == pytest.approx(int(0.3 * 32) / 32)
+
+
+def test_schedules_go_on_from_pass_to_pass():
+    steps = {"epochs": 10, "lr": 1.0}
+    decayed = work(schedule="multistep", milestones=(5, 8, 9), **steps)
+    rates = [decayed.one_epoch(epoch)["lr"] for epoch in range(10)]
+    assert rates == pytest.approx([1] * 5 + [0.1] * 3 + [0.01, 0.001])
+    falling = [work(schedule="cosine", **steps).one_epoch(epoch)["lr"] for epoch in range(10)]
+    assert falling[0] == 1 and (np.diff(falling) < 0).all() and falling[5] == pytest.approx(0.5)
+    frozen = unlearn(
+        "random_labels", MODEL, SPLIT, epochs=2, lr=0.1, schedule="multistep", milestones=(1,), seed=3
+    )
+    usual = unlearn("random_labels", MODEL, SPLIT, epochs=2, lr=0.1, seed=3)
+    assert not torch.equal(frozen.model[0].weight, usual.model[0].weight)
+
+
+def test_the_early_stop_sees_the_model_that_is_unlearned_from():
+    x, seen = torch.from_numpy(DATA.x), []
+    unlearn("boundary_expanding", MODEL, SPLIT, on_epoch=lambda model: seen.append(tuple(model(x).shape)))
+    assert set(seen) == {(160, 3)}
+    for name in ("selective_pruning", "selective_pruning_complex"):
+        stopped = unlearn(name, MODEL, SPLIT, on_epoch=lambda model: True)
+        assert stopped.stopped == "on_epoch"
+        assert all(torch.equal(v, values(MODEL)[k]) for k, v in values(stopped.model).items())
+
+
+def test_what_gives_no_probabilities_is_refused():
+    rows = DATA.take(SPLIT.train)
+    for model in (LinearSVC().fit(rows.x, rows.y), LinearRegression().fit(rows.x, rows.y), object()):
+        for name in ("finetune", "retrain"):
+            with pytest.raises(InputError, match="neither a torch.nn.Module nor a scikit-learn classifier"):
+                unlearn(name, model, SPLIT)

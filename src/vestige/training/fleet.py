@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from multiprocessing import get_context
 from typing import Any
 
@@ -33,7 +33,7 @@ from vestige.errors import InputError
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.models.sparsity import masks_of
 from vestige.training.batches import batch_count, input_chunks, parts_of, resident
-from vestige.training.device import pick_device
+from vestige.training.device import pick_device, threads
 from vestige.training.loop import (
     Trained,
     epoch_seeds,
@@ -81,17 +81,6 @@ def train_fleet(
     if workers > 1:
         return _in_processes(models, rows, recipe, seeds, workers)
     return _one_by_one(models, rows, recipe, seeds, where)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch compute with so many threads in this block; the caller's setting comes back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _one_by_one(

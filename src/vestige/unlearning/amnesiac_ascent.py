@@ -43,5 +43,5 @@ def amnesiac_ascent(model: nn.Module, split: Split, work: Work) -> nn.Module:
             if other.grad is not None:
                 own.add_(lr * other.grad.to(own))
 
-    work.descend(stand_in, split.rows("forget"), after_step=follow)
+    work.descend(stand_in, split.rows("forget"), after_step=follow, watched=model)
     return model

@@ -83,7 +83,7 @@ def boundary_expanding(
         if head.bias is not None:
             head.bias = torch.nn.Parameter(torch.cat([head.bias, head.bias.mean()[None]]))
     head.out_features = classes + 1
-    work.descend(wide, _sent_to(rows, classes))
+    work.descend(wide, _sent_to(rows, classes), watched=model)
     narrow = last_linear(model, work.method)
     with torch.no_grad():
         if keep_features:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 GAMMA = 0.25
-STATIONARY = 1e-4
+STATIONARY = 1e-4  # gradient a sample at which a fitted LogisticRegression counts as converged
+EXACT = 1e-7  # the same for a CertifiedLogistic, which is fitted to the last digit
 
 
 @dataclass(frozen=True)
@@ -151,16 +152,24 @@ def _certified(
     for w, b, s_f, s in targets:
         everything = np.concatenate([x, x_f]), np.concatenate([s, s_f])
         before = _gradient(w, *everything, penalty + model.lam * len(x_f), b)
-        if model.removed_ == 0 and np.linalg.norm(before) > STATIONARY * max(1.0, len(x)):
+        start = float(np.linalg.norm(before))
+        if start > model.bound_ + EXACT * max(1.0, len(x)):
             raise InputError(
-                f"certified_newton: the model is not at the minimum of its own objective on these samples (gradient "
-                f"{np.linalg.norm(before):.2g}); the split must name the samples that it was trained on."
+                f"certified_newton: the model is not where training and earlier removals left it on these samples "
+                f"(gradient {start:.2g}, at most {model.bound_:.2g} is explained); the split must name the samples it "
+                "was trained on, less those that were removed."
             )
+        bound += start if model.removed_ == 0 else 0.0  # later ones are inside the bound already
         pull = model.lam * len(x_f) * w + _gradient(w, x_f, s_f, 0.0, np.zeros_like(w))
         step = np.linalg.solve(_hessian(w, x, s, penalty), pull)
         bound += GAMMA * size * float(np.linalg.norm(step) * np.linalg.norm(x @ step))
         w += step
         residual = max(residual, float(np.linalg.norm(_gradient(w, x, s, penalty, b))))
+    if residual > bound * (1 + 1e-9) + EXACT:
+        raise InputError(
+            f"certified_newton: the gradient that is left, {residual:.3g}, exceeds its bound {bound:.3g}; no guarantee "
+            "holds; retrain."
+        )
     c = math.sqrt(2 * math.log(1.5 / delta))
     epsilon = c * bound / model.sigma if model.sigma > 0 else math.inf
     if max_epsilon is not None and epsilon > max_epsilon:

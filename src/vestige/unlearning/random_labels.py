@@ -49,8 +49,8 @@ def random_labels(model: nn.Module, split: Split, work: Work, *, true_label: boo
     forget, retain = split.rows("forget"), split.rows("retain")
     for epoch in range(work.steps.epochs):
         wrong = relabelled(forget, work.seed, epoch, true_label=true_label)
-        work.descend(model, wrong, epochs=1, seed=2 * epoch)
-        work.descend(model, retain, epochs=1, seed=2 * epoch + 1)
+        work.descend(model, wrong, seed=2 * epoch, **work.one_epoch(epoch))
+        work.descend(model, retain, seed=2 * epoch + 1, **work.one_epoch(epoch))
     return model
 
 

@@ -135,8 +135,15 @@ def unlearn(
     this kind of model.
     """
     need("torch", "torch", "Unlearning")
+    from torch import nn
+
     entry = METHODS[name]
     world: World = "sklearn" if hasattr(model, "predict_proba") else "torch"
+    if world == "torch" and not isinstance(model, nn.Module):
+        raise InputError(
+            f"{name}: {type(model).__name__} is neither a torch.nn.Module nor a scikit-learn classifier with "
+            "predict_proba; nothing else can be unlearned from."
+        )
     if world not in entry.worlds:
         able = ", ".join(n for n in METHODS if world in METHODS[n].worlds)
         raise InputError(

@@ -20,7 +20,7 @@ from vestige.errors import InputError
 from vestige.unlearning.gradients import mean_gradient
 from vestige.unlearning.random_labels import relabelled
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Steps, Work, trainable
+from vestige.unlearning.work import Steps, Work, alive_of, trainable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,7 +45,10 @@ def salun(
         raise InputError(f"salun: share is {share}; above 0 and up to 1 is wanted.")
     forget, retain = split.rows("forget"), split.rows("retain")
     sizes = {name: g.abs() for name, g in mean_gradient(model, forget, work).items()}
-    every = torch.cat([size.flatten() for size in sizes.values()])
+    alive = alive_of(model)
+    every = torch.cat(
+        [size[alive[name]] if name in alive else size.flatten() for name, size in sizes.items()]
+    )
     limit = every.sort(descending=True).values[max(0, round(share * len(every)) - 1)]
     fixed = [(p, sizes[name] < limit, p.detach().clone()) for name, p in trainable(model).items()]
 
@@ -56,6 +59,6 @@ def salun(
 
     for epoch in range(work.steps.epochs):
         wrong = relabelled(forget, work.seed, epoch, true_label=true_label)
-        work.descend(model, wrong, epochs=1, seed=2 * epoch, after_step=put_back)
-        work.descend(model, retain, epochs=1, seed=2 * epoch + 1, after_step=put_back)
+        work.descend(model, wrong, seed=2 * epoch, after_step=put_back, **work.one_epoch(epoch))
+        work.descend(model, retain, seed=2 * epoch + 1, after_step=put_back, **work.one_epoch(epoch))
     return model

@@ -5,8 +5,9 @@ Kurmanji, Triantafillou, Hayes, Triantafillou: Towards Unbounded Machine Unlearn
     max step  on D_f:  maximise KL(teacher || student),                       in the first `msteps` epochs
     min step  on D_r:  minimise gamma * CE + alpha * KL(teacher || student)
 
-KL at temperature 2, times its square; alpha 0.5, gamma 1, 3 of 5 to 10 epochs with max steps, learning rate 5e-4 with a
-tenth late. The teacher is the original model, in evaluation mode. `recommended` is the same with batch norm frozen.
+KL at temperature 2, times its square; alpha 0.5, gamma 1, 3 of 5 to 10 epochs with max steps; learning rate 5e-4, a
+tenth of it from each of the epochs 5, 8 and 9 on, where there are so many. The teacher is the original model, in
+evaluation mode. `recommended` is the same with batch norm frozen.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     "scrub",
     needs=("forget", "retain"),
     cites="Kurmanji et al. 2023 (SCRUB)",
-    steps=Steps(epochs=5, lr=5e-4, batch_size=64, freeze_batchnorm=True),
+    steps=Steps(
+        epochs=5, lr=5e-4, batch_size=64, schedule="multistep", milestones=(5, 8, 9), freeze_batchnorm=True
+    ),
     paper={"freeze_batchnorm": False},
 )
 def scrub(
@@ -66,8 +69,8 @@ def scrub(
 
     for epoch in range(work.steps.epochs):
         if epoch < msteps:
-            work.descend(model, forget, objective=leave, epochs=1, cost=4 / 3, seed=2 * epoch)
-        work.descend(model, retain, objective=stay, epochs=1, cost=4 / 3, seed=2 * epoch + 1)
+            work.descend(model, forget, objective=leave, cost=4 / 3, seed=2 * epoch, **work.one_epoch(epoch))
+        work.descend(model, retain, objective=stay, cost=4 / 3, seed=2 * epoch + 1, **work.one_epoch(epoch))
     return model
 
 

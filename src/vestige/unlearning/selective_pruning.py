@@ -11,7 +11,8 @@ Krähenmann, Neubecker, Strozzi, Martinelli: Forget with Precision, ETH Zurich 2
 Weights that move least are taken as those that hold the forget set. SGD with Nesterov momentum 0.9, weight decay 5e-4,
 batch 128, no augmentation. Differs from the authors: their newest code for "complex" divides whole numbers, so that
 R's learning rate is 0 and no weight is ever chosen; the intended rate is used in both presets. Only tensors of two
-dimensions and more take part. Masked weights of a sparse model stay masked.
+dimensions and more take part. Of a sparse model the weights that are alive are compared, and the others stay masked. A
+budget that ends while a copy is overfitted leaves the model as it was.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Work, last_linear, trainable
+from vestige.unlearning.work import Work, alive_of, last_linear, trainable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,20 +83,24 @@ def _similar(
     if not 0 < quantile < 1:
         raise InputError(f"{work.method}: quantile is {quantile}; a share between 0 and 1 is wanted.")
     overfitted = copy.deepcopy(model)
-    work.descend(overfitted, rows, epochs=epochs, lr=lr, seed=1)
-    moved = trainable(overfitted)
+    work.descend(overfitted, rows, epochs=epochs, lr=lr, seed=1, watched=model)
+    moved, alive = trainable(overfitted), alive_of(model)
     near = {}
     for name, weight in trainable(model).items():
         if weight.ndim >= 2:
-            distance = (weight - moved[name]).detach().abs().flatten()
-            limit = distance.sort().values[min(int(quantile * len(distance)), len(distance) - 1)]
-            near[name] = (distance < limit).reshape(weight.shape)
+            there = alive.get(name, torch.ones_like(weight, dtype=torch.bool))
+            distance = (weight - moved[name]).detach().abs()
+            ranked = distance[there].sort().values
+            limit = ranked[min(int(quantile * len(ranked)), len(ranked) - 1)]
+            near[name] = (distance < limit) & there
     return near
 
 
 @torch.no_grad()
 def _redrawn(model: nn.Module, chosen: dict[str, Tensor], split: Split, work: Work) -> nn.Module:
-    if not work.stopped and not any(bool(mask.any()) for mask in chosen.values()):
+    if work.stopped:
+        return model
+    if not any(bool(mask.any()) for mask in chosen.values()):
         raise InputError(f"{work.method}: no weight was chosen; raise quantile or overfit_epochs.")
     generator = work.generator()
     for name, weight in trainable(model).items():

@@ -114,6 +114,7 @@ class Work:
         after_step: Callable[[float], None] | None = None,
         cost: float = 1.0,
         max_steps: int | None = None,
+        watched: nn.Module | None = None,
         seed: int = 0,
         **changes: Any,
     ) -> None:
@@ -125,6 +126,7 @@ class Work:
         after_step called after each step with its learning rate; gradients are still there
         cost       sample passes for each row of `rows`: what an objective adds is counted here
         max_steps  stop after so many steps, without ending the method
+        watched    what the caller's early stop is shown, where `model` is a stand-in
         seed       told apart where a method descends more than once
         changes    to the method's steps, for example epochs=1
         """
@@ -151,7 +153,7 @@ class Work:
         def ended(epoch: int, mean: float) -> bool:
             if on_epoch is not None and on_epoch(epoch, mean):
                 return True
-            if self.on_epoch is not None and self.on_epoch(model):
+            if self.on_epoch is not None and self.on_epoch(watched or model):
                 self.stopped = "on_epoch"
             return self.stopped is not None
 
@@ -159,6 +161,17 @@ class Work:
             model, rows, recipe, loss=loss, objective=objective, freeze_batchnorm=freeze, device=self.device,
             progress=self.progress, on_step=spend, on_epoch=ended,
         )  # fmt: skip
+
+    def one_epoch(self, epoch: int) -> dict[str, Any]:
+        """Return the changes for one epoch, from 0, of a method that descends epoch by epoch: its schedule goes on."""
+        from vestige.training import Recipe, learning_rate
+
+        own = self.steps
+        whole = Recipe(
+            epochs=own.epochs, lr=own.lr, schedule=own.schedule,  # type: ignore[arg-type]
+            milestones=own.milestones if own.schedule == "multistep" else (),
+        )  # fmt: skip
+        return {"epochs": 1, "lr": learning_rate(whole, epoch), "schedule": "constant", "milestones": ()}
 
     def endless(
         self, rows: Dataset, *, batch_size: int | None = None, augment: str = "none", purpose: int = 1
@@ -185,7 +198,7 @@ class Work:
 
 @contextmanager
 def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]:
-    """Make the copy ready: single precision, evaluation mode; what is random in torch itself comes from the seed.
+    """Make the copy ready: on its device, in single precision and evaluation mode; what is random in torch is seeded.
 
     Raises `InputError` where nothing may be changed, and where the model does not give a logit for every class.
     """
@@ -199,6 +212,7 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
         )
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
         model.float()
+    model.to(work.where)
     with torch.no_grad():
         blank = torch.zeros(2, *data.shape, device=next(model.parameters()).device)
         logits = model.eval()(blank)
@@ -213,12 +227,14 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
 
 
 def finish(result: nn.Module, original: nn.Module) -> None:
-    """Leave the result as the original was: masks respected, precision restored; raise where a weight is not finite."""
+    """Leave the result as the original was: masks, precision, device. Raises `InputError` for weights not finite."""
     import torch
 
     from vestige.models.sparsity import apply_masks, masks_of
+    from vestige.training import device_of
 
     apply_masks(masks_of(result))
+    result.to(device_of(original))
     types = {p.dtype for p in original.parameters()}
     if len(types) == 1:
         result.to(types.pop())
@@ -238,6 +254,14 @@ def augmentation(name: str, rows: Dataset) -> str:
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     """Return the parameters that may be changed: those that are not frozen."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def alive_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return, by name, which entries of a masked weight are alive; nothing for a dense model."""
+    from vestige.models.sparsity import masks_of
+
+    masks = {id(weight): mask for weight, mask in masks_of(model)}
+    return {name: masks[id(p)] for name, p in model.named_parameters() if id(p) in masks}
 
 
 def unseen_rows(split: Split, method: str) -> Dataset:

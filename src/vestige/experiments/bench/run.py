@@ -221,8 +221,8 @@ class _Watch:
             self._bar.update(self._task, left="" if left is None else f"about {left:.0f} s left")
         if state == "failed" and not facts.get("below"):
             self.say(f"{own['label']}: {facts['why']}")
-        if time.time() - self._written > 0.5:
-            self._write()
+        if state in ("running", "failed") or time.time() - self._written > 0.5:
+            self._write()  # what runs now may run for long: nothing would write it later
 
     def _write(self, **more: float) -> None:
         self._written = time.time()

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,8 +112,13 @@ class Store:
             self._remote.mv(f"{target}.part", target)
 
 
-def perform(one: Step, place: str, root: str | None, threads: int = 1) -> dict[str, Any]:
-    """Do a step, unless its result is there; return its record. Its inputs must be done."""
+def perform(one: Step, place: str, root: str | None) -> dict[str, Any]:
+    """Do a step, unless its result is there; return its record. Its inputs must be done.
+
+    A step computes with one thread: its result does not depend on how many run beside it.
+    """
+    from vestige.training.device import threads
+
     store = Store(place)
     if store.done(one):
         return store.record(one)
@@ -123,7 +127,7 @@ def perform(one: Step, place: str, root: str | None, threads: int = 1) -> dict[s
         raise InputError(f"{one.label}: its input {missing[0]!r} is not there.")
     inputs = [store.path(s) for s in one.inputs]
     function = called(one.call)
-    with _threads(threads):
+    with threads(1):
         record = step(store.path(one), one.key, lambda path: function(Job(one.what, inputs, path, root)))
     store.keep(one)
     return record
@@ -134,19 +138,6 @@ def called(call: str) -> Callable[[Job], dict[str, Any] | None]:
     module, _, name = call.partition(":")
     function: Callable[[Job], dict[str, Any] | None] = getattr(importlib.import_module(module), name)
     return function
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """One thread a step: results do not depend on how many steps run beside it. The caller's setting comes back."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def ordered(wanted: Iterable[Step]) -> list[Step]:
