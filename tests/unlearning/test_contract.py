@@ -255,7 +255,7 @@ STRONG = {
     "hybrid": {"poison_lr": 0.05, "batch_size": 16},
     "salun": {"lr": 0.05, "batch_size": 32},
     "negative_gradient_plus": {"lr": 0.05, "batch_size": 32, "alpha": 0.7},
-    "scrub": {"lr": 0.05, "batch_size": 16, "epochs": 10, "msteps": 8},
+    "scrub": {"lr": 0.05, "batch_size": 16, "epochs": 10, "msteps": 8, "schedule": "constant"},
     "bad_teacher": {"lr": 1e-2, "batch_size": 16, "epochs": 5},
     "boundary_shrink": {"lr": 0.05},
     "boundary_expanding": {"lr": 0.1},
