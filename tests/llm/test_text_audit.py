@@ -171,6 +171,18 @@ def test_bag_of_words_warns_of_a_split_that_is_separable():
         bag_of_words(["?!"] * 6, ["!?"] * 6)
 
 
+def test_the_table_takes_a_preset(signals):
+    tables = {
+        preset: audit_texts(
+            signals["retrain"], signals["original"], [signals["base"]], role=ROLE, preset=preset
+        ).table
+        for preset in ("paper", "recommended")
+    }
+    known = {p: {row["measure"]: row["membership_forget"] for row in rows} for p, rows in tables.items()}
+    assert known["paper"]["iam"] != known["recommended"]["iam"]  # log-odds or not
+    assert known["paper"]["loss"] == known["recommended"]["loss"] and 0 <= known["paper"]["iam"] <= 1
+
+
 def test_changed_forms_of_texts(models):
     texts = Texts(tuple(FORGET[:4]), tuple("abcd"))
     own = collect(models["original"], TOKENIZER, texts)
