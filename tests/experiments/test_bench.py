@@ -552,9 +552,11 @@ def test_ray_gives_the_same_results_and_survives_a_killed_worker(filled, tmp_pat
     from ray.cluster_utils import Cluster
 
     made_, folder = filled
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
+    )
     try:
-        cluster.add_node(num_cpus=1, num_gpus=1)  # in name: what Ray gives out is asked, not used
+        cluster.add_node(num_cpus=1)  # the head's GPU is one in name: what Ray gives out is asked, not used
         cluster.wait_for_nodes()
         network = Step("bench_steps:outputs", {}, (), "network")
         (_, _, store) = done([network], tmp_path / "gpu", "ray", address=cluster.address, gpu=0.5)

@@ -47,7 +47,10 @@ def test_the_budget_adds_up():
     assert two.certificate_.epsilon > one.certificate_.epsilon > 0 and two.certificate_.removed == 6
     few = dataclasses.replace(second, retain=second.retain[60:])
     for start, wrong in (
-        (model, dataclasses.replace(first, retain=first.retain[1:])),  # one sample that it was trained on is not named
+        (
+            model,
+            dataclasses.replace(first, retain=first.retain[1:]),
+        ),  # one sample that it was trained on is not named
         (one, few),  # after a removal what the bound does not explain is found
     ):
         with pytest.raises(InputError, match="not where training and earlier removals left it"):
