@@ -108,7 +108,9 @@ def _rates(result: dict[str, Any], columns: list[str]) -> Any:
         axes.plot([1e-3, 1], [1e-3, 1], ":", color="#888888", linewidth=1)
         axes.set(xscale="log", yscale="log", xlim=(1e-3, 1), ylim=(1e-3, 1.05), xlabel="false positive rate")
         axes.set_title(column, loc="left", fontsize=10)
-        axes.legend(fontsize=7, loc="lower right", title="AUC in brackets", title_fontsize=7, edgecolor="none")
+        axes.legend(
+            fontsize=7, loc="lower right", title="AUC in brackets", title_fontsize=7, edgecolor="none"
+        )
         axes.grid(linewidth=0.4)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("true positive rate: retained samples recognised")
