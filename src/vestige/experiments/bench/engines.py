@@ -116,7 +116,13 @@ class RayCluster:
             raise InputError(f"gpu is {gpu}; a share up to 1, or a whole number of GPUs, is wanted.")
         self._opened = not self.ray.is_initialized()
         if self._opened:
-            self.ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
+            try:
+                self.ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
+            except ConnectionError as error:
+                raise InputError(
+                    f"No Ray cluster answers at {address}: {' '.join(str(error).split())}. Is it up, and is "
+                    "RAY_AUTH_MODE (token or disabled) the same on its machines and here?"
+                ) from None
         self.place, self.root = place, root
         most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
         if gpu > most:
