@@ -441,6 +441,8 @@ def test_schedules_go_on_from_pass_to_pass():
     assert rates == pytest.approx([1] * 5 + [0.1] * 3 + [0.01, 0.001])
     falling = [work(schedule="cosine", **steps).one_epoch(epoch)["lr"] for epoch in range(10)]
     assert falling[0] == 1 and (np.diff(falling) < 0).all() and falling[5] == pytest.approx(0.5)
+    with pytest.raises(InputError, match="schedule"):
+        unlearn("random_labels", MODEL, SPLIT, schedule="slowly")
     frozen = unlearn(
         "random_labels", MODEL, SPLIT, epochs=2, lr=0.1, schedule="multistep", milestones=(1,), seed=3
     )

@@ -168,9 +168,8 @@ def run(
         for name, found in made.audits.items():
             print(f"{name}: {found.audit.verdict.sentence}")
         print(f"Report: {report}; texts: {folder}/*/texts.html")
-    asked = {
-        name: found.audit for name, found in made.audits.items() if name != "original"
-    }  # nobody unlearned it
+    # nobody has unlearned the original
+    asked = {name: found.audit for name, found in made.audits.items() if name != "original"}
     return gate(asked, fail_under, json)
 
 

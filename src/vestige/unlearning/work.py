@@ -164,13 +164,13 @@ class Work:
 
     def one_epoch(self, epoch: int) -> dict[str, Any]:
         """Return the changes for one epoch, from 0, of a method that descends epoch by epoch: its schedule goes on."""
+        from vestige.config import validated
         from vestige.training import Recipe, learning_rate
 
         own = self.steps
-        whole = Recipe(
-            epochs=own.epochs, lr=own.lr, schedule=own.schedule,  # type: ignore[arg-type]
-            milestones=own.milestones if own.schedule == "multistep" else (),
-        )  # fmt: skip
+        milestones = own.milestones if own.schedule == "multistep" else ()
+        chosen = {"epochs": own.epochs, "lr": own.lr, "schedule": own.schedule, "milestones": milestones}
+        whole = validated(Recipe, chosen, self.method)
         return {"epochs": 1, "lr": learning_rate(whole, epoch), "schedule": "constant", "milestones": ()}
 
     def endless(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vestige.config import validated
@@ -12,7 +10,7 @@ from vestige.errors import InputError
 from vestige.evaluation.accuracy import FEATURES
 from vestige.experiments.bench.experiment import Block, Experiment, Request, Scale
 from vestige.experiments.bench.steps import Step
-from vestige.experiments.bench.work import dataset, split_of
+from vestige.experiments.bench.work import dataset, folder_of, split_of
 from vestige.store import file_hash, key_of
 
 HERE = "vestige.experiments.bench.work"
@@ -61,7 +59,7 @@ def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: st
         if not isinstance(name, str):
             raise InputError(f"{experiment.name}: a measure on texts is a name, not {name!r}.")
         _ = METHODS[name] if name in METHODS else MEASURES[name]
-    base = Path(root or os.environ.get("VESTIGE_DATA", "."))
+    base = folder_of(root)
     files = {name: base / str(getattr(asked.data, name)) for name in ("forget", "retain", "holdout")}
     folder = base / asked.model.name
     if asked.model.gguf is not None:

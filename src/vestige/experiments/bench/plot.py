@@ -21,20 +21,26 @@ def render_plot(result: dict[str, Any], path: Path, figure: str | None = None) -
 
     Raises `InputError` where nothing has been measured, and for another ending.
     """
-    from matplotlib.figure import Figure
-
     if path.suffix not in (".svg", ".pdf", ".png"):
         raise InputError(f"{path}: .svg, .pdf or .png is wanted.")
     cells = [c for c in values_of(result, figure) if c.mean is not None]
     if not cells:
         raise InputError(f"{result['name']}: no cell is filled; there is nothing to draw.")
     columns = list(dict.fromkeys(c.column for c in cells))
-    rows = list(dict.fromkeys(c.row for c in cells))
     if result["experiment"].get("curve") and figure is None:
         drawn = _rates(result, columns)
-        with published(path) as temporary:
-            drawn.savefig(temporary, format=path.suffix[1:], dpi=150)
-        return path
+    else:
+        drawn = _table(result, cells, columns, figure)
+    with published(path) as temporary:
+        drawn.savefig(temporary, format=path.suffix[1:], dpi=150)
+    return path
+
+
+def _table(result: dict[str, Any], cells: list[Value], columns: list[str], figure: str | None) -> Any:
+    """Draw one figure of every cell, as dots or, over numbers of shadows, as lines."""
+    from matplotlib.figure import Figure
+
+    rows = list(dict.fromkeys(c.row for c in cells))
     curve = len({c["group"] for c in result["cells"]}) > 1
     size = (7.5, 4.6) if curve else (7.5, 1.3 + 0.34 * len(rows))
     drawn = Figure(figsize=size, layout="constrained")
@@ -48,9 +54,7 @@ def render_plot(result: dict[str, Any], path: Path, figure: str | None = None) -
     (axes.set_ylabel if curve else axes.set_xlabel)(unit + better)
     axes.spines[["top", "right"]].set_visible(False)
     drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    with published(path) as temporary:
-        drawn.savefig(temporary, format=path.suffix[1:], dpi=150)
-    return path
+    return drawn
 
 
 def _dots(axes: Any, cells: list[Value], rows: list[str], columns: list[str]) -> None:

@@ -54,6 +54,11 @@ def dataset(data: dict[str, Any], root: str | None) -> Dataset:
     return _dataset(chosen.name, own, json.dumps(chosen.options, sort_keys=True))
 
 
+def folder_of(root: str | None) -> Path:
+    """Return the folder of data sets, for files that are read as they are."""
+    return Path(root or os.environ.get("VESTIGE_DATA", "."))
+
+
 def split_of(what: dict[str, Any], root: str | None) -> Split:
     """Return the split of a step: its data, its counts, its request (any, where it asks for none)."""
     data, counts = dataset(what["data"], root), validated(Counts, what["counts"], "counts")
@@ -362,7 +367,7 @@ def audited_texts(job: Job) -> None:
     from vestige.llm.experiment import LlmConfig, run_llm
 
     config = validated(LlmConfig, job.what["config"], "texts")
-    base = Path(job.root or os.environ.get("VESTIGE_DATA", "."))
+    base = folder_of(job.root)
     data = config.data.model_copy(
         update={g: base / getattr(config.data, g) for g in ("forget", "retain", "holdout")}
     )
