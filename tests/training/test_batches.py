@@ -28,15 +28,18 @@ def generator(seed: int = 0) -> torch.Generator:
     ("n", "size", "wanted"),
     [
         (10, 5, [5, 5]),
-        (10, 4, [4, 4, 2]),
-        (9, 4, [4, 5]),
+        (10, 4, [4, 3, 3]),
+        (9, 4, [3, 3, 3]),
+        (9, 8, [5, 4]),
+        (5, 2, [3, 2]),
+        (3, 2, [3]),
         (1, 4, [1]),
         (4, 4, [4]),
         (3, 1, [1, 1, 1]),
         (2, 9, [2]),
     ],
 )
-def test_a_single_last_row_joins_the_batch_before(n: int, size: int, wanted: list[int]) -> None:
+def test_an_epoch_is_cut_evenly_and_no_row_stands_alone(n: int, size: int, wanted: list[int]) -> None:
     sizes = [len(y) for _, y in batches(numbered(n), size, generator=generator())]
     assert sizes == wanted
     assert batch_count(n, size) == len(wanted)

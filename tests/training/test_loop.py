@@ -55,7 +55,7 @@ def test_is_the_plain_loop_of_the_textbook(optimizer: str) -> None:
     plain = kinds[optimizer](model.parameters(), lr=0.01, **settings)
     for epoch in range(2):
         order = torch.randperm(200, generator=torch.Generator().manual_seed(epoch_seeds(0, epoch)[0]))
-        parts = order.split(32)
+        parts = order.tensor_split(7)  # 28 or 29 of 200 each: seven batches of at most 32, of one size
         for step, part in enumerate(parts):
             plain.param_groups[0]["lr"] = learning_rate(recipe, epoch, step, len(parts))
             plain.zero_grad()

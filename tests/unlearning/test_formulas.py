@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -95,6 +96,17 @@ def test_negative_gradient_plus_is_one_weighted_step():
     for name, p in made.named_parameters():
         wanted = values(MODEL)[name] - 0.1 * (0.8 * kept[name] - 0.2 * gone[name])
         assert torch.allclose(p, wanted, atol=1e-6)
+
+
+def test_negative_gradient_plus_lets_go_above_its_ceiling():
+    """Where every forget sample is above it, what is left is finetuning at alpha times the rate."""
+    steps = {"epochs": 2, "momentum": 0, "weight_decay": 0, "batch_size": 32, "augment": "none"}
+    made = unlearn("negative_gradient_plus", MODEL, SPLIT, alpha=0.8, ceiling=1e-9, lr=0.1, **steps).model
+    tuned = unlearn("finetune", MODEL, SPLIT, lr=0.08, freeze_batchnorm=True, **steps).model
+    for name, p in made.named_parameters():
+        assert torch.allclose(p, values(tuned)[name], atol=1e-6)
+    far = unlearn("negative_gradient_plus", MODEL, SPLIT, alpha=0.2, lr=1.0, epochs=30, batch_size=16).model
+    assert all(p.isfinite().all() for p in far.parameters())
 
 
 # distillation
@@ -192,6 +204,12 @@ def test_cf_k_and_eu_k_leave_the_others_alone():
         assert not torch.equal(made["2.weight"], before["2.weight"])
     with pytest.raises(InputError, match="2 layers"):
         unlearn("cf_k", MODEL, SPLIT, k=3)
+    partly = copy.deepcopy(MODEL)
+    partly[0].requires_grad_(False)
+    made = unlearn(
+        "eu_k", partly, SPLIT, k=2
+    ).model  # a frozen layer is not drawn anew, for nothing would train it
+    assert torch.equal(made[0].weight, MODEL[0].weight) and not torch.equal(made[2].weight, MODEL[2].weight)
     model = copy.deepcopy(MODEL)
     job = Work("t", Steps(), None, 0, "cpu", False, 1)
     with only(model, 1, job):
@@ -372,6 +390,9 @@ def test_the_game_ends_after_thirty_steps_where_a_class_is_forgotten(monkeypatch
     counted.clear()
     unlearn("dau", MODEL, SPLIT, epochs=5, batch_size=16, copies=1, pretrain=2)
     assert len(counted) == 5 * 7  # random requests play to the end
+    still = {"class_lr": 1e-12, "switch_lr": 1e-12}
+    made = unlearn("dau", MODEL, WHOLE, lr=1.0, copies=1, pretrain=2, **still).model
+    assert all(torch.allclose(p, values(MODEL)[name], atol=1e-6) for name, p in made.named_parameters())
 
 
 def test_dau_needs_unseen_samples():
@@ -432,6 +453,27 @@ def test_of_a_sparse_model_the_alive_weights_count(name):
     assert 0.05 < share < 0.35 if name != "salun" else 0.2 < share < 0.95
     if name == "selective_pruning":
         assert share == pytest.approx(int(0.3 * 32) / 32)
+
+
+@pytest.mark.parametrize("name", ["influence", "forsaken", "l_codec"])
+def test_masked_weights_have_no_part_in_a_step(name):
+    """A network blind to a feature by its mask moves as one that has never been shown the feature."""
+    dark = SPLIT.data.x.copy()
+    dark[:, 2] = 0
+    unseen = dataclasses.replace(SPLIT, data=dataclasses.replace(SPLIT.data, x=dark))
+    model = copy.deepcopy(MODEL)
+    with torch.no_grad():
+        model[0].weight[:, 2] = 0
+    blind = copy.deepcopy(model)
+    blind[0].register_buffer("weight_mask", torch.arange(5).expand(8, 5) != 2)
+    options = {"perturbations": 40, "noise": 1.0} if name == "l_codec" else {}
+    by_mask, by_data = (
+        unlearn(name, blind, SPLIT, **options).model,
+        unlearn(name, model, unseen, **options).model,
+    )
+    assert not torch.equal(by_mask[2].weight, MODEL[2].weight)
+    for (key, own), other in zip(by_mask.named_parameters(), by_data.parameters(), strict=True):
+        assert torch.allclose(own, other, atol=1e-5), key
 
 
 def test_schedules_go_on_from_pass_to_pass():

@@ -31,8 +31,9 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 def reinitialise(model: nn.Module, seed: int) -> nn.Module:
     """Return a copy of `model` with every parameter drawn anew, as for training from scratch.
 
-    Batch-norm statistics and the input scale are reset too. The draw happens on the CPU, so that the same
-    seed gives the same weights on every device.
+    Frozen parameters (requires_grad=False) stay as they are: training did not change them, so they hold nothing of its
+    samples. Batch-norm statistics and the input scale are reset. The draw happens on the CPU, so that the same seed
+    gives the same weights on every device.
 
     Raises `InputError` where a parameter belongs to a module that cannot draw it: one without
     `reset_parameters`, of its own or of a module around it.
@@ -45,8 +46,11 @@ def reinitialise(model: nn.Module, seed: int) -> nn.Module:
         )
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     fresh = copy.deepcopy(model).cpu()
+    frozen = [(p, p.detach().clone()) for p in fresh.parameters() if not p.requires_grad]
     with seeded(seed), torch.no_grad():
         _reset(fresh)
+        for parameter, value in frozen:
+            parameter.copy_(value)
     return fresh.to(device)
 
 
@@ -65,10 +69,11 @@ def _reset_of(module: nn.Module) -> Callable[[], None] | None:
 
 
 def _without_reset(module: nn.Module, prefix: str = "") -> str | None:
-    """Return the name of the first parameter that no `reset_parameters` reaches, or None."""
+    """Return the name of the first parameter to be drawn that no `reset_parameters` reaches, or None."""
     if _reset_of(module) is not None:
         return None
-    for name, _ in module.named_parameters(recurse=False):
-        return prefix + name
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.requires_grad:
+            return prefix + name
     inner = (_without_reset(child, f"{prefix}{name}.") for name, child in module.named_children())
     return next(filter(None, inner), None)

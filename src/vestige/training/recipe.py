@@ -18,7 +18,7 @@ class Recipe(Config):
     """How a model is trained. Keyword arguments; build one from a file with `config.validated`.
 
     epochs           passes over the rows
-    batch_size       samples per step; the last batch may be shorter
+    batch_size       samples per step, at most; an epoch is cut into batches of one size, to one sample
     optimizer        "sgd", "adam", "adamw"
     lr               the highest learning rate of the schedule
     momentum         of SGD, and whether in Nesterov's form; Adam does not read them

@@ -27,7 +27,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import fit_input_scale, to_float
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Work
+from vestige.unlearning.work import Work, only_alive
 
 if TYPE_CHECKING:
     from vestige.data.dataset import Dataset
@@ -173,9 +173,10 @@ def curvature(pairs: Sequence[tuple[Tensor, Tensor]], v: Tensor) -> Tensor:
 
 
 def _gradient(model: nn.Module, x: Tensor, y: Tensor, decay: float) -> Tensor:
-    """Return the gradient of mean cross-entropy + decay / 2 * |theta|^2, as one vector."""
-    parameters = list(model.parameters())
+    """Return the gradient of mean cross-entropy + decay / 2 * |theta|^2, as one vector; 0 for what is masked."""
+    parameters = dict(model.named_parameters())
     value = F.cross_entropy(model(to_float(x)).float(), y)
-    parts = torch.autograd.grad(value, parameters)
-    flat = torch.cat([part.flatten() for part in parts])
-    return flat + decay * parameters_to_vector(parameters).detach()
+    parts = torch.autograd.grad(value, list(parameters.values()))
+    named = only_alive(model, dict(zip(parameters, parts, strict=True)))
+    flat = torch.cat([part.flatten() for part in named.values()])
+    return flat + decay * parameters_to_vector(parameters.values()).detach()

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models.sparsity import apply_masks, masks_of
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, trainable, unseen_rows
 
@@ -52,7 +53,7 @@ def forsaken(
         raise InputError(f"forsaken: iterations is {iterations}, lr {lr}; from 1 and above 0 are wanted.")
     forget, retain = split.rows("forget"), split.rows("retain")
     unseen = unseen_rows(split, work.method)
-    parameters = list(trainable(model).values())
+    parameters, masks = list(trainable(model).values()), masks_of(model)
     start = [p.detach().clone() for p in parameters]
     model.eval().to(work.where)
     optimiser = torch.optim.Adam(parameters, lr)
@@ -72,6 +73,7 @@ def forsaken(
         for p, g in zip(parameters, gradients, strict=True):
             p.grad = g
         optimiser.step()
+        apply_masks(masks)
         work.gradient_steps += 1
         if work.spend(len(x) + (len(r) + len(u)) / 3):
             break

@@ -20,10 +20,9 @@ import torch
 
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
-from vestige.models.sparsity import masks_of
 from vestige.unlearning.gradients import Named, conjugate_gradient, curvature_product, mean_gradient
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Work, trainable
+from vestige.unlearning.work import Work, only_alive, trainable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,15 +64,8 @@ def influence(
     total = len(forget) + len(retain)
     of_forget, of_retain = (mean_gradient(model, rows, work) for rows in (forget, retain))
     parameters = trainable(model)
-    masks = {id(weight): mask for weight, mask in masks_of(model)}
-
-    def alive(vector: Named) -> Named:
-        """Leave out the weights that a sparse model has masked: a step along them would be undone."""
-        return {
-            n: t * masks[id(parameters[n])] if id(parameters[n]) in masks else t for n, t in vector.items()
-        }
-
-    v = alive({name: (of_forget[name] - of_retain[name]) * (len(forget) / total) for name in of_forget})
+    v = {name: (of_forget[name] - of_retain[name]) * (len(forget) / total) for name in of_forget}
+    v = only_alive(model, v)
     if solver == "conjugate_gradient":
         few = retain.take(np.random.default_rng((work.seed, 17)).permutation(len(retain))[:samples])
 
@@ -82,7 +74,7 @@ def influence(
             for x, _ in work.once(few, cost=2):
                 for name, part in curvature_product(model, x, vector).items():
                     image[name] += part * (len(x) / len(few))
-            return alive(image)
+            return only_alive(model, image)
 
         v = conjugate_gradient(product, v, damping=damping, steps=iterations)
     step = {name: alpha * v[name] for name in parameters}

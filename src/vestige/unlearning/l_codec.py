@@ -29,7 +29,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.gradients import sample_gradients
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import FORWARD, Work
+from vestige.unlearning.work import FORWARD, Work, alive_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -172,9 +172,13 @@ def _perturbed(
 
 
 def _slices(model: nn.Module, rows: Dataset, parts: list[tuple[str, Tensor]], work: Work) -> Tensor:
-    """Return the per-sample gradients [n, d] of the chosen rows of the chosen weights."""
-    blocks = []
+    """Return the per-sample gradients [n, d] of the chosen rows of the chosen weights; 0 for what is masked."""
+    blocks, alive = (
+        [],
+        {name: mask[dict(parts)[name]] for name, mask in alive_of(model).items() if name in dict(parts)},
+    )
     for x, y in work.once(rows, batch_size=32, cost=1):
         gradients = sample_gradients(model, x, y, only=dict(parts))
+        gradients = {name: g * alive[name] if name in alive else g for name, g in gradients.items()}
         blocks.append(torch.cat([gradients[name].flatten(1) for name, _ in parts], dim=1))
     return torch.cat(blocks)

@@ -42,7 +42,8 @@ def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
     """Draw the last k layers anew and train them on the retained samples, the others frozen."""
     with only(model, k, work) as last:
         for layer in last:
-            layer.reset_parameters()  # type: ignore[operator]
+            if any(p.requires_grad for p in layer.parameters(recurse=False)):
+                layer.reset_parameters()  # type: ignore[operator]
         apply_masks(masks_of(model))
         work.descend(model, split.rows("retain"))
     return model

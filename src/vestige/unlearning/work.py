@@ -264,6 +264,12 @@ def alive_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: masks[id(p)] for name, p in model.named_parameters() if id(p) in masks}
 
 
+def only_alive(model: nn.Module, vector: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a vector over weights, by name, 0 where a sparse model is masked: a step there would be undone."""
+    alive = alive_of(model)
+    return {name: part * alive[name] if name in alive else part for name, part in vector.items()}
+
+
 def unseen_rows(split: Split, method: str) -> Dataset:
     """Return samples that no audited model saw, none of which it is judged on. Raises `InputError` without any."""
     if not len(split.shadow):
