@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
-from vestige.experiments.bench.table import Value, controls, sentences, set_aside, values_of
+from vestige.experiments.bench.table import Value, controls, missing_texts, sentences, set_aside, values_of
 from vestige.report.html import page
 
 TOY = ("digits", "synthetic")
@@ -63,11 +63,10 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
             best[column] = max(own, key=lambda c: sign * (c.mean or 0.0)).row
     digits = 2 if told["percent"] else 3
     names = {block["data"]["name"] for block in (told["small"] or {}).get("blocks", {}).values()}
-    reasons = dict.fromkeys(f"{c.row}, {c.column}: {c.why}" for c in cells if c.mean is None)
     return {
         "name": result["name"], "title": told["title"], "source": told["source"], "note": told["note"],
         "scale": result["scale"], "toy": bool(names) and names <= set(TOY),
-        "columns": columns, "reasons": list(reasons),
+        "columns": columns, "reasons": missing_texts(cells),
         "figure": told["figure"] + (", %" if told["percent"] else ""), "smaller": told["smaller"],
         "rows": [
             {"name": row, "cells": [_cell(at[row, column], digits, best.get(column) == row) for column in columns]}

@@ -136,8 +136,24 @@ def render_table(result: dict[str, Any], form: str = "md", figure: str | None = 
         return _latex(["", *columns], body)
     lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
     lines += ["| " + " | ".join(line) + " |" for line in body]
-    reasons = list(dict.fromkeys(f"{c.row}, {c.column}: {c.why}" for c in cells if c.mean is None))
-    return "\n".join(lines + ([""] + [f"Missing: {r}" for r in reasons] if reasons else [])) + "\n"
+    gaps = missing_texts(cells)
+    return "\n".join(lines + ([""] + [f"* Missing: {text}" for text in gaps] if gaps else [])) + "\n"
+
+
+def missing_texts(cells: list[Value]) -> list[str]:
+    """Return what is missing and why, a text for each reason, with the rows and columns that share it."""
+    rows_of: dict[tuple[str, str], list[str]] = {}
+    for c in cells:
+        if c.mean is None:
+            rows_of.setdefault((c.why, c.column), []).append(c.row)
+    columns_of: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (why, column), rows in rows_of.items():
+        columns_of.setdefault((why, tuple(rows)), []).append(column)
+    whole = tuple(dict.fromkeys(c.row for c in cells))
+    return [
+        f"{'; '.join(columns)}: {'every row' if rows == whole else ', '.join(rows)}: {why}"
+        for (why, rows), columns in columns_of.items()
+    ]
 
 
 def _shown(cell: Value, digits: int, form: str) -> str:

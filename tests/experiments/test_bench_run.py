@@ -1,0 +1,160 @@
+"""Runs: filled tables are kept, refused where they are of another version, told of, and tracked; the commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+
+import numpy as np
+import pytest
+from bench_tables import BLOCK, TINY, tiny
+from typer.testing import CliRunner
+
+from vestige.cli.app import app
+from vestige.errors import InputError, MissingExtra
+from vestige.experiments.bench import experiment, experiments, run_bench
+from vestige.experiments.bench.run import read_result, status, time_left
+from vestige.experiments.bench.table import values_of
+from vestige.experiments.bench.trackers import tracker
+
+
+def test_a_filled_table_is_kept(filled):
+    made_, folder = filled
+    assert made_.missing == [] and made_.done == 17
+    again = run_bench(experiment(folder / "tiny.yaml"), store=folder / "store", workers=2)
+    assert (again.done, again.kept) == (0, 17) and again.result == made_.result
+    assert {len(v) for c in made_.result["cells"] for v in c["figures"]["auc"]} == {3}
+
+
+def test_results_do_not_depend_on_how_many_work(filled, tmp_path):
+    made_, folder = filled
+    alone = run_bench(experiment(folder / "tiny.yaml"), store=tmp_path, workers=1)
+    assert alone.result["cells"] == made_.result["cells"]
+
+
+def test_a_damaged_file_is_made_again(filled, tmp_path):
+    made_, folder = filled
+    store = tmp_path / "store"
+    shutil.copytree(folder / "store", store)
+    for kind in ("trained", "separation"):
+        victim = sorted(store.glob(f"{kind}/*.safetensors") or store.glob(f"{kind}/*"))
+        victim = victim or sorted(
+            p for p in store.glob(f"{kind}/*.json") if not p.name.endswith(".json.json")
+        )
+        victim[0].write_bytes(b"cut")
+    again = run_bench(experiment(folder / "tiny.yaml"), store=store, workers=2)
+    assert again.result == made_.result and 1 <= again.done <= 2
+
+
+def test_methods_epsilon_and_degrees(tmp_path):
+    block = BLOCK | {"checkpoints": 3}
+    small = TINY["small"] | {"blocks": {"digits": block}, "splits": 1, "shadows": 1, "seeds": 2, "models": 4}
+    methods = ["retrain", {"name": "finetune", "knobs": {"epochs": 1}}]
+    made_ = run_bench(
+        experiment(tiny(tmp_path, kind="methods", figure="disparity", percent=False, methods=methods, small=small,
+                        published={}, favourite=None, over="seed", name="m")),
+        store=tmp_path / "s", workers=2,
+    )  # fmt: skip
+    assert made_.missing == []
+    cells = {v.row: v for v in values_of(made_.result)}
+    assert cells["retrain"].mean == 0 and cells["finetune"].mean > 0 and cells["finetune"].n == 2
+    gap = {v.row: v.mean for v in values_of(made_.result, "gap_forget")}
+    assert gap["retrain"] == 0
+    eps = run_bench(
+        experiment(tiny(tmp_path, kind="epsilon", figure="epsilon", percent=False, methods=methods, small=small,
+                        published={}, favourite=None, name="e")),
+        store=tmp_path / "s", workers=2,
+    )  # fmt: skip
+    assert eps.missing == [] and all(np.isfinite(v.mean) for v in values_of(eps.result))
+    ui = run_bench(
+        experiment(tiny(tmp_path, kind="degrees", figure="pooled", percent=False, small=small, published={}, name="u")),
+        store=tmp_path / "s", workers=2,
+    )  # fmt: skip
+    follows = {v.row: v.mean for v in values_of(ui.result)}
+    assert ui.missing == [] and follows["IAM-On"] > 0.3 > abs(follows["Random"])
+
+
+def test_a_result_of_another_version_or_configuration_is_refused(filled, tmp_path):
+    made_, folder = filled
+    chosen = experiment(folder / "tiny.yaml")
+    assert read_result(made_.path, chosen) == made_.result
+    for change, said in (
+        ({"vestige": "0.0.1"}, "is of vestige 0.0.1"),
+        ({"format": 99}, "format 99"),
+        ({"kind": "x"}, "not a result"),
+    ):
+        path = tmp_path / "old.json"
+        path.write_text(json.dumps(made_.result | change))
+        with pytest.raises(InputError, match=said):
+            read_result(path)
+    with pytest.raises(InputError, match="another configuration"):
+        read_result(made_.path, experiment(folder / "tiny.yaml", ["small.blocks.digits.recipe.lr=0.01"]))
+
+
+def test_tensorboard_gets_the_figures(filled, tmp_path):
+    pytest.importorskip("tensorboardX", reason="the extra 'track' is not installed")
+    made_, _ = filled
+    tracker("tensorboard")(made_.result, tmp_path / "results" / "tiny.json")
+    (events,) = (tmp_path / "tensorboard" / "tiny-small").iterdir()
+    assert b"IAM-On" in events.read_bytes()
+
+
+def test_a_tracker_that_is_not_installed_is_one_command():
+    if importlib.util.find_spec("mlflow") is None:
+        with pytest.raises(MissingExtra, match=r"vestige\[track\]"):
+            tracker("mlflow")
+
+
+def test_status_is_read_from_another_terminal(filled):
+    _, folder = filled
+    (found,) = [one for one in status(folder / "store") if one["name"] == "tiny-small"]
+    assert found["name"] == "tiny-small" and found["ended"] and found["left"] is None
+    assert sum(found["counts"].values()) == found["steps"] == 17 and found["failed"] == []
+    assert status(folder / "nothing") == []
+
+
+def test_the_time_left_comes_from_steps_of_the_same_kind():
+    def step(kind, state, **facts):
+        return {"kind": kind, "state": state, **facts}
+
+    steps = {
+        "a": step("train", "done", seconds=10), "b": step("train", "waiting"), "c": step("score", "done", seconds=2),
+        "d": step("score", "running"), "e": step("other", "waiting"),
+    }  # fmt: skip
+    assert time_left(steps, 1) == 10 + 2 + 6
+    assert time_left(steps, 2) == 9
+    assert time_left({"b": step("train", "waiting")}, 2) is None
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, ["bench", *map(str, arguments)])
+
+
+def test_the_command_line(filled, tmp_path):
+    made_, folder = filled
+    assert "iam-table1" in call("list").output
+    assert {e["name"] for e in json.loads(call("list", "--json").output)} == set(experiments())
+    ran = call(
+        "run",
+        folder / "tiny.yaml",
+        "--store",
+        folder / "store",
+        "--json",
+        "--save",
+        tmp_path / "r" / "tiny.json",
+    )
+    told = json.loads(ran.output)
+    assert ran.exit_code == 0 and told["steps_done"] == 0 and told["missing"] == []
+    assert "(67.10)" in call("table", tmp_path / "r" / "tiny.json").output
+    assert call("table", tmp_path / "r" / "tiny.json", "--format", "csv").output.startswith("row,")
+    usual = call("table", folder / "tiny.yaml", "--store", folder / "store")
+    changed = tiny(tmp_path, measures={"IAM-On": "iam"})
+    noted = call("table", changed, "--store", folder / "store")
+    assert "(67.10)" in usual.stdout and not usual.stderr and "other settings" in noted.stderr
+    assert call("plot", tmp_path / "r" / "tiny.json", "--out", tmp_path / "a.svg").exit_code == 0
+    assert "tiny-small: 17 of 17 steps" in call("status", "--store", folder / "store").output
+    assert json.loads(call("status", "--store", folder / "store", "--json").output)[0]["ended"]
+    assert "No run in" in call("status", "--store", tmp_path).output
+    missing = call("table", "iam-table1", "--store", tmp_path)
+    assert isinstance(missing.exception, InputError) and "no such file" in str(missing.exception)

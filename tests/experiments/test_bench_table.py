@@ -1,0 +1,180 @@
+"""Tables and pictures from result files: means, intervals, published values, agreement, controls, gaps."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from bench_tables import TINY, tiny
+from scipy import stats
+
+from vestige.errors import InputError
+from vestige.experiments.bench import experiment, render_table, run_bench
+from vestige.experiments.bench.plan import cells_of
+from vestige.experiments.bench.plot import render_plot
+from vestige.experiments.bench.run import gathered
+from vestige.experiments.bench.steps import Store
+from vestige.experiments.bench.table import (
+    Value,
+    agreement,
+    agreement_text,
+    controls,
+    missing_texts,
+    values_of,
+)
+from vestige.report.leaderboard import write_leaderboard
+
+
+def test_cells_carry_mean_interval_and_the_published_value(filled):
+    made_, _ = filled
+    cells = {v.row: v for v in values_of(made_.result)}
+    raw = next(c for c in made_.result["cells"] if c["row"] == "IAM-On")["figures"]["auc"]
+    means = 100 * np.mean(raw, axis=1)
+    assert cells["IAM-On"].mean == pytest.approx(means.mean())
+    assert cells["IAM-On"].half == pytest.approx(stats.t.ppf(0.975, 2) * means.std(ddof=1) / 3**0.5)
+    assert cells["IAM-On"].published == 67.10 and cells["IAM-On"].n == 3
+    table = render_table(made_.result)
+    assert "digits · random" in table and "(67.10)" in table and "nan" not in table.lower()
+    assert "\\begin{tabular}{lr}" in render_table(made_.result, "latex")
+    assert (
+        render_table(made_.result, "csv").splitlines()[0].startswith("row,column,figure,mean,half_width_95")
+    )
+    assert "(67.10)" not in render_table(made_.result, figure="balanced_accuracy")
+    with pytest.raises(InputError, match="no format 'html'"):
+        render_table(made_.result, "html")
+    with pytest.raises(InputError, match="no figure 'acu'"):
+        render_table(made_.result, figure="acu")
+
+
+def table_of(values, published, **changes):
+    """A result file's content with given AUCs [splits][shadows] for each row."""
+    told = experiment_dump(**changes)
+    told["published"] = {"c": published}
+    return {
+        "experiment": told, "missing": [],
+        "cells": [{"column": "c", "row": r, "group": 1, "figures": {"auc": v}} for r, v in values.items()],
+    }  # fmt: skip
+
+
+def experiment_dump(**changes):
+    base = {"kind": "separation", "figure": "auc", "percent": False, "smaller": False, "over": "split",
+            "favourite": "A", "measures": {}, "methods": [], "title": "t"}  # fmt: skip
+    return base | changes
+
+
+def test_agreement_ranks_and_pairs():
+    values = {
+        "A": [[0.9, 0.8], [0.7, 0.8], [0.9, 0.9]], "B": [[0.7, 0.7], [0.6, 0.7], [0.7, 0.7]], "C": [[0.5, 0.5]] * 3,
+    }  # fmt: skip
+    (found,) = agreement(table_of(values, {"A": 0.8, "B": 0.7, "C": 0.5}))
+    assert found.tau == 1 and found.first == found.published_first == "A" and found.rival == "B"
+    gaps = np.array([0.15, 0.1, 0.2])  # of the splits' means
+    half = stats.t.ppf(0.975, 2) * gaps.std(ddof=1) / 3**0.5
+    assert found.lead == pytest.approx((0.15, 0.15 - half, 0.15 + half))
+    (few,) = agreement(table_of({row: v[:2] for row, v in values.items()}, {}))
+    assert few.lead == (pytest.approx(0.125), None, None)
+    (turned,) = agreement(table_of(values, {"A": 0.5, "B": 0.7, "C": 0.8}))
+    assert turned.tau == -1 and turned.published_first == "C"
+    (small,) = agreement(table_of(values, {"A": 0.1, "B": 0.2, "C": 0.3}, smaller=True))
+    assert small.first == "C" and small.published_first == "A" and small.lead[0] < 0
+    assert "A minus B: +0.150 [" in agreement_text(table_of(values, {}))
+
+
+def test_intervals_over_shadow_models():
+    values = {"A": [[0.9, 0.8, 0.7], [0.7, 0.8, 0.9]]}
+    (over,) = values_of(table_of(values, {}, over="shadow"))
+    assert over.mean == pytest.approx(0.8) and over.half == pytest.approx(0) and over.n == 3
+    (two,) = values_of(table_of(values, {}))
+    assert two.half is None  # two splits carry no interval
+
+
+def test_controls():
+    def told(value, **changes):
+        result = table_of({"Random": [[value]], "A": [[0.9]]}, {}, **changes)
+        result["experiment"]["measures"] = {"Random": "random", "A": "iam"}
+        return result
+
+    assert [c["holds"] for c in controls(told(0.52))] == [True]
+    assert [c["holds"] for c in controls(told(0.56))] == [False]
+    exact = table_of({"retrain": [[0.0]], "finetune": [[2.0]]}, {}, kind="methods", figure="auc")
+    exact["experiment"]["figure"] = "disparity"
+    for cell in exact["cells"]:
+        cell["figures"] = {"disparity": cell["figures"]["auc"]}
+    (found,) = controls(exact)
+    assert found["name"] == "Positive control" and found["holds"]
+
+
+def test_the_leaderboard_shows_every_table_and_says_when_a_control_failed(filled, tmp_path):
+    made_, _ = filled
+    text = write_leaderboard(tmp_path / "a.html", [made_.result]).read_text()
+    assert "Toy data" in text and "(67.10)" in text and "nan" not in text.lower().replace("finance", "")
+    assert "http://" not in text and "https://" not in text
+    broken = json.loads(json.dumps(made_.result))
+    for cell in broken["cells"]:
+        if cell["row"] == "Random":
+            cell["figures"]["auc"] = [[0.8, 0.8, 0.8]] * 3
+    assert "A control failed in tiny" in write_leaderboard(tmp_path / "b.html", [broken]).read_text()
+    with pytest.raises(InputError, match="no result file"):
+        write_leaderboard(tmp_path / "c.html", [])
+
+
+def test_what_cannot_be_measured_is_a_missing_cell_with_its_reason(tmp_path):
+    changes = {"measures": TINY["measures"] | {"SAMIA": "samia"}, "small": TINY["small"] | {"splits": 1}}
+    made_ = run_bench(experiment(tiny(tmp_path, **changes)), store=tmp_path / "store", workers=2)
+    assert [m["row"] for m in made_.missing] == ["SAMIA"]
+    table = render_table(made_.result)
+    assert "missing" in table and "sensitivity" in table
+
+
+def test_gaps_of_one_reason_are_one_line():
+    def cell(row, column, why):
+        return Value(column, row, None if why else 1.0, None, 0 if why else 1, None, why)
+
+    told = [
+        cell("A", "x", "not run yet"), cell("B", "x", "not run yet"), cell("A", "y", "not run yet"),
+        cell("B", "y", "not run yet"), cell("A", "z", ""), cell("B", "z", "too few"), cell("B", "u", "not run yet"),
+    ]  # fmt: skip
+    assert missing_texts(told) == ["x; y: every row: not run yet", "z: B: too few", "u: B: not run yet"]
+
+
+def test_cells_that_were_not_run_say_so(tmp_path):
+    chosen = experiment(tiny(tmp_path))
+    found = gathered(chosen, "small", cells_of(chosen, "small", None), Store(tmp_path / "empty"), {})
+    assert {m["why"] for m in found["missing"]} == {"not run yet"} and len(found["missing"]) == 9
+    assert render_table(found).count("missing") == 3
+    with pytest.raises(InputError, match="nothing to draw"):
+        render_plot(found, tmp_path / "a.svg")
+
+
+def test_groups_of_shadow_models_are_columns_and_curves(tmp_path):
+    small = TINY["small"] | {"groups": [1, 3]}
+    made_ = run_bench(experiment(tiny(tmp_path, small=small, published={})), store=tmp_path / "s", workers=2)
+    assert {v.column for v in values_of(made_.result)} == {"digits · random · 1", "digits · random · 3"}
+    assert render_plot(made_.result, tmp_path / "a.svg").read_text().lstrip().startswith("<?xml")
+
+
+def test_curves(filled, tmp_path):
+    """An experiment of curves keeps rates that rise to 1; the figures of the table are as without."""
+    made_, folder = filled
+    curved = run_bench(
+        experiment(tiny(tmp_path, name="curved", curve=True)), store=folder / "store", workers=2
+    )
+    assert curved.done == 3  # the networks and their outputs are there
+    for cell, plain_ in zip(curved.result["cells"], made_.result["cells"], strict=True):
+        rates = [
+            np.mean(v)
+            for name, v in cell["figures"].items()
+            if name.startswith("tpr_at_") and "%" not in name
+        ]
+        assert len(rates) == 25 and (np.diff(rates) >= 0).all() and rates[-1] == 1
+        assert cell["figures"]["auc"] == plain_["figures"]["auc"]
+    assert "AUC in brackets" in render_plot(curved.result, tmp_path / "a.svg").read_text()
+
+
+def test_pictures(filled, tmp_path):
+    made_, _ = filled
+    for ending in ("svg", "png", "pdf"):
+        assert render_plot(made_.result, tmp_path / f"a.{ending}").stat().st_size > 1000
+    with pytest.raises(InputError, match=r"\.svg, \.pdf or \.png"):
+        render_plot(made_.result, tmp_path / "a.bmp")
