@@ -9,7 +9,7 @@ import torch
 import vestige
 from vestige.errors import InputError, MissingArray
 from vestige.evaluation import auc
-from vestige.models.samia import Samia, samia_rows, sensitivity_of
+from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
 from vestige.signals import Signals, collect_sensitivity
 
 
@@ -33,6 +33,23 @@ def test_sensitivity_of_a_linear_model_is_known():
         lambda v: v @ slope, x, x @ slope, copies=10, sigma=0.5, generator=torch.Generator().manual_seed(0)
     )
     assert found.mean(0).tolist() == pytest.approx([0.798, 3 * 0.798], rel=0.02)
+
+
+def test_all_digits_are_computed_and_what_was_set_comes_back():
+    """bfloat16 has 8 bits: small noise moves nothing, or a whole step."""
+    cudnn, cuda = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, cuda.allow_tf32
+    cudnn.allow_tf32 = cuda.allow_tf32 = True
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            with pytest.raises(KeyError), all_digits(torch.device("cpu")):
+                assert cudnn.conv.fp32_precision == cuda.fp32_precision == "ieee"
+                assert (torch.eye(2) @ torch.eye(2)).dtype == torch.float32
+                raise KeyError
+            assert (torch.eye(2) @ torch.eye(2)).dtype == torch.bfloat16
+        assert cudnn.allow_tf32 and cuda.allow_tf32
+    finally:
+        cudnn.allow_tf32, cuda.allow_tf32 = before
 
 
 def world(n=600, gap=0.0, classes=3, seed=0):

@@ -10,7 +10,8 @@ arXiv 2202.03335; taken over unchanged by Sharma et al. 2024 (Discriminative Adv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -67,3 +68,21 @@ def sensitivity_of(
         noise = torch.randn(x.shape, generator=generator).to(x)
         total = total + (model(x + sigma * noise) - clean).abs()
     return total / (copies * sigma)
+
+
+@contextmanager
+def all_digits(device: torch.device) -> Iterator[None]:
+    """Compute in whole single precision inside: TF32 and autocast round away what noise of 1e-3 moves."""
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    per_operation = hasattr(cudnn, "conv")  # torch 2.9 and later; they refuse the two spellings mixed
+    places = (cuda, cudnn.conv) if per_operation else (cuda, cudnn)
+    flag, off = ("fp32_precision", "ieee") if per_operation else ("allow_tf32", False)
+    before = [getattr(place, flag) for place in places]
+    try:
+        for place in places:
+            setattr(place, flag, off)
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            setattr(place, flag, value)

@@ -76,7 +76,7 @@ def collect_sensitivity(
     import torch
 
     from vestige.models import to_float
-    from vestige.models.samia import sensitivity_of
+    from vestige.models.samia import all_digits, sensitivity_of
 
     where = _place(model, device)
     generator = torch.Generator().manual_seed(seed)
@@ -85,7 +85,7 @@ def collect_sensitivity(
     def output(batch: torch.Tensor) -> torch.Tensor:
         return torch.softmax(model(batch).float(), dim=1)
 
-    with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
+    with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]), all_digits(where):
         for start in range(0, len(rows), batch_size):
             part = slice(start, start + batch_size)
             batch = to_float(torch.from_numpy(rows.x[part]).to(where))

@@ -36,7 +36,7 @@ import torch.nn.functional as F
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
 from vestige.models import seeded
-from vestige.models.samia import Samia, samia_rows, sensitivity_of
+from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
 from vestige.signals.collect import evaluating
 from vestige.unlearning.random_labels import joined
 from vestige.unlearning.registry import register
@@ -131,7 +131,7 @@ def dau(
     optimiser = torch.optim.Adam(attacker.parameters(), 1e-3)
     model.to(work.where).eval()
     members = forget if pretrain_on == "forget" else joined(forget, retain)
-    with torch.no_grad():
+    with torch.no_grad(), all_digits(work.where):
         known = [
             torch.cat([rows_of(x, y)[0] for x, y in work.once(rows, cost=(1 + copies) * FORWARD)])
             for rows in (members, unseen)
@@ -147,11 +147,11 @@ def dau(
 
     def objective(x: Tensor, y: Tensor) -> Tensor:
         fitted = F.cross_entropy(model(x).float(), y)
-        with torch.autocast(x.device.type, enabled=False):  # sensitivities are small differences: all digits
+        with all_digits(x.device):
             played = game()
-        if bound is None:
-            return fitted + played
-        return held_back(fitted, played, list(trainable(model).values()), bound)
+            if bound is None:
+                return fitted + played
+            return held_back(fitted, played, list(trainable(model).values()), bound)
 
     def game() -> Tensor:
         with nullcontext() if own_batchnorm else evaluating(model):
