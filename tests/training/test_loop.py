@@ -14,7 +14,7 @@ from torch import nn
 
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
-from vestige.models import build_model
+from vestige.models import build_model, reinitialise
 from vestige.training import Recipe, descend, epoch_seeds, learning_rate, make_optimizer, train, training_mode
 
 SHORT = Recipe(epochs=2, batch_size=64, lr=0.05)
@@ -199,6 +199,20 @@ def test_training_mode_spares_batch_norm() -> None:
     training_mode(model, freeze_batchnorm=True)
     flags = {type(m): m.training for m in model.modules()}
     assert flags[nn.Dropout] and not flags[nn.BatchNorm2d]
+
+
+def test_a_frozen_layer_keeps_its_statistics_in_training_and_when_weights_are_drawn_anew() -> None:
+    """As a pretrained backbone has them: what no training changed holds nothing of its samples."""
+    rows = digit_images(100)
+    model = train(build_model("cnn", rows.shape, 10), rows, SHORT).model
+    first, second, *_ = (m for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+    first.requires_grad_(False)
+    kept, moved = (copy.deepcopy(m.running_mean) for m in (first, second))
+    descend(model, rows, SHORT)
+    assert torch.equal(first.running_mean, kept) and not torch.equal(second.running_mean, moved)
+    drawn = [m for m in reinitialise(model, 0).modules() if isinstance(m, nn.BatchNorm2d)]
+    assert torch.equal(drawn[0].running_mean, kept) and torch.equal(drawn[0].weight, first.weight)
+    assert not drawn[1].running_mean.any()
 
 
 def test_what_goes_wrong_is_said() -> None:

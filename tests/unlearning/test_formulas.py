@@ -210,6 +210,11 @@ def test_cf_k_and_eu_k_leave_the_others_alone():
         "eu_k", partly, SPLIT, k=2
     ).model  # a frozen layer is not drawn anew, for nothing would train it
     assert torch.equal(made[0].weight, MODEL[0].weight) and not torch.equal(made[2].weight, MODEL[2].weight)
+    norms = nn.Sequential(MODEL[0], nn.BatchNorm1d(8), nn.Tanh(), nn.BatchNorm1d(8), MODEL[2])
+    made = unlearn(
+        "eu_k", norms, SPLIT, k=2
+    ).model  # what is drawn anew takes its statistics from the retained samples
+    assert not made[1].running_mean.any() and made[3].running_mean.all()
     model = copy.deepcopy(MODEL)
     job = Work("t", Steps(), None, 0, "cpu", False, 1)
     with only(model, 1, job):

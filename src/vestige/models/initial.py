@@ -31,9 +31,9 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 def reinitialise(model: nn.Module, seed: int) -> nn.Module:
     """Return a copy of `model` with every parameter drawn anew, as for training from scratch.
 
-    Frozen parameters (requires_grad=False) stay as they are: training did not change them, so they hold nothing of its
-    samples. Batch-norm statistics and the input scale are reset. The draw happens on the CPU, so that the same seed
-    gives the same weights on every device.
+    Frozen parameters (requires_grad=False) stay as they are, with the statistics of batch normalisation that is frozen:
+    training did not change them, so they hold nothing of its samples. Other statistics and the input scale are reset.
+    The draw happens on the CPU, so that the same seed gives the same weights on every device.
 
     Raises `InputError` where a parameter belongs to a module that cannot draw it: one without
     `reset_parameters`, of its own or of a module around it.
@@ -46,12 +46,20 @@ def reinitialise(model: nn.Module, seed: int) -> nn.Module:
         )
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     fresh = copy.deepcopy(model).cpu()
-    frozen = [(p, p.detach().clone()) for p in fresh.parameters() if not p.requires_grad]
+    kept = [p for p in fresh.parameters() if not p.requires_grad]
+    kept += [b for m in fresh.modules() if is_frozen(m) for b in m.buffers(recurse=False)]
+    values = [tensor.detach().clone() for tensor in kept]
     with seeded(seed), torch.no_grad():
         _reset(fresh)
-        for parameter, value in frozen:
-            parameter.copy_(value)
+        for tensor, value in zip(kept, values, strict=True):
+            tensor.copy_(value)
     return fresh.to(device)
+
+
+def is_frozen(module: nn.Module) -> bool:
+    """Has the module parameters of its own, and none that may change?"""
+    own = [p.requires_grad for p in module.parameters(recurse=False)]
+    return bool(own) and not any(own)
 
 
 def _reset(module: nn.Module) -> None:

@@ -24,7 +24,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
-from vestige.models.initial import seeded
+from vestige.models.initial import is_frozen, seeded
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
@@ -102,8 +102,8 @@ def descend(
     loss              of float32 logits [n, C] and labels [n]; default: cross-entropy with the recipe's smoothing
     objective         of inputs [n, ...] and labels [n], for losses that run the model themselves; in place of
                       `loss`; it runs under the recipe's precision
-    freeze_batchnorm  keep the running statistics of batch normalisation, and normalise by them; always so for
-                      a single row, which has no statistics
+    freeze_batchnorm  keep the running statistics of batch normalisation, and normalise by them; always so where its
+                      own weights are frozen, and for a single row, which has no statistics
     first_epoch       where to enter the schedule, for weights that were trained or rewound to there
     checkpoint        a file to continue from and to keep, at most 5 seconds and one epoch behind; it is also
                       written where training is interrupted (Ctrl-C included) before the exception goes on.
@@ -227,10 +227,10 @@ def epoch_seeds(seed: int, epoch: int) -> tuple[int, int]:
 
 
 def training_mode(model: nn.Module, *, freeze_batchnorm: bool = False) -> None:
-    """Put `model` into training mode, batch normalisation optionally excepted."""
+    """Put `model` into training mode, but for batch normalisation that is frozen, or all of it."""
     model.train()
     for module in model.modules():
-        if freeze_batchnorm and isinstance(module, _BatchNorm):
+        if isinstance(module, _BatchNorm) and (freeze_batchnorm or is_frozen(module)):
             module.eval()
 
 

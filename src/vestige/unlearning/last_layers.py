@@ -25,7 +25,7 @@ from vestige.unlearning.work import Steps, Work
 if TYPE_CHECKING:
     from torch import nn
 
-STEPS = Steps(freeze_batchnorm=True)
+STEPS = Steps()
 CITES = "Goel et al. 2022"
 
 
