@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from small import clusters, split_of
+from small import clusters, network, split_of
 from torch import nn
 
 from vestige.unlearning import unlearn
@@ -126,3 +126,17 @@ def test_a_sparse_model_is_stepped_along_its_alive_weights_alone():
     )
     assert torch.allclose(moved[keep], wanted, atol=1e-3) and not moved[~keep].any()
     assert float(wanted.norm()) > 1e-3
+
+
+def test_the_first_order_step_is_that_of_two_gradients():
+    """theta + alpha (N_f / N) (g_f - g_r), of mean gradients, however long."""
+    split, model = split_of(clusters(120)), network()
+    x, y = torch.from_numpy(split.data.x), torch.from_numpy(split.data.y)
+    of_forget, of_retain = (
+        torch.autograd.grad(nn.functional.cross_entropy(model(x[r]), y[r]), list(model.parameters()))
+        for r in (split.forget, split.retain)
+    )
+    made = unlearn("influence", model, split, solver="first_order", alpha=30.0, radius=1e-6).model
+    for new, old, f, r in zip(made.parameters(), model.parameters(), of_forget, of_retain, strict=True):
+        assert torch.allclose(new, old + 30 * (12 / 90) * (f - r), atol=1e-5)
+        assert (new - old).abs().max().item() > 0.01

@@ -4,7 +4,7 @@ Chen, Gao, Liu, Peng, Wang: Boundary Unlearning. CVPR 2023, arXiv 2303.11570.
 
     shrink     label each forget sample by the nearest other class, found by one signed gradient step of 0.1 in input
                space; finetune on these labels
-    expanding  add an output, train the forget samples to it, and drop it again
+    expanding  add an output (weights 0, the mean bias), train the forget samples to it, and drop it again
 
 SGD, momentum 0.9, learning rate 1e-5, 10 epochs. Differs from the authors: input space is [0, 1] for images and the
 features' own units for tables. `paper` for expanding keeps the first C rows of the widened last layer only and throws

@@ -3,9 +3,9 @@
 Sharma, Zhou, Ji, Chen: Discriminative Adversarial Unlearning. 2024, arXiv 2402.06864. Settings from the authors' code.
 
     attacker A  the SAMIA transformer on u = (output D(x), sensitivity of D at x, one-hot label); 1 = forget
-                minimise CE(A(u_f), 1) + CE(A(u_v), 0), Adam 1e-3; one step for each of the classifier's
+                minimise (CE(A(u_f), 1) + CE(A(u_v), 0)) / 2, Adam 1e-3; one step for each of the classifier's
     classifier  minimise CE(D(x_r), y_r) + beta (lambda L_adv + gamma L_ss)
-                L_adv = CE(A(u_f), 0) + CE(A(u_v), 1): the flipped labels of a GAN's generator
+                L_adv = (CE(A(u_f), 0) + CE(A(u_v), 1)) / 2: the flipped labels of a GAN's generator
                 L_ss  brings the features of forget and unseen samples together
 
 lambda = 0.9, gamma = 0.001; sensitivity over 10 copies with noise 1e-3; SGD 0.01 (the authors take 0.03 on CIFAR-10 at

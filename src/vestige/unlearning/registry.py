@@ -126,7 +126,7 @@ def unlearn(
     recipe       how the model was trained, for methods that train from scratch
     seed         of everything random in the method
     max_epochs   stop when so many retrain-epoch equivalents are spent; the model is then as it is at that point
-    max_seconds  stop at the first step after so many seconds
+    max_seconds  stop at the first step after so many seconds; a method of a single step takes that one
     on_epoch     early stop: called with the model after each epoch, True stops
     options      the method's own knobs
 

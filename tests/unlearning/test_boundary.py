@@ -1,0 +1,87 @@
+"""Boundary shrink and expanding: the labels that forget samples get, and the steps to them by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from small import clusters, network, split_of
+from torch import nn
+
+from vestige.data import Dataset
+from vestige.data.split import Split
+from vestige.unlearning import unlearn
+
+PLAIN = {"momentum": 0, "weight_decay": 0, "batch_size": 256}
+
+# logits x0, x1 and 2.9 - 3 x0
+WEIGHT, BIAS = np.array([[1.0, 0], [0, 1], [-3, 0]]), np.array([0, 0, 2.9])
+# the third class is behind the second at (1, 0.05), where the logits are (1, 0.05, -0.1), and before it at (0.9, 0.15)
+X = np.array([[1, 0.05], [1, 0.3], [-1, 0], [0.5, 2]], dtype=np.float32)
+Y, NEAREST = np.array([0, 0, 2, 1]), np.array([2, 1, 1, 2])
+
+
+def four_samples():
+    """A linear model of three classes, and a request to forget four samples of it."""
+    model = nn.Linear(2, 3)
+    with torch.no_grad():
+        model.weight.copy_(torch.from_numpy(WEIGHT))
+        model.bias.copy_(torch.from_numpy(BIAS))
+    x, y = np.concatenate([X, -X]), np.concatenate([Y, Y])
+    data = Dataset("four", x, y, np.arange(8).astype(str), ("a", "b", "c"))
+    none = np.arange(0)
+    return model, Split(data, np.arange(4), np.arange(4, 8), none, none)
+
+
+def test_shrink_labels_by_the_nearest_other_class():
+    """One step of softmax regression to labels found on paper: theta - lr * mean of (p - onehot) (x, 1)'."""
+    model, split = four_samples()
+    made = unlearn("boundary_shrink", model, split, epochs=1, lr=0.5, **PLAIN).model
+    odds = np.exp(X @ WEIGHT.T + BIAS)
+    slope = (odds / odds.sum(axis=1, keepdims=True) - np.eye(3)[NEAREST]) / 4
+    assert np.allclose(made.weight.detach().numpy(), WEIGHT - 0.5 * slope.T @ X, atol=1e-6)
+    assert np.allclose(made.bias.detach().numpy(), BIAS - 0.5 * slope.sum(axis=0), atol=1e-6)
+
+
+def test_shrink_finds_another_class_at_another_radius():
+    """A step of 0.01 to (0.99, 0.06) leaves the second class ahead of the third, 0.06 to -0.07."""
+    model, split = four_samples()
+    small, usual = (
+        unlearn("boundary_shrink", model, split, epochs=1, lr=0.5, radius=radius, **PLAIN).model.bias
+        for radius in (0.01, 0.1)
+    )
+    # of a label, 1/4 of a step of 0.5 goes from the third class to the second
+    assert torch.allclose(small - usual, torch.tensor([0, 0.125, -0.125]), atol=1e-6)
+
+
+def test_expanding_descends_to_one_more_class_and_drops_it():
+    """Three steps by hand to an output that begins at weight 0 and the mean bias; `paper` keeps those of the head."""
+    data = clusters(80)
+    split, model = split_of(data, train=60), network()
+    x = torch.from_numpy(split.rows("forget").x)
+    first = [p.detach().clone().requires_grad_(True) for p in model.parameters()]
+    w, b, head, bias = first
+    head = torch.cat([head, torch.zeros(1, 8)]).detach().requires_grad_(True)
+    bias = torch.cat([bias, bias.mean()[None]]).detach().requires_grad_(True)
+    for _ in range(3):
+        p = torch.softmax(torch.tanh(x @ w.T + b) @ head.T + bias, dim=1)
+        slopes = torch.autograd.grad(-p[:, 3].log().mean(), [w, b, head, bias])
+        with torch.no_grad():
+            for value, slope in zip((w, b, head, bias), slopes, strict=True):
+                value -= 0.5 * slope
+    new, old = [w, b, head[:3], bias[:3]], list(model.parameters())
+    assert all((a - c).abs().max().item() > 0.05 for a, c in zip(new, old, strict=True))
+    for preset, wanted in (("recommended", new), ("paper", old[:2] + new[2:])):
+        made = unlearn("boundary_expanding", model, split, preset=preset, epochs=3, lr=0.5, **PLAIN).model
+        for a, c in zip(made.parameters(), wanted, strict=True):
+            assert torch.allclose(a, c, atol=1e-5)
+
+
+def test_both_read_the_forget_samples_alone():
+    """Where held-out samples take the place of the retained ones, the result is the same bit for bit."""
+    data = clusters(80)
+    split = split_of(data, train=60)
+    for name in ("boundary_shrink", "boundary_expanding"):
+        one = unlearn(name, network(), split, lr=0.1).model
+        other = Split(data, split.forget, split.holdout, split.retain, split.shadow)
+        two = unlearn(name, network(), other, lr=0.1).model
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))

@@ -1,0 +1,103 @@
+"""L-CODEC's step against a dense solve, and on problems where the channels that it may choose are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from small import clusters, network, split_of
+from torch import nn
+
+from vestige.unlearning import unlearn
+from vestige.unlearning.l_codec import inverse_fisher
+
+DATA = clusters(80)
+SPLIT = split_of(DATA, forget=5, train=40)
+
+
+def rows_changed(made, model):
+    """By parameter name, the channels that are not what they were."""
+    return {
+        name: (new != old).reshape(len(old), -1).any(dim=1).nonzero()[:, 0].tolist()
+        for (name, new), old in zip(made.named_parameters(), model.parameters(), strict=True)
+    }
+
+
+def dense_step(forget, retain, ridge):
+    """(mean of g g' over the retained + ridge I)^{-1} sum of g over the forgotten / N_r, from gradients [n, d]."""
+    fisher = sum(np.outer(g, g) for g in retain) / len(retain)
+    return np.linalg.solve(fisher + ridge * np.eye(len(fisher)), forget.sum(axis=0) / len(retain))
+
+
+@pytest.mark.parametrize("samples", [3, 30])  # fewer and more than there are weights
+def test_the_inverse_is_that_of_the_dense_matrix(samples):
+    generator = torch.Generator().manual_seed(samples)
+    g, v = (torch.randn(*n, dtype=torch.float64, generator=generator) for n in ((samples, 7), (7,)))
+    dense = sum(torch.outer(one, one) for one in g) / samples + 0.2 * torch.eye(7, dtype=g.dtype)
+    assert torch.allclose(dense @ inverse_fisher(g, v, 0.2), v, atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_the_whole_step_on_softmax_regression(scale):
+    """Channel 2 answers to no input, so 0 and 1 are chosen; a sample's gradient is (p - onehot) (x, 1)'.
+
+    One forget sample is perturbed, so that its loss is a function of the two; all five are in the step.
+    """
+    model = nn.Linear(5, 3)
+    with torch.no_grad():
+        model.weight.copy_(0.4 * torch.randn(3, 5, generator=torch.Generator().manual_seed(0)))
+        model.weight[2] = 0
+        model.bias.zero_()
+    before = torch.cat([model.weight, model.bias[:, None]], dim=1).detach().double().numpy()
+
+    def gradients(rows):
+        x = np.c_[rows.x, np.ones(len(rows))].astype(float)
+        odds = np.exp(x @ before.T)
+        slope = odds / odds.sum(axis=1, keepdims=True) - np.eye(3)[rows.y]
+        return np.stack([np.outer(s[:2], one).ravel() for s, one in zip(slope, x, strict=True)])
+
+    step = dense_step(gradients(SPLIT.rows("forget")), gradients(SPLIT.rows("retain")), 0.05)
+    options = {"batch_size": 1, "perturbations": 400, "noise": 1.0, "ridge": 0.05, "scale": scale}
+    made = unlearn("l_codec", model, SPLIT, **options).model
+    after = torch.cat([made.weight, made.bias[:, None]], dim=1).detach().numpy()
+    assert np.abs(step).max() > 0.05
+    assert np.allclose(after[:2] - before[:2], scale * step.reshape(2, 6), atol=1e-4)
+    assert rows_changed(made, model) == {"weight": [0, 1], "bias": [0, 1]}
+    one = unlearn("l_codec", model, SPLIT, most=1, **options).model
+    assert rows_changed(one, model)["weight"] in ([0], [1])
+
+
+def test_chosen_channels_of_two_layers_are_stepped_together():
+    """Whichever are chosen: at most `most`, weights with their biases, by one dense solve over all of them."""
+    model = network()
+    made = unlearn("l_codec", model, SPLIT, perturbations=200, noise=0.5, most=5, ridge=0.05).model
+    changed = rows_changed(made, model)
+    assert changed["0.weight"] == changed["0.bias"] and changed["2.weight"] == changed["2.bias"]
+    assert 2 <= len(changed["0.weight"]) + len(changed["2.weight"]) <= 5
+
+    def picked(tensors):
+        return np.concatenate(
+            [t[changed[n]].flatten().numpy() for n, t in zip(changed, tensors, strict=True)]
+        )
+
+    def gradients(rows):
+        losses = F.cross_entropy(model(torch.from_numpy(rows.x)), torch.from_numpy(rows.y), reduction="none")
+        parameters = list(model.parameters())
+        return np.stack([picked(torch.autograd.grad(one, parameters, retain_graph=True)) for one in losses])
+
+    moved = [(a - b).detach() for a, b in zip(made.parameters(), model.parameters(), strict=True)]
+    step = dense_step(gradients(SPLIT.rows("forget")), gradients(SPLIT.rows("retain")), 0.05)
+    assert np.abs(step).max() > 0.05
+    assert np.allclose(picked(moved), step, atol=1e-4)
+
+
+def test_the_unit_that_the_loss_depends_on_is_chosen():
+    """The frozen output reads the third of eight hidden units alone; seven others react as strongly to the noise."""
+    model = network()
+    with torch.no_grad():
+        model[2].weight[:, [0, 1, 3, 4, 5, 6, 7]] = 0
+    model[2].requires_grad_(False)
+    for seed in range(3):
+        made = unlearn("l_codec", model, SPLIT, perturbations=200, batch_size=1, most=1, seed=seed).model
+        assert rows_changed(made, model) == {"0.weight": [2], "0.bias": [2], "2.weight": [], "2.bias": []}
