@@ -10,8 +10,8 @@ Sharma, Zhou, Ji, Chen: Discriminative Adversarial Unlearning. 2024, arXiv 2402.
 
 lambda = 0.9, gamma = 0.001; sensitivity over 10 copies with noise 1e-3; SGD 0.01 (the authors take 0.03 on CIFAR-10 at
 95 % sparsity: `lr`), three passes over D_r. Where a whole class is forgotten, SGD 0.02 and after 30 steps beta is 0:
-finetuning at 0.01 from then on. Unseen samples D_v come from the split's shadow
-pool: they are trained on, and nothing may be judged on them.
+finetuning at 0.01 from then on. Unseen samples D_v come from the split's shadow pool: they are trained on, and nothing
+may be judged on them.
 
 `paper`: logits as output, every forward pass in training mode, the attacker pre-trained on all of D against D_v,
 features paired at random by cross-correlation, which in expectation is a constant and carries no signal. `recommended`:
