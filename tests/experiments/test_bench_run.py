@@ -11,6 +11,7 @@ import pytest
 from bench_tables import BLOCK, TINY, tiny
 from typer.testing import CliRunner
 
+import vestige
 from vestige.cli.app import app
 from vestige.errors import InputError, MissingExtra
 from vestige.experiments.bench import experiment, experiments, run_bench
@@ -98,6 +99,19 @@ def test_tensorboard_gets_the_figures(filled, tmp_path):
     tracker("tensorboard")(made_.result, tmp_path / "results" / "tiny.json")
     (events,) = (tmp_path / "tensorboard" / "tiny-small").iterdir()
     assert b"IAM-On" in events.read_bytes()
+
+
+def test_mlflow_gets_the_figures(filled, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip install 'vestige[track]'")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    mlflow.set_tracking_uri(tmp_path.as_uri())
+    made_, _ = filled
+    tracker("mlflow")(made_.result, made_.path)
+    (run,) = mlflow.MlflowClient().search_runs(["0"])
+    assert run.data.params["experiment"] == "tiny" and run.data.params["vestige"] == vestige.__version__
+    wanted = {v.row: v.mean for v in values_of(made_.result)}
+    assert run.data.metrics["digits _ random/IAM-On"] == pytest.approx(wanted["IAM-On"])
+    assert [a.path for a in mlflow.MlflowClient().list_artifacts(run.info.run_id)] == [made_.path.name]
 
 
 def test_a_tracker_that_is_not_installed_is_one_command():
