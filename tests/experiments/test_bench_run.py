@@ -104,7 +104,7 @@ def test_tensorboard_gets_the_figures(filled, tmp_path):
 def test_mlflow_gets_the_figures(filled, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip install 'vestige[track]'")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri(tmp_path.as_uri())
+    mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
     made_, _ = filled
     tracker("mlflow")(made_.result, made_.path)
     (run,) = mlflow.MlflowClient().search_runs(["0"])
