@@ -26,7 +26,7 @@ from vestige.unlearning.l_codec import conditional_dependence, foci, inverse_fis
 from vestige.unlearning.last_layers import only
 from vestige.unlearning.random_labels import joined, relabelled
 from vestige.unlearning.scrub import distance
-from vestige.unlearning.work import Steps, Work
+from vestige.unlearning.work import Steps, Work, last_linear, layers_met
 
 DATA = clusters(160)
 SPLIT = split_of(DATA, train=120)
@@ -217,9 +217,40 @@ def test_cf_k_and_eu_k_leave_the_others_alone():
     assert not made[1].running_mean.any() and made[3].running_mean.all()
     model = copy.deepcopy(MODEL)
     job = Work("t", Steps(), None, 0, "cpu", False, 1)
-    with only(model, 1, job):
+    with only(model, DATA, 1, job):
         assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]
     assert all(p.requires_grad for p in model.parameters())
+
+
+class HeadFirst(nn.Module):
+    """Registers its layers in another order than samples meet them, and one that no sample meets."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.unused, self.body = nn.Linear(8, 3), nn.Linear(8, 3), nn.Linear(5, 8)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.body(x)))
+
+
+@pytest.mark.parametrize("name", ["cf_k", "eu_k", "selective_pruning_last_layer"])
+def test_the_last_layer_is_the_one_that_gives_the_logits(name):
+    model = HeadFirst()
+    assert last_linear(model, DATA, name) is model.head and layers_met(model, DATA) == [
+        model.body,
+        model.head,
+    ]
+    options = {"lr": 1e-12, "overfit_epochs": 5} if name.startswith("selective") else {}
+    made = unlearn(name, model, SPLIT, **options).model
+    assert torch.allclose(made.body.weight, model.body.weight, atol=1e-9)
+    assert not torch.allclose(made.head.weight, model.head.weight, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["activation_reset", "l_codec", "dau", "fisher_forgetting"])
+def test_a_layer_that_no_sample_meets_is_no_hindrance(name):
+    quick = {"l_codec": {"perturbations": 20}, "dau": {"copies": 1, "pretrain": 2, "epochs": 1}}
+    made = unlearn(name, HeadFirst(), SPLIT, **quick.get(name, {})).model
+    assert all(p.isfinite().all() for p in made.parameters())
 
 
 # pruning by similarity

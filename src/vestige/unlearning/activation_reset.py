@@ -24,7 +24,7 @@ from vestige.errors import InputError
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
 from vestige.unlearning.selective_pruning import CITES, kaiming, retain_sample
-from vestige.unlearning.work import Work, last_linear
+from vestige.unlearning.work import Work, last_linear, layers_met
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,11 +40,10 @@ def activation_reset(model: nn.Module, split: Split, work: Work, *, share: float
     """
     if not 0 <= share < 1:
         raise InputError(f"{work.method}: share is {share}; from 0 to below 1 is wanted.")
-    last = last_linear(model, work.method)
-    kernels = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    layers: list[nn.Module] = [*kernels] or [
-        m for m in model.modules() if isinstance(m, nn.Linear) and m is not last
-    ]
+    last = last_linear(model, split.data, work.method)
+    met = layers_met(model, split.data)
+    layers = [m for m in met if isinstance(m, nn.Conv2d)]
+    layers = layers or [m for m in met if isinstance(m, nn.Linear) and m is not last]
     maps = [
         _mean_maps(model, layers, rows, work)
         for rows in (split.rows("forget"), retain_sample(split.rows("retain"), work))

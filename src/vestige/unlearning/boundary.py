@@ -70,7 +70,7 @@ def boundary_expanding(
     """
     rows = split.rows("forget")
     wide = copy.deepcopy(model)
-    head = last_linear(wide, work.method)
+    head = last_linear(wide, split.data, work.method)
     classes = len(rows.classes)
     if head.out_features != classes:
         raise InputError(
@@ -84,7 +84,7 @@ def boundary_expanding(
             head.bias = torch.nn.Parameter(torch.cat([head.bias, head.bias.mean()[None]]))
     head.out_features = classes + 1
     work.descend(wide, _sent_to(rows, classes), watched=model)
-    narrow = last_linear(model, work.method)
+    narrow = last_linear(model, split.data, work.method)
     with torch.no_grad():
         if keep_features:
             _copy(wide, model, skip=(head, narrow))

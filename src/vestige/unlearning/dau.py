@@ -113,7 +113,7 @@ def dau(
     if match_classes and len(of_class) >= 2:
         unseen = of_class
     whole_class = not np.isin(forget.y, retain.y).any()
-    noise, head = work.generator(31), last_linear(model, work.method)
+    noise, head = work.generator(31), last_linear(model, split.data, work.method)
 
     def output(x: Tensor) -> Tensor:
         logits: Tensor = model(x).float()

@@ -59,7 +59,7 @@ def fisher_forgetting(
         raise InputError(f"fisher_forgetting: {unknown('fisher', fisher, FORMS)}")
     if not alpha > 0:
         raise InputError(f"fisher_forgetting: alpha is {alpha}; a number above 0 is wanted.")
-    last = last_linear(model, work.method)
+    last = last_linear(model, split.data, work.method)
     head = {id(p) for p in last.parameters()}
     retain, forget = split.rows("retain"), split.rows("forget")
     measured = (

@@ -29,7 +29,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.gradients import sample_gradients
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import FORWARD, Work, alive_of
+from vestige.unlearning.work import FORWARD, Work, alive_of, layers_met
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +67,11 @@ def l_codec(
             "l_codec: perturbations from 10, samples from 2, most from 1, noise and ridge above 0 are wanted."
         )
     forget, retain = split.rows("forget"), split.rows("retain")
-    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear)) and m.weight.requires_grad]
+    layers = [
+        m
+        for m in layers_met(model, split.data)
+        if isinstance(m, (nn.Conv2d, nn.Linear)) and m.weight.requires_grad
+    ]
     if not layers:
         raise InputError("l_codec needs a convolution or a linear layer that is not frozen.")
     few_forget = forget.take(np.arange(min(batch_size, len(forget))))

@@ -20,10 +20,12 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Steps, Work
+from vestige.unlearning.work import Steps, Work, layers_met
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from vestige.data.dataset import Dataset
 
 STEPS = Steps()
 CITES = "Goel et al. 2022"
@@ -32,7 +34,7 @@ CITES = "Goel et al. 2022"
 @register("cf_k", needs=("retain",), cites=CITES, steps=STEPS)
 def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
     """Finetune the last k layers on the retained samples, the others frozen."""
-    with only(model, k, work):
+    with only(model, split.data, k, work):
         work.descend(model, split.rows("retain"))
     return model
 
@@ -40,7 +42,7 @@ def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
 @register("eu_k", needs=("retain",), cites=CITES, steps=STEPS)
 def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
     """Draw the last k layers anew and train them on the retained samples, the others frozen."""
-    with only(model, k, work) as last:
+    with only(model, split.data, k, work) as last:
         for layer in last:
             if any(p.requires_grad for p in layer.parameters(recurse=False)):
                 layer.reset_parameters()  # type: ignore[operator]
@@ -50,9 +52,9 @@ def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
 
 
 @contextmanager
-def only(model: nn.Module, k: int, work: Work) -> Iterator[list[nn.Module]]:
+def only(model: nn.Module, data: Dataset, k: int, work: Work) -> Iterator[list[nn.Module]]:
     """Freeze all but the last k layers, which are given; afterwards everything is as free as it was."""
-    layers = [m for m in model.modules() if any(True for _ in m.parameters(recurse=False))]
+    layers = layers_met(model, data)
     if not 1 <= k <= len(layers):
         raise InputError(f"{work.method}: k is {k}; the model has {len(layers)} layers with weights.")
     last = layers[-k:]

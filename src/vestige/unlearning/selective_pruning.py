@@ -52,7 +52,7 @@ def selective_pruning_last_layer(
     model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
 ) -> nn.Module:
     """The same in the last linear layer only."""
-    last = last_linear(model, work.method).weight
+    last = last_linear(model, split.data, work.method).weight
     near = _similar(model, split.rows("forget"), work, quantile, overfit_epochs, lr=0.01)
     names = [name for name, p in model.named_parameters() if p is last]
     return _redrawn(model, {name: near[name] for name in names if name in near}, split, work)

@@ -280,11 +280,38 @@ def unseen_rows(split: Split, method: str) -> Dataset:
     return split.rows("shadow")
 
 
-def last_linear(model: nn.Module, method: str) -> nn.Linear:
+def layers_met(model: nn.Module, data: Dataset) -> list[nn.Module]:
+    """Return the layers with weights of their own in the order in which a sample of `data` meets them.
+
+    A layer that is met twice has its last place; one that no sample meets, such as a head for training alone, has none.
+    """
+    import torch
+
+    from vestige.signals.collect import evaluating
+
+    met: dict[nn.Module, None] = {}
+
+    def meet(layer: nn.Module, inputs: object, output: object) -> None:
+        met.pop(layer, None)
+        met[layer] = None
+
+    own = [m for m in model.modules() if any(True for _ in m.parameters(recurse=False))]
+    handles = [layer.register_forward_hook(meet) for layer in own]
+    try:
+        with evaluating(model), torch.no_grad():
+            model(torch.zeros(2, *data.shape, device=next(model.parameters()).device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(met)
+
+
+def last_linear(model: nn.Module, data: Dataset, method: str) -> nn.Linear:
     """Return the layer that gives the logits. Raises `InputError` where no linear layer does."""
     from torch import nn
 
-    found = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if not found:
-        raise InputError(f"{method} needs a linear last layer; {type(model).__name__} has no nn.Linear.")
-    return found[-1]
+    layers = layers_met(model, data)
+    if not layers or not isinstance(layers[-1], nn.Linear):
+        last = type(layers[-1]).__name__ if layers else "none"
+        raise InputError(f"{method} needs a linear last layer; the last of {type(model).__name__} is {last}.")
+    return layers[-1]
