@@ -46,7 +46,7 @@ def reinitialise(model: nn.Module, seed: int) -> nn.Module:
         )
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     fresh = copy.deepcopy(model).cpu()
-    kept = [p for p in fresh.parameters() if not p.requires_grad]
+    kept: list[torch.Tensor] = [p for p in fresh.parameters() if not p.requires_grad]
     kept += [b for m in fresh.modules() if is_frozen(m) for b in m.buffers(recurse=False)]
     values = [tensor.detach().clone() for tensor in kept]
     with seeded(seed), torch.no_grad():

@@ -73,10 +73,10 @@ def sensitivity_of(
 @contextmanager
 def all_digits(device: torch.device) -> Iterator[None]:
     """Compute in whole single precision inside: TF32 and autocast round away what noise of 1e-3 moves."""
-    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    per_operation = hasattr(cudnn, "conv")  # torch 2.9 and later; they refuse the two spellings mixed
-    places = (cuda, cudnn.conv) if per_operation else (cuda, cudnn)
-    flag, off = ("fp32_precision", "ieee") if per_operation else ("allow_tf32", False)
+    products, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    convolutions = getattr(cudnn, "conv", None)  # torch 2.9 and later; they refuse the two spellings mixed
+    places = (products, convolutions or cudnn)
+    flag, off = ("fp32_precision", "ieee") if convolutions else ("allow_tf32", False)
     before = [getattr(place, flag) for place in places]
     try:
         for place in places:

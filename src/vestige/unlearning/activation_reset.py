@@ -14,6 +14,7 @@ units of linear layers but the last take the place of kernels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,8 +43,8 @@ def activation_reset(model: nn.Module, split: Split, work: Work, *, share: float
         raise InputError(f"{work.method}: share is {share}; from 0 to below 1 is wanted.")
     last = last_linear(model, split.data, work.method)
     met = layers_met(model, split.data)
-    layers = [m for m in met if isinstance(m, nn.Conv2d)]
-    layers = layers or [m for m in met if isinstance(m, nn.Linear) and m is not last]
+    kernels = [m for m in met if isinstance(m, nn.Conv2d)]
+    layers: list[nn.Module] = [*kernels] or [m for m in met if isinstance(m, nn.Linear) and m is not last]
     maps = [
         _mean_maps(model, layers, rows, work)
         for rows in (split.rows("forget"), retain_sample(split.rows("retain"), work))
@@ -62,7 +63,7 @@ def activation_reset(model: nn.Module, split: Split, work: Work, *, share: float
     return model
 
 
-def _mean_maps(model: nn.Module, layers: list[nn.Module], rows: Dataset, work: Work) -> list[Tensor]:
+def _mean_maps(model: nn.Module, layers: Sequence[nn.Module], rows: Dataset, work: Work) -> list[Tensor]:
     """Return each layer's mean output over `rows`: [kernels, ...]."""
     totals: dict[int, Tensor] = {}
 
