@@ -41,7 +41,7 @@ def test_roc_rises_and_its_area_is_the_auc() -> None:
 def test_roc_says_its_numbers() -> None:
     scores = {"forget": np.array([3.0, 1.0]), "retain": np.array([2.0, 0.0])}
     linear, loglog = plots.roc(scores, "iam", AUC, "k")
-    assert "AUC (chance: 0.5): 0.75 [0.5, 0.9]" in label_of(linear)
+    assert "AUC (chance: 0.5): 0.75 [0.50, 0.90]" in label_of(linear)
     assert "TNR at FNR 1 %: 50 %" in label_of(loglog)
     assert dict(loglog.facts)["TNR at FNR 10 %"] == "50 %"
 

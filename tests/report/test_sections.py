@@ -104,7 +104,7 @@ def test_failed_measures_are_rows_with_their_reason(audit: Callable[..., Audit])
 
 def test_metrics_have_direction_range_reference_or_a_reason(audit: Callable[..., Audit]) -> None:
     rows = sections.metric_rows(audit())
-    assert rows[0]["value"] == "0.93 [0.918, 0.942]"
+    assert rows[0]["value"] == "0.930 [0.918, 0.942]"
     assert rows[0]["reference"] == "0.5 (chance)"
     assert rows[0]["range"] == "0 to 1"
     assert rows[-1]["reason"] == "No retrained model was given."

@@ -51,11 +51,11 @@ def test_compare(audit: Callable[..., Audit]) -> None:
     assert list(rows["Method"]) == ["finetune", "retrain"]
     first = rows.iloc[0]
     assert first["Verdict (wanted: unlearned)"] == "Under-unlearned"
-    assert first["Completeness (closer to 1)"] == "0.55 [0.51, 0.6]"
+    assert first["Completeness (closer to 1)"] == "0.550 [0.510, 0.600]"
     assert first["Flagged under ↓"].endswith(" of 60")
-    assert first["RA (closer to retrain)"] == "0.993 [0.983, 1]"
+    assert first["RA (closer to retrain)"] == "0.993 [0.983, 1.003]"
     assert first["MIA (closer to retrain)"] == "– (No retrained model was given.)"
-    assert first["AUC of the verdict's measure (closer to retrain)"] == "0.93 [0.918, 0.942] (iam)"
+    assert first["AUC of the verdict's measure (closer to retrain)"] == "0.930 [0.918, 0.942] (iam)"
     assert all(any(mark in name for mark in ("↓", "closer", "wanted")) for name in rows.columns[1:])
     assert not rows.isna().to_numpy().any()
 

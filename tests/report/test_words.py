@@ -24,7 +24,15 @@ def test_number(value: object, text: str) -> None:
 
 
 def test_interval_needs_both_ends() -> None:
-    assert words.with_interval(0.93, 0.91, 0.95) == "0.93 [0.91, 0.95]"
+    assert words.with_interval(0.93, 0.91, 0.95) == "0.930 [0.910, 0.950]"
+    assert words.with_interval(1.0814, 0.879, 1.3) == "1.08 [0.88, 1.30]"
+    assert words.with_interval(-0.0874, -0.206, 0.0194) == "-0.09 [-0.21, 0.02]"
+    assert words.with_interval(-0.0001, -1, 1) == "0.0 [-1.0, 1.0]"
+    assert words.with_interval(0.99965, 0.9993, 1) == "1 [0.999, 1]"
+    assert (
+        words.with_interval(0, 0, 0) == "0 [0, 0]"
+        and words.with_interval(1500, 1e3, 2e3) == "1,500 [1,000, 2,000]"
+    )
     assert words.with_interval(0.93, None, 0.95) == "0.93"
     assert words.with_interval(None, 0.91, 0.95) == "–"
 

@@ -54,10 +54,16 @@ def rounded(value: Any, digits: int = 4) -> float | None:
 
 
 def with_interval(value: Any, low: Any, high: Any) -> str:
-    """Return "0.93 [0.91, 0.95]", without the brackets where there is no interval."""
+    """Return "0.873 [0.809, 0.924]", to the second digit of half the interval's width; no interval, no brackets."""
     if is_missing(value) or is_missing(low) or is_missing(high):
         return number(value, 3)
-    return f"{number(value, 3)} [{number(low, 3)}, {number(high, 3)}]"
+    three = [float(v) for v in (value, low, high)]
+    half = (three[2] - three[1]) / 2
+    if not half >= 5e-4:
+        return f"{number(value, 3)} [{number(low, 3)}, {number(high, 3)}]"
+    places = min(max(1 - math.floor(math.log10(half)), 0), 3)
+    shown, lower, upper = (f"{round(v, places) + 0.0:,.{places}f}" for v in three)
+    return f"{shown} [{lower}, {upper}]"
 
 
 def range_words(low: float | None, high: float | None) -> str:
