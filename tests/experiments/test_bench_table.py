@@ -135,7 +135,7 @@ def test_gaps_of_one_reason_are_one_line():
         cell("A", "x", "not run yet"), cell("B", "x", "not run yet"), cell("A", "y", "not run yet"),
         cell("B", "y", "not run yet"), cell("A", "z", ""), cell("B", "z", "too few"), cell("B", "u", "not run yet"),
     ]  # fmt: skip
-    assert missing_texts(told) == ["x; y: every row: not run yet", "z: B: too few", "u: B: not run yet"]
+    assert missing_texts(told) == ["x; y (every row): not run yet", "z (B): too few", "u (B): not run yet"]
 
 
 def test_cells_that_were_not_run_say_so(tmp_path):

@@ -151,7 +151,7 @@ def missing_texts(cells: list[Value]) -> list[str]:
         columns_of.setdefault((why, tuple(rows)), []).append(column)
     whole = tuple(dict.fromkeys(c.row for c in cells))
     return [
-        f"{'; '.join(columns)}: {'every row' if rows == whole else ', '.join(rows)}: {why}"
+        f"{'; '.join(columns)} ({'every row' if rows == whole else ', '.join(rows)}): {why}"
         for (why, rows), columns in columns_of.items()
     ]
 
