@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 from small import clusters, network, split_of, work
 from torch import nn
 
-from vestige.data import make_split
+from vestige.data import Dataset, make_split
 from vestige.errors import InputError
 from vestige.models.samia import Samia
 from vestige.models.sparsity import prune
@@ -526,6 +526,16 @@ def test_schedules_go_on_from_pass_to_pass():
     )
     usual = unlearn("random_labels", MODEL, SPLIT, epochs=2, lr=0.1, seed=3)
     assert not torch.equal(frozen.model[0].weight, usual.model[0].weight)
+
+
+def test_augmentation_is_that_of_training_where_it_is_known():
+    def auto(recipe, side):
+        pixels = np.zeros((2, 3, side, side), np.uint8)
+        images = Dataset("i", pixels, np.zeros(2, np.int64), np.array(["a", "b"]), ("x",))
+        return Work("t", Steps(), recipe, 0, "cpu", False, 1).augmentation("auto", images)
+
+    assert auto(Recipe(augment="flip"), 32) == "flip" and auto(Recipe(), 32) == "none"
+    assert auto(None, 32) == "crop_flip" and auto(None, 8) == "none"
 
 
 def test_the_early_stop_sees_the_model_that_is_unlearned_from():

@@ -33,7 +33,8 @@ FORWARD = 1 / 3
 class Steps:
     """How a method descends: its optimiser's settings. Every field is an option of every method that has steps.
 
-    augment  "none", "flip", "crop_flip", or "auto": "crop_flip" on images of 16 pixels and more, else "none"
+    augment  "none", "flip", "crop_flip", or "auto": as the original was trained, where `recipe` tells; where it does
+             not, "crop_flip" on images of 16 pixels and more, else "none"
     freeze_batchnorm  normalise by the running statistics of the original model, and do not change them
     """
 
@@ -94,6 +95,14 @@ class Work:
         state = np.random.SeedSequence((self.seed, 7, purpose)).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(state[0]))
 
+    def augmentation(self, name: str, rows: Dataset) -> str:
+        """Return what "auto" stands for on these samples, and any other name as it is."""
+        if name != "auto":
+            return name
+        if self.recipe is not None:  # more of it than in training would undo some of what was learned
+            return self.recipe.augment
+        return "crop_flip" if rows.is_image and min(rows.shape[1:]) >= 16 else "none"
+
     def spend(self, samples: float) -> bool:
         """Count sample passes; return True where the budget is spent, and then the method is to stop."""
         self.passes += samples
@@ -137,7 +146,7 @@ class Work:
             return
         settings = dataclasses.asdict(self.steps) | changes
         freeze = settings.pop("freeze_batchnorm")
-        settings["augment"] = augmentation(settings["augment"], rows)
+        settings["augment"] = self.augmentation(settings["augment"], rows)
         recipe = validated(Recipe, settings | {"seed": self.seed + 1000 * seed}, self.method)
 
         per_epoch, taken = batch_count(len(rows), recipe.batch_size), 0
@@ -181,7 +190,7 @@ class Work:
 
         generator = self.generator(purpose)
         size = min(batch_size or self.steps.batch_size, len(rows))
-        augment = augmentation(augment, rows)
+        augment = self.augmentation(augment, rows)
         while True:
             yield from batches(rows, size, generator=generator, augment=augment, device=self.where)
 
@@ -242,13 +251,6 @@ def finish(result: nn.Module, original: nn.Module) -> None:
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
     result.eval()
-
-
-def augmentation(name: str, rows: Dataset) -> str:
-    """Return what "auto" stands for on these samples, and any other name as it is."""
-    if name != "auto":
-        return name
-    return "crop_flip" if rows.is_image and min(rows.shape[1:]) >= 16 else "none"
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
