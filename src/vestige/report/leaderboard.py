@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
-from vestige.experiments.bench.table import Value, controls, missing_texts, sentences, set_aside, values_of
+from vestige.experiments.bench.table import (
+    Value,
+    controls,
+    digits_of,
+    missing_texts,
+    sentences,
+    set_aside,
+    values_of,
+)
 from vestige.report.html import page
 
 TOY = ("digits", "synthetic")
@@ -61,7 +69,7 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
         own = [c for c in cells if c.column == column and c.mean is not None and c.row not in aside]
         if own and told["smaller"] is not None:
             best[column] = max(own, key=lambda c: sign * (c.mean or 0.0)).row
-    digits = 2 if told["percent"] else 3
+    digits = digits_of(cells)
     names = {block["data"]["name"] for block in (told["small"] or {}).get("blocks", {}).values()}
     return {
         "name": result["name"], "title": told["title"], "source": told["source"], "note": told["note"],

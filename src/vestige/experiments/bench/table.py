@@ -130,7 +130,7 @@ def render_table(result: dict[str, Any], form: str = "md", figure: str | None = 
     columns = list(dict.fromkeys(c.column for c in cells))
     at = {(c.row, c.column): c for c in cells}
     rows = list(dict.fromkeys(c.row for c in cells))
-    digits = 2 if result["experiment"]["percent"] else 3
+    digits = digits_of(cells)
     body = [[row, *(_shown(at[row, column], digits, form) for column in columns)] for row in rows]
     if form == "latex":
         return _latex(["", *columns], body)
@@ -138,6 +138,11 @@ def render_table(result: dict[str, Any], form: str = "md", figure: str | None = 
     lines += ["| " + " | ".join(line) + " |" for line in body]
     gaps = missing_texts(cells)
     return "\n".join(lines + ([""] + [f"* Missing: {text}" for text in gaps] if gaps else [])) + "\n"
+
+
+def digits_of(cells: list[Value]) -> int:
+    """Return how many decimals a table has: two for percentages and the like, three for figures of a few units."""
+    return 2 if max((abs(c.mean) for c in cells if c.mean is not None), default=0.0) > 10 else 3
 
 
 def missing_texts(cells: list[Value]) -> list[str]:
@@ -283,7 +288,7 @@ def signed(lead: tuple[float, float | None, float | None], digits: int) -> str:
 
 def sentences(result: dict[str, Any]) -> list[str]:
     """Return the agreement as sentences, one a column."""
-    told, found = result["experiment"], []
+    told, found, digits = result["experiment"], [], digits_of(values_of(result))
     for a in agreement(result):
         text = f"{a.column}: first is {a.first}"
         if a.published_first is not None:
@@ -291,7 +296,7 @@ def sentences(result: dict[str, Any]) -> list[str]:
         if a.tau is not None:
             text += f"; rank correlation with the published column {a.tau:.2f}"
         if a.lead is not None:
-            text += f"; {told['favourite']} minus {a.rival}: {signed(a.lead, 2 if told['percent'] else 3)}"
+            text += f"; {told['favourite']} minus {a.rival}: {signed(a.lead, digits)}"
         found.append(text + ".")
     return found
 
