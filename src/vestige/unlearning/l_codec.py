@@ -177,12 +177,10 @@ def _perturbed(
 
 def _slices(model: nn.Module, rows: Dataset, parts: list[tuple[str, Tensor]], work: Work) -> Tensor:
     """Return the per-sample gradients [n, d] of the chosen rows of the chosen weights; 0 for what is masked."""
-    blocks, alive = (
-        [],
-        {name: mask[dict(parts)[name]] for name, mask in alive_of(model).items() if name in dict(parts)},
-    )
+    wanted, blocks = dict(parts), []
+    alive = {name: mask[wanted[name]] for name, mask in alive_of(model).items() if name in wanted}
     for x, y in work.once(rows, batch_size=32, cost=1):
-        gradients = sample_gradients(model, x, y, only=dict(parts))
+        gradients = sample_gradients(model, x, y, only=wanted)
         gradients = {name: g * alive[name] if name in alive else g for name, g in gradients.items()}
         blocks.append(torch.cat([gradients[name].flatten(1) for name, _ in parts], dim=1))
     return torch.cat(blocks)

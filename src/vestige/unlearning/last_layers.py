@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models.initial import is_frozen
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work, layers_met
@@ -44,7 +45,7 @@ def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
     """Draw the last k layers anew and train them on the retained samples, the others frozen."""
     with only(model, split.data, k, work) as last:
         for layer in last:
-            if any(p.requires_grad for p in layer.parameters(recurse=False)):
+            if not is_frozen(layer):
                 layer.reset_parameters()  # type: ignore[operator]
         apply_masks(masks_of(model))
         work.descend(model, split.rows("retain"))
