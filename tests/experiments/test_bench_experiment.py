@@ -8,6 +8,7 @@ from bench_tables import TINY, tiny
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, experiments, run_bench
 from vestige.models import MODELS
+from vestige.training import PRESETS
 
 
 @pytest.mark.parametrize("name", experiments())
@@ -71,6 +72,13 @@ def test_an_experiment_like_another(tmp_path):
         experiment(own)
     assert figure.published == {} and figure.favourite is None and table.favourite == "dau"
     assert figure.small == table.small.model_copy(update={"seeds": 1})
+
+
+def test_a_recipe_may_be_a_name():
+    fast = experiment("iam-table1", ["paper.blocks.cifar10.recipe=speed"]).paper.blocks["cifar10"].recipe
+    assert fast == PRESETS["speed"]
+    with pytest.raises(InputError, match="'paper.blocks.cifar10.recipe' is 'sped': .*Did you mean 'speed'"):
+        experiment("iam-table1", ["paper.blocks.cifar10.recipe=sped"])
 
 
 def test_an_unknown_experiment_names_the_nearest():

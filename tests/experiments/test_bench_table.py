@@ -78,7 +78,24 @@ def test_agreement_ranks_and_pairs():
     assert turned.tau == -1 and turned.published_first == "C"
     (small,) = agreement(table_of(values, {"A": 0.1, "B": 0.2, "C": 0.3}, smaller=True))
     assert small.first == "C" and small.published_first == "A" and small.lead[0] < 0
+    (lost,) = agreement(table_of(values, {"B": 0.7, "C": 0.5}))
+    assert lost.published_first is None and lost.tau is None  # the paper's A, lost, is before both
+    known = {"B": [[0.1]], "D": [[0.2]], "E": [[0.3]], "F": [[0.4]], "A": [[0.5]]}
+    result = table_of(known, {"B": 0.9, "D": 0.2, "E": 0.3, "F": 0.4, "A": 0.5})
+    result["experiment"]["measures"] = {row: "random" if row == "B" else "iam" for row in known}
+    assert next(agreement(result)).tau == 1  # what knows nothing has no rank
     assert "A minus B: +0.150 [" in agreement_text(table_of(values, {}))
+
+
+def test_shares_become_percentages_and_points_stay():
+    result = table_of({"A": [[0.25]]}, {}, percent=True)
+    result["cells"][0]["figures"] |= {
+        "disparity": [[29.5]],
+        "retain_accuracy": [[90.0]],
+        "mia_efficacy": [[3.0]],
+    }
+    found = {name: values_of(result, name)[0].mean for name in result["cells"][0]["figures"]}
+    assert found == {"auc": 25.0, "disparity": 29.5, "retain_accuracy": 90.0, "mia_efficacy": 3.0}
 
 
 def test_intervals_over_shadow_models():

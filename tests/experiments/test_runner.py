@@ -17,6 +17,7 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig, load_config, run
 from vestige.experiments.runner import read_ids
+from vestige.training import PRESETS
 
 SMALL = {
     "name": "small",
@@ -197,6 +198,8 @@ def test_overrides_and_files(tmp_path):
     )
     made = load_config(tmp_path / "c.yaml", ["recipe.epochs=2", "split.forget=0.25", "audit.alpha=0.1"])
     assert made.recipe["epochs"] == 2 and made.split.forget == 0.25 and made.audit.alpha == 0.1
+    named = load_config(tmp_path / "c.yaml", ["recipe.preset=iam_cifar10"]).recipe
+    assert named == PRESETS["iam_cifar10"] | {"epochs": 9}
     for override, message in (
         ("recipe.epochs", "a.b=c"),
         ("name.x=1", "holds a value"),

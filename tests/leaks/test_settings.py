@@ -225,6 +225,7 @@ def test_networks_and_approximate_methods():
     assert np.isfinite(linear.unlearned).all() and not np.array_equal(linear.unlearned, linear.original)
     for call, message in (
         (lambda: Setting("sisa", method="finetune"), "no other method"),
+        (lambda: Setting("multi_version"), "with group 1 is scratch"),
         (lambda: make_pairs(DATA, "decision-tree", Setting(**small, method="finetune")), "does not work on"),
         (lambda: make_pairs(DATA, "torch:cnn3", Setting(**small)), "cnn"),
     ):

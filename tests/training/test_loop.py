@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from typing import Any
 
 import numpy as np
@@ -233,3 +234,27 @@ def test_progress_bar_runs(capsys: pytest.CaptureFixture[str]) -> None:
     train(build_model("logistic", (64,), 10), digits(50), SHORT)
     assert capsys.readouterr().out == ""
     train(build_model("logistic", (64,), 10), digits(50), SHORT, progress=True)
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler here")
+def test_a_compiled_model_is_trained_to_the_same_weights() -> None:
+    rows = digits(100)
+    model = build_model("mlp", rows.shape, 10, hidden=(16,), seed=0)
+    plain, fast = (
+        train(model, rows, Recipe(epochs=2, lr=0.05, compile=how)).model for how in ("no", "default")
+    )
+    for name, own in fast.state_dict().items():
+        assert torch.allclose(own, plain.state_dict()[name], atol=1e-5), name
+
+
+def test_what_cannot_be_compiled_is_said() -> None:
+    from torch._inductor import config
+
+    torch.compiler.reset()
+    rows = digits(100)
+    model = build_model("mlp", rows.shape, 10, hidden=(16,), seed=0)
+    with (
+        config.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}),
+        pytest.raises(InputError, match="torch.compile failed .*compile='no'"),
+    ):
+        train(model, rows, Recipe(epochs=1, compile="default"))

@@ -1,4 +1,4 @@
-"""Problems small enough to know the answer."""
+"""Problems small enough to know the answer: samples in clusters, requests to forget some, and a model of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from vestige.data import Dataset, make_split
+from vestige.training import Recipe, train
 from vestige.unlearning.work import Steps, Work
 
 
@@ -34,3 +35,13 @@ def network(features=5, classes=3, hidden=8, seed=0):
 
 def work(method="test", **steps):
     return Work(method, Steps(**steps), None, 0, "cpu", False, 100)
+
+
+def values(model):
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+DATA = clusters(160)
+SPLIT = split_of(DATA, train=120)
+WHOLE = make_split(DATA, "class", label=1, train=120, holdout=20, shadow=20)
+MODEL = train(network(), DATA.take(SPLIT.train), Recipe(epochs=40, batch_size=16, lr=0.1)).model

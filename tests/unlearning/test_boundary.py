@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import small
 import torch
 from small import clusters, network, split_of
 from torch import nn
@@ -85,3 +86,19 @@ def test_both_read_the_forget_samples_alone():
         other = Split(data, split.forget, split.holdout, split.retain, split.shadow)
         two = unlearn(name, network(), other, lr=0.1).model
         assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_expanding_leaves_c_classes_and_shrink_another_label():
+    made = unlearn("boundary_expanding", small.MODEL, small.SPLIT, lr=0.3).model
+    assert made[2].weight.shape == (3, 8) and made[2].out_features == 3
+    thrown = unlearn("boundary_expanding", small.MODEL, small.SPLIT, preset="paper", lr=0.3).model
+    assert torch.equal(thrown[0].weight, small.MODEL[0].weight) and not torch.equal(
+        made[0].weight, small.MODEL[0].weight
+    )
+    rows = small.SPLIT.rows("forget")
+    shrunk = unlearn("boundary_shrink", small.MODEL, small.SPLIT, lr=0.1, epochs=60).model
+    before, after = (
+        float((m(torch.from_numpy(rows.x)).argmax(1) == torch.from_numpy(rows.y)).float().mean())
+        for m in (small.MODEL, shrunk)
+    )
+    assert after < before - 0.4

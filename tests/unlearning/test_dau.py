@@ -1,8 +1,10 @@
-"""DAU's classifier: one step by hand against an attacker of one linear layer, and the bound on the game."""
+"""DAU: its losses on constructed outputs, its classifier's step by hand, and the bounds on the game."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import small
 import torch
 import torch.nn.functional as F
 from small import clusters, network
@@ -10,7 +12,9 @@ from torch import nn
 
 import vestige.unlearning.dau as dau
 from vestige.data import make_split
+from vestige.models.samia import Samia
 from vestige.unlearning import unlearn
+from vestige.unlearning.dau import agreement, attack, held_back, verdict_loss
 
 DATA = clusters(200)
 # twelve samples of one class; others of it stay, so that the request is not for a whole class
@@ -147,3 +151,86 @@ def test_the_bound_shortens_the_game_and_turns_nothing():
     weak = game(adversarial=0.1, bound=None)
     assert 0 < weak.norm() < 0.4 * fit.norm()
     assert torch.allclose(game(adversarial=0.1), weak, atol=1e-6)  # where it is short anyway nothing changes
+
+
+def test_verdicts_on_constructed_logits():
+    """An attacker that says (0, z): CE of 1 is softplus(-z), of 0 softplus(z)."""
+
+    class Says(nn.Module):
+        def forward(self, rows):
+            return torch.stack([torch.zeros(len(rows)), rows[:, 0]], dim=1)
+
+    u_f, u_v = torch.tensor([[2.0], [0.0]]), torch.tensor([[-1.0]])
+    own = (F.softplus(torch.tensor([-2.0, 0.0])).mean() + F.softplus(torch.tensor(-1.0))) / 2
+    flipped = (F.softplus(torch.tensor([2.0, 0.0])).mean() + F.softplus(torch.tensor(1.0))) / 2
+    assert float(verdict_loss(Says(), u_f, u_v)) == pytest.approx(float(own))
+    assert float(verdict_loss(Says(), u_f, u_v, flipped=True)) == pytest.approx(float(flipped))
+
+
+def test_random_pairing_carries_no_signal():
+    """Its expectation over pairings is d (1 + (n - 1) / n^2) + 0.005 d (d - 1) (n - 1) / n^2, whatever the features."""
+    generator = torch.Generator().manual_seed(0)
+    n, d = 64, 16
+    base = torch.randn(n, d, generator=generator)
+    mixed = base @ torch.randn(d, d, generator=generator)
+    wanted = d * (1 + (n - 1) / n**2) + 5e-3 * d * (d - 1) * (n - 1) / n**2
+    for z_f, z_v in ((base, torch.randn(n, d, generator=generator)), (base, base), (mixed, 2 * mixed + 1)):
+        found = [
+            float(agreement(z_f[torch.randperm(n, generator=generator)], z_v, "random")) for _ in range(400)
+        ]
+        assert np.mean(found) == pytest.approx(wanted, rel=0.03)
+
+
+def test_moments_agree_where_distributions_do():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(4000, 6, generator=generator)
+    same = agreement(z[:2000], z[2000:], "moment")
+    assert float(same) < 0.05 < float(agreement(z[:2000] + 1, z[2000:], "moment"))
+    assert float(agreement(3 * z[:2000], z[2000:], "moment")) > 10
+
+
+def test_the_attacker_learns_and_is_left_alone_in_the_classifiers_step(monkeypatch):
+    attacker = Samia(3)
+    optimiser = torch.optim.Adam(attacker.parameters(), 1e-3)
+    generator = torch.Generator().manual_seed(0)
+    u_f, u_v = torch.randn(64, 9, generator=generator) + 1, torch.randn(64, 9, generator=generator)
+    losses = [attack(attacker, optimiser, u_f, u_v) for _ in range(40)]
+    assert losses[-1] < 0.7 * losses[0]
+    touched = []
+    real = dau.verdict_loss
+
+    def watched(attacker, u_f, u_v, *, flipped=False):
+        if flipped:
+            touched.append(any(p.requires_grad for p in attacker.parameters()))
+        return real(attacker, u_f, u_v, flipped=flipped)
+
+    monkeypatch.setattr(dau, "verdict_loss", watched)
+    unlearn("dau", small.MODEL, small.SPLIT, epochs=1, batch_size=32, copies=1, pretrain=2)
+    assert touched and not any(touched)
+
+
+def test_the_game_ends_after_thirty_steps_where_a_class_is_forgotten(monkeypatch):
+    counted = []
+    real = dau.agreement
+    monkeypatch.setattr(dau, "agreement", lambda *given: counted.append(1) or real(*given))
+    made = unlearn("dau", small.MODEL, small.WHOLE, epochs=15, batch_size=16, copies=1, pretrain=2)
+    assert len(counted) == 30 and made.gradient_steps > 60
+    counted.clear()
+    unlearn("dau", small.MODEL, small.SPLIT, epochs=5, batch_size=16, copies=1, pretrain=2)
+    assert len(counted) == 5 * 7  # random requests play to the end
+    still = {"class_lr": 1e-12, "switch_lr": 1e-12}
+    made = unlearn("dau", small.MODEL, small.WHOLE, lr=1.0, copies=1, pretrain=2, **still).model
+    assert all(
+        torch.allclose(p, small.values(small.MODEL)[name], atol=1e-6) for name, p in made.named_parameters()
+    )
+
+
+def test_dau_holds_the_game_back():
+    """The game's gradient is at most so long as a share of the other; where it is short anyway nothing changes."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    for weight, bound, wanted in ((100.0, 0.5, [2.0, 4.0 + 0.5 * 20**0.5]), (0.1, 0.5, [2.0, 4.1])):
+        value = held_back(w.square().sum(), weight * w[1], [w], bound)
+        assert value.item() == pytest.approx(5.0 + min(weight, 0.5 * 20**0.5) * 2.0)
+        assert torch.autograd.grad(value, w)[0].tolist() == pytest.approx(wanted)
+    unused = torch.ones(3, requires_grad=True)
+    assert torch.autograd.grad(held_back(w.sum(), 0 * w.sum(), [w, unused], 0.5), w)[0].tolist() == [1.0, 1.0]

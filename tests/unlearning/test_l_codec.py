@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from small import clusters, network, split_of
 from torch import nn
 
+from vestige.errors import InputError
 from vestige.unlearning import unlearn
-from vestige.unlearning.l_codec import inverse_fisher
+from vestige.unlearning.l_codec import conditional_dependence, foci, inverse_fisher
 
 DATA = clusters(80)
 SPLIT = split_of(DATA, forget=5, train=40)
@@ -101,3 +102,23 @@ def test_the_unit_that_the_loss_depends_on_is_chosen():
     for seed in range(3):
         made = unlearn("l_codec", model, SPLIT, perturbations=200, batch_size=1, most=1, seed=seed).model
         assert rows_changed(made, model) == {"0.weight": [2], "0.bias": [2], "2.weight": [], "2.bias": []}
+
+
+def test_conditional_dependence():
+    """0 for independent, 1 for functions, and given what explains all, nothing more."""
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=(4000, 1)), rng.normal(size=(4000, 1))
+    assert abs(conditional_dependence(x[:, 0], z)) < 0.05
+    assert conditional_dependence(np.sin(3 * x[:, 0]), x) > 0.98
+    assert conditional_dependence(x[:, 0] * z[:, 0], z, x) > 0.85
+    noisy = x[:, 0] + rng.normal(size=4000)
+    assert abs(conditional_dependence(noisy, z, x)) < 0.1 < conditional_dependence(noisy, x, z)
+
+
+def test_foci_finds_the_parents():
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(1500, 12))
+    y = 2 * z[:, 3] + np.abs(z[:, 7]) + 0.01 * rng.normal(size=1500)
+    assert set(foci(y, z, 5)[:2]) == {3, 7}
+    with pytest.raises(InputError, match="raise noise"):
+        foci(y, np.ones((1500, 3)), 2)

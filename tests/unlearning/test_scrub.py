@@ -9,6 +9,7 @@ from small import clusters, split_of
 from torch import nn
 
 from vestige.unlearning import unlearn
+from vestige.unlearning.scrub import distance
 
 SPLIT = split_of(clusters(80), train=60)
 LR = 0.5
@@ -75,3 +76,12 @@ def test_without_max_steps_and_teacher_it_is_finetuning():
     found, _ = by_scrub(epochs=3, msteps=0, alpha=0.0)
     tuned = unlearn("finetune", model(), SPLIT, epochs=3, lr=LR, momentum=0, weight_decay=0, batch_size=256)
     assert np.allclose(found[:, :5], tuned.model.weight.detach().numpy(), atol=1e-6)
+
+
+def test_distance_is_the_divergence_from_the_teacher():
+    student, teacher = torch.tensor([[0.2, 1.0, -1.0]]), torch.tensor([[1.5, 0.0, 0.3]])
+    p, q = torch.softmax(teacher / 2, 1), torch.softmax(student / 2, 1)
+    assert float(distance(student, teacher, 2.0)) == pytest.approx(
+        4 * float((p * (p / q).log()).sum()), rel=1e-5
+    )
+    assert float(distance(student, student, 3.0)) == pytest.approx(0, abs=1e-6)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from vestige.config import Config, DataConfig, bare_names, read_yaml, validated
+from vestige.config import Config, DataConfig, bare_names, named_recipe, read_yaml, validated
 from vestige.evaluation.audit import DEFAULT_MEASURES
 
 
@@ -68,7 +68,7 @@ class AuditConfig(Config):
 
 
 class RunConfig(Config):
-    """A whole run. `recipe` is checked against `vestige.training.Recipe`."""
+    """A whole run. `recipe`: fields of `vestige.Recipe`, or the name of a published one."""
 
     name: str
     title: str | None = None
@@ -90,6 +90,7 @@ class RunConfig(Config):
         return name
 
     _names = field_validator("methods", mode="before")(bare_names)
+    _published = field_validator("recipe", mode="before")(named_recipe)
 
     @field_validator("methods")
     @classmethod

@@ -79,6 +79,8 @@ class Setting:
             )
         if self.method != "retrain" and self.name in ("sisa", "online"):
             raise InputError(f"The {self.name} setting refits; it takes no other method than retrain.")
+        if self.name in ("group", "multi_version") and self.group == 1:
+            raise InputError(f"The {self.name} setting with group 1 is scratch; set group to 2 or more.")
         if self.name == "sisa" and self.group != 1:
             raise InputError("The SISA setting deletes one record at a time; group must be 1.")
 

@@ -65,12 +65,13 @@ def is_frozen(module: nn.Module) -> bool:
 def _reset(module: nn.Module) -> None:
     for child in module.children():
         _reset(child)
-    reset = _reset_of(module)
+    reset = reset_of(module)
     if reset is not None:  # after its children: what a module decides for its parts has the last word
         reset()
 
 
-def _reset_of(module: nn.Module) -> Callable[[], None] | None:
+def reset_of(module: nn.Module) -> Callable[[], None] | None:
+    """Return what draws the module's parameters anew, if it has such a method."""
     # nn.MultiheadAttention and nn.Transformer spell it with an underscore
     public: Callable[[], None] | None = getattr(module, "reset_parameters", None)
     return public or getattr(module, "_reset_parameters", None)
@@ -78,7 +79,7 @@ def _reset_of(module: nn.Module) -> Callable[[], None] | None:
 
 def _without_reset(module: nn.Module, prefix: str = "") -> str | None:
     """Return the name of the first parameter to be drawn that no `reset_parameters` reaches, or None."""
-    if _reset_of(module) is not None:
+    if reset_of(module) is not None:
         return None
     for name, parameter in module.named_parameters(recurse=False):
         if parameter.requires_grad:

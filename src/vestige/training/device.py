@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -62,6 +62,27 @@ def forward_context(
     convolves = any(isinstance(module, _CONVOLUTIONS) for module in model.modules())
     use = precision == "bf16" or (precision == "auto" and convolves and has_fast_bf16(device))
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=use)
+
+
+def compiled(model: nn.Module, mode: str = "no") -> Callable[[Tensor], Tensor]:
+    """Return what runs `model`: itself, or `torch.compile`d in that mode at the first call; the model stays as it is.
+
+    Raises `InputError`, at the first call, where it cannot be compiled.
+    """
+    if mode == "no":
+        return model
+    from torch._dynamo.exc import TorchDynamoException
+
+    fast: Callable[[Tensor], Tensor] = torch.compile(model, mode=mode)
+
+    def run(x: Tensor) -> Tensor:
+        try:
+            return fast(x)
+        except TorchDynamoException as error:
+            why = str(error).strip().splitlines() or [type(error).__name__]
+            raise InputError(f"torch.compile failed ({why[0]}); train with compile='no'.") from error
+
+    return run
 
 
 @contextlib.contextmanager

@@ -173,7 +173,7 @@ def stackable(models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Reci
     same = len({(len(r), r.shape) for r in rows}) == 1
     return (
         len(models) > 1 and alike and plain and same and recipe.augment == "none" and recipe.precision != "bf16"
-        and not masks_of(first) and all(p.requires_grad for p in first.parameters())
+        and recipe.compile == "no" and not masks_of(first) and all(p.requires_grad for p in first.parameters())
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from vestige.models.initial import is_frozen, seeded
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
-from vestige.training.device import forward_context, pick_device, settled
+from vestige.training.device import compiled, forward_context, pick_device, settled
 from vestige.training.recipe import Recipe, learning_rate
 from vestige.training.resume import Checkpoint, facts_of
 
@@ -134,12 +134,13 @@ def descend(
         try:
             stopped = False
             context = forward_context(model, where, recipe.precision)
+            answers = compiled(model, recipe.compile)
 
             def value_of(x: Tensor, y: Tensor) -> Tensor:
                 with context:
                     if objective is not None:
                         return objective(x, y).float()
-                    logits = model(x)
+                    logits = answers(x)
                 return loss(logits.float(), y)
 
             def stepped(samples: int) -> bool:

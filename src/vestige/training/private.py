@@ -76,8 +76,9 @@ def train_private(
             f"epsilon is {epsilon:g}, delta {delta:g} and clip {clip:g} with {len(rows):,} records; epsilon and clip "
             f"above 0 and delta between 0 and {1 / len(rows):.2g}, one over the records, are wanted."
         )
-    if recipe.augment != "none":
-        raise InputError(f"augment is {recipe.augment!r}; private training takes 'none'.")
+    for name, only in (("augment", "none"), ("compile", "no")):
+        if (got := getattr(recipe, name)) != only:
+            raise InputError(f"{name} is {got!r}; private training takes {only!r}.")
     rate = 1 / -(-len(rows) // recipe.batch_size)
     noise = noise_for(float(epsilon), float(delta), rate, recipe.epochs)
     with warnings.catch_warnings(), seeded(recipe.seed):  # opacus warns of what is said above

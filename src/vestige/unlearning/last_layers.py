@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.models.initial import is_frozen
+from vestige.models.initial import is_frozen, reset_of
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work, layers_met
@@ -45,8 +45,15 @@ def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
     """Draw the last k layers anew and train them on the retained samples, the others frozen."""
     with only(model, split.data, k, work) as last:
         for layer in last:
-            if not is_frozen(layer):
-                layer.reset_parameters()  # type: ignore[operator]
+            if is_frozen(layer):
+                continue
+            draw = reset_of(layer)
+            if draw is None:
+                raise InputError(
+                    f"eu_k: {type(layer).__name__} has no reset_parameters(), so it cannot be drawn anew; give it that "
+                    "method, or use cf_k, which draws nothing."
+                )
+            draw()
         apply_masks(masks_of(model))
         work.descend(model, split.rows("retain"))
     return model

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vestige.config import Config, DataConfig, bare_names, overridden, read_yaml, validated
+from vestige.config import Config, DataConfig, bare_names, named_recipe, overridden, read_yaml, validated
 from vestige.errors import InputError, unknown
 from vestige.experiments.config import MethodConfig, ModelConfig
 
@@ -29,6 +29,7 @@ class Counts(Config):
 class Block(Config):
     """A data set with the networks that are trained on it.
 
+    recipe       fields of `vestige.Recipe`, or the name of a published one
     shadow_*     where the auditor's side differs
     continues    original and retrained models go on from one network that was trained on the shadow side's data
     checkpoints  of a training run, for `degrees`
@@ -43,6 +44,8 @@ class Block(Config):
     shadow_counts: Counts | None = None
     continues: bool = False
     checkpoints: int = Field(default=20, ge=2)
+
+    _published = field_validator("recipe", mode="before")(named_recipe)
 
     @model_validator(mode="after")
     def _both(self) -> Block:

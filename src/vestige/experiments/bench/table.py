@@ -45,7 +45,7 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
     known = sorted({name for cell in result["cells"] for name in cell["figures"]})
     if result["cells"] and own not in known:
         raise InputError(f"{told['name']}: {unknown('figure', own, known)}")
-    scale = 100.0 if told["percent"] else 1.0
+    scale = 100.0 if told["percent"] and not _in_points(own) else 1.0
     groups = _grouped(result)
     found: dict[tuple[str, str], Value] = {}
     for cell in result["cells"]:
@@ -67,12 +67,19 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
     return [
         found.get((row, column))
         or Value(
-            column, row, None, None, 0, told["published"].get(column, {}).get(row),
+            column, row, None, None, 0,
+            told["published"].get(column, {}).get(row) if own == told["figure"] else None,
             next((w for (r, c), w in gaps.items() if r == row and column.startswith(c)), "not run"),
         )
         for row in rows
         for column in columns
     ]  # fmt: skip
+
+
+def _in_points(figure: str) -> bool:
+    """Is the figure kept in percentage points already, and not as a share?"""
+    accuracy = figure.endswith("_accuracy") and figure != "balanced_accuracy"
+    return accuracy or figure.startswith("mia_") or figure == "disparity"
 
 
 def _grouped(result: dict[str, Any]) -> bool:
@@ -188,8 +195,8 @@ def _latex(head: list[str], body: list[list[str]]) -> str:
 class Agreement:
     """How one column agrees with the paper's.
 
-    tau        Kendall's rank correlation of the rows that both have; None for fewer than three
-    first, published_first  the best row here and there
+    tau        Kendall's rank correlation of the rows in the race that both have; None for fewer than three
+    first, published_first  the best row here and there; None where the paper's cell of its own favourite is lost
     lead       the favourite minus the best other row, paired, with its 95 % interval over what the experiment varies;
                no interval from fewer than three values
     """
@@ -219,7 +226,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
             continue
         own = {v.row: sign * float(v.mean or 0.0) for v in cells if v.column == column}
         paper = {v.row: sign * v.published for v in cells if v.column == column and v.published is not None}
-        both = [row for row in own if row in paper]
+        both = [row for row in own if row in paper and row not in aside]
         tau = (
             float(stats.kendalltau([own[r] for r in both], [paper[r] for r in both]).statistic)
             if len(both) > 2
@@ -236,7 +243,8 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
                 gap = sign * (one - other) * (100.0 if told["percent"] else 1.0)
                 mean, half = float(gap.mean()), _half(gap)
                 lead = (mean, None, None) if half is None else (mean, mean - half, mean + half)
-        listed = [r for r in paper if r not in aside]
+        lost = favourite in own and favourite not in paper
+        listed = [] if lost else [r for r in paper if r not in aside]
         published_first = max(listed, key=lambda r: paper[r]) if listed else None
         yield Agreement(
             column, None if tau is None or np.isnan(tau) else tau, best, published_first, lead, rival

@@ -1,0 +1,35 @@
+"""Fisher forgetting: the variance of its noise, and the row of a whole class."""
+
+from __future__ import annotations
+
+import torch
+from small import MODEL, SPLIT, WHOLE, values
+
+from vestige.unlearning import unlearn
+from vestige.unlearning.gradients import fisher_diagonal
+from vestige.unlearning.work import Steps, Work
+
+
+def test_fisher_noise_has_its_variance():
+    """Over 300 seeds: alpha * min(1 / (F + 1e-8), cap), averaged over inputs, ten times for biases and the head."""
+    job = Work("t", Steps(), None, 0, "cpu", False, 1)
+    noise = {name: [] for name, _ in MODEL.named_parameters()}
+    for seed in range(300):
+        made = values(unlearn("fisher_forgetting", MODEL, SPLIT, seed=seed, alpha=1e-6, batch_size=128).model)
+        for name, before in values(MODEL).items():
+            noise[name].append(made[name] - before)
+    f = fisher_diagonal(MODEL, SPLIT.rows("retain"), job, labels="all")
+    for name, drawn in noise.items():
+        own = name.startswith("2.")
+        v = 1e-6 * (1 / (f[name] + 1e-8)).clamp(max=1e2 if own else 1e3)
+        v = v.mean(dim=1, keepdim=True).expand_as(f[name]) if v.ndim > 1 else v
+        v = 10 * v if own or v.ndim == 1 else v
+        ratio = torch.stack(drawn).var(dim=0) / v  # the Fisher is itself drawn, so some weights are off
+        assert 0.7 < float(ratio.median()) < 1.4
+
+
+def test_fisher_forgetting_draws_a_whole_classs_row_anew():
+    made = unlearn("fisher_forgetting", MODEL, WHOLE, alpha=1e-12).model
+    before, after = values(MODEL)["2.weight"], values(made)["2.weight"]
+    assert after[1].abs().max() < 0.2 and (after[1] - before[1]).abs().max() > 0.1
+    assert (after[[0, 2]] - before[[0, 2]]).abs().max() < 1e-3
