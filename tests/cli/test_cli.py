@@ -111,7 +111,7 @@ def test_lists_and_doctor_for_machines():
     measures = json.loads(vestige("list", "measures", "--json")[1])
     assert {"iam", "lira_online", "emia_population"} <= {m["name"] for m in measures}
     assert json.loads(vestige("doctor", "--json")[1])["python"].startswith("3.")
-    for what in ("datasets", "models", "methods", "measures"):
+    for what in ("datasets", "models", "recipes", "methods", "measures"):
         code, out, err = vestige("list", what)
         assert code == 0 and len(out.splitlines()) > 5, err
 

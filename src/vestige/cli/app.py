@@ -341,11 +341,12 @@ def bench_leaderboard(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="datasets, models, methods, measures, text-methods or text-measures.")
+        str,
+        typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or text-measures."),
     ],
     json: Json = False,
 ) -> None:
-    """List what can be named: data sets, models, unlearning methods, measures."""
+    """List what can be named: data sets, models, recipes, unlearning methods, measures."""
     from vestige.cli import commands
 
     commands.list_(what, json)

@@ -223,8 +223,8 @@ def _data_of(manifest: Mapping[str, Any], json: bool) -> Any:
 
 def list_(what: str, json: bool) -> None:
     kinds = {
-        "datasets": _datasets, "models": _models, "methods": _methods, "measures": _measures,
-        "text-methods": _text_methods, "text-measures": _text_measures,
+        "datasets": _datasets, "models": _models, "recipes": _recipes, "methods": _methods,
+        "measures": _measures, "text-methods": _text_methods, "text-measures": _text_measures,
     }  # fmt: skip
     if what not in kinds:
         raise InputError(unknown("list", what, kinds))
@@ -278,6 +278,13 @@ def _models() -> list[dict[str, Any]]:
         {"name": m.name, "what": m.summary, "options": m.knobs, "cites": m.cites}
         for m in map(MODELS.__getitem__, MODELS)
     ]
+
+
+def _recipes() -> list[dict[str, Any]]:
+    need("torch", "torch", "Listing recipes")
+    from vestige.training import PRESETS
+
+    return [{"name": name, "fields": fields} for name, fields in PRESETS.items()]
 
 
 def _methods() -> list[dict[str, Any]]:
