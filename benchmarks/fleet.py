@@ -1,9 +1,12 @@
 """A fleet of networks against a plain loop over models, each with its `DataLoader`, to equal accuracy.
 
-    VESTIGE_DATA=FOLDER python -m benchmarks.fleet [MEMBERS [NETWORKS]]
+    VESTIGE_DATA=FOLDER python -m benchmarks.fleet [MEMBERS [NETWORKS [GPU_NETWORKS]]]
 
 Shadow models as an audit of Location-30 needs them: MLPs of one hidden layer of 128, each on its own 1,000 records, 20
 epochs. Digits where Location-30 is not at hand. The baseline trains the first 8 members and is scaled up.
+
+On a GPU: ResNet-18 of width 64 by the recipe "speed" on 25,000 photographs of CIFAR-10 each, a baseline of two members,
+and the share that training reaches of the chip's rate at matrix products, which is measured, not read off a data sheet.
 """
 
 from __future__ import annotations
@@ -14,13 +17,17 @@ import time
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
 
 import vestige
 from benchmarks.training import tutorial
-from vestige.models import build_model
+from vestige.data import Dataset
+from vestige.models import build_model, fit_input_scale
 from vestige.signals import collect_logits
-from vestige.training import Recipe, train, train_fleet
+from vestige.training import Recipe, learning_rate, preset, train, train_fleet
 
 ALONE = 8
 CORES = os.cpu_count() or 1
@@ -108,19 +115,127 @@ def networks(count: int = 8) -> None:
 def photographs(model, rows, recipe: Recipe, seed: int):
     """The loop of a tutorial on images: a data set that turns one photograph at a time into floats."""
 
-    class Photographs(torch.utils.data.Dataset):
-        def __len__(self):
-            return len(rows)
-
-        def __getitem__(self, i):
-            return torch.from_numpy(rows.x[i]).float() / 255, int(rows.y[i])
-
-    loader = DataLoader(
-        Photographs(), recipe.batch_size, shuffle=True, generator=torch.Generator().manual_seed(seed)
-    )
+    generator = torch.Generator().manual_seed(seed)
+    loader = DataLoader(Photographs(rows), recipe.batch_size, shuffle=True, generator=generator)
     return tutorial(model, loader, recipe)
+
+
+class Photographs(torch.utils.data.Dataset):
+    """Photographs, turned into floats one at a time; where wanted, cropped and flipped at random as in training."""
+
+    def __init__(self, rows: Dataset, *, augment: bool = False) -> None:
+        self.rows, self.augment = rows, augment
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int):
+        x = torch.from_numpy(self.rows.x[i]).float() / 255
+        if self.augment:
+            (top, left), (height, width) = torch.randint(9, (2,)).tolist(), x.shape[1:]
+            x = F.pad(x, (4, 4, 4, 4))[:, top : top + height, left : left + width]
+            x = x.flip(-1) if torch.rand(()) < 0.5 else x
+        return x, int(self.rows.y[i])
+
+
+def gpu(count: int = 16) -> None:
+    """The part for a GPU; skipped without one, and without CIFAR-10."""
+    if not torch.cuda.is_available():
+        print("fleet on a GPU: skipped, no GPU")
+    elif not os.environ.get("VESTIGE_DATA"):
+        print("fleet on a GPU: skipped, VESTIGE_DATA is not set")
+    else:
+        on_device("cuda", vestige.load_dataset("cifar10"), count)
+
+
+def on_device(
+    device: str, data: Dataset, count: int, *, size: int = 25_000, width: int = 64, epochs: int = 3
+) -> None:
+    """Shadow models of `size` photographs each, ours against a plain loop, and the share of the measured rate."""
+    order = np.random.default_rng(0).permutation(len(data))
+    test, pool = data.take(order[: len(data) // 12]), order[len(data) // 12 :]
+    rows = [data.take(np.random.default_rng((1, k)).choice(pool, size, replace=False)) for k in range(count)]
+    recipe, some = preset("speed", epochs=epochs), min(2, count)
+
+    def fresh(k: int) -> nn.Module:
+        return build_model("resnet18", data.shape, 10, width=width, seed=k)
+
+    few, short = rows[0].take(np.arange(min(size, 1024))), preset("speed", epochs=1, lr=0.01)
+    train(fresh(0), few, short, device=device)
+    plain_on(device, fresh(0), few, short)
+    models = [fresh(k) for k in range(count)]
+    ours, fleet = timed(device, lambda: train_fleet(models, rows, recipe, range(count), device=device))
+    theirs, loops = timed(device, lambda: [plain_on(device, fresh(k), rows[k], recipe) for k in range(some)])
+    theirs *= count / some
+    right = [
+        100
+        * np.mean([(collect_logits(m, test, device=device).argmax(axis=1) == test.y).mean() for m in group])
+        for group in (loops, [made.model for made in fleet[:some]])
+    ]
+    print(
+        f"{count} ResNet-18 of width {width} on {size:,} photographs, {epochs} epochs, {device}: plain loop "
+        f"{theirs:.0f} s, fleet {ours:.0f} s: {theirs / ours:.1f}x (wanted: at least 4x)\n"
+        f"  test accuracy: plain {right[0]:.1f} %, fleet {right[1]:.1f} %"
+    )
+    each, rate = multiply_adds(fresh(0), data.shape), matrix_rate(device)
+    reached = count * epochs * size * each / ours
+    print(
+        f"  {each / 1e9:.3g} billion multiply-adds an image, forward and backward: {reached / 1e12:.3g} of the "
+        f"{rate / 1e12:.3g} trillion a second of a bf16 matrix product: {100 * reached / rate:.1f} %"
+    )
+
+
+def plain_on(device: str, model: nn.Module, rows: Dataset, recipe: Recipe) -> nn.Module:
+    """A tutorial's loop on a GPU in float32, as torch computes it there: two processes load the photographs."""
+    fit_input_scale(model, rows.x)
+    model.to(device).train()
+    loader = DataLoader(
+        Photographs(rows, augment=True), recipe.batch_size, shuffle=True, num_workers=2, pin_memory=device != "cpu",
+        generator=torch.Generator().manual_seed(recipe.seed),
+    )  # fmt: skip
+    optimiser = torch.optim.SGD(
+        model.parameters(), recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )  # fmt: skip
+    for epoch in range(recipe.epochs):
+        for step, (x, y) in enumerate(loader):
+            optimiser.param_groups[0]["lr"] = learning_rate(recipe, epoch, step, len(loader))
+            optimiser.zero_grad()
+            F.cross_entropy(model(x.to(device)), y.to(device)).backward()
+            optimiser.step()
+    return model.eval()
+
+
+def synchronised(device: str) -> float:
+    """Seconds on the clock once the device has done what it was given."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def timed(device: str, function):
+    """Seconds, and what the function returns."""
+    start = synchronised(device)
+    made = function()
+    return synchronised(device) - start, made
+
+
+def multiply_adds(model: nn.Module, shape: tuple[int, ...]) -> float:
+    """Multiply-adds of one sample, forward and backward, as torch counts them: two operations each."""
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(2, *shape)).sum().backward()
+    return counter.get_total_flops() / 2 / 2
+
+
+def matrix_rate(device: str, *, size: int = 8192, repeats: int = 50) -> float:
+    """Multiply-adds a second of a large matrix product in bf16."""
+    a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
+    timed(device, lambda: [a @ b for _ in range(3)])
+    seconds, _ = timed(device, lambda: [a @ b for _ in range(repeats)])
+    return repeats * size**3 / seconds
 
 
 if __name__ == "__main__":
     main(*map(int, sys.argv[1:2]))
     networks(*map(int, sys.argv[2:3]))
+    gpu(*map(int, sys.argv[3:4]))

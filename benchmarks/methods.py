@@ -59,8 +59,7 @@ def run_block(path: Path, data: vestige.Dataset, block: str, size: int, seeds: i
 
     others = [n for n in METHODS if n not in CORE + NOT_HERE and not sparsity and which == "all"]
     names = [*CORE, *others]
-    plan = [(n, s) for n in names for s in range(seeds if n in CORE else 1)]
-    plan = [(n, s) for n, s in plan if (block, n, s) not in done]
+    plan = [(n, s) for s in range(seeds) for n in (CORE if s else names) if (block, n, s) not in done]
     if not plan:
         return
     original, shadow = fit(split.train, 100), fit(split.shadow[: len(split.retain)], 200)

@@ -1,10 +1,11 @@
 import importlib.metadata
 import sys
+from typing import Literal
 
 import pytest
 
 from vestige.errors import InputError, MissingExtra, need
-from vestige.registry import Registry
+from vestige.registry import Registry, knobs_of, resolved, types_of
 
 
 @pytest.fixture
@@ -52,3 +53,48 @@ def test_a_missing_extra_is_one_sentence_with_the_command():
     with pytest.raises(MissingExtra, match=r"Sailing needs no_such_module: pip install 'vestige\[boats\]'"):
         need("no_such_module", "boats", "Sailing")
     assert isinstance(Registry("a", "b", "c"), Registry)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"share": "x"}, "toy: 'share' is 'x': input should be a valid number"),
+        ({"steps": 1.5}, "toy: 'steps' is 1.5: input should be a valid integer"),
+        ({"limit": []}, r"toy: 'limit' is \[\]: input should be a valid number"),
+        ({"after": 3}, "toy: 'after' is 3: input should be a valid tuple"),
+        ({"share": 1, "limit": None, "steps": 2.0, "kind": "c", "how": 4}, None),
+    ],
+)
+def test_a_knob_of_the_wrong_type_is_one_sentence(options, message):
+    def toy(
+        x: "Unknown",  # noqa: F821
+        *,
+        share: "float" = 0.5,
+        steps: "int" = 3,
+        limit: "float | None" = None,
+        after: "tuple[int, ...]" = (),
+        kind: "Literal['a', 'b']" = "a",
+        how: "Unknown" = None,  # noqa: F821
+    ):
+        """A toy."""
+
+    def resolve():
+        return resolved("toy", knobs_of(toy), {}, "recommended", options, types_of(toy))
+
+    if message:
+        with pytest.raises(InputError, match=message):
+            resolve()
+    else:  # a name to choose from, and what only the type checker knows, are left to the function
+        assert resolve() == knobs_of(toy) | options
+        assert isinstance(resolve()["steps"], int)
+
+
+def test_every_method_and_measure_takes_its_own_values():
+    from vestige.measures import MEASURES
+    from vestige.unlearning import METHODS
+
+    for registry in (MEASURES, METHODS):
+        for entry in map(registry.__getitem__, registry):
+            for preset in ("recommended", "paper"):
+                own = entry.resolve(preset, {})
+                assert entry.resolve("recommended", own) == own

@@ -9,9 +9,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from vestige.errors import InputError, unknown
 
@@ -31,18 +35,52 @@ def knobs_of(function: Callable[..., Any], hidden: Collection[str] = ()) -> dict
 
 
 def resolved(
-    name: str, knobs: dict[str, Any], paper: Mapping[str, Any], preset: str, options: Mapping[str, Any]
+    name: str,
+    knobs: dict[str, Any],
+    paper: Mapping[str, Any],
+    preset: str,
+    options: Mapping[str, Any],
+    types: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return every knob's value: recommended, then the preset's, then what the caller changed.
 
-    Raises `InputError` for an unknown preset or option.
+    types  what the caller's values must be, where that is known; see `types_of`
+
+    Raises `InputError` for an unknown preset or option, and for a value of another type.
     """
     if preset not in PRESETS:
         raise InputError(unknown("preset", preset, PRESETS))
     for option in options:
         if option not in knobs:
             raise InputError(f"{name}: {unknown('option', option, knobs)}")
-    return knobs | (dict(paper) if preset == "paper" else {}) | dict(options)
+    given = {k: _of_type(name, k, v, types[k]) if k in types else v for k, v in options.items()}
+    return knobs | (dict(paper) if preset == "paper" else {}) | given
+
+
+def types_of(owner: Callable[..., Any]) -> dict[str, Any]:
+    """Return the plain types (numbers, texts, truth values, tuples of them) of a function's keyword-only options, or of
+    a dataclass's fields. Names to choose from are left to whoever knows them: the message is better there.
+    """
+    names = getattr(owner, "__globals__", None) or vars(sys.modules[owner.__module__])
+    found = {}
+    for p in inspect.signature(owner).parameters.values():
+        only = SimpleNamespace(__annotations__={p.name: p.annotation})
+        try:
+            hint = get_type_hints(only, names)[p.name]
+        except NameError:  # imported for the type checker alone
+            continue
+        parts = {part for part in (hint, *get_args(hint)) if isinstance(part, type)}
+        if parts & {bool, int, float, str, tuple} or get_origin(hint) is tuple:
+            found[p.name] = hint
+    return found
+
+
+def _of_type(name: str, option: str, value: Any, wanted: Any) -> Any:
+    try:
+        return TypeAdapter(wanted).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise InputError(f"{name}: {option!r} is {value!r}: {reason[:1].lower()}{reason[1:]}.") from None
 
 
 class Registry(Generic[T]):

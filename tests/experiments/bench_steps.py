@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from vestige.errors import InputError
 from vestige.experiments.bench.steps import Job, Step
@@ -37,6 +40,20 @@ def refuse(job: Job) -> None:
 
 def full(job: Job) -> None:
     raise OSError(28, "No space left on device")
+
+
+def full_of_weights(job: Job) -> None:
+    raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+def told_pid(job: Job) -> dict[str, int]:
+    add(job)
+    return {"pid": os.getpid()}
+
+
+def slow(job: Job) -> None:
+    time.sleep(1.5)
+    add(job)
 
 
 def outputs(job: Job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -71,6 +72,36 @@ def test_a_worker_that_is_killed_costs_one_try(tmp_path):
     assert value(store, top) == 7 and {s["state"] for s in states.values()} == {"done"}
 
 
+def test_a_worker_that_is_killed_while_it_is_idle_is_replaced(tmp_path):
+    first = made("told_pid", value=3)
+    top, store = made("add", (first,), value=4), Store(tmp_path)
+
+    def gone(pid):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    def kill(one, state, facts):
+        if one is first and state == "done":
+            os.kill(facts["pid"], signal.SIGKILL)
+            end = time.monotonic() + 60
+            while not gone(facts["pid"]) and time.monotonic() < end:
+                time.sleep(0.02)
+
+    with engine("local", str(tmp_path), None, workers=1) as where:
+        states = execute([top], store, where, kill)
+    assert value(store, top) == 7 and {s["state"] for s in states.values()} == {"done"}
+
+
+def test_a_runner_shows_that_it_lives_while_a_step_takes_long(tmp_path):
+    beats = []
+    with engine("local", str(tmp_path), None, workers=1) as where:
+        execute([made("slow")], Store(tmp_path), where, lambda *told: None, lambda: beats.append(time.time()))
+    assert len(beats) > 3 and max(b - a for a, b in itertools.pairwise(beats)) < 1.2
+
+
 def test_a_step_that_always_dies_fails_alone(tmp_path):
     bad, good = made("die_always"), [made("add", value=k) for k in range(5)]
     above = made("add", (bad,), value=1)
@@ -81,10 +112,10 @@ def test_a_step_that_always_dies_fails_alone(tmp_path):
 
 
 def test_a_refusal_is_a_reason_and_is_not_tried_again(tmp_path):
-    bad, full = made("refuse"), made("full")
-    states, told, _ = done([bad, full], tmp_path)
+    bad, full, weights = made("refuse"), made("full"), made("full_of_weights")
+    states, told, _ = done([bad, full, weights], tmp_path)
     assert states[bad.key]["why"] == "this step takes no such value"
-    assert "disk is full" in states[full.key]["why"]
+    assert all("disk is full" in states[s.key]["why"] for s in (full, weights))
     assert [state for label, state in told if label == bad.label] == ["running", "failed"]
     assert errno.ENOSPC == 28
 

@@ -23,7 +23,7 @@ def test_every_experiment_is_whole(name):
 
 SIZES = {
     ("cifar10", "all"): 60_000, ("cifar100", "all"): 60_000, ("cifar10", "train"): 50_000, ("cinic10", "train"): 90_000,
-    ("location30", "train"): 5010, ("adult", "train"): 30_000,
+    ("location30", "train"): 5010, ("adult", "train"): 30_000, ("purchase100", "train"): 197_324,
 }  # fmt: skip
 
 
@@ -51,6 +51,7 @@ def test_the_samples_and_networks_that_an_experiment_asks_for_exist(name):
         ("iam-figure4", "vgg11 shadows · random", "LiRA-On", 72.52),
         ("iam-table8", "location30 · random", "retrain", 81.36),
         ("dau-table1", "cifar10 sparse · class", "dau", 1.57),
+        ("dau-table1", "cifar100 sparse · random", "influence", 15.22),
         ("fwp-table1", "cifar10 · random", "selective_pruning_complex", 2.20),
     ],
 )

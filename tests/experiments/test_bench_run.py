@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -15,9 +17,10 @@ import vestige
 from vestige.cli.app import app
 from vestige.errors import InputError, MissingExtra
 from vestige.experiments.bench import experiment, experiments, run_bench
-from vestige.experiments.bench.run import read_result, status, time_left
+from vestige.experiments.bench.run import _Watch, read_result, status, time_left
 from vestige.experiments.bench.table import values_of
 from vestige.experiments.bench.trackers import tracker
+from vestige.store import read_json, write_json
 
 
 def test_a_filled_table_is_kept(filled):
@@ -126,6 +129,63 @@ def test_status_is_read_from_another_terminal(filled):
     assert found["name"] == "tiny-small" and found["ended"] and found["left"] is None
     assert sum(found["counts"].values()) == found["steps"] == 17 and found["failed"] == []
     assert status(folder / "nothing") == []
+
+
+def test_a_runner_that_says_nothing_for_long_seems_to_have_stopped(filled, tmp_path):
+    made_, folder = filled
+    path = tmp_path / "status" / "tiny-small.json"
+    record = json.loads((folder / "store" / "status" / "tiny-small.json").read_text())
+    del record["ended"]
+    record["steps"][0]["state"] = "running"
+
+    def told(silent):
+        now = time.time()
+        write_json(path, record | {"started": now - silent - 42, "written": now - silent})
+        (found,) = status(tmp_path)
+        return found, call("status", "--store", tmp_path).output
+
+    lives, said = told(30)
+    assert (
+        not lives["stopped"]
+        and not lives["ended"]
+        and len(lives["running"]) == 1
+        and "running for 72 s" in said
+    )
+    stopped, said = told(3600)
+    assert stopped["stopped"] and stopped["ended"] and not stopped["running"] and stopped["left"] is None
+    assert "ended after 42 s" in said and "stopped 60 minutes ago; the same command goes on" in said
+
+
+def test_a_status_file_is_written_though_nothing_changes(tmp_path):
+    path = tmp_path / "status" / "a.json"
+    with _Watch(path, [], 1, False, print) as watch:
+        before = read_json(path)["written"]
+        watch.beat()
+        assert read_json(path)["written"] == before
+        watch._written -= 60
+        watch.beat()
+        assert read_json(path)["written"] > before
+
+
+def test_a_status_that_cannot_be_written_stops_nothing(filled, tmp_path):
+    made_, folder = filled
+    shutil.copytree(folder / "store", tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "status")
+    (tmp_path / "store" / "status").write_text("in the way")
+    again = run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "store", workers=1)
+    assert again.result == made_.result
+
+
+def test_a_disk_that_is_full_at_the_end_is_one_sentence(filled, tmp_path, monkeypatch):
+    _, folder = filled
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    shutil.copytree(folder / "store", tmp_path / "store")
+    monkeypatch.setattr("vestige.experiments.bench.run.write_text", full)
+    with pytest.raises(InputError, match=r"results/tiny-small\.json: the disk is full; free some space"):
+        run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "store", workers=1)
 
 
 def test_the_time_left_comes_from_steps_of_the_same_kind():

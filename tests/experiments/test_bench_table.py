@@ -12,7 +12,7 @@ from scipy import stats
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, render_table, run_bench
 from vestige.experiments.bench.plan import cells_of
-from vestige.experiments.bench.plot import render_plot
+from vestige.experiments.bench.plot import picture, render_plot
 from vestige.experiments.bench.run import gathered
 from vestige.experiments.bench.steps import Store
 from vestige.experiments.bench.table import (
@@ -98,6 +98,14 @@ def test_shares_become_percentages_and_points_stay():
     assert found == {"auc": 25.0, "disparity": 29.5, "retain_accuracy": 90.0, "mia_efficacy": 3.0}
 
 
+def test_a_lead_in_points_stays_in_points():
+    result = table_of({"A": [[29.5]], "B": [[31.5]]}, {}, percent=True, smaller=True, figure="disparity")
+    for cell in result["cells"]:
+        cell["figures"] = {"disparity": cell["figures"]["auc"]}
+    (found,) = agreement(result)
+    assert found.lead == (2.0, None, None)
+
+
 def test_intervals_over_shadow_models():
     values = {"A": [[0.9, 0.8, 0.7], [0.7, 0.8, 0.9]]}
     (over,) = values_of(table_of(values, {}, over="shadow"))
@@ -169,6 +177,24 @@ def test_groups_of_shadow_models_are_columns_and_curves(tmp_path):
     made_ = run_bench(experiment(tiny(tmp_path, small=small, published={})), store=tmp_path / "s", workers=2)
     assert {v.column for v in values_of(made_.result)} == {"digits · random · 1", "digits · random · 3"}
     assert render_plot(made_.result, tmp_path / "a.svg").read_text().lstrip().startswith("<?xml")
+
+
+def test_curves_over_shadow_models_have_a_panel_for_each_data_set(tmp_path):
+    result = table_of({}, {})
+    result["experiment"] |= {
+        "published": {"x · random · 1": {"A": 0.75, "B": 0.65}, "x · random · 2": {"A": 0.85}}
+    }
+    result["cells"] = [
+        {"column": f"{data} · random", "row": row, "group": group, "figures": {"auc": [[0.7 + 0.1 * group]]}}
+        for data in "xyz" for row in "AB" for group in (1, 2)
+    ]  # fmt: skip
+    panels = picture(result).axes
+    assert [axes.get_title("left") for axes in panels] == ["x · random", "y · random", "z · random"]
+    for axes in panels:
+        assert [len(line[0].get_xdata()) for line in axes.containers] == [2, 2]  # a line a row
+    hollow = [[line for line in axes.lines if line.get_fillstyle() == "none"] for axes in panels]
+    assert [[list(line.get_ydata()) for line in own] for own in hollow] == [[[0.75, 0.85], [0.65]], [], []]
+    assert render_plot(result, tmp_path / "a.svg").stat().st_size > 1000
 
 
 def test_curves(filled, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -11,8 +12,10 @@ import time
 
 import pandas as pd
 import pytest
+from safetensors import SafetensorError
 
 import vestige
+from vestige.cli import main
 from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig, load_config, run
@@ -156,6 +159,33 @@ def test_bad_configurations_leave_nothing_behind(message, tmp_path):
     with pytest.raises(InputError, match=message):
         run(config(**BAD[message]), tmp_path / "r", say=silent)
     assert not (tmp_path / "r").exists()
+
+
+def test_a_full_disk_names_the_folder(tmp_path, monkeypatch):
+    def full(*given):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("vestige.experiments.runner.write_weights", full)
+    with pytest.raises(InputError, match=r"/r: the disk is full; free some space and run again"):
+        run(config(), tmp_path / "r", say=silent)
+
+
+def test_a_full_disk_is_one_sentence_of_the_command_line(monkeypatch, capsys):
+    def failing(code):
+        def command():
+            raise OSError(code, os.strerror(code), "/data/scores.parquet")
+
+        monkeypatch.setattr("vestige.cli.app.app", command)
+        main()
+
+    with pytest.raises(SystemExit) as ended:
+        failing(errno.ENOSPC)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(
+        "vestige: /data/scores.parquet: the disk is full; free some space"
+    )
+    with pytest.raises(PermissionError):
+        failing(errno.EACCES)
 
 
 def test_one_class_only(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from small import clusters, network, split_of
+from small import MODEL, SPLIT, clusters, network, split_of, values
 
 from vestige.unlearning import unlearn
 
@@ -26,3 +26,10 @@ def test_activation_reset_finds_the_unit_that_answers_to_the_forget_samples():
     changed = (made[0].weight - model[0].weight).abs().max(dim=1).values > 1e-6
     assert changed.tolist() == [True] + [False] * 7
     assert (made[2].weight - model[2].weight).abs().min() > 0
+
+
+def test_a_budget_spent_on_the_maps_leaves_the_model_as_it_was():
+    for limit in ({"max_seconds": 1e-9}, {"max_epochs": 1e-9}):
+        made = unlearn("activation_reset", MODEL, SPLIT, **limit)
+        assert [made.stopped] == list(limit)
+        assert all(torch.equal(v, values(MODEL)[k]) for k, v in values(made.model).items())

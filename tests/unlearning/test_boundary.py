@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import small
 import torch
 from small import clusters, network, split_of
@@ -10,6 +11,7 @@ from torch import nn
 
 from vestige.data import Dataset
 from vestige.data.split import Split
+from vestige.errors import InputError
 from vestige.unlearning import unlearn
 
 PLAIN = {"momentum": 0, "weight_decay": 0, "batch_size": 256}
@@ -75,6 +77,21 @@ def test_expanding_descends_to_one_more_class_and_drops_it():
         made = unlearn("boundary_expanding", model, split, preset=preset, epochs=3, lr=0.5, **PLAIN).model
         for a, c in zip(made.parameters(), wanted, strict=True):
             assert torch.allclose(a, c, atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["recommended", "paper"])
+def test_expanding_refuses_a_frozen_last_layer(preset):
+    """Of the first layer, frozen, every value stays; a last one that is frozen, in part or whole, cannot be widened."""
+    split = split_of(clusters(80), train=60)
+    model = network()
+    model[0].requires_grad_(False)
+    made = unlearn("boundary_expanding", model, split, preset=preset, lr=0.5).model
+    assert torch.equal(made[0].weight, model[0].weight) and not torch.equal(made[2].weight, model[2].weight)
+    for part in ("weight", "bias"):
+        model = network()
+        getattr(model[2], part).requires_grad_(False)
+        with pytest.raises(InputError, match="last linear layer, which is frozen"):
+            unlearn("boundary_expanding", model, split, preset=preset, lr=0.5)
 
 
 def test_both_read_the_forget_samples_alone():

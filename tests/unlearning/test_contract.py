@@ -20,6 +20,9 @@ from vestige.signals import collect_logits
 from vestige.signals.transforms import loss
 from vestige.training import Recipe, train
 from vestige.unlearning import METHODS, unlearn
+from vestige.unlearning.certified_newton import CertifiedLogistic
+from vestige.unlearning.deltagrad import record
+from vestige.unlearning.sisa import train_sisa
 
 RECIPE = Recipe(epochs=60, batch_size=32, lr=0.05, weight_decay=0.0)
 
@@ -202,6 +205,80 @@ def test_half_precision_and_frozen_parameters(name, trained):
     assert torch.equal(next(iter(run(name, frozen, split).model.parameters())), first)
     with pytest.raises(InputError, match="frozen"):
         run(name, copy.deepcopy(model).requires_grad_(False), split)
+
+
+# what these work on is the last layer itself
+OF_THE_LAST_LAYER = ("boundary_expanding", "cf_k", "eu_k", "selective_pruning_last_layer")
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_a_frozen_last_layer_stays_or_is_refused(name, trained):
+    model, split = trained(name)
+    frozen = copy.deepcopy(model)
+    last = linears(frozen)[-1].requires_grad_(False)
+    if name in OF_THE_LAST_LAYER:
+        with pytest.raises(InputError, match="frozen"):
+            run(name, frozen, split)
+        return
+    result = run(name, frozen, split).model
+    after = linears(result)[-1]
+    assert torch.equal(after.weight, last.weight) and torch.equal(after.bias, last.bias)
+    assert not equal(weights(result), weights(frozen))
+
+
+def linears(model):
+    return [m for m in model.modules() if isinstance(m, nn.Linear)]
+
+
+BRIEF = Recipe(epochs=10, batch_size=32, lr=0.05)
+OF_A_CLASS = [
+    *((name, "network") for name in TORCH),
+    ("sisa", "ensemble"),
+    ("deltagrad", "recording"),
+    ("retrain", "logistic"),
+    ("certified_newton", "logistic"),
+    ("certified_newton", "certified"),
+    ("sisa", "classifiers"),
+]
+
+
+@pytest.fixture(scope="module")
+def of_a_class():
+    """A request to forget a whole class, of which nothing is retained, and a model of every kind."""
+    split = make_split(blobs(), "class", label=1, train=160, holdout=40, shadow=40, seed=1)
+    rows = split.data.take(split.train)
+    start = build_model("mlp", rows.shape, 4, hidden=(16,))
+    linear = LogisticRegression(max_iter=500, tol=1e-8)
+    return split, {
+        "network": train(start, rows, BRIEF).model,
+        "ensemble": train_sisa(start, rows, BRIEF, shards=2),
+        "recording": record(start, rows, epochs=5, batch_size=32),
+        "logistic": copy.deepcopy(linear).fit(rows.x, rows.y),
+        "certified": CertifiedLogistic().fit(rows.x, rows.y),
+        "classifiers": train_sisa(linear, rows, shards=2),
+    }
+
+
+def test_every_method_is_tried_on_a_whole_class():
+    assert {name for name, _ in OF_A_CLASS} == set(METHODS)
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_A_CLASS)
+def test_a_class_without_retained_samples(name, kind, of_a_class):
+    """What comes back is finite and answers to samples of every class; a method that cannot do it says so."""
+    split, models = of_a_class
+    options = QUICK.get(name, {}) | ({} if METHODS[name].steps is None else {"epochs": 2})
+    if name == "certified_newton":
+        with pytest.raises(InputError, match="a class would be left without samples"):
+            unlearn(name, models[kind], split)
+        return
+    made = unlearn(name, models[kind], split, recipe=BRIEF, **options).model
+    if isinstance(made, nn.Module):
+        assert all(value.isfinite().all() for value in made.state_dict().values())
+        p = np.exp(-np.stack([loss(collect_logits(made, split.data), np.full(240, c)) for c in range(4)]))
+    else:
+        p = made.predict_proba(split.data.x).T
+    assert np.isfinite(p).all() and np.allclose(p.sum(axis=0), 1, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

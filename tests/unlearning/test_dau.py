@@ -218,6 +218,14 @@ def test_the_game_ends_after_thirty_steps_where_a_class_is_forgotten(monkeypatch
     counted.clear()
     unlearn("dau", small.MODEL, small.SPLIT, epochs=5, batch_size=16, copies=1, pretrain=2)
     assert len(counted) == 5 * 7  # random requests play to the end
+    steps = {"epochs": 15, "batch_size": 16, "copies": 1, "pretrain": 2}
+    within, after = (
+        unlearn("dau", small.MODEL, small.WHOLE, game_counts=counts, **steps).gradient_steps
+        for counts in (True, False)
+    )
+    assert after - within == 30 and within % 15 == 0
+    short = unlearn("dau", small.MODEL, small.WHOLE, game_counts=True, **steps | {"epochs": 2}).gradient_steps
+    assert short == within / 15 * 2 < 30
     still = {"class_lr": 1e-12, "switch_lr": 1e-12}
     made = unlearn("dau", small.MODEL, small.WHOLE, lr=1.0, copies=1, pretrain=2, **still).model
     assert all(

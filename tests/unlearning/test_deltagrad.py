@@ -37,21 +37,25 @@ def test_curvature_is_the_dense_bfgs_matrix():
     assert curvature([], v).abs().sum() == 0
 
 
+def free(model):
+    return [p for p in model.parameters() if p.requires_grad]
+
+
 def exact(start, rows, removed):
     """Plain SGD on the recorded batches without the removed samples."""
     from vestige.unlearning.deltagrad import _gradient
 
     recorded = record(start, rows, **OPTIONS)
     model, where = recorded.model, {str(n): i for i, n in enumerate(SPLIT.data.ids)}
-    nn.utils.vector_to_parameters(recorded.weights[0], model.parameters())
+    nn.utils.vector_to_parameters(recorded.weights[0], free(model))
     for names in recorded.batches:
         part = np.array([where[str(n)] for n in names if str(n) not in removed])
         g = _gradient(
             model, torch.from_numpy(SPLIT.data.x[part]), torch.from_numpy(SPLIT.data.y[part]), recorded.decay
         )
-        now = parameters_to_vector(model.parameters()).detach()
-        nn.utils.vector_to_parameters(now - recorded.lr * g, model.parameters())
-    return parameters_to_vector(model.parameters()).detach()
+        now = parameters_to_vector(free(model)).detach()
+        nn.utils.vector_to_parameters(now - recorded.lr * g, free(model))
+    return parameters_to_vector(free(model)).detach()
 
 
 def test_every_true_gradient_is_retraining():
@@ -78,6 +82,33 @@ def test_few_true_gradients_come_close():
     assert made.gradient_steps < 0.35 * len(model.batches)
 
 
+def test_frozen_parameters_stay_and_the_rest_is_replayed():
+    start = network()
+    start[0].requires_grad_(False)
+    model = record(start, ROWS, **OPTIONS)
+    made = unlearn("deltagrad", model, SPLIT, period=1).model
+    for one in (model.model, made):
+        assert torch.equal(one[0].weight, start[0].weight) and not torch.equal(one[2].weight, start[2].weight)
+    wanted = exact(start, ROWS, set(SPLIT.data.ids[SPLIT.forget].tolist()))
+    assert model.weights.shape[1] == len(wanted) == 3 * 8 + 3
+    assert torch.allclose(parameters_to_vector(free(made)).detach(), wanted, atol=1e-5)
+    model.model[0].requires_grad_(True)
+    with pytest.raises(InputError, match="27 weights were recorded, and 75 are not frozen"):
+        unlearn("deltagrad", model, SPLIT)
+
+
+def test_a_layer_that_no_sample_meets_only_decays():
+    class Spare(nn.Linear):
+        def __init__(self):
+            super().__init__(5, 3)
+            self.spare = nn.Linear(2, 2)
+
+    start = Spare()
+    made = unlearn("deltagrad", record(start, ROWS, **OPTIONS), SPLIT).model
+    decay = (1 - OPTIONS["lr"] * OPTIONS["weight_decay"]) ** (40 * 4)
+    assert torch.allclose(made.spare.weight, decay * start.spare.weight, atol=1e-5)
+
+
 def test_masked_weights_have_no_part_in_the_replay():
     """A model blind to a feature by its mask is replayed as one that has never been shown the feature."""
     dark = SPLIT.data.x.copy()
@@ -97,7 +128,11 @@ def test_masked_weights_have_no_part_in_the_replay():
 
 
 def test_refusals():
+    others = dataclasses.replace(SPLIT.data, ids=np.char.add("other ", SPLIT.data.ids))
+    elsewhere = dataclasses.replace(SPLIT, data=others)
     for call, message in (
+        (lambda: unlearn("deltagrad", record(network(), ROWS, epochs=1), elsewhere), "is not in clusters"),
+        (lambda: record(network().requires_grad_(False), ROWS), "no training to record"),
         (lambda: unlearn("deltagrad", network(), SPLIT), "deltagrad.record"),
         (lambda: unlearn("deltagrad", record(network(), ROWS, epochs=1), SPLIT, period=0), "at least 1"),
         (lambda: record(nn.Linear(5, 3), ROWS, epochs=10**8, batch_size=1), "GiB"),

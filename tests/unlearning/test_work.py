@@ -45,11 +45,45 @@ def test_the_last_layer_is_the_one_that_gives_the_logits(name):
     assert not torch.allclose(made.head.weight, model.head.weight, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["activation_reset", "l_codec", "dau", "fisher_forgetting"])
-def test_a_layer_that_no_sample_meets_is_no_hindrance(name):
-    quick = {"l_codec": {"perturbations": 20}, "dau": {"copies": 1, "pretrain": 2, "epochs": 1}}
-    made = unlearn(name, HeadFirst(), SPLIT, **quick.get(name, {})).model
+@pytest.mark.parametrize("preset", ["recommended", "paper"])
+@pytest.mark.parametrize(
+    "name", ["activation_reset", "l_codec", "dau", "fisher_forgetting", "ssd", "influence"]
+)
+def test_a_layer_that_no_sample_meets_is_no_hindrance(name, preset):
+    quick = {
+        "l_codec": {"perturbations": 20},
+        "dau": {"copies": 1, "pretrain": 2, "epochs": 1},
+        "ssd": {"alpha": 1.0},
+    }
+    model = HeadFirst()
+    made = unlearn(name, model, SPLIT, preset=preset, **quick.get(name, {})).model
     assert all(p.isfinite().all() for p in made.parameters())
+    assert any(not torch.equal(v, values(model)[k]) for k, v in values(made).items())
+    if name in ("ssd", "influence"):
+        assert torch.equal(made.unused.weight, model.unused.weight)
+
+
+def mixed():
+    """Linear layers of half precision around a normalisation of single precision."""
+    model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3)).to(torch.bfloat16)
+    model[1].float()
+    return model
+
+
+@pytest.mark.parametrize("name", ["retrain", "finetune", "boundary_expanding", "influence"])
+def test_every_weight_keeps_its_own_precision(name):
+    model = mixed()
+    kinds = {key: value.dtype for key, value in model.state_dict().items()}
+    made = unlearn(name, model, SPLIT, recipe=Recipe(epochs=1)).model
+    assert {key: value.dtype for key, value in made.state_dict().items()} == kinds
+    assert {torch.bfloat16, torch.float32} <= set(kinds.values())
+    assert all(p.grad is None or p.grad.dtype == p.dtype for p in made.parameters())
+
+
+@pytest.mark.parametrize("name", ["finetune", "ssd"])
+def test_double_precision_is_refused_in_words(name):
+    with pytest.raises(InputError, match="0.weight is of double precision"):
+        unlearn(name, network().double(), SPLIT)
 
 
 @pytest.mark.parametrize("name", ["selective_pruning", "selective_pruning_complex", "salun"])

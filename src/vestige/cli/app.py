@@ -5,6 +5,7 @@ Exit codes: 0 audited and passed, 1 audited and failed the gate (--fail-under), 
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -42,11 +43,20 @@ Gate = Annotated[
 
 
 def main() -> None:
-    """Run the command line; an unusable input is one sentence on stderr and exit code 2."""
+    """Run the command line; an unusable input, or a full disk, is one sentence on stderr and exit code 2."""
     try:
         app()
     except (InputError, MissingExtra) as error:
         print(f"vestige: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        file = error.filename2 or error.filename
+        print(
+            f"vestige: {f'{file}: ' if file else ''}the disk is full; free some space and run again.",
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("vestige: interrupted; the same command continues where it stopped.", file=sys.stderr)

@@ -9,8 +9,10 @@ version, method and knobs). Its file is published in one rename, with its hash b
 from __future__ import annotations
 
 import dataclasses
+import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +87,33 @@ def run(
     """Run `config` in `folder` (default: runs/<name>), or continue where an earlier call stopped.
 
     Raises `InputError` before any work where the configuration does not fit the data, and where the folder
-    holds another run.
+    holds another run; and, later, where the disk is full.
     """
     folder = Path("runs") / config.name if folder is None else Path(folder)
+    with room_in(folder):
+        return _run(config, folder, say, progress)
+
+
+FULL = "the disk is full; free some space and run again, finished steps are kept"
+
+
+def disk_full(error: BaseException) -> bool:
+    """Is it a full disk? Safetensors says so in its text alone."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+
+
+@contextmanager
+def room_in(place: Path) -> Iterator[None]:
+    """Raise a full disk as `InputError` that names the file or folder that is written."""
+    try:
+        yield
+    except Exception as error:
+        if not disk_full(error):
+            raise
+        raise InputError(f"{place}: {FULL}.") from None
+
+
+def _run(config: RunConfig, folder: Path, say: Say, progress: bool) -> Run:
     start = time.perf_counter()
     plan = _plan(config, folder)
     _claim(plan)

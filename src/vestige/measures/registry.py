@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
-from vestige.registry import Registry, knobs_of, resolved, summary_of
+from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.signals import Signals
 
 Scores = NDArray[np.float64]
@@ -52,7 +52,7 @@ class Measure:
 
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed."""
-        return resolved(self.name, self.knobs, self.paper, preset, options)
+        return resolved(self.name, self.knobs, self.paper, preset, options, types_of(self.function))
 
     def compares_with_original(self, signals: Signals, knobs: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""

@@ -9,7 +9,8 @@ Krähenmann, Neubecker, Strozzi, Martinelli: Forget with Precision, ETH Zurich 2
 Differs from the authors: their newest code divides the retain sum by the size of the whole retain set, which makes the
 retain map nearly 0, runs batch norm in training mode, and misses the shortcut convolutions, found by name. Here both
 maps are means, in evaluation mode, over every convolution. Both presets are the same. Networks without convolutions:
-units of linear layers but the last take the place of kernels.
+units of linear layers but the last take the place of kernels. The retained samples are shuffled, which the authors do
+in their finetuning alone. A budget that ends while the maps are taken leaves the model as it was.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def activation_reset(model: nn.Module, split: Split, work: Work, *, share: float
         _mean_maps(model, layers, rows, work)
         for rows in (split.rows("forget"), retain_sample(split.rows("retain"), work))
     ]
+    if work.stopped:
+        return model
     generator = work.generator()
     with torch.no_grad():
         for layer, on_forget, on_retain in zip(layers, *maps, strict=True):

@@ -9,7 +9,8 @@ Chen, Gao, Liu, Peng, Wang: Boundary Unlearning. CVPR 2023, arXiv 2303.11570.
 SGD, momentum 0.9, learning rate 1e-5, 10 epochs. Differs from the authors: input space is [0, 1] for images and the
 features' own units for tables. `paper` for expanding keeps the first C rows of the widened last layer only and throws
 the trained features away, as in Wang et al. 2025 (IAM); `recommended` keeps the features. A rate of 1e-5 changes next
-to nothing, and one of 1e-3 destroyed a ResNet-18 in ten epochs: `recommended` takes 1e-4.
+to nothing, and one of 1e-3 destroyed a ResNet-18 in ten epochs: `recommended` takes 1e-4. It also freezes batch
+normalisation; `paper` runs it in training mode, on the forget samples.
 """
 
 from __future__ import annotations
@@ -76,6 +77,11 @@ def boundary_expanding(
         raise InputError(
             f"boundary_expanding needs the last linear layer to give the {classes} logits; it has "
             f"{head.out_features} outputs."
+        )
+    if not all(p.requires_grad for p in head.parameters()):
+        raise InputError(
+            "boundary_expanding widens and trains the last linear layer, which is frozen (requires_grad=False); "
+            "unfreeze it, or take boundary_shrink."
         )
     with torch.no_grad():
         extra = torch.zeros_like(head.weight[:1])

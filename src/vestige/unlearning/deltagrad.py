@@ -26,8 +26,10 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import fit_input_scale, to_float
+from vestige.training import device_of
+from vestige.unlearning.gradients import slopes
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Work, only_alive
+from vestige.unlearning.work import Work, only_alive, trainable
 
 if TYPE_CHECKING:
     from vestige.data.dataset import Dataset
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 class Recorded(nn.Module):
     """A model with the recording of its training: weights and gradients [T, P], and the samples of every batch.
 
-    Made by `record`; use it as any model. The recording is not part of its state dict.
+    Made by `record`; use it as any model. P counts the weights that are not frozen. The recording stays on the CPU and
+    is not part of the state dict.
     """
 
     def __init__(
@@ -70,14 +73,26 @@ def record(
 ) -> Recorded:
     """Train a copy of `model` by plain SGD, in evaluation mode, and keep what DeltaGrad replays.
 
-    Memory is two vectors of all weights a step. Raises `InputError` where that would be over 4 GiB.
+    epochs        passes over `rows`
+    batch_size    samples per step, at most
+    lr            learning rate, constant
+    weight_decay  on every weight that is not frozen
+    seed          of the batches; the first weights are the model's
+
+    Frozen parameters stay as they are. Memory is two vectors of all other weights a step. Raises `InputError` where
+    that would be over 4 GiB, and where everything is frozen.
     """
     import copy
 
     model = copy.deepcopy(model).eval()
     fit_input_scale(model, rows.x)
     steps = -(-len(rows) // batch_size)
-    size = sum(p.numel() for p in model.parameters())
+    free = list(trainable(model).values())
+    if not free:
+        raise InputError(
+            "Every parameter of the model is frozen (requires_grad=False); there is no training to record."
+        )
+    size = sum(p.numel() for p in free)
     if 8 * size * steps * epochs > 2**32:
         raise InputError(
             f"Recording {steps * epochs:,} steps of {size:,} weights takes "
@@ -91,11 +106,11 @@ def record(
         order = rng.permutation(len(rows))
         for part in np.array_split(order, steps):
             g = _gradient(model, x[part], y[part], weight_decay)
-            now = parameters_to_vector(model.parameters()).detach()
-            weights.append(now)
-            gradients.append(g)
+            now = parameters_to_vector(free).detach()
+            weights.append(now.cpu())
+            gradients.append(g.cpu())
             batches.append(rows.ids[part])
-            vector_to_parameters(now - lr * g, model.parameters())
+            vector_to_parameters(now - lr * g, free)
     return Recorded(model, torch.stack(weights), torch.stack(gradients), batches, lr, weight_decay)
 
 
@@ -117,23 +132,37 @@ def deltagrad(
     if period < 1 or burn_in < 1 or pairs < 1:
         raise InputError("deltagrad: period, burn_in and pairs must be at least 1.")
     data, inner = split.data, model.model.eval()
+    free = list(trainable(inner).values())
+    size, recorded = sum(p.numel() for p in free), model.weights.shape[1]
+    if size != recorded:
+        raise InputError(
+            f"deltagrad: {recorded:,} weights were recorded, and {size:,} are not frozen; freeze what was frozen "
+            "when the model was recorded."
+        )
     where = {str(name): i for i, name in enumerate(data.ids)}
+    lost = next((str(name) for names in model.batches for name in names if str(name) not in where), None)
+    if lost is not None:
+        raise InputError(
+            f"deltagrad: the recorded sample {lost!r} is not in {data.name}; make the split of the data that the model "
+            "was recorded on."
+        )
     gone = set(data.ids[split.forget].tolist())
-    now = model.weights[0].clone()
+    now = model.weights[0].to(work.where, copy=True)
     history: list[tuple[Tensor, Tensor]] = []
     for t, names in enumerate(model.batches):
         rows = np.array([where[str(name)] for name in names])
         deleted = np.array([str(name) in gone for name in names])
-        vector_to_parameters(now, inner.parameters())
+        was, slope = model.weights[t].to(work.where), model.gradients[t].to(work.where)
+        vector_to_parameters(now, free)
         if t < burn_in or (t - burn_in) % period == 0:
             g = _gradient(inner, torch.from_numpy(data.x[rows]), torch.from_numpy(data.y[rows]), model.decay)
-            s, d = now - model.weights[t], g - model.gradients[t]
+            s, d = now - was, g - slope
             if float(s @ d) > 1e-12 * float(s @ s) > 0:
                 history = [*history[-(pairs - 1) :], (s, d)] if pairs > 1 else [(s, d)]
             work.gradient_steps += 1
             stop = work.spend(len(rows))
         else:
-            g = model.gradients[t] + curvature(history, now - model.weights[t])
+            g = slope + curvature(history, now - was)
             stop = False
         left = len(rows) - int(deleted.sum())
         if left == 0:
@@ -148,7 +177,7 @@ def deltagrad(
         now = now - model.lr * g
         if stop:
             break
-    vector_to_parameters(now, inner.parameters())
+    vector_to_parameters(now, free)
     return inner
 
 
@@ -173,10 +202,9 @@ def curvature(pairs: Sequence[tuple[Tensor, Tensor]], v: Tensor) -> Tensor:
 
 
 def _gradient(model: nn.Module, x: Tensor, y: Tensor, decay: float) -> Tensor:
-    """Return the gradient of mean cross-entropy + decay / 2 * |theta|^2, as one vector; 0 for what is masked."""
-    parameters = dict(model.named_parameters())
-    value = F.cross_entropy(model(to_float(x)).float(), y)
-    parts = torch.autograd.grad(value, list(parameters.values()))
-    named = only_alive(model, dict(zip(parameters, parts, strict=True)))
+    """Return the gradient of mean cross-entropy + decay / 2 * |theta|^2 by what is not frozen; 0 for what is masked."""
+    parameters, where = trainable(model), device_of(model)
+    value = F.cross_entropy(model(to_float(x.to(where))).float(), y.to(where))
+    named = only_alive(model, slopes(value, parameters))
     flat = torch.cat([part.flatten() for part in named.values()])
     return flat + decay * parameters_to_vector(parameters.values()).detach()

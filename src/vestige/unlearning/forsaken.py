@@ -7,7 +7,8 @@ Ma et al.: Learn to Forget: Machine Unlearning via Neuron Masking. 2022; as run 
 with the retained loss L_r as a weight: the more an update would hurt, the dearer it is. Published: a generator network
 from all P weights to the update, with P x 64 weights of its own, drawn anew at every call; in IAM's code it returns
 after the first of 100 iterations. `paper` takes one iteration; `recommended` 100. Differs from the authors in both: the
-update is optimised itself, by Adam, not through a generator, which for 11 million weights would have 1.4 billion.
+update is optimised itself, by Adam, not through a generator, which for 11 million weights would have 1.4 billion. The
+published rate, 1e-4, is that of the generator's weights; the update's own is 1e-3.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def forsaken(
     iterations  steps of the update
     lr          of Adam
     penalty     on the size of the update, times the loss on retained samples
+    batch_size  forget, retained and unseen samples in a step, each
     """
     if iterations < 1 or not lr > 0:
         raise InputError(f"forsaken: iterations is {iterations}, lr {lr}; from 1 and above 0 are wanted.")

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     paper={"freeze_batchnorm": False, "stop_at_uniform": False},
 )
 def gradient_ascent(model: nn.Module, split: Split, work: Work, *, stop_at_uniform: bool = True) -> nn.Module:
-    """Maximise the loss on the forget samples; reads nothing else, easily over-unlearns."""
+    """Maximise the loss on the forget samples; reads nothing else, easily over-unlearns.
+
+    stop_at_uniform  stop at the first epoch whose mean forget loss is that of a uniform guess, or above
+    """
     from torch.nn import functional
 
     rows = split.rows("forget")

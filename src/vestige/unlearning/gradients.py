@@ -8,7 +8,7 @@ parameters that are not frozen. Vectorised over samples: layer by layer where al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -26,19 +26,24 @@ if TYPE_CHECKING:
 Named: TypeAlias = dict[str, Tensor]
 
 
-def mean_gradient(model: nn.Module, rows: Dataset, work: Work, *, loss: Any = F.cross_entropy) -> Named:
-    """Return the gradient of the mean loss over `rows`, by parameter name."""
+def mean_gradient(model: nn.Module, rows: Dataset, work: Work) -> Named:
+    """Return the gradient of the mean cross-entropy over `rows`, by parameter name."""
     parameters = trainable(model)
     total = {name: torch.zeros_like(p) for name, p in parameters.items()}
     model.eval()
     for x, y in work.once(rows, cost=1):
-        value = loss(model(x).float(), y) * (len(x) / len(rows))
-        for name, part in zip(
-            total, torch.autograd.grad(value, list(parameters.values()), allow_unused=True), strict=True
-        ):
-            if part is not None:
-                total[name] += part
+        value = F.cross_entropy(model(x).float(), y) * (len(x) / len(rows))
+        for name, part in slopes(value, parameters).items():
+            total[name] += part
     return total
+
+
+def slopes(value: Tensor, parameters: Mapping[str, Tensor], *, again: bool = False) -> Named:
+    """Return the gradient of `value` by parameter name, 0 where it has no part; `again` keeps the pass for another."""
+    parts = torch.autograd.grad(
+        value, list(parameters.values()), retain_graph=again, allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(parameters, parts, strict=True))
 
 
 def sample_gradients(
@@ -139,8 +144,7 @@ def batch_squares(model: nn.Module, rows: Dataset, work: Work, *, batch_size: in
     count = 0
     model.eval()
     for x, y in work.once(rows, batch_size=batch_size, cost=1):
-        parts = torch.autograd.grad(F.cross_entropy(model(x).float(), y), list(parameters.values()))
-        for name, part in zip(total, parts, strict=True):
+        for name, part in slopes(F.cross_entropy(model(x).float(), y), parameters).items():
             total[name] += part.square()
         count += 1
     return {name: value / count for name, value in total.items()}

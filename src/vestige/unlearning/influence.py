@@ -51,10 +51,12 @@ def influence(
     """One Newton step away from the forget samples.
 
     alpha       length of the step; 1 = the whole Newton step
+    solver      "conjugate_gradient" divides by the curvature, "first_order" steps along the gradients themselves; it
+                reads none of the options below
     damping     added to the curvature; larger = shorter, safer steps
     iterations  of conjugate gradients, each two passes over the samples
     samples     retained samples that the curvature is taken on
-    radius      largest step, in units of the length of all weights; `first_order` does not use it
+    radius      largest step, in units of the length of all weights
     """
     if solver not in SOLVERS:
         raise InputError(f"influence: {unknown('solver', solver, SOLVERS)}")

@@ -34,7 +34,10 @@ CITES = "Goel et al. 2022"
 
 @register("cf_k", needs=("retain",), cites=CITES, steps=STEPS)
 def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
-    """Finetune the last k layers on the retained samples, the others frozen."""
+    """Finetune the last k layers on the retained samples, the others frozen.
+
+    k  layers with weights of their own, counted from the logits back
+    """
     with only(model, split.data, k, work):
         work.descend(model, split.rows("retain"))
     return model
@@ -42,7 +45,10 @@ def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
 
 @register("eu_k", needs=("retain",), cites=CITES, steps=STEPS)
 def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
-    """Draw the last k layers anew and train them on the retained samples, the others frozen."""
+    """Draw the last k layers anew and train them on the retained samples, the others frozen.
+
+    k  layers with weights of their own, counted from the logits back
+    """
     with only(model, split.data, k, work) as last:
         for layer in last:
             if is_frozen(layer):

@@ -10,8 +10,9 @@ Learning, AAAI 2021; poison, poison full and hybrid as in Krähenmann et al., Fo
 
 Published labels are uniform over all classes, the true one included, so that one in C samples is taught its own
 label: `paper`. `recommended` draws from the others. Krähenmann's settings: SGD with Nesterov momentum 0.9, weight decay
-5e-4, batch 128, no augmentation. Differs from the authors: their poison_full does not shuffle, so that the relabelled
-samples end every epoch; here it does in both presets.
+5e-4, batch 128, no augmentation, a constant rate; their code's poison_full decays it by a cosine, as does `paper`.
+Differs from the authors: they shuffle the retained samples in their finetuning alone, so that the relabelled ones end
+every epoch of poison_full and hybrid repairs in one fixed order; here everything is shuffled, in both presets.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def random_labels(model: nn.Module, split: Split, work: Work, *, true_label: boo
     "poison", needs=("forget",), cites=CITES, steps=dataclasses.replace(ETH, epochs=1, lr=0.0007), paper=PAPER
 )
 def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
-    """Fit random labels on the forget samples; reads nothing else."""
+    """Fit random labels on the forget samples; reads nothing else.
+
+    true_label  may the drawn label be the true one?
+    """
     work.descend(model, relabelled(split.rows("forget"), work.seed, true_label=true_label))
     return model
 
@@ -71,7 +75,10 @@ def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = Fal
     paper=PAPER | {"schedule": "cosine"},
 )
 def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
-    """Fit random labels on the forget samples and true ones on the retained, in one set."""
+    """Fit random labels on the forget samples and true ones on the retained, in one set.
+
+    true_label  may the drawn label be the true one?
+    """
     wrong = relabelled(split.rows("forget"), work.seed, true_label=true_label)
     work.descend(model, joined(split.rows("retain"), wrong))
     return model
@@ -83,7 +90,8 @@ def hybrid(
 ) -> nn.Module:
     """Poison with a large step, then repair on the retained samples.
 
-    poison_lr  learning rate of the first stage
+    true_label  may the drawn label be the true one?
+    poison_lr   learning rate of the first stage
     """
     wrong = relabelled(split.rows("forget"), work.seed, true_label=true_label)
     work.descend(model, wrong, epochs=1, lr=poison_lr)

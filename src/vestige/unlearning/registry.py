@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from vestige.data.split import Split
 from vestige.errors import InputError, need
-from vestige.registry import Registry, knobs_of, resolved, summary_of
+from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.unlearning.work import Steps, Work, finish, prepared
 
 World = Literal["torch", "sklearn"]
@@ -56,8 +56,12 @@ class Method:
         return {} if self.steps is None else dataclasses.asdict(self.steps)
 
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return every knob's value: recommended, then the preset, then what the caller changed."""
-        return resolved(self.name, self.knobs, self.paper, preset, options)
+        """Return every knob's value: recommended, then the preset, then what the caller changed.
+
+        Raises `InputError` for an unknown preset or option, and for a value of another type.
+        """
+        types = types_of(self.function) | ({} if self.steps is None else types_of(Steps))
+        return resolved(self.name, self.knobs, self.paper, preset, options, types)
 
 
 METHODS: Registry[Method] = Registry("method", "vestige.unlearning", "vestige.methods")
@@ -127,7 +131,8 @@ def unlearn(
     seed         of everything random in the method
     max_epochs   stop when so many retrain-epoch equivalents are spent; the model is then as it is at that point
     max_seconds  stop at the first step after so many seconds; a method of a single step takes that one
-    on_epoch     early stop: called with the model after each epoch, True stops
+    on_epoch     early stop: called with the model after each epoch, True stops; methods without `steps` have no epochs
+                 and do not call it
     options      the method's own knobs
 
     Weights that a sparse model has masked stay zero; weights of half precision are worked on in single precision and

@@ -11,8 +11,9 @@ Krähenmann, Neubecker, Strozzi, Martinelli: Forget with Precision, ETH Zurich 2
 Weights that move least are taken as those that hold the forget set. SGD with Nesterov momentum 0.9, weight decay 5e-4,
 batch 128, no augmentation. Differs from the authors: their newest code for "complex" divides whole numbers, so that
 R's learning rate is 0 and no weight is ever chosen; the intended rate is used in both presets. Only tensors of two
-dimensions and more take part. Of a sparse model the weights that are alive are compared, and the others stay masked. A
-budget that ends while a copy is overfitted leaves the model as it was.
+dimensions and more take part. Of a sparse model the weights that are alive are compared, and the others stay masked.
+The retained samples are shuffled, which the authors do in their finetuning alone. A budget that ends while a copy is
+overfitted leaves the model as it was.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ RETAIN_SHARE = 0.02
 def selective_pruning(
     model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
 ) -> nn.Module:
-    """Draw anew, in every layer, the weights that overfitting on the forget samples moves least; then finetune."""
+    """Draw anew, in every layer, the weights that overfitting on the forget samples moves least; then finetune.
+
+    quantile        share of a layer's weights that is drawn anew
+    overfit_epochs  of the copy on the forget samples
+    """
     near = _similar(model, split.rows("forget"), work, quantile, overfit_epochs, lr=0.01)
     return _redrawn(model, near, split, work)
 
@@ -51,8 +56,17 @@ def selective_pruning(
 def selective_pruning_last_layer(
     model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
 ) -> nn.Module:
-    """The same in the last linear layer only."""
+    """The same in the last linear layer only.
+
+    quantile        share of its weights that is drawn anew
+    overfit_epochs  of the copy on the forget samples
+    """
     last = last_linear(model, split.data, work.method).weight
+    if not last.requires_grad:
+        raise InputError(
+            f"{work.method} draws weights of the last linear layer anew, which is frozen (requires_grad=False); "
+            "unfreeze it, or take selective_pruning."
+        )
     near = _similar(model, split.rows("forget"), work, quantile, overfit_epochs, lr=0.01)
     names = [name for name, p in model.named_parameters() if p is last]
     return _redrawn(model, {name: near[name] for name in names if name in near}, split, work)
@@ -62,7 +76,11 @@ def selective_pruning_last_layer(
 def selective_pruning_complex(
     model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
 ) -> nn.Module:
-    """Draw anew what both forget and retained samples leave alone; then finetune."""
+    """Draw anew what both forget and retained samples leave alone; then finetune.
+
+    quantile        share of a layer's weights that each of the two copies proposes
+    overfit_epochs  of the copies, on the forget samples and on some of the retained
+    """
     retain = split.rows("retain")
     few = retain_sample(retain, work)
     own = _similar(model, split.rows("forget"), work, quantile, overfit_epochs, lr=0.01)

@@ -46,8 +46,10 @@ def ssd(
 ) -> nn.Module:
     """Dampen the weights that the forget samples need most; no gradient step is taken.
 
-    alpha      how many times more important to the forget set a weight must be; larger = fewer are touched
-    dampening  lambda, how much of such a weight is left
+    alpha       how many times more important to the forget set a weight must be; larger = fewer are touched
+    dampening   lambda, how much of such a weight is left
+    importance  squared gradients "per_sample", or of each "batch_mean"
+    batch_size  samples in such a batch; per sample, of speed only
     """
     if importance not in FORMS:
         raise InputError(f"ssd: {unknown('importance', importance, FORMS)}")

@@ -48,6 +48,7 @@ def unsir(
     """Unlearn whole classes by adversarial noise and repair.
 
     noise_steps  steps that the noise is trained for
+    noise_lr     learning rate of Adam on the noise
     noise_share  noise in an impairing batch, as a share of the retained samples in it
     repair_lr    learning rate of the repair
     samples      retained samples that are used

@@ -33,8 +33,17 @@ FORWARD = 1 / 3
 class Steps:
     """How a method descends: its optimiser's settings. Every field is an option of every method that has steps.
 
-    augment  "none", "flip", "crop_flip", or "auto": as the original was trained, where `recipe` tells; where it does
-             not, "crop_flip" on images of 16 pixels and more, else "none"
+    epochs            passes over the samples that the method descends on
+    lr                learning rate, the highest of the schedule
+    optimizer         "sgd", "adam" or "adamw"
+    momentum          of SGD; Adam does not read it
+    nesterov          whether SGD's momentum is in Nesterov's form
+    weight_decay      on every parameter that is not frozen
+    batch_size        samples per step, at most
+    schedule          "constant"; "cosine" down to 0; "onecycle"; "multistep": a tenth at each of `milestones`
+    milestones        epochs of "multistep"
+    augment           "none", "flip", "crop_flip", or "auto": as the original was trained, where `recipe` tells; where
+                      it does not, "crop_flip" on images of 16 pixels and more, else "none"
     freeze_batchnorm  normalise by the running statistics of the original model, and do not change them
     """
 
@@ -62,7 +71,7 @@ class Work:
     device      where to compute
     epoch       samples in one retrain-epoch equivalent
     budget      how many sample passes and how many seconds may be spent
-    on_epoch    the caller's early stop: called with the model after each epoch, True stops
+    on_epoch    the caller's early stop: called with the model after each epoch that `descend` takes, True stops
     """
 
     method: str
@@ -209,7 +218,8 @@ class Work:
 def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]:
     """Make the copy ready: on its device, in single precision and evaluation mode; what is random in torch is seeded.
 
-    Raises `InputError` where nothing may be changed, and where the model does not give a logit for every class.
+    Raises `InputError` where nothing may be changed, where weights are in double precision, and where the model does
+    not give a logit for every class.
     """
     import torch
 
@@ -219,6 +229,12 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
         raise InputError(
             "Every parameter of the model is frozen (requires_grad=False); nothing can be unlearned."
         )
+    for name, p in model.named_parameters():
+        if p.dtype == torch.float64:
+            raise InputError(
+                f"{work.method}: {name} is of double precision (torch.float64), and samples come in single precision; "
+                "call model.float() first."
+            )
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
         model.float()
     model.to(work.where)
@@ -244,13 +260,22 @@ def finish(result: nn.Module, original: nn.Module) -> None:
 
     apply_masks(masks_of(result))
     result.to(device_of(original))
-    types = {p.dtype for p in original.parameters()}
-    if len(types) == 1:
-        result.to(types.pop())
+    _restore_types(result, original)
     for name, value in result.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
     result.eval()
+
+
+def _restore_types(result: nn.Module, original: nn.Module) -> None:
+    """Give weights and buffers the original's types, by name; a new name gets that of all its weights, if it is one."""
+    types = {name: value.dtype for name, value in (*original.named_parameters(), *original.named_buffers())}
+    of_weights = {p.dtype for p in original.parameters()}
+    usual = of_weights.pop() if len(of_weights) == 1 else None
+    for name, value in (*result.named_parameters(), *result.named_buffers()):
+        wanted = types.get(name, usual)
+        if wanted is not None and value.is_floating_point() and value.dtype != wanted:
+            value.data, value.grad = value.data.to(wanted), None
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

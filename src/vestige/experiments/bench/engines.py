@@ -18,10 +18,12 @@ from typing import Any, Protocol
 
 from vestige.errors import InputError, need, unknown
 from vestige.experiments.bench.steps import Step, Store, ordered, perform
+from vestige.experiments.runner import FULL, disk_full
 
 TRIES = 3
 States = dict[str, dict[str, Any]]
 Watch = Callable[[Step, str, dict[str, Any]], None]
+Beat = Callable[[], None]
 
 
 class WorkerDied(RuntimeError):
@@ -51,7 +53,12 @@ class Local:
 
     def submit(self, one: Step) -> Future[dict[str, Any]]:
         worker = self._idle.pop()
-        future = worker.submit(perform, one, self.place, self.root)
+        try:
+            future = worker.submit(perform, one, self.place, self.root)
+        except BrokenProcessPool:  # it died while it was idle
+            worker.shutdown(wait=False)
+            worker = _worker()
+            future = worker.submit(perform, one, self.place, self.root)
         self._busy[future] = worker
         return future
 
@@ -194,15 +201,17 @@ def engine(
         opened.close()
 
 
-def execute(wanted: list[Step], store: Store, where: Engine, watch: Watch) -> States:
+def execute(
+    wanted: list[Step], store: Store, where: Engine, watch: Watch, beat: Beat = lambda: None
+) -> States:
     """Do all steps; return, by key, {"state": "done" or "failed", "why" or the record}.
 
     A step is given out when all that it reads is done; it is never given out where its result is there. `watch` is told
     of every change: "kept", "running", "done", "failed"; a step that fails because one that it reads did, "below" it,
-    has the same reason.
+    has the same reason. `beat` is called all the time, whether anything changes or not.
     """
     steps = ordered(wanted)
-    needed = _needed(wanted, store)
+    needed = _needed(wanted, store, beat)
     states: States = {}
     tries: dict[str, int] = {}
     running: dict[Any, Step] = {}
@@ -217,6 +226,7 @@ def execute(wanted: list[Step], store: Store, where: Engine, watch: Watch) -> St
         watch(one, state, facts)
 
     while left or running:
+        beat()
         waiting = []
         for one in left:
             below = [states.get(s.key, {}) for s in one.inputs]
@@ -244,13 +254,14 @@ def execute(wanted: list[Step], store: Store, where: Engine, watch: Watch) -> St
     return states
 
 
-def _needed(wanted: list[Step], store: Store) -> set[str]:
+def _needed(wanted: list[Step], store: Store, beat: Beat) -> set[str]:
     """Return the keys of what must be done: what is there, and what only finished steps read, is left alone."""
     needed: set[str] = set()
     done: dict[str, bool] = {}
 
     def visit(one: Step) -> None:
         if one.key not in done:
+            beat()
             done[one.key] = store.done(one)
         if not done[one.key] and one.key not in needed:
             needed.add(one.key)
@@ -263,7 +274,7 @@ def _needed(wanted: list[Step], store: Store) -> set[str]:
 
 
 def _why(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno == 28:
-        return "the disk is full; free some space and run again, finished steps are kept"
+    if disk_full(error):
+        return FULL
     text = " ".join(str(error).split())
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"

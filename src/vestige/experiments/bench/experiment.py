@@ -71,6 +71,7 @@ class Scale(Config):
     groups   how many of them a measure is given at once; each disjoint group is one value
     seeds    how many times each method is run
     models   how many retrained and how many unlearned models, for epsilon-hat
+    max_epochs  budget of every method, in retrain-epoch equivalents
     leaks    row -> a configuration of the two-version attack
     texts    column -> a configuration of a run on texts; paths are inside the folder of data sets
     """
@@ -82,6 +83,7 @@ class Scale(Config):
     groups: tuple[int, ...] = (1,)
     seeds: int = Field(default=1, ge=1)
     models: int = Field(default=20, ge=2)
+    max_epochs: float | None = Field(default=None, gt=0)
     leaks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     texts: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
@@ -158,6 +160,11 @@ class Experiment(Config):
         if self.kind in ("methods", "epsilon"):
             return tuple(m.title for m in self.methods)
         return tuple(self.measures)
+
+    def methods_at(self, scale: Scale) -> tuple[MethodConfig, ...]:
+        """Return the methods with the scale's budget; exact retraining has none."""
+        budget = {} if scale.max_epochs is None else {"max_epochs": scale.max_epochs}
+        return tuple(m if m.name == "retrain" else m.model_copy(update=budget) for m in self.methods)
 
     def at(self, scale: str) -> Scale:
         """Return what is run at a scale, or raise `InputError`."""

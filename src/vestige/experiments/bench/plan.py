@@ -10,7 +10,7 @@ from vestige.errors import InputError
 from vestige.evaluation.accuracy import FEATURES
 from vestige.experiments.bench.experiment import Block, Experiment, Request, Scale
 from vestige.experiments.bench.steps import Step
-from vestige.experiments.bench.work import dataset, folder_of, split_of
+from vestige.experiments.bench.work import dataset, folder_of, leak_config, split_of
 from vestige.store import file_hash, key_of
 
 HERE = "vestige.experiments.bench.work"
@@ -32,10 +32,7 @@ def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]
     """
     chosen = experiment.at(scale)
     if experiment.kind == "leaks":
-        return [
-            Cell("AUC", 0, Step(f"{HERE}:leaked", {"row": row, "config": config}, (), f"{row}", ".json"))
-            for row, config in chosen.leaks.items()
-        ]
+        return [Cell("AUC", 0, _leaks(row, config, root)) for row, config in chosen.leaks.items()]
     if experiment.kind == "texts":
         return [
             Cell(column, 0, _texts(experiment, column, config, root))
@@ -46,6 +43,14 @@ def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]
         for name, block in chosen.blocks.items()
         for cell in _Matrix(experiment, chosen, name, block, root).cells()
     ]
+
+
+def _leaks(row: str, config: dict[str, Any], root: str | None) -> Step:
+    """The step of one setting of the two-version attack; its data sets are loaded before any work."""
+    asked = leak_config(config, root, f"leaks.{row}")
+    used = [data.model_dump(mode="json") for data in (asked.data, asked.shadow.data) if data is not None]
+    told = {"row": row, "config": config, "fingerprints": [dataset(data, root).fingerprint for data in used]}
+    return Step(f"{HERE}:leaked", told, (), row, ".json")
 
 
 def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: str | None) -> Step:
@@ -228,7 +233,7 @@ class _Matrix:
             for number in range(self.scale.seeds):
                 side = self.request(wanted, number % self.scale.splits)
                 exact = self.retrained(side, 3000 + number, f"retraining, {asked}, seed {number}")
-                for method in self.experiment.methods:
+                for method in self.experiment.methods_at(self.scale):
                     label = f"{method.title}, {asked}, seed {number}"
                     model = self.made_by(method, side, number)
                     named = shared | {"retrained": exact, "method": self.answers(model, side, label)}
@@ -242,7 +247,7 @@ class _Matrix:
         for asked, wanted in self.scale.requests.items():
             side = self.request(wanted, 0)
             exact = [self.retrained(side, 3000 + k, f"retraining {k}") for k in range(self.scale.models)]
-            for method in self.experiment.methods:
+            for method in self.experiment.methods_at(self.scale):
                 made = [
                     self.answers(
                         self.made_by(method, side, self.scale.models + k), side, f"{method.title} {k}"
@@ -260,4 +265,6 @@ def content(experiment: Experiment, scale: str) -> str:
     kept = experiment.model_dump(mode="json", include={"kind", "measures", "preset", "methods"})
     if experiment.curve:
         kept["curve"] = True
-    return key_of(kept, experiment.at(scale).model_dump(mode="json"))
+    chosen = experiment.at(scale)
+    unset = {"max_epochs"} if chosen.max_epochs is None else set()
+    return key_of(kept, chosen.model_dump(mode="json", exclude=unset))

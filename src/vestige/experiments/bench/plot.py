@@ -23,41 +23,35 @@ def render_plot(result: dict[str, Any], path: Path, figure: str | None = None) -
     """
     if path.suffix not in (".svg", ".pdf", ".png"):
         raise InputError(f"{path}: .svg, .pdf or .png is wanted.")
-    cells = [c for c in values_of(result, figure) if c.mean is not None]
-    if not cells:
-        raise InputError(f"{result['name']}: no cell is filled; there is nothing to draw.")
-    columns = list(dict.fromkeys(c.column for c in cells))
-    if result["experiment"].get("curve") and figure is None:
-        drawn = _rates(result, columns)
-    else:
-        drawn = _table(result, cells, columns, figure)
+    drawn = picture(result, figure)
     with published(path) as temporary:
         drawn.savefig(temporary, format=path.suffix[1:], dpi=150)
     return path
 
 
-def _table(result: dict[str, Any], cells: list[Value], columns: list[str], figure: str | None) -> Any:
-    """Draw one figure of every cell, as dots or, over numbers of shadows, as lines."""
+def picture(result: dict[str, Any], figure: str | None = None) -> Any:
+    """Return what `render_plot` writes, as a figure of matplotlib."""
+    cells = [c for c in values_of(result, figure) if c.mean is not None]
+    if not cells:
+        raise InputError(f"{result['name']}: no cell is filled; there is nothing to draw.")
+    columns = list(dict.fromkeys(c.column for c in cells))
+    if result["experiment"].get("curve") and figure is None:
+        return _rates(result, columns)
+    told = result["experiment"]
+    unit = f"{figure or told['figure']}{', %' if told['percent'] else ''}"
+    directed = told["smaller"] is not None and figure in (None, told["figure"])
+    unit += f" ({'smaller' if told['smaller'] else 'larger'} is better)" if directed else ""
+    curve = len({c["group"] for c in result["cells"]}) > 1
+    return (_curves if curve else _dots)(cells, columns, told["title"], unit)
+
+
+def _dots(cells: list[Value], columns: list[str], title: str, unit: str) -> Any:
+    """Draw a dot for every cell, a colour a column."""
     from matplotlib.figure import Figure
 
     rows = list(dict.fromkeys(c.row for c in cells))
-    curve = len({c["group"] for c in result["cells"]}) > 1
-    size = (7.5, 4.6) if curve else (7.5, 1.3 + 0.34 * len(rows))
-    drawn = Figure(figsize=size, layout="constrained")
-    axes = drawn.subplots()
-    (_curves if curve else _dots)(axes, cells, rows, columns)
-    told = result["experiment"]
-    axes.set_title(told["title"], loc="left", fontsize=11)
-    unit = f"{figure or told['figure']}{', %' if told['percent'] else ''}"
-    directed = told["smaller"] is not None and figure in (None, told["figure"])
-    better = f" ({'smaller' if told['smaller'] else 'larger'} is better)" if directed else ""
-    (axes.set_ylabel if curve else axes.set_xlabel)(unit + better)
-    axes.spines[["top", "right"]].set_visible(False)
-    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    return drawn
-
-
-def _dots(axes: Any, cells: list[Value], rows: list[str], columns: list[str]) -> None:
+    drawn = Figure(figsize=(7.5, 1.3 + 0.34 * len(rows)), layout="constrained")
+    axes: Any = drawn.subplots()
     for number, column in enumerate(columns):
         own = [c for c in cells if c.column == column]
         at = [len(rows) - 1 - rows.index(c.row) + 0.16 * (len(columns) / 2 - number) for c in own]
@@ -71,23 +65,65 @@ def _dots(axes: Any, cells: list[Value], rows: list[str], columns: list[str]) ->
             axes.plot(*zip(*paper, strict=True), "D", markersize=4, fillstyle="none", color=colour)
     axes.set_yticks(range(len(rows)), reversed(rows), fontsize=8)
     axes.grid(axis="x", linewidth=0.4)
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel(unit)
+    axes.spines[["top", "right"]].set_visible(False)
+    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return drawn
 
 
-def _curves(axes: Any, cells: list[Value], rows: list[str], columns: list[str]) -> None:
-    for number, row in enumerate(rows):
-        own = [c for c in cells if c.row == row]
-        at = [int(c.column.rpartition(" · ")[2]) for c in own]
-        colour = COLOURS[number % len(COLOURS)]
-        dash = "-" if number < len(COLOURS) else "--"
-        axes.errorbar(
-            at, [c.mean for c in own], yerr=[c.half or 0.0 for c in own], marker="o", markersize=3, linewidth=1,
-            linestyle=dash, color=colour, label=row,
-        )  # fmt: skip
-    axes.set_xscale("log", base=2)
-    ticks = sorted({int(c.rpartition(" · ")[2]) for c in columns})
-    axes.set_xticks(ticks, [str(t) for t in ticks])
-    axes.set_xlabel("shadow models")
-    axes.grid(linewidth=0.4)
+def _curves(cells: list[Value], columns: list[str], title: str, unit: str) -> Any:
+    """Draw lines over the number of shadow models: a panel a data set and request, a line a row."""
+    from matplotlib.figure import Figure
+
+    rows = list(dict.fromkeys(c.row for c in cells))
+    asked = list(dict.fromkeys(_part(column) for column in columns))
+    drawn = Figure(figsize=(max(7.5, 5.4 * len(asked)), 5.4), layout="constrained")
+    panels = drawn.subplots(1, len(asked), squeeze=False)[0]
+    for axes, name in zip(panels, asked, strict=True):
+        inside = [c for c in cells if _part(c.column) == name]
+        for number, row in enumerate(rows):
+            beside = 2 ** (0.03 * (number - (len(rows) - 1) / 2))  # so that intervals do not hide each other
+            _line(axes, [c for c in inside if c.row == row], number, beside)
+        ticks = sorted({_shadows(c) for c in inside})
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(ticks, [str(t) for t in ticks])
+        hollow = "; hollow: published" if any(c.published is not None for c in inside) else ""
+        axes.set_xlabel(f"shadow models{hollow}")
+        axes.set_title(name, loc="left", fontsize=10)
+        axes.grid(linewidth=0.4)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel(unit)
+    marks = {
+        text: mark for axes in panels for mark, text in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    drawn.legend(marks.values(), marks, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
+    drawn.suptitle(title, fontsize=11, x=0.01, ha="left")
+    return drawn
+
+
+def _line(axes: Any, own: list[Value], number: int, beside: float) -> None:
+    """Draw one row's means with their intervals, and its published values as hollow markers of the same shape."""
+    if not own:
+        return
+    colour = COLOURS[number % len(COLOURS)]
+    marker, dash = ("o", "-") if number < len(COLOURS) else ("s", "--")
+    axes.errorbar(
+        [beside * _shadows(c) for c in own], [c.mean for c in own], yerr=[c.half or 0.0 for c in own], marker=marker,
+        markersize=3, linewidth=1, linestyle=dash, color=colour, label=own[0].row,
+    )  # fmt: skip
+    paper = [(beside * _shadows(c), c.published) for c in own if c.published is not None]
+    if paper:
+        axes.plot(*zip(*paper, strict=True), marker, markersize=5, fillstyle="none", color=colour)
+
+
+def _part(column: str) -> str:
+    """The data set and request of a column that ends in a number of shadow models."""
+    return column.rpartition(" · ")[0]
+
+
+def _shadows(cell: Value) -> int:
+    return int(cell.column.rpartition(" · ")[2])
 
 
 def _rates(result: dict[str, Any], columns: list[str]) -> Any:

@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,15 @@ from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.experiment import Experiment
 from vestige.experiments.bench.plan import Cell, cells_of, content
 from vestige.experiments.bench.steps import Step, Store, ordered
+from vestige.experiments.runner import room_in
 from vestige.store import read_json, write_json, write_text
 
 FORMAT = 1
 DIGITS = 6
+BEAT = 10.0
+"""Seconds after which a runner writes its status file though nothing has changed."""
+SILENT = 120.0
+"""Seconds without a sign of life after which a runner seems to have stopped."""
 Say = Callable[[str], None]
 
 
@@ -62,8 +68,8 @@ def run_bench(
     engine_name  "local" or "ray"; `address` of the Ray cluster, `workers` at once (default: cores of the engine)
     gpu      share of a GPU that each step with a network asks for, on Ray
 
-    Raises `InputError` before any work where a name is unknown, a data set is not at hand, or the disk has no room. A
-    cell that could not be filled is listed as missing, with its reason.
+    Raises `InputError` before any work where a name is unknown, a data set is not at hand, or the disk has no room; and
+    where it is full when the result is written. A cell that could not be filled is listed as missing, with its reason.
     """
     start = time.perf_counter()
     kept = Store(store)
@@ -75,10 +81,11 @@ def run_bench(
         engine(engine_name, str(store), root, workers=workers, address=address, gpu=gpu) as where,
         _Watch(status_path, steps, where.workers, progress, say) as watch,
     ):
-        states = execute([c.step for c in cells], kept, where, watch.told)
+        states = execute([c.step for c in cells], kept, where, watch.told, watch.beat)
     found = gathered(experiment, scale, cells, kept, {k: s.get("why", "") for k, s in states.items()})
     path = result_path(store, experiment, scale)
-    write_text(path, json.dumps(found, allow_nan=False) + "\n")
+    with room_in(path):
+        write_text(path, json.dumps(found, allow_nan=False) + "\n")
     fresh = sum(s["state"] == "done" and not s.get("kept") for s in states.values())
     return Outcome(path, found, time.perf_counter() - start, fresh, len(steps) - fresh)
 
@@ -224,19 +231,19 @@ class _Watch:
         if state in ("running", "failed") or time.time() - self._written > 0.5:
             self._write()  # what runs now may run for long: nothing would write it later
 
+    def beat(self) -> None:
+        """Show that the runner lives, where nothing was written for a while."""
+        if time.time() - self._written > BEAT:
+            self._write()
+
     def _write(self, **more: float) -> None:
         self._written = time.time()
-        write_json(
-            self.path,
-            {
-                "started": self.started,
-                "workers": self.workers,
-                "steps": list(self.steps.values()),
-                **more,
-                "written": self._written,
-            },
-            flush=False,
-        )
+        record = {
+            "started": self.started, "workers": self.workers, "steps": list(self.steps.values()), **more,
+            "written": self._written,
+        }  # fmt: skip
+        with suppress(OSError):  # a full disk: the run does without, and the next write tries again
+            write_json(self.path, record, flush=False)
 
 
 def time_left(steps: dict[str, dict[str, Any]], workers: int) -> float | None:
@@ -255,7 +262,11 @@ def time_left(steps: dict[str, dict[str, Any]], workers: int) -> float | None:
 
 
 def status(store: str | Path) -> list[dict[str, Any]]:
-    """Return how far each run in a store is: name, counts by state, failures, seconds left (None: not known)."""
+    """Return how far each run in a store is: name, counts by state, failures, seconds left (None: not known).
+
+    A runner that has given no sign of life for two minutes seems to have stopped: the run ended with its last sign, and
+    the runner is among what failed.
+    """
     found = []
     for path in sorted((Store(store).folder / "status").glob("*.json")):
         try:
@@ -271,11 +282,18 @@ def status(store: str | Path) -> list[dict[str, Any]]:
             for s in steps.values()
             if s["state"] == "failed" and not s.get("below")
         ]
-        ended = record.get("ended")
+        ended, silent = record.get("ended"), time.time() - record["written"]
+        stopped = ended is None and silent > SILENT
+        if stopped:
+            ended = record["written"]
+            ago = f"it seems to have stopped {silent / 60:.0f} minutes ago"
+            failed.append({
+                "label": "the runner", "why": f"{ago}; the same command goes on, finished steps are kept",
+            })  # fmt: skip
         found.append({
             "name": path.stem, "steps": len(steps), "counts": counts, "failed": failed,
             "running": [s["label"] for s in steps.values() if s["state"] == "running"] if ended is None else [],
-            "seconds": (ended or time.time()) - record["started"], "ended": ended is not None,
+            "seconds": (ended or time.time()) - record["started"], "ended": ended is not None, "stopped": stopped,
             "left": None if ended is not None else time_left(steps, record.get("workers", 1)),
         })  # fmt: skip
     return found

@@ -45,7 +45,7 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
     known = sorted({name for cell in result["cells"] for name in cell["figures"]})
     if result["cells"] and own not in known:
         raise InputError(f"{told['name']}: {unknown('figure', own, known)}")
-    scale = 100.0 if told["percent"] and not _in_points(own) else 1.0
+    scale = _scale(told, own)
     groups = _grouped(result)
     found: dict[tuple[str, str], Value] = {}
     for cell in result["cells"]:
@@ -74,6 +74,11 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
         for row in rows
         for column in columns
     ]  # fmt: skip
+
+
+def _scale(told: dict[str, Any], figure: str) -> float:
+    """Return what kept values are multiplied by in a table."""
+    return 100.0 if told["percent"] and not _in_points(figure) else 1.0
 
 
 def _in_points(figure: str) -> bool:
@@ -240,7 +245,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
             rival = max(others, key=lambda r: own[r])
             one, other = (_means(raw[r, column], told["over"]) for r in (favourite, rival))
             if one.shape == other.shape:
-                gap = sign * (one - other) * (100.0 if told["percent"] else 1.0)
+                gap = sign * (one - other) * _scale(told, told["figure"])
                 mean, half = float(gap.mean()), _half(gap)
                 lead = (mean, None, None) if half is None else (mean, mean - half, mean + half)
         lost = favourite in own and favourite not in paper
@@ -270,7 +275,7 @@ def controls(result: dict[str, Any]) -> list[dict[str, Any]]:
     correlation). Exact retraining must come out at no distance from retraining.
     """
     told, found = result["experiment"], []
-    unit = 100.0 if told["percent"] else 1.0
+    unit = _scale(told, told["figure"])
     aside = set_aside(told)
     for cell in values_of(result):
         if cell.mean is None:

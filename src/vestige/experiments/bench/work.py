@@ -11,7 +11,7 @@ import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ from vestige.signals.transforms import confidence
 from vestige.store import key_of, write_json
 from vestige.training import Recipe, descend, load_model, train, train_sparse, write_weights
 from vestige.unlearning import unlearn
+
+if TYPE_CHECKING:
+    from vestige.leaks import LeakConfig
 
 Facts = dict[str, Any]
 
@@ -345,13 +348,25 @@ def epsilon_hat(job: Job) -> None:
     write_json(job.path, {"cells": [cell], "missing": []}, flush=False)
 
 
+def leak_config(config: dict[str, Any], root: str | None, where: str) -> LeakConfig:
+    """Return a setting of the two-version attack; data sets that name no folder of their own are in `root`."""
+    from vestige.leaks import LeakConfig
+
+    asked = validated(LeakConfig, config, where)
+
+    def placed(data: DataConfig) -> DataConfig:
+        return data if root is None or data.root is not None else data.model_copy(update={"root": Path(root)})
+
+    other = asked.shadow.data
+    shadow = asked.shadow.model_copy(update={"data": None if other is None else placed(other)})
+    return asked.model_copy(update={"data": placed(asked.data), "shadow": shadow})
+
+
 def leaked(job: Job) -> None:
     """Run one setting of the two-version attack."""
-    from vestige.leaks import LeakConfig, run_leaks
+    from vestige.leaks import run_leaks
 
-    settings = dict(job.what["config"])
-    settings["data"] = {**settings["data"], "root": job.root or settings["data"].get("root")}
-    found = run_leaks(validated(LeakConfig, settings, job.what["row"])).record()["summary"]
+    found = run_leaks(leak_config(job.what["config"], job.root, job.what["row"])).record()["summary"]
     names = ("auc", "baseline_auc", "gain", "tpr_1%")
     cell = {"row": job.what["row"], "group": 0, "figures": {k: [float(found[k])] for k in names}}
     write_json(job.path, {"cells": [cell], "missing": []}, flush=False)

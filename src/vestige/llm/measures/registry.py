@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, MissingArray
-from vestige.registry import Registry, knobs_of, resolved, summary_of
+from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 
 if TYPE_CHECKING:
     from vestige.llm.signals import TextSignals
@@ -103,7 +103,7 @@ def measure(
     options, and where a score is not finite.
     """
     entry = MEASURES[name]
-    knobs = resolved(name, entry.knobs, entry.paper, preset, options)
+    knobs = resolved(name, entry.knobs, entry.paper, preset, options, types_of(entry.function))
     given = {
         "nll": nll, "fit": fit, "out": out, "lower": lower, "prefixed": prefixed, "neighbours": neighbours,
         "population": population, "tokens": tokens, "swapped": swapped, "texts": texts,

@@ -11,7 +11,7 @@ from typing import Any
 from vestige.errors import InputError, need
 from vestige.llm.texts import Texts, as_texts, expect_disjoint
 from vestige.llm.unlearning.work import Blocks, Steps, Work
-from vestige.registry import Registry, knobs_of, resolved, summary_of
+from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def unlearn(
     """
     need("transformers", "llm", "Unlearning from a language model")
     method = METHODS[name]
-    knobs = resolved(name, method.knobs, method.paper, preset, options)
+    knobs = resolved(name, method.knobs, method.paper, preset, options, types_of(method.function))
     sides = {k: as_texts(v) for k, v in (("forget", forget), ("retain", retain)) if v is not None}
     for side in method.needs:
         if side not in sides:
