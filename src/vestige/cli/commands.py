@@ -423,4 +423,4 @@ def _print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
     console.print(table)
     for name, made in audits.items():
         console.print(f"[bold]{name}[/bold]: {made.verdict.sentence}", highlight=False)
-    console.print(f"Report: {path}", highlight=False)
+    print(f"Report: {path}")
