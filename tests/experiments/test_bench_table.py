@@ -77,7 +77,7 @@ def test_agreement_ranks_and_pairs():
     (turned,) = agreement(table_of(values, {"A": 0.5, "B": 0.7, "C": 0.8}))
     assert turned.tau == -1 and turned.published_first == "C"
     (small,) = agreement(table_of(values, {"A": 0.1, "B": 0.2, "C": 0.3}, smaller=True))
-    assert small.first == "C" and small.published_first == "A" and small.lead[0] < 0
+    assert small.first == "C" and small.published_first == "A" and small.rival == "C" and small.lead[0] > 0
     (lost,) = agreement(table_of(values, {"B": 0.7, "C": 0.5}))
     assert lost.published_first is None and lost.tau is None  # the paper's A, lost, is before both
     known = {"B": [[0.1]], "D": [[0.2]], "E": [[0.3]], "F": [[0.4]], "A": [[0.5]]}
@@ -103,7 +103,7 @@ def test_a_lead_in_points_stays_in_points():
     for cell in result["cells"]:
         cell["figures"] = {"disparity": cell["figures"]["auc"]}
     (found,) = agreement(result)
-    assert found.lead == (2.0, None, None)
+    assert found.lead == (-2.0, None, None)  # nearer, for smaller is better
 
 
 def test_intervals_over_shadow_models():

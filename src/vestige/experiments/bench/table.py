@@ -202,7 +202,8 @@ class Agreement:
 
     tau        Kendall's rank correlation of the rows in the race that both have; None for fewer than three
     first, published_first  the best row here and there; None where the paper's cell of its own favourite is lost
-    lead       the favourite minus the best other row, paired, with its 95 % interval over what the experiment varies;
+    lead       the favourite minus the best other row, paired (below 0 = ahead, where smaller is better), with its 95 %
+               interval over what the experiment varies;
                no interval from fewer than three values
     """
 
@@ -245,7 +246,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
             rival = max(others, key=lambda r: own[r])
             one, other = (_means(raw[r, column], told["over"]) for r in (favourite, rival))
             if one.shape == other.shape:
-                gap = sign * (one - other) * _scale(told, told["figure"])
+                gap = (one - other) * _scale(told, told["figure"])
                 mean, half = float(gap.mean()), _half(gap)
                 lead = (mean, None, None) if half is None else (mean, mean - half, mean + half)
         lost = favourite in own and favourite not in paper
