@@ -203,8 +203,7 @@ class Agreement:
     tau        Kendall's rank correlation of the rows in the race that both have; None for fewer than three
     first, published_first  the best row here and there; None where the paper's cell of its own favourite is lost
     lead       the favourite minus the best other row, paired (below 0 = ahead, where smaller is better), with its 95 %
-               interval over what the experiment varies;
-               no interval from fewer than three values
+               interval over what the experiment varies; none from fewer than three values
     """
 
     column: str
