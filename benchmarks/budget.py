@@ -40,6 +40,9 @@ def main(models: int, compared: bool) -> None:
     def logits(model):
         return collect_logits(model, forget)
 
+    def accuracy(made):
+        return 100 * np.mean([(collect_logits(m.model, held).argmax(1) == held.y).mean() for m in made])
+
     def made(name, seed, **options):
         return vestige.unlearn(name, original, split, recipe=recipe, seed=seed, **options)
 
@@ -48,20 +51,18 @@ def main(models: int, compared: bool) -> None:
     for limit in (None,) if compared else (None, BUDGET):
         for name in names:
             title = name if limit is None else f"{name}, cut at {limit:g} epochs"
-            plan[title] = {"max_epochs": limit, "preset": preset} | (
-                {} if compared else PUBLISHED.get(name, {})
-            )
+            own = (QUICK if compared else PUBLISHED).get(name, {})
+            plan[title] = name, {"max_epochs": limit, "preset": preset} | own
     exact, runs = [], {title: [] for title in plan}
     for seed in range(models):  # side by side, for the speed of a machine changes from minute to minute
         exact.append(made("retrain", seed))
-        for title, options in plan.items():
-            runs[title].append(made(title.partition(",")[0], seed, **options))
+        for title, (name, options) in plan.items():
+            runs[title].append(made(name, seed, **options))
     retrained = np.stack([logits(r.model) for r in exact])
     steps = recipe.epochs * batch_count(len(split.retain), recipe.batch_size)
-    accuracy = np.mean([(collect_logits(r.model, held).argmax(1) == held.y).mean() for r in exact])
     seconds = np.median([r.seconds for r in exact])
     print(
-        f"retraining: {steps:,} steps, {seconds:.2f} s, test accuracy {100 * accuracy:.1f} %, {models} models a side\n"
+        f"retraining: {steps:,} steps, {seconds:.2f} s, test accuracy {accuracy(exact):.1f} %, {models} models a side\n"
     )
     print(
         "| method | epochs | % of steps | % of seconds | epsilon-hat | bounded below | at half | null "
@@ -69,15 +70,14 @@ def main(models: int, compared: bool) -> None:
     )
     print("| --- |" + " ---: |" * 8)
     for title, each in runs.items():
-        if plan[title]["max_epochs"] is not None and each[0].stopped is None:
+        if plan[title][1]["max_epochs"] is not None and each[0].stopped is None:
             continue
         found = epsilon(retrained, np.stack([logits(m.model) for m in each]), forget.y)
-        right = np.mean([(collect_logits(m.model, held).argmax(1) == held.y).mean() for m in each])
         share = np.median([m.seconds / r.seconds for m, r in zip(each, exact, strict=True)])
         print(
             f"| `{title}` | {each[0].epochs:.2f} | {100 * each[0].gradient_steps / steps:.1f} | {100 * share:.1f} | "
             f"{found.median:.2f} | {found.median_low:.2f} | {found.at_null_counts:.2f} | {found.null:.2f} | "
-            f"{100 * right:.1f} |",
+            f"{accuracy(each):.1f} |",
             flush=True,
         )
 

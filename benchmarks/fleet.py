@@ -27,7 +27,7 @@ from benchmarks.training import tutorial
 from vestige.data import Dataset
 from vestige.models import build_model, fit_input_scale
 from vestige.signals import collect_logits
-from vestige.training import Recipe, learning_rate, preset, train, train_fleet
+from vestige.training import Recipe, preset, train, train_fleet
 
 ALONE = 8
 CORES = os.cpu_count() or 1
@@ -188,22 +188,11 @@ def on_device(
 def plain_on(device: str, model: nn.Module, rows: Dataset, recipe: Recipe) -> nn.Module:
     """A tutorial's loop on a GPU in float32, as torch computes it there: two processes load the photographs."""
     fit_input_scale(model, rows.x)
-    model.to(device).train()
     loader = DataLoader(
         Photographs(rows, augment=True), recipe.batch_size, shuffle=True, num_workers=2, pin_memory=device != "cpu",
         generator=torch.Generator().manual_seed(recipe.seed),
     )  # fmt: skip
-    optimiser = torch.optim.SGD(
-        model.parameters(), recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )  # fmt: skip
-    for epoch in range(recipe.epochs):
-        for step, (x, y) in enumerate(loader):
-            optimiser.param_groups[0]["lr"] = learning_rate(recipe, epoch, step, len(loader))
-            optimiser.zero_grad()
-            F.cross_entropy(model(x.to(device)), y.to(device)).backward()
-            optimiser.step()
-    return model.eval()
+    return tutorial(model, loader, recipe, device)
 
 
 def synchronised(device: str) -> float:

@@ -40,16 +40,23 @@ def plain(model, data: Dataset, recipe: Recipe):
     return tutorial(model, loader, recipe)
 
 
-def tutorial(model, loader: DataLoader, recipe: Recipe):
-    """Descend by SGD over the batches of a loader, at the recipe's rates; return the model."""
-    optimizer = torch.optim.SGD(model.parameters(), recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)
+def tutorial(model, loader: DataLoader, recipe: Recipe, device: str = "cpu"):
+    """Descend by SGD over the batches of a loader, at the recipe's rates, on a device; return the model."""
+    model.to(device)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        recipe.lr,
+        momentum=0.9,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
     model.train()
     for epoch in range(recipe.epochs):
         for step, (x, y) in enumerate(loader):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, epoch, step, len(loader))
             optimizer.zero_grad()
-            functional.cross_entropy(model(x), y).backward()
+            functional.cross_entropy(model(x.to(device)), y.to(device)).backward()
             optimizer.step()
     return model.eval()
 

@@ -8,6 +8,7 @@ there and the hash agrees: a file that a power cut left half on the disk is made
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -21,6 +22,24 @@ from typing import Any
 import numpy as np
 
 from vestige.errors import ArtefactError, InputError
+
+FULL = "the disk is full; free some space and run again, finished steps are kept"
+
+
+def disk_full(error: BaseException) -> bool:
+    """Is it a full disk? Safetensors says so in its text alone."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+
+
+@contextlib.contextmanager
+def room_in(place: Path) -> Iterator[None]:
+    """Raise a full disk as `InputError` that names the file or folder that is written."""
+    try:
+        yield
+    except Exception as error:
+        if not disk_full(error):
+            raise
+        raise InputError(f"{place}: {FULL}.") from None
 
 
 def file_hash(path: Path) -> str:

@@ -33,6 +33,24 @@ def network(features=5, classes=3, hidden=8, seed=0):
         return nn.Sequential(nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, classes))
 
 
+def softmax_regression(scale=0.5):
+    made = nn.Linear(5, 3)
+    with torch.no_grad():
+        made.weight.copy_(scale * torch.randn(3, 5, generator=torch.Generator().manual_seed(0)))
+        made.bias.copy_(torch.tensor([0.3, 0.0, -0.3]))
+    return made
+
+
+def weights_of(model):
+    """Weights of a linear layer [out, in + 1], biases last."""
+    return np.c_[model.weight.detach().numpy(), model.bias.detach().numpy()].astype(float)
+
+
+def softmax(z):
+    odds = np.exp(z)
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
 def work(method="test", **steps):
     return Work(method, Steps(**steps), None, 0, "cpu", False, 100)
 

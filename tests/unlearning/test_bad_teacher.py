@@ -5,31 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small import MODEL, SPLIT
-from torch import nn
+from small import MODEL, SPLIT, softmax, softmax_regression, weights_of
 
 from vestige.models import reinitialise
 from vestige.unlearning import unlearn
 
 LR = 0.5
-
-
-def linear():
-    made = nn.Linear(5, 3)
-    with torch.no_grad():
-        made.weight.copy_(1.5 * torch.randn(3, 5, generator=torch.Generator().manual_seed(0)))
-        made.bias.copy_(torch.tensor([0.3, 0.0, -0.3]))
-    return made
-
-
-def weights(model):
-    """Weights [3, 6], biases last."""
-    return np.c_[model.weight.detach().numpy(), model.bias.detach().numpy()].astype(float)
-
-
-def softmax(z):
-    odds = np.exp(z)
-    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def pull(w, taught, role, t):
@@ -42,31 +23,41 @@ def pull(w, taught, role, t):
 @pytest.mark.parametrize("t", [1.0, 3.0])
 def test_forget_samples_follow_fresh_weights_and_retained_ones_the_original(t):
     """Three steps on all samples as one set; from the second on the retained ones pull back."""
-    good, bad = weights(linear()), weights(reinitialise(linear(), 0))
+    good, bad = weights_of(softmax_regression(1.5)), weights_of(reinitialise(softmax_regression(1.5), 0))
     w, count = good, len(SPLIT.forget) + len(SPLIT.retain)
     for _ in range(3):
         w = w - LR * (pull(w, bad, "forget", t) + pull(w, good, "retain", t)) / count
     made = unlearn(
-        "bad_teacher", linear(), SPLIT, epochs=3, share=1.0, temperature=t, lr=LR, optimizer="sgd", momentum=0
+        "bad_teacher",
+        softmax_regression(1.5),
+        SPLIT,
+        epochs=3,
+        share=1.0,
+        temperature=t,
+        lr=LR,
+        optimizer="sgd",
+        momentum=0,
     )
     assert made.gradient_steps == 3
-    assert np.allclose(weights(made.model), w, atol=1e-5)
+    assert np.allclose(weights_of(made.model), w, atol=1e-5)
 
 
 def test_the_share_of_retained_samples_counts_in_the_mean():
     """The first step is due to forget samples alone, for the student is still the original."""
-    good, bad = weights(linear()), weights(reinitialise(linear(), 0))
+    good, bad = weights_of(softmax_regression(1.5)), weights_of(reinitialise(softmax_regression(1.5), 0))
     count = len(SPLIT.forget) + round(0.3 * len(SPLIT.retain))
-    made = unlearn("bad_teacher", linear(), SPLIT, lr=LR, optimizer="sgd", momentum=0)
-    assert np.allclose(weights(made.model), good - LR * pull(good, bad, "forget", 1.0) / count, atol=1e-5)
+    made = unlearn("bad_teacher", softmax_regression(1.5), SPLIT, lr=LR, optimizer="sgd", momentum=0)
+    assert np.allclose(weights_of(made.model), good - LR * pull(good, bad, "forget", 1.0) / count, atol=1e-5)
 
 
 def test_settings_that_are_not_given_are_the_published_ones():
     """One step of Adam at 1e-4: its first is lr * g / (|g| + eps)."""
-    good, bad = weights(linear()), weights(reinitialise(linear(), 0))
-    made = unlearn("bad_teacher", linear(), SPLIT)
+    good, bad = weights_of(softmax_regression(1.5)), weights_of(reinitialise(softmax_regression(1.5), 0))
+    made = unlearn("bad_teacher", softmax_regression(1.5), SPLIT)
     assert made.gradient_steps == 1
-    assert np.allclose(weights(made.model) - good, -1e-4 * np.sign(pull(good, bad, "forget", 1.0)), atol=1e-6)
+    assert np.allclose(
+        weights_of(made.model) - good, -1e-4 * np.sign(pull(good, bad, "forget", 1.0)), atol=1e-6
+    )
 
 
 def test_bad_teacher_makes_forget_samples_ignorant():

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from small import DATA, SPLIT
-from torch import nn
+from small import DATA, SPLIT, softmax, softmax_regression, weights_of
 
 from vestige.unlearning import unlearn
 from vestige.unlearning.random_labels import joined, relabelled
-
-
-def linear():
-    made = nn.Linear(5, 3)
-    with torch.no_grad():
-        made.weight.copy_(0.5 * torch.randn(3, 5, generator=torch.Generator().manual_seed(0)))
-        made.bias.copy_(torch.tensor([0.3, 0.0, -0.3]))
-    return made
-
-
-def weights(model):
-    """Weights [3, 6], biases last."""
-    return np.c_[model.weight.detach().numpy(), model.bias.detach().numpy()].astype(float)
 
 
 def descended(w, rows, lr, steps):
     """Weights after Nesterov steps on all of `rows` at once: v = 0.9 v + g, w - lr (g + 0.9 v); decay 5e-4."""
     x, velocity = np.c_[rows.x, np.ones(len(rows))], 0.0
     for _ in range(steps):
-        odds = np.exp(x @ w.T)
-        wrong = odds / odds.sum(axis=1, keepdims=True) - np.eye(3)[rows.y]
+        wrong = softmax(x @ w.T) - np.eye(3)[rows.y]
         g = wrong.T @ x / len(rows) + 5e-4 * w
         velocity = 0.9 * velocity + g
         w = w - lr * (g + 0.9 * velocity)
@@ -50,11 +34,11 @@ def test_drawn_labels():
 
 @pytest.mark.parametrize("given, lr", [({}, 7e-4), ({"lr": 0.5}, 0.5)])
 def test_poison_is_one_step_on_relabelled_forget_samples_alone(given, lr):
-    made = unlearn("poison", linear(), SPLIT, **given)
-    forget, start = SPLIT.rows("forget"), weights(linear())
+    made = unlearn("poison", softmax_regression(), SPLIT, **given)
+    forget, start = SPLIT.rows("forget"), weights_of(softmax_regression())
     wanted = descended(start, relabelled(forget, 0), lr, 1)
     assert made.gradient_steps == 1
-    assert np.allclose(weights(made.model), wanted, atol=1e-6)
+    assert np.allclose(weights_of(made.model), wanted, atol=1e-6)
     for other in (forget, joined(relabelled(forget, 0), SPLIT.rows("retain"))):
         assert np.abs(descended(start, other, lr, 1) - wanted).max() > 0.1 * lr
 
@@ -65,10 +49,14 @@ def test_poison_is_one_step_on_relabelled_forget_samples_alone(given, lr):
 )
 def test_hybrid_poisons_once_and_then_repairs(given, poison_lr, lr, epochs):
     """One step on the relabelled forget samples, then as many as epochs on the retained, at rest when they begin."""
-    made = unlearn("hybrid", linear(), SPLIT, **given)
-    wrong, retain, start = relabelled(SPLIT.rows("forget"), 0), SPLIT.rows("retain"), weights(linear())
+    made = unlearn("hybrid", softmax_regression(), SPLIT, **given)
+    wrong, retain, start = (
+        relabelled(SPLIT.rows("forget"), 0),
+        SPLIT.rows("retain"),
+        weights_of(softmax_regression()),
+    )
     wanted = descended(descended(start, wrong, poison_lr, 1), retain, lr, epochs)
     assert made.gradient_steps == 1 + epochs
-    assert np.allclose(weights(made.model), wanted, atol=1e-6)
+    assert np.allclose(weights_of(made.model), wanted, atol=1e-6)
     other = descended(descended(start, retain, lr, epochs), wrong, poison_lr, 1)
     assert np.abs(other - wanted).max() > 1e-5

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small import clusters, split_of
-from torch import nn
+from small import clusters, softmax, softmax_regression, split_of, weights_of
 
 from vestige.unlearning import unlearn
 from vestige.unlearning.scrub import distance
@@ -15,26 +14,12 @@ SPLIT = split_of(clusters(80), train=60)
 LR = 0.5
 
 
-def model():
-    made = nn.Linear(5, 3)
-    with torch.no_grad():
-        made.weight.copy_(0.5 * torch.randn(3, 5, generator=torch.Generator().manual_seed(0)))
-        made.bias.copy_(torch.tensor([0.3, 0.0, -0.3]))
-    return made
-
-
-def softmax(z):
-    odds = np.exp(z)
-    return odds / odds.sum(axis=1, keepdims=True)
-
-
 def by_hand(turns, *, alpha, gamma, t):
     """Weights [3, 6], biases last, after steps "max" and "min".
 
     Of t^2 KL(teacher || student) at temperature t, the slope in the student's logits is t (q - p).
     """
-    start = model()
-    w = np.c_[start.weight.detach().numpy(), start.bias.detach().numpy()].astype(float)
+    w = weights_of(softmax_regression())
     teacher = w.copy()
     for turn in turns:
         rows = SPLIT.rows("forget" if turn == "max" else "retain")
@@ -47,8 +32,10 @@ def by_hand(turns, *, alpha, gamma, t):
 
 
 def by_scrub(**options):
-    made = unlearn("scrub", model(), SPLIT, lr=LR, momentum=0, weight_decay=0, batch_size=256, **options)
-    return np.c_[made.model.weight.detach().numpy(), made.model.bias.detach().numpy()], made.gradient_steps
+    made = unlearn(
+        "scrub", softmax_regression(), SPLIT, lr=LR, momentum=0, weight_decay=0, batch_size=256, **options
+    )
+    return weights_of(made.model), made.gradient_steps
 
 
 @pytest.mark.parametrize(
@@ -74,7 +61,9 @@ def test_settings_that_are_not_given_are_the_published_ones():
 
 def test_without_max_steps_and_teacher_it_is_finetuning():
     found, _ = by_scrub(epochs=3, msteps=0, alpha=0.0)
-    tuned = unlearn("finetune", model(), SPLIT, epochs=3, lr=LR, momentum=0, weight_decay=0, batch_size=256)
+    tuned = unlearn(
+        "finetune", softmax_regression(), SPLIT, epochs=3, lr=LR, momentum=0, weight_decay=0, batch_size=256
+    )
     assert np.allclose(found[:, :5], tuned.model.weight.detach().numpy(), atol=1e-6)
 
 

@@ -5,7 +5,6 @@ Exit codes: 0 audited and passed, 1 audited and failed the gate (--fail-under), 
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +49,9 @@ def main() -> None:
         print(f"vestige: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        from vestige.store import disk_full
+
+        if not disk_full(error):
             raise
         file = error.filename2 or error.filename
         print(

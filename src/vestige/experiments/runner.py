@@ -9,10 +9,8 @@ version, method and knobs). Its file is published in one rename, with its hash b
 from __future__ import annotations
 
 import dataclasses
-import errno
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ from vestige.measures import MEASURES
 from vestige.models import MODELS, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
-from vestige.store import file_hash, key_of, read_json, sidecar, step, write_json
+from vestige.store import file_hash, key_of, read_json, room_in, sidecar, step, write_json
 from vestige.training import Recipe, load_model, train, train_sparse, write_weights
 from vestige.unlearning import METHODS, unlearn
 
@@ -92,25 +90,6 @@ def run(
     folder = Path("runs") / config.name if folder is None else Path(folder)
     with room_in(folder):
         return _run(config, folder, say, progress)
-
-
-FULL = "the disk is full; free some space and run again, finished steps are kept"
-
-
-def disk_full(error: BaseException) -> bool:
-    """Is it a full disk? Safetensors says so in its text alone."""
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
-
-
-@contextmanager
-def room_in(place: Path) -> Iterator[None]:
-    """Raise a full disk as `InputError` that names the file or folder that is written."""
-    try:
-        yield
-    except Exception as error:
-        if not disk_full(error):
-            raise
-        raise InputError(f"{place}: {FULL}.") from None
 
 
 def _run(config: RunConfig, folder: Path, say: Say, progress: bool) -> Run:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from vestige.errors import InputError, need, unknown
 from vestige.experiments.bench.steps import Step, Store, ordered, perform
-from vestige.experiments.runner import FULL, disk_full
+from vestige.store import FULL, disk_full
 
 TRIES = 3
 States = dict[str, dict[str, Any]]

@@ -21,8 +21,7 @@ from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.experiment import Experiment
 from vestige.experiments.bench.plan import Cell, cells_of, content
 from vestige.experiments.bench.steps import Step, Store, ordered
-from vestige.experiments.runner import room_in
-from vestige.store import read_json, write_json, write_text
+from vestige.store import read_json, room_in, write_json, write_text
 
 FORMAT = 1
 DIGITS = 6
