@@ -7,14 +7,15 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
 from small import clusters, split_of
 
 import vestige
 from vestige.data import make_split
 from vestige.errors import InputError
 from vestige.unlearning import unlearn
-from vestige.unlearning.certified_newton import CertifiedLogistic
+from vestige.unlearning.certified_newton import CertifiedLinear
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -22,22 +23,40 @@ from vestige.unlearning.certified_newton import CertifiedLogistic
 def test_residual_is_under_its_bound(classes, forget):
     split = split_of(clusters(400, classes=classes), forget=forget, train=300)
     rows = split.data.take(split.train)
-    model = CertifiedLogistic(lam=1e-2, sigma=1.0, seed=3).fit(rows.x, rows.y)
+    model = CertifiedLinear(lam=1e-2, sigma=1.0, seed=3).fit(rows.x, rows.y)
     after = unlearn("certified_newton", model, split).model
     claim = after.certificate_
     assert 0 < claim.residual <= claim.bound and claim.removed == forget
     assert claim.epsilon == pytest.approx(math.sqrt(2 * math.log(1.5 / 1e-4)) * claim.bound)
     kept = split.rows("retain")
-    exact = CertifiedLogistic(lam=1e-2, sigma=1.0, seed=3).fit(kept.x, kept.y)
+    exact = CertifiedLinear(lam=1e-2, sigma=1.0, seed=3).fit(kept.x, kept.y)
     moved = np.linalg.norm(model.coef_ - exact.coef_)
     assert np.linalg.norm(after.coef_ - exact.coef_) < 0.05 * moved
     assert model.certificate_ is None
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_squared_loss_ends_on_the_retrained_model(classes):
+    split = split_of(clusters(400, classes=classes), forget=10, train=300)
+    rows, kept = split.data.take(split.train), split.rows("retain")
+    fresh = CertifiedLinear(lam=1e-2, sigma=1.0, seed=3, loss="squared")
+    model, exact = clone(fresh).fit(rows.x, rows.y), clone(fresh).fit(kept.x, kept.y)
+    after = unlearn("certified_newton", model, split, max_epsilon=1e-6).model
+    assert np.allclose(after.coef_, exact.coef_, rtol=0, atol=1e-12)
+    assert np.abs(model.coef_ - exact.coef_).max() > 1e-4
+    assert 0 < after.certificate_.residual <= after.certificate_.bound < 1e-9
+    quiet = CertifiedLinear(lam=1e-2, sigma=0.0, loss="squared").fit(rows.x, rows.y)
+    targets = np.stack([np.where(rows.y == c, 1.0, -1.0) for c in quiet.classes_[classes == 2 :]], axis=1)
+    ridge = Ridge(alpha=1e-2 * len(rows), fit_intercept=False).fit(rows.x.astype(np.float64), targets)
+    assert np.allclose(quiet.coef_, ridge.coef_, atol=1e-9)
+    p = quiet.predict_proba(kept.x)
+    assert np.allclose(p.sum(axis=1), 1) and (p > 0).all()
+
+
 def test_the_budget_adds_up():
     split = split_of(clusters(300, classes=2), forget=6, train=240)
     rows = split.data.take(split.train)
-    model = CertifiedLogistic(lam=1e-2, sigma=1.0).fit(rows.x, rows.y)
+    model = CertifiedLinear(lam=1e-2, sigma=1.0).fit(rows.x, rows.y)
     first = dataclasses.replace(
         split, forget=split.forget[:3], retain=np.concatenate([split.retain, split.forget[3:]])
     )
@@ -82,7 +101,7 @@ def test_real_adult(real_data):
         dataclasses.replace(data, x=x.astype(np.float32)), forget=10, train=20_000, holdout=2000, shadow=1000
     )
     rows = split.data.take(split.train)
-    model = CertifiedLogistic(lam=1e-4, sigma=5.0).fit(rows.x, rows.y)
+    model = CertifiedLinear(lam=1e-4, sigma=5.0).fit(rows.x, rows.y)
     after = unlearn("certified_newton", model, split, delta=1e-4).model
     held = split.rows("holdout")
     assert after.certificate_.epsilon < 0.2
@@ -92,7 +111,7 @@ def test_real_adult(real_data):
 def test_refusals():
     split = split_of(clusters(300, classes=2), forget=5, train=240)
     rows, other = split.data.take(split.train), split.rows("holdout")
-    away = CertifiedLogistic().fit(other.x, other.y)
+    away = CertifiedLinear().fit(other.x, other.y)
     loose = LogisticRegression(max_iter=1).fit(rows.x, rows.y)
     one_class = make_split(split.data, "class", label=1, train=240, holdout=30, shadow=30)
     everything = one_class.data.take(one_class.train)
@@ -100,19 +119,18 @@ def test_refusals():
         (lambda: unlearn("certified_newton", away, split), "not where training"),
         (lambda: unlearn("certified_newton", loose, split), "not at its minimum"),
         (
-            lambda: unlearn(
-                "certified_newton", CertifiedLogistic().fit(everything.x, everything.y), one_class
-            ),
+            lambda: unlearn("certified_newton", CertifiedLinear().fit(everything.x, everything.y), one_class),
             "without samples",
         ),
-        (lambda: CertifiedLogistic(lam=0).fit(rows.x, rows.y), "above 0"),
-        (lambda: CertifiedLogistic().fit(rows.x, rows.y * 0), "two classes"),
+        (lambda: CertifiedLinear(lam=0).fit(rows.x, rows.y), "above 0"),
+        (lambda: CertifiedLinear(loss="hinge").fit(rows.x, rows.y), '"logistic" or "squared"'),
+        (lambda: CertifiedLinear().fit(rows.x, rows.y * 0), "two classes"),
         (
-            lambda: unlearn("certified_newton", CertifiedLogistic().fit(rows.x, rows.y), split, delta=2),
+            lambda: unlearn("certified_newton", CertifiedLinear().fit(rows.x, rows.y), split, delta=2),
             "delta",
         ),
     ):
         with pytest.raises(InputError, match=message):
             call()
-    unhidden = CertifiedLogistic(sigma=0.0).fit(rows.x, rows.y)
+    unhidden = CertifiedLinear(sigma=0.0).fit(rows.x, rows.y)
     assert unlearn("certified_newton", unhidden, split).model.certificate_.epsilon == math.inf

@@ -20,7 +20,7 @@ from vestige.signals import collect_logits
 from vestige.signals.transforms import loss
 from vestige.training import Recipe, train
 from vestige.unlearning import METHODS, unlearn
-from vestige.unlearning.certified_newton import CertifiedLogistic
+from vestige.unlearning.certified_newton import CertifiedLinear
 from vestige.unlearning.deltagrad import record
 from vestige.unlearning.sisa import train_sisa
 
@@ -254,7 +254,7 @@ def of_a_class():
         "ensemble": train_sisa(start, rows, BRIEF, shards=2),
         "recording": record(start, rows, epochs=5, batch_size=32),
         "logistic": copy.deepcopy(linear).fit(rows.x, rows.y),
-        "certified": CertifiedLogistic().fit(rows.x, rows.y),
+        "certified": CertifiedLinear().fit(rows.x, rows.y),
         "classifiers": train_sisa(linear, rows, shards=2),
     }
 

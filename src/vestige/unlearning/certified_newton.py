@@ -1,15 +1,17 @@
-"""Certified removal: one Newton step for linear logistic models, with the (epsilon, delta) that it guarantees.
+"""Certified removal: one Newton step for linear models, with the (epsilon, delta) that it guarantees.
 
 Guo, Goldstein, Hannun, van der Maaten: Certified Data Removal from Machine Learning Models. ICML 2020, arXiv
 1911.03030.
 
-    train    minimise sum of log(1 + exp(-y w'x)) + lambda n / 2 |w|^2 + b'w,   b normal with deviation sigma
+    train    minimise sum of loss(y w'x) + lambda n / 2 |w|^2 + b'w,   b normal with deviation sigma
+             loss(m) = log(1 + exp(-m)), logistic, or (1 - m)^2 / 2, squared; y is -1 or 1
     remove   w <- w + H^{-1} (lambda w + sum over D_f of gradient),  H the Hessian without D_f
-    residual |gradient without D_f at the new w| <= gamma |X|_2 |H^{-1} D|_2 |X H^{-1} D|_2,   gamma = 1/4
+    residual |gradient without D_f at the new w| <= gamma |X|_2 |H^{-1} D|_2 |X H^{-1} D|_2,   gamma = 1/4, or 0: the
+             squared loss has one Hessian everywhere, the step lands on the minimum, and what is left is rounding
     claim    epsilon = c * (sum of residual bounds) / sigma with delta = 1.5 exp(-c^2 / 2)
 
 The noise b, drawn before training, hides what a step leaves over; a model trained without it has no guarantee, whatever
-its residual. So: `CertifiedLogistic` carries a certificate; scikit-learn's LogisticRegression gets the same Newton
+its residual. So: `CertifiedLinear` carries a certificate; scikit-learn's LogisticRegression gets the same Newton
 step, and no claim. More than two classes: one against the rest, each with its own noise, and the budgets add up. Both
 presets are the same. The bound is computed from the data; the residual itself is given beside it.
 """
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +37,10 @@ if TYPE_CHECKING:
     from vestige.data.dataset import Dataset
 
 Floats = NDArray[np.float64]
-GAMMA = 0.25
+Loss = Literal["logistic", "squared"]
+GAMMA = {"logistic": 0.25, "squared": 0.0}  # how fast the loss's second derivative changes, at most
 STATIONARY = 1e-4  # gradient a sample at which a fitted LogisticRegression counts as converged
-EXACT = 1e-7  # the same for a CertifiedLogistic, which is fitted to the last digit
+EXACT = 1e-7  # the same for a CertifiedLinear, which is fitted to the last digit
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,10 @@ class Certificate:
     removed: int
 
 
-class CertifiedLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Logistic regression whose objective is perturbed, so that samples can be removed from it with a guarantee.
+class CertifiedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A linear classifier whose objective is perturbed, so that samples can be removed from it with a guarantee.
 
+    loss     "logistic": logistic regression; "squared": least squares (ridge regression) on targets -1 and 1
     lam      strength of the l2 penalty per sample
     sigma    deviation of the noise in the objective; 0 = no guarantee
     seed     of the noise
@@ -67,24 +71,26 @@ class CertifiedLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     No intercept: append a column of ones where one is wanted, so that it is penalised like the rest.
     """
 
-    def __init__(self, lam: float = 1e-3, sigma: float = 1.0, seed: int = 0) -> None:
-        self.lam, self.sigma, self.seed = lam, sigma, seed
+    def __init__(self, lam: float = 1e-3, sigma: float = 1.0, seed: int = 0, loss: Loss = "logistic") -> None:
+        self.lam, self.sigma, self.seed, self.loss = lam, sigma, seed, loss
 
-    def fit(self, x: Any, y: Any) -> CertifiedLogistic:
+    def fit(self, x: Any, y: Any) -> CertifiedLinear:
         """Fit one weight vector per class (one in all for two classes)."""
         x, y = np.asarray(x, np.float64), np.asarray(y)
         if not self.lam > 0 or self.sigma < 0:
             raise InputError(
-                f"CertifiedLogistic: lam is {self.lam}, sigma {self.sigma}; above 0 and from 0 are wanted."
+                f"CertifiedLinear: lam is {self.lam}, sigma {self.sigma}; above 0 and from 0 are wanted."
             )
+        if self.loss not in GAMMA:
+            raise InputError(f'CertifiedLinear: loss is {self.loss!r}; "logistic" or "squared" is wanted.')
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
-            raise InputError("CertifiedLogistic needs samples of at least two classes.")
+            raise InputError("CertifiedLinear needs samples of at least two classes.")
         rng = np.random.default_rng((self.seed, 43))
         signs = self.signs(y)
         self.noise_ = self.sigma * rng.normal(size=(len(signs), x.shape[1]))
         self.coef_ = np.stack(
-            [_minimum(x, s, self.lam * len(x), b) for s, b in zip(signs, self.noise_, strict=True)]
+            [_minimum(x, s, self.lam * len(x), b, self.loss) for s, b in zip(signs, self.noise_, strict=True)]
         )
         self.bound_, self.removed_ = 0.0, 0
         self.certificate_: Certificate | None = None
@@ -97,7 +103,8 @@ class CertifiedLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, x: Any) -> Floats:
         """Return class probabilities [N, C]; with more than two classes, normalised over one-against-rest."""
-        p = expit(np.asarray(x, np.float64) @ self.coef_.T)
+        v = np.asarray(x, np.float64) @ self.coef_.T
+        p = expit(v) if self.loss == "logistic" else np.clip((1 + v) / 2, 1e-6, 1 - 1e-6)
         if len(self.classes_) == 2:
             return np.concatenate([1 - p, p], axis=1)
         return np.asarray(p / np.maximum(p.sum(axis=1, keepdims=True), 1e-300))
@@ -121,7 +128,7 @@ def certified_newton(
     delta        of the certificate
     max_epsilon  refuse where epsilon would exceed this; then retrain
 
-    A `CertifiedLogistic` comes back with `certificate_`. A fitted LogisticRegression with an l2 penalty gets the same
+    A `CertifiedLinear` comes back with `certificate_`. A fitted LogisticRegression with an l2 penalty gets the same
     step and no certificate. Raises `InputError` for other models, and where the model is not at its own minimum, as
     the derivation needs.
     """
@@ -129,19 +136,19 @@ def certified_newton(
     if not 0 < delta < 1:
         raise InputError(f"certified_newton: delta is {delta}; a number between 0 and 1 is wanted.")
     work.spend(len(retain))
-    if isinstance(model, CertifiedLogistic):
+    if isinstance(model, CertifiedLinear):
         return _certified(model, forget, retain, delta, max_epsilon)
     if max_epsilon is not None:
         raise InputError(
             f"certified_newton: {type(model).__name__} was trained without noise in its objective, so no epsilon can "
-            "be promised; train a vestige.unlearning.certified_newton.CertifiedLogistic."
+            "be promised; train a vestige.unlearning.certified_newton.CertifiedLinear."
         )
     return _plain(model, forget, retain)
 
 
 def _certified(
-    model: CertifiedLogistic, forget: Dataset, retain: Dataset, delta: float, max_epsilon: float | None
-) -> CertifiedLogistic:
+    model: CertifiedLinear, forget: Dataset, retain: Dataset, delta: float, max_epsilon: float | None
+) -> CertifiedLinear:
     x_f, x = (rows.x.reshape(len(rows), -1).astype(np.float64) for rows in (forget, retain))
     if not np.isin(model.classes_, retain.y).all():
         raise InputError(
@@ -151,7 +158,7 @@ def _certified(
     targets = zip(model.coef_, model.noise_, model.signs(forget.y), model.signs(retain.y), strict=True)
     for w, b, s_f, s in targets:
         everything = np.concatenate([x, x_f]), np.concatenate([s, s_f])
-        before = _gradient(w, *everything, penalty + model.lam * len(x_f), b)
+        before = _gradient(w, *everything, penalty + model.lam * len(x_f), b, model.loss)
         start = float(np.linalg.norm(before))
         if start > model.bound_ + EXACT * max(1.0, len(x)):
             raise InputError(
@@ -160,11 +167,13 @@ def _certified(
                 "was trained on, less those that were removed."
             )
         bound += start if model.removed_ == 0 else 0.0  # later ones are inside the bound already
-        pull = model.lam * len(x_f) * w + _gradient(w, x_f, s_f, 0.0, np.zeros_like(w))
-        step = np.linalg.solve(_hessian(w, x, s, penalty), pull)
-        bound += GAMMA * size * float(np.linalg.norm(step) * np.linalg.norm(x @ step))
+        pull = model.lam * len(x_f) * w + _gradient(w, x_f, s_f, 0.0, np.zeros_like(w), model.loss)
+        step = np.linalg.solve(_hessian(w, x, s, penalty, model.loss), pull)
+        most = GAMMA[model.loss] * size * float(np.linalg.norm(step) * np.linalg.norm(x @ step))
         w += step
-        residual = max(residual, float(np.linalg.norm(_gradient(w, x, s, penalty, b))))
+        left = float(np.linalg.norm(_gradient(w, x, s, penalty, b, model.loss)))
+        bound += most or left  # of the squared loss only rounding is left, which is counted as it is
+        residual = max(residual, left)
     if residual > bound * (1 + 1e-9) + EXACT:
         raise InputError(
             f"certified_newton: the gradient that is left, {residual:.3g}, exceeds its bound {bound:.3g}; no guarantee "
@@ -237,26 +246,30 @@ def _softmax_parts(theta: Floats, x: Floats, y: Any, classes: Any, penalty: Floa
     return gradient, hessian.reshape(k * f, k * f)
 
 
-def _minimum(x: Floats, s: Floats, penalty: float, b: Floats) -> Floats:
+def _minimum(x: Floats, s: Floats, penalty: float, b: Floats, loss: Loss) -> Floats:
     def value(w: Floats) -> tuple[float, Floats]:
-        total = np.logaddexp(0, -s * (x @ w)).sum() + penalty / 2 * w @ w + b @ w
-        return float(total), _gradient(w, x, s, penalty, b)
+        m = s * (x @ w)
+        losses = np.logaddexp(0, -m) if loss == "logistic" else (1 - m) ** 2 / 2
+        return float(losses.sum() + penalty / 2 * w @ w + b @ w), _gradient(w, x, s, penalty, b, loss)
 
     w = np.asarray(
         minimize(value, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 2000}).x
     )
     for _ in range(20):  # to the last digit: the derivation starts at a minimum
-        step = np.linalg.solve(_hessian(w, x, s, penalty), _gradient(w, x, s, penalty, b))
+        step = np.linalg.solve(_hessian(w, x, s, penalty, loss), _gradient(w, x, s, penalty, b, loss))
         w = w - step
         if np.linalg.norm(step) <= 1e-12 * max(1.0, float(np.linalg.norm(w))):
             break
     return w
 
 
-def _gradient(w: Floats, x: Floats, s: Floats, penalty: float, b: Floats) -> Floats:
-    return np.asarray(-(s * expit(-s * (x @ w))) @ x + penalty * w + b)
+def _gradient(w: Floats, x: Floats, s: Floats, penalty: float, b: Floats, loss: Loss) -> Floats:
+    m = s * (x @ w)
+    slope = -expit(-m) if loss == "logistic" else m - 1
+    return np.asarray((s * slope) @ x + penalty * w + b)
 
 
-def _hessian(w: Floats, x: Floats, s: Floats, penalty: float) -> Floats:
+def _hessian(w: Floats, x: Floats, s: Floats, penalty: float, loss: Loss) -> Floats:
     p = expit(s * (x @ w))
-    return np.asarray((x * (p * (1 - p))[:, None]).T @ x + penalty * np.eye(len(w)))
+    curve = p * (1 - p) if loss == "logistic" else np.ones(len(x))
+    return np.asarray((x * curve[:, None]).T @ x + penalty * np.eye(len(w)))
