@@ -310,11 +310,35 @@ def test_a_whole_run_is_continued(folder, tmp_path):
     assert again.seconds.keys() == {"load"} and plain(comparison(again)) == plain(comparison(made))
 
 
+def inside(folder, **changes):
+    """The configuration with its paths inside the folder of data sets."""
+    data = {name: f"{name}.json" for name in ("forget", "retain", "holdout")} | {"texts": 12}
+    return config(folder, **changes) | {"model": {"name": "base"}, "data": data}
+
+
+def test_a_table_of_degrees(folder, tmp_path):
+    """ScoreUI on texts as an experiment: each measure's scores fall pass by pass."""
+    own = inside(folder, methods=[], learn=LEARN | {"epochs": 12})
+    file = tmp_path / "tiny.yaml"
+    told = {
+        "name": "tiny", "title": "Texts", "source": "the tests", "kind": "degrees_of_texts", "figure": "pooled",
+        "preset": "recommended",
+        "measures": {"Loss": "loss", "Zlib": "zlib", "RMIA-On": "rmia_online", "IAM-On": "iam", "Lower": "lowercase"},
+        "published": {"news": {"IAM-On": 0.5}}, "favourite": "IAM-On", "small": {"texts": {"news": own}},
+    }  # fmt: skip
+    file.write_text(yaml.safe_dump(told))
+    made = run_bench(experiment(file), store=tmp_path / "store", root=str(folder), workers=1)
+    found = {v.row: v for v in values_of(made.result) if v.column == "news"}
+    assert min(found[row].mean for row in ("Loss", "Zlib", "IAM-On")) > 0.6
+    assert found["RMIA-On"].mean is not None and found["IAM-On"].published == 0.5
+    assert "lower" in found["Lower"].why
+    within = {v.row: v.mean for v in values_of(made.result, "per_sample")}
+    assert within["Loss"] > 0.9 and within["IAM-On"] > 0.9
+
+
 def test_a_table_of_texts(folder, tmp_path):
     """An experiment of `vestige bench`: a column for each model, and files that are looked for before any work."""
-    own = config(folder, relearn=0)
-    own["model"] = {"name": "base"}
-    own["data"] = {name: f"{name}.json" for name in ("forget", "retain", "holdout")} | {"texts": 12}
+    own = inside(folder, relearn=0)
     file = tmp_path / "tiny.yaml"
     told = {
         "name": "tiny", "title": "Texts", "source": "the tests", "kind": "texts", "figure": "auc",

@@ -73,12 +73,7 @@ def audit_texts(
             raise InputError("The signals are of other texts, or in another order; ids must agree.")
     signals = as_signals(unlearned, original, shadows, roles)
     made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha)
-    losses = dict(zip(("nll", "fit", "out"), _losses(unlearned, original, shadows), strict=True))
-    arrays: dict[str, Any] = {k: v for k, v in losses.items() if v is not None} | {"tokens": unlearned}
-    held = roles == "holdout"
-    if {"fit", "out"} <= arrays.keys() and held.any():
-        arrays["population"] = np.stack([arrays[k][held] for k in ("nll", "fit", "out")], axis=1)
-    arrays |= dict(extra or {})
+    arrays = _arrays(unlearned, original, shadows, roles == "holdout", extra)
     table = [_row(measure_name, arrays, roles, preset) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))
 
@@ -126,24 +121,44 @@ def _losses(
     return loss(unlearned), None if original is None else loss(original), never
 
 
+def _arrays(
+    unlearned: TextSignals,
+    original: TextSignals | None,
+    shadows: Sequence[TextSignals],
+    held: NDArray[np.bool_],
+    extra: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what measures read, by name; texts that are `held` out are the population, unless another is given."""
+    losses = dict(zip(("nll", "fit", "out"), _losses(unlearned, original, shadows), strict=True))
+    arrays: dict[str, Any] = {k: v for k, v in losses.items() if v is not None} | {"tokens": unlearned}
+    if {"fit", "out"} <= arrays.keys() and held.any():
+        arrays["population"] = np.stack([arrays[k][held] for k in ("nll", "fit", "out")], axis=1)
+    return arrays | dict(extra or {})
+
+
 def degrees(
     name: str,
     checkpoints: Sequence[TextSignals],
     original: TextSignals | None = None,
     shadows: Sequence[TextSignals] = (),
+    *,
+    holdout: NDArray[np.bool_] | None = None,
+    extra: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Floats:
     """Return a measure's scores [N, B] of the same texts at B checkpoints, for `vestige.evaluation.scoreui`.
+
+    holdout  bool [N], texts that no checkpoint learns: the `population` of `rmia_online`
+    extra    what further measures read, by name, as in `audit_texts`
 
     Raises `InputError` where there is no checkpoint, and as `measure` does.
     """
     if not checkpoints:
         raise InputError("degrees: at least one checkpoint's signals are wanted.")
-    needs = MEASURES[name].needs
-    found = []
+    needs, found = MEASURES[name].needs, []
     for one in checkpoints:
-        losses = dict(zip(("nll", "fit", "out"), _losses(one, original, shadows), strict=True))
-        arrays: dict[str, Any] = {"tokens": one, **{k: v for k, v in losses.items() if v is not None}}
+        held = np.zeros(len(one), bool) if holdout is None else holdout
+        arrays = _arrays(one, original, shadows, held, extra)
         found.append(measure(name, **{need: arrays[need] for need in needs if need in arrays}, **options))
     return np.stack(found, axis=1)
 

@@ -80,7 +80,7 @@ class LlmConfig(Config):
     model: LlmModel
     data: LlmData
     learn: dict[str, Any] = Field(default_factory=dict)
-    methods: tuple[LlmMethod, ...]
+    methods: tuple[LlmMethod, ...] = ()
     relearn: int = Field(default=10, ge=0)
     further: bool = False
     seed: int = 0
@@ -131,14 +131,14 @@ def run_llm(
     """
     for method in config.methods:
         _ = METHODS[method.name]
-    groups = {name: _texts(config.data, name) for name in GROUPS}
+    groups = texts_of(config.data)
     everything = gathered(groups)
     role = np.repeat(list(groups), [len(g) for g in groups.values()])
     start = time.perf_counter()
     base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
     seconds = {"load": time.perf_counter() - start}
     forget, retain = groups["forget"], groups["retain"]
-    learned = Texts(forget.texts + retain.texts, tuple(map(str, range(len(forget) + len(retain)))))
+    learned = _learned(groups)
 
     def made(name: str, make: Callable[[], Any], *facts: object) -> Any:
         """Return a model from the folder, or make it and keep it."""
@@ -225,6 +225,46 @@ def _figures(
         found["loss_forget_relearned"] = float(collect(again, tokenizer, forget).nll.mean())
     found["loss_forget_4_bits"] = float(collect(quantised(model), tokenizer, forget).nll.mean())
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Signals of the same texts while a model learns those to forget and to retain; `never` are the base model's.
+
+    checkpoints  after each pass; the last is the original model
+    role         "forget", "retain" or "holdout" for each text
+    """
+
+    checkpoints: list[TextSignals]
+    never: TextSignals
+    texts: Texts
+    role: np.ndarray
+
+
+def learn_chain(config: LlmConfig) -> Chain:
+    """Learn the texts as `run_llm` does, and keep the signals after each pass: degrees of membership for ScoreUI."""
+    groups = texts_of(config.data)
+    everything = gathered(groups)
+    role = np.repeat(list(groups), [len(g) for g in groups.values()])
+    base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
+    found: list[TextSignals] = []
+
+    def keep(model: Any) -> None:
+        found.append(collect(model, tokenizer, everything))
+
+    options = {"seed": config.seed, **config.learn, "on_epoch": keep}
+    unlearn("finetune", base, tokenizer, retain=_learned(groups), **options)
+    return Chain(found, collect(base, tokenizer, everything), everything, role)
+
+
+def texts_of(data: LlmData) -> dict[str, Texts]:
+    """Read the texts of each group, or raise `InputError`."""
+    return {name: _texts(data, name) for name in GROUPS}
+
+
+def _learned(groups: dict[str, Texts]) -> Texts:
+    own = groups["forget"].texts + groups["retain"].texts
+    return Texts(own, tuple(map(str, range(len(own)))))
 
 
 def _texts(data: LlmData, name: str) -> Texts:

@@ -99,7 +99,7 @@ def _leave_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-NETWORKS = ("trained", "unlearned", "outputs", "along_training", "audited_texts")
+NETWORKS = ("trained", "unlearned", "outputs", "along_training", "audited_texts", "degrees_of_texts")
 """Kinds of steps that run a network."""
 
 

@@ -13,7 +13,8 @@ from vestige.config import Config, DataConfig, bare_names, named_recipe, overrid
 from vestige.errors import InputError, unknown
 from vestige.experiments.config import MethodConfig, ModelConfig
 
-Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts"]
+Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts", "degrees_of_texts"]
+MEASURED: tuple[Kind, ...] = ("separation", "degrees", "texts", "degrees_of_texts")  # rows are measures
 
 
 class Counts(Config):
@@ -101,7 +102,8 @@ class Experiment(Config):
     kind       what is computed: `separation` (AUC of measures between forgotten and retained samples under retrained
                models), `degrees` (ScoreUI along a training run), `methods` (unlearning methods against
                retraining), `epsilon` (epsilon-hat of methods), `leaks` (the two-version attack), `texts` (measures
-               on texts, under each model of a run with a language model)
+               on texts, under each model of a run with a language model), `degrees_of_texts` (ScoreUI along the
+               passes in which a language model learns texts)
     curve      keep true positive rates at 25 false positive rates too; the picture is of them; for `separation`
     figure     which figure the cells show
     smaller    is it better when smaller? None: there is no better and worse, and rows are not ranked
@@ -136,7 +138,7 @@ class Experiment(Config):
 
     @model_validator(mode="after")
     def _rows(self) -> Experiment:
-        if self.kind in ("separation", "degrees", "texts") and not self.measures:
+        if self.kind in MEASURED and not self.measures:
             raise ValueError(f"{self.kind} needs measures")
         if self.small is None and self.paper is None:
             raise ValueError("at least one scale is wanted: small, paper")

@@ -33,7 +33,7 @@ def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]
     chosen = experiment.at(scale)
     if experiment.kind == "leaks":
         return [Cell("AUC", 0, _leaks(row, config, root)) for row, config in chosen.leaks.items()]
-    if experiment.kind == "texts":
+    if experiment.kind in ("texts", "degrees_of_texts"):
         return [
             Cell(column, 0, _texts(experiment, column, config, root))
             for column, config in chosen.texts.items()
@@ -83,6 +83,8 @@ def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: st
         "measures": experiment.measures,
         "preset": experiment.preset,
     }
+    if experiment.kind == "degrees_of_texts":
+        return Step(f"{HERE}:degrees_of_texts", told, (), f"{column}: learn texts, pass by pass", ".json")
     return Step(f"{HERE}:audited_texts", told, (), f"{column}: learn, unlearn and audit texts", ".json")
 
 
