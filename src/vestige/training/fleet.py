@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from multiprocessing import get_context
-from typing import Any
 
 import numpy as np
 import torch
@@ -189,7 +188,7 @@ def _stacked(
     for member, own in zip(members, rows, strict=True):
         fit_input_scale(member, input_chunks(own))
     parameters, buffers = stack_module_state(members)
-    parameters = {name: _as_gradients_lie(value) for name, value in parameters.items()}
+    parameters = {name: _turned(value).requires_grad_() for name, value in parameters.items()}
     skeleton = copy.deepcopy(members[0])
     optimizer = make_optimizer(recipe, list(parameters.values()))
     data = [resident(own, device) for own in rows]
@@ -198,7 +197,7 @@ def _stacked(
     offset = n * torch.arange(len(members))[:, None]
 
     def outputs_of(own: dict[str, Tensor], fixed: dict[str, Tensor], part: Tensor) -> Tensor:
-        logits: Tensor = functional_call(skeleton, {**own, **fixed}, (part,))
+        logits: Tensor = functional_call(skeleton, {**_turned_back(own), **fixed}, (part,))
         return logits
 
     losses: list[Tensor] = []
@@ -227,22 +226,29 @@ def _stacked(
     history = torch.stack(losses).cpu().tolist()
     seconds = (time.perf_counter() - start) / len(members)
     return [
-        Trained(_unstacked(model, k, parameters, buffers), [float(e[k]) for e in history], seconds)
-        for k, model in enumerate(models)
+        Trained(
+            _filled(member, k, parameters, buffers).to(next(model.parameters()).device),
+            [float(e[k]) for e in history],
+            seconds,
+        )
+        for k, (member, model) in enumerate(zip(members, models, strict=True))
     ]
 
 
-def _as_gradients_lie(stack: Tensor) -> Tensor:
-    """Lay a stack of matrices [K, out, in] out in memory as its gradient comes, input by input: no copy a step."""
-    if stack.ndim != 3:
-        return stack
-    laid = stack.detach().transpose(1, 2).contiguous().transpose(1, 2)
-    return laid.requires_grad_(stack.requires_grad)
+def _turned(stack: Tensor) -> Tensor:
+    """Keep a stack of matrices [K, out, in] as [K, in, out]: so its gradient comes, and no step copies it."""
+    return stack.detach().transpose(1, 2).contiguous() if stack.ndim == 3 else stack.detach()
 
 
-def _unstacked(model: nn.Module, k: int, parameters: dict[str, Any], buffers: dict[str, Any]) -> nn.Module:
-    """Return a copy of a member's model with its slice of the stack, in evaluation mode, where the model was."""
-    made = copy.deepcopy(model)
-    own = {name: value[k].detach() for name, value in (*parameters.items(), *buffers.items())}
-    made.load_state_dict(own, strict=False)
-    return made.eval()
+def _turned_back(own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return one member's parameters as its layers take them."""
+    return {name: value.t() if value.ndim == 2 else value for name, value in own.items()}
+
+
+def _filled(
+    member: nn.Module, k: int, parameters: dict[str, Tensor], buffers: dict[str, Tensor]
+) -> nn.Module:
+    """Put its slice of the stack into member `k`; in evaluation mode."""
+    own = _turned_back({name: value[k].detach() for name, value in parameters.items()})
+    member.load_state_dict(own | {name: value[k] for name, value in buffers.items()}, strict=False)
+    return member.eval()
