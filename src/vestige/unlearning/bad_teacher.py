@@ -4,9 +4,9 @@ Chundawat, Tarun, Mandal, Kankanhalli: Can Bad Teaching Induce Forgetting? AAAI 
 
     minimise KL(bad teacher || student) on D_f and KL(original || student) on a share of D_r, in one shuffled set
 
-The bad teacher has fresh weights. One epoch, Adam 1e-4, batch 256, temperature 1, 30 % of D_r. Both presets are the
-same. Samples then look as to a model that saw no data at all, which is not one that saw all others: expect
-over-unlearned records.
+The bad teacher has fresh weights. One epoch, Adam 1e-4, batch 256, temperature 1, 30 % of D_r. `recommended` keeps the
+running statistics of batch normalisation, `paper` does not; else the presets are the same. Samples then look as to a
+model that saw no data at all, which is not one that saw all others: expect over-unlearned records.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     "bad_teacher",
     needs=("forget", "retain"),
     cites="Chundawat et al. 2023",
+    paper={"freeze_batchnorm": False},
     steps=Steps(epochs=1, lr=1e-4, optimizer="adam", weight_decay=0.0, freeze_batchnorm=True),
 )
 def bad_teacher(

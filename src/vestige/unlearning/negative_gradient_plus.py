@@ -6,7 +6,8 @@ arXiv 2302.09880.
     minimise alpha * CE(D_r) - (1 - alpha) * CE(D_f)
 
 SGD, learning rate 0.01, 10 epochs, alpha between 0.95 and 0.9999 by setting. Nothing bounds the climb: on a whole class
-of CIFAR-10 the published form ends in NaN. `recommended` leaves a forget sample alone once its loss is above `ceiling`.
+of CIFAR-10 the published form ends in NaN. `recommended` leaves a forget sample alone once its loss is above `ceiling`,
+and keeps the running statistics of batch normalisation.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     "negative_gradient_plus",
     needs=("forget", "retain"),
     cites="Kurmanji et al. 2023 (SCRUB)",
-    paper={"ceiling": None},
+    paper={"ceiling": None, "freeze_batchnorm": False},
     steps=Steps(freeze_batchnorm=True),
 )
 def negative_gradient_plus(
