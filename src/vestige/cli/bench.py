@@ -8,9 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from vestige.cli.commands import print_list
 from vestige.errors import need
 from vestige.store import plain
 
@@ -28,12 +26,9 @@ def list_(json: bool) -> None:
         ]  # fmt: skip
         print(jsonlib.dumps(rows, indent=2))
         return
-    table = Table(box=None, header_style="bold")
-    for head in ("experiment", "what it shows", "source", "scales"):
-        table.add_column(head, no_wrap=head == "experiment")
-    for e in found:
-        table.add_row(e.name, e.title, e.source, ", ".join(e.scales))
-    Console().print(table)
+    print_list([
+        {"name": e.name, "what": e.title, "source": e.source, "scales": list(e.scales)} for e in found
+    ])  # fmt: skip
 
 
 def run(

@@ -232,11 +232,7 @@ def list_(what: str, json: bool) -> None:
     if json:
         print(jsonlib.dumps(plain(rows), indent=2))
         return
-    brief = [
-        {k: _brief(v) if k == "steps" else v for k, v in row.items() if k != "cites" or what != "methods"}
-        for row in rows
-    ]
-    print_rows(what, brief)
+    print_list([{k: _brief(v) if k == "steps" else v for k, v in row.items()} for row in rows])
 
 
 def _brief(steps: dict[str, Any]) -> dict[str, Any]:
@@ -252,6 +248,25 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     Console().print(table)
+
+
+PLAIN = ("options", "steps", "fields")  # what names itself: name=value
+
+
+def print_list(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print an entry for each row: its name whole, beside it what it is, under that the rest."""
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for row in rows:
+        rest = {key: _cell(value) for key, value in row.items() if key not in ("name", "what") and value}
+        facts = "; ".join(text if key in PLAIN else f"{key} {text}" for key, text in rest.items())
+        body = [Text(row["what"])] if "what" in row else []
+        body += [Text(facts, style="dim")] if facts else []
+        grid.add_row(str(row["name"]), Text("\n").join(body))
+    Console().print(grid)
 
 
 def _cell(value: Any) -> str:

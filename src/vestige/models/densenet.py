@@ -36,7 +36,7 @@ class DenseLayer(nn.Module):
         return torch.cat([x, self.path(x)], dim=1)
 
 
-@register("densenet", cites="huang2017")
+@register("densenet", cites="Huang et al. 2017 (DenseNet)")
 def densenet(
     shape: tuple[int, ...],
     classes: int,

@@ -42,7 +42,7 @@ def mlp(
     return _fully_connected(shape, classes, hidden, nn.ReLU, dropout=dropout, standardise=standardise)
 
 
-@register("purchase_mlp", cites="wang2025")
+@register("purchase_mlp", cites="Wang et al. 2025 (IAM)")
 def purchase_mlp(shape: tuple[int, ...], classes: int, *, standardise: bool = False) -> Classifier:
     """1024-512-256-128 with tanh: the model of Purchase-100 (600 features, 100 classes).
 
@@ -51,7 +51,7 @@ def purchase_mlp(shape: tuple[int, ...], classes: int, *, standardise: bool = Fa
     return _fully_connected(shape, classes, (1024, 512, 256, 128), nn.Tanh, standardise=standardise)
 
 
-@register("leaks_mlp", cites="chen2021")
+@register("leaks_mlp", cites="Chen et al. 2021 (UnlearningLeaks)")
 def leaks_mlp(shape: tuple[int, ...], classes: int, *, standardise: bool = True) -> Classifier:
     """256-128-64-32 with ReLU: the target model of the two-version attack."""
     return _fully_connected(shape, classes, (256, 128, 64, 32), nn.ReLU, standardise=standardise)

@@ -64,21 +64,21 @@ def _resnet(
     return Classifier(shape, body, inputs, classes)
 
 
-@register("resnet18", cites="he2016")
+@register("resnet18", cites="He et al. 2016 (ResNet)")
 def resnet18(shape: tuple[int, ...], classes: int, *, width: Width = 64) -> Classifier:
     """CIFAR ResNet-18; 11,173,962 parameters at width 64 (the papers') and 10 classes."""
     channels_of(shape, "resnet18")
     return _resnet(shape, classes, width, (2, 2, 2, 2))
 
 
-@register("resnet34", cites="he2016")
+@register("resnet34", cites="He et al. 2016 (ResNet)")
 def resnet34(shape: tuple[int, ...], classes: int, *, width: Width = 64) -> Classifier:
     """CIFAR ResNet-34."""
     channels_of(shape, "resnet34")
     return _resnet(shape, classes, width, (3, 4, 6, 3))
 
 
-@register("resnet50", cites="he2016")
+@register("resnet50", cites="He et al. 2016 (ResNet)")
 def resnet50(shape: tuple[int, ...], classes: int, *, width: Width = 64) -> Classifier:
     """CIFAR ResNet-50, of bottleneck blocks."""
     channels_of(shape, "resnet50")
