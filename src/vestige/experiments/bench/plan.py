@@ -14,6 +14,7 @@ from vestige.experiments.bench.work import dataset, folder_of, leak_config, spli
 from vestige.store import file_hash, key_of
 
 HERE = "vestige.experiments.bench.work"
+TEXTS = "vestige.experiments.bench.texts"
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: st
         "preset": experiment.preset,
     }
     if experiment.kind == "degrees_of_texts":
-        return Step(f"{HERE}:degrees_of_texts", told, (), f"{column}: learn texts, pass by pass", ".json")
-    return Step(f"{HERE}:audited_texts", told, (), f"{column}: learn, unlearn and audit texts", ".json")
+        return Step(f"{TEXTS}:degrees_of_texts", told, (), f"{column}: learn texts, pass by pass", ".json")
+    return Step(f"{TEXTS}:audited_texts", told, (), f"{column}: learn, unlearn and audit texts", ".json")
 
 
 class _Matrix:

@@ -35,13 +35,12 @@ from vestige.measures import measure
 from vestige.models import build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
-from vestige.store import key_of, write_json
+from vestige.store import write_json
 from vestige.training import Recipe, descend, load_model, train, train_sparse, write_weights
 from vestige.unlearning import unlearn
 
 if TYPE_CHECKING:
     from vestige.leaks import LeakConfig
-    from vestige.llm.experiment import LlmConfig
 
 Facts = dict[str, Any]
 
@@ -371,76 +370,3 @@ def leaked(job: Job) -> None:
     names = ("auc", "baseline_auc", "gain", "tpr_1%")
     cell = {"row": job.what["row"], "group": 0, "figures": {k: [float(found[k])] for k in names}}
     write_json(job.path, {"cells": [cell], "missing": []}, flush=False)
-
-
-def audited_texts(job: Job) -> None:
-    """Learn texts, unlearn them by every method, and compute what each measure says under each model.
-
-    auc, auc_holdout   forget texts above retained ones, above holdout ones
-    membership_forget, membership_retain  means of 1 - score, scaled to [0, 1] over both groups
-    under, over        shares of forget texts with a verdict, by the measure that carries it
-    """
-    from vestige.llm.experiment import run_llm
-
-    folder = job.path.parent / f"{key_of(job.what['config'], job.what['files'])}-models"
-    made = run_llm(_texts_config(job), folder, preset=job.what["preset"], figures_too=False)
-    cells, missing = [], []
-    for model, audit in made.audits.items():
-        found = {row["measure"]: row for row in audit.table}
-        counts = audit.audit.verdict.counts
-        shares = {name: counts[name] / max(1, sum(counts.values())) for name in ("under", "over")}
-        for row, name in job.what["measures"].items():
-            own = found[name]
-            if own["reason"]:
-                missing.append({"row": row, "column": model, "why": own["reason"]})
-                continue
-            values = {
-                "auc": own["auc_retain"],
-                **{k: own[k] for k in own if k.startswith("membership")},
-                **shares,
-            }
-            if own["auc_holdout"] is not None:
-                values["auc_holdout"] = own["auc_holdout"]
-            cells.append(
-                {"column": model, "row": row, "group": 0, "figures": {k: [v] for k, v in values.items()}}
-            )
-    write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
-
-
-def degrees_of_texts(job: Job) -> None:
-    """Compute ScoreUI on texts: how each measure follows the passes in which a model learns them."""
-    from vestige.llm.audit import degrees as scores_along
-    from vestige.llm.experiment import learn_chain
-
-    chain = learn_chain(_texts_config(job))
-    held = chain.role == "holdout"
-    extra = {"texts": list(chain.texts.texts)}
-    degree = np.arange(1, len(chain.checkpoints) + 1) / len(chain.checkpoints)
-    cells, missing = [], []
-    for row, name in job.what["measures"].items():
-        try:
-            scores = scores_along(
-                name, chain.checkpoints, chain.checkpoints[-1], [chain.never], holdout=held, extra=extra,
-                preset=job.what["preset"],
-            )  # fmt: skip
-            ui = scoreui(scores[~held], degree, draws=1)
-        except InputError as error:
-            missing.append({"row": row, "why": str(error)})
-            continue
-        own = {figure: [float(getattr(ui, figure))] for figure in ("pooled", "per_sample", "kendall")}
-        cells.append({"row": row, "group": 0, "figures": own})
-    write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
-
-
-def _texts_config(job: Job) -> LlmConfig:
-    """The configuration of a run on texts, with its paths inside the folder of data sets."""
-    from vestige.llm.experiment import GROUPS, LlmConfig
-
-    config = validated(LlmConfig, job.what["config"], "texts")
-    base = folder_of(job.root)
-    update: dict[str, Any] = {
-        "data": config.data.model_copy(update={g: base / getattr(config.data, g) for g in GROUPS})
-    }
-    if (base / config.model.name).is_dir():
-        update["model"] = config.model.model_copy(update={"name": str(base / config.model.name)})
-    return config.model_copy(update=update)
