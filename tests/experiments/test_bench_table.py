@@ -135,6 +135,9 @@ def test_the_leaderboard_shows_every_table_and_says_when_a_control_failed(filled
     text = write_leaderboard(tmp_path / "a.html", [made_.result]).read_text()
     assert "Toy data" in text and "(67.10)" in text and "nan" not in text.lower().replace("finance", "")
     assert "http://" not in text and "https://" not in text
+    first = max((v for v in values_of(made_.result) if v.row != "Random"), key=lambda v: v.mean).row
+    kept = int(first.startswith("IAM"))
+    assert f"In {kept} of 1 columns that a paper ranks, what it has first is first here." in text
     broken = json.loads(json.dumps(made_.result))
     for cell in broken["cells"]:
         if cell["row"] == "Random":

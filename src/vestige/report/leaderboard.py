@@ -9,9 +9,11 @@ from typing import Any
 from vestige.errors import InputError
 from vestige.experiments.bench.table import (
     Value,
+    agreement,
     controls,
     digits_of,
     missing_texts,
+    same_measure,
     sentences,
     set_aside,
     values_of,
@@ -44,6 +46,10 @@ def write_leaderboard(path: Path | str, results: Sequence[dict[str, Any]]) -> Pa
     gaps = sum(t["missing"] for t in tables)
     wrong = [t["name"] for t in tables if any(not c["holds"] for c in t["controls"])]
     said = f"{len(tables)} tables, {sum(t['filled'] for t in tables)} cells filled, {gaps} missing."
+    ranked = [a for r in results for a in agreement(r) if a.published_first is not None]
+    if ranked:
+        kept = sum(same_measure(a.first, a.published_first or "") for a in ranked)
+        said += f" In {kept} of {len(ranked)} columns that a paper ranks, what it has first is first here."
     if wrong:
         said += f" A control failed in {', '.join(wrong)}: nothing must be concluded from there."
     text = page(

@@ -240,7 +240,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
         ranked = [r for r in own if r not in aside] or list(own)
         best, favourite = max(ranked, key=lambda r: own[r]), told["favourite"]
         lead, rival = None, None
-        others = [r for r in ranked if not _same(r, favourite or "")]
+        others = [r for r in ranked if not same_measure(r, favourite or "")]
         if favourite in own and others:
             rival = max(others, key=lambda r: own[r])
             one, other = (_means(raw[r, column], told["over"]) for r in (favourite, rival))
@@ -256,7 +256,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
         )
 
 
-def _same(row: str, favourite: str) -> bool:
+def same_measure(row: str, favourite: str) -> bool:
     """IAM-On and IAM-Off are one measure with more and less data: neither is the other's rival."""
     return row.partition("-")[0] == favourite.partition("-")[0]
 
