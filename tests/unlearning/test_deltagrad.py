@@ -133,6 +133,7 @@ def test_refusals():
     for call, message in (
         (lambda: unlearn("deltagrad", record(network(), ROWS, epochs=1), elsewhere), "is not in clusters"),
         (lambda: record(network().requires_grad_(False), ROWS), "no training to record"),
+        (lambda: record(network().half(), ROWS), "single precision, not torch.float16"),
         (lambda: unlearn("deltagrad", network(), SPLIT), "deltagrad.record"),
         (lambda: unlearn("deltagrad", record(network(), ROWS, epochs=1), SPLIT, period=0), "at least 1"),
         (lambda: record(nn.Linear(5, 3), ROWS, epochs=10**8, batch_size=1), "GiB"),

@@ -80,7 +80,7 @@ def record(
     seed          of the batches; the first weights are the model's
 
     Frozen parameters stay as they are. Memory is two vectors of all other weights a step. Raises `InputError` where
-    that would be over 4 GiB, and where everything is frozen.
+    that would be over 4 GiB, where everything is frozen, and for weights that are not of single precision.
     """
     import copy
 
@@ -92,6 +92,11 @@ def record(
         raise InputError(
             "Every parameter of the model is frozen (requires_grad=False); there is no training to record."
         )
+    for p in model.parameters():
+        if p.dtype != torch.float32:
+            raise InputError(
+                f"A recording takes weights of single precision, not {p.dtype}; call model.float() first."
+            )
     size = sum(p.numel() for p in free)
     if 8 * size * steps * epochs > 2**32:
         raise InputError(
