@@ -67,6 +67,24 @@ def test_without_max_steps_and_teacher_it_is_finetuning():
     assert np.allclose(found[:, :5], tuned.model.weight.detach().numpy(), atol=1e-6)
 
 
+def test_no_sample_is_driven_above_the_ceiling():
+    """Below any step's divergence the max steps do nothing; a climb without end stays finite."""
+    steps = {"lr": LR, "momentum": 0, "weight_decay": 0, "batch_size": 256}
+    held, free = (
+        weights_of(
+            unlearn("scrub", softmax_regression(), SPLIT, epochs=3, msteps=m, ceiling=c, **steps).model
+        )
+        for m, c in ((3, 1e-12), (0, None))
+    )
+    assert np.allclose(held, free, atol=1e-6)
+    far = {"lr": 50.0, "epochs": 40, "msteps": 40, "alpha": 0.0, "gamma": 0.0, "batch_size": 8}
+    reached = [
+        np.abs(weights_of(unlearn("scrub", softmax_regression(), SPLIT, ceiling=c, **far).model)).max()
+        for c in (10.0, None)
+    ]
+    assert reached[0] < 0.1 * reached[1]
+
+
 def test_distance_is_the_divergence_from_the_teacher():
     student, teacher = torch.tensor([[0.2, 1.0, -1.0]]), torch.tensor([[1.5, 0.0, 0.3]])
     p, q = torch.softmax(teacher / 2, 1), torch.softmax(student / 2, 1)
