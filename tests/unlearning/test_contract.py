@@ -355,12 +355,10 @@ def test_accuracy_survives(name, trained):
     assert after > before - MARGIN
 
 
-# How much the loss on the forget samples must rise: the one thing all methods promise. A retain-only method
-# cannot raise it by more than retraining does.
-RAISES = {"retrain": 0.5, "finetune": 0.03, "gradient_ascent": 0.5}
-KNOBS = {"finetune": {"lr": 0.05, "epochs": 20}, "gradient_ascent": {"lr": 0.2, "epochs": 20}}
-# the settings above suit large images: on 160 samples in 12 dimensions these bring out what a method does
+# The settings of the methods suit large images: on 160 samples in 12 dimensions these bring out what each does.
 STRONG = {
+    "finetune": {"lr": 0.05, "epochs": 20},
+    "gradient_ascent": {"lr": 0.2, "epochs": 20},
     "random_labels": {"lr": 0.05, "batch_size": 32},
     "poison": {"lr": 0.05, "batch_size": 16, "epochs": 5},
     "poison_full": {"lr": 0.05, "batch_size": 32, "epochs": 20},
@@ -380,22 +378,18 @@ STRONG = {
     "fisher_forgetting": {"alpha": 1e-5},
     "l1_sparse": {"lr": 0.05, "batch_size": 32, "epochs": 20},
 }
-RAISES |= dict.fromkeys(STRONG, 0.1) | dict.fromkeys(("activation_reset", "eu_k", "ssd"), 0.1)
-RAISES |= dict.fromkeys((n for n in TORCH if n.startswith("selective_pruning")), 0.1)
-RAISES |= {
-    "influence": 0.03,
-    "dau": 0.05,
-    "forsaken": 0.02,
-    "scrub": 0.05,
-    "fisher_forgetting": 0.03,
-    "l_codec": 0.002,
-}
+# How much the mean loss on the forget samples must rise, in nats: the one thing that all methods promise. Methods that
+# read the retained samples alone, or take one small step, cannot raise it by more than retraining does.
+RISES = dict.fromkeys(TORCH, 0.1) | {
+    "retrain": 0.5, "gradient_ascent": 0.5, "dau": 0.05, "scrub": 0.05, "finetune": 0.03, "influence": 0.03,
+    "fisher_forgetting": 0.03, "forsaken": 0.02, "l_codec": 0.002,
+}  # fmt: skip
 
 
 def passes(name, model, split):
-    options = QUICK.get(name, {}) | KNOBS.get(name, {}) | STRONG.get(name, {})
+    options = QUICK.get(name, {}) | STRONG.get(name, {})
     result = unlearn(name, model, split, recipe=RECIPE, **options).model
-    return forget_loss(result, split) - forget_loss(model, split) > RAISES[name]
+    return forget_loss(result, split) - forget_loss(model, split) > RISES[name]
 
 
 @pytest.mark.parametrize("name", TORCH)
@@ -407,13 +401,13 @@ def test_the_forget_samples_are_fitted_less(name, trained):
 def test_mutant_with_forget_and_retain_swapped_fails(name, case):
     model, split = case
     swapped = dataclasses.replace(split, forget=split.retain, retain=split.forget)
-    result = unlearn(name, model, swapped, recipe=RECIPE, **KNOBS.get(name, {})).model
+    result = unlearn(name, model, swapped, recipe=RECIPE, **STRONG.get(name, {})).model
     raised = forget_loss(result, split) - forget_loss(model, split)
     kept = split.rows("retain")
     hurt = (collect_logits(result, kept).argmax(1) == kept.y).mean() < (
         collect_logits(model, kept).argmax(1) == kept.y
     ).mean() - 0.1
-    assert raised < RAISES[name] or hurt
+    assert raised < RISES[name] or hurt
 
 
 @pytest.mark.parametrize("name", ("retrain", "finetune", "gradient_ascent"))
@@ -429,10 +423,10 @@ def test_mutant_with_the_loss_flipped_fails(name, case, monkeypatch):
 
     monkeypatch.setattr("vestige.training.loop.descend", flipped)
     monkeypatch.setattr("vestige.training.descend", flipped)
-    result = unlearn(name, model, split, recipe=RECIPE, **KNOBS.get(name, {})).model
+    result = unlearn(name, model, split, recipe=RECIPE, **STRONG.get(name, {})).model
     kept = split.rows("retain")
     wrecked = (collect_logits(result, kept).argmax(1) == kept.y).mean() < 0.6
-    assert wrecked or forget_loss(result, split) - forget_loss(model, split) < RAISES[name]
+    assert wrecked or forget_loss(result, split) - forget_loss(model, split) < RISES[name]
 
 
 def test_scikit_learn_models():

@@ -131,9 +131,7 @@ def run_llm(
     """
     for method in config.methods:
         _ = METHODS[method.name]
-    groups = texts_of(config.data)
-    everything = gathered(groups)
-    role = np.repeat(list(groups), [len(g) for g in groups.values()])
+    groups, everything, role = _read(config.data)
     start = time.perf_counter()
     base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
     seconds = {"load": time.perf_counter() - start}
@@ -243,9 +241,7 @@ class Chain:
 
 def learn_chain(config: LlmConfig) -> Chain:
     """Learn the texts as `run_llm` does, and keep the signals after each pass: degrees of membership for ScoreUI."""
-    groups = texts_of(config.data)
-    everything = gathered(groups)
-    role = np.repeat(list(groups), [len(g) for g in groups.values()])
+    groups, everything, role = _read(config.data)
     base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
     found: list[TextSignals] = []
 
@@ -257,9 +253,10 @@ def learn_chain(config: LlmConfig) -> Chain:
     return Chain(found, collect(base, tokenizer, everything), everything, role)
 
 
-def texts_of(data: LlmData) -> dict[str, Texts]:
-    """Read the texts of each group, or raise `InputError`."""
-    return {name: _texts(data, name) for name in GROUPS}
+def _read(data: LlmData) -> tuple[dict[str, Texts], Texts, np.ndarray]:
+    """Read the texts of each group; return them, all of them in one, and the group of each."""
+    groups = {name: _texts(data, name) for name in GROUPS}
+    return groups, gathered(groups), np.repeat(list(groups), [len(g) for g in groups.values()])
 
 
 def _learned(groups: dict[str, Texts]) -> Texts:

@@ -13,7 +13,7 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.evaluation import scoreui
 from vestige.experiments.bench.steps import Job
-from vestige.experiments.bench.work import folder_of
+from vestige.experiments.bench.work import SCOREUI, folder_of
 from vestige.store import key_of, write_json
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def degrees_of_texts(job: Job) -> None:
         except InputError as error:
             missing.append({"row": row, "why": str(error)})
             continue
-        own = {figure: [float(getattr(ui, figure))] for figure in ("pooled", "per_sample", "kendall")}
+        own = {figure: [float(getattr(ui, figure))] for figure in SCOREUI}
         cells.append({"row": row, "group": 0, "figures": own})
     write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
 

@@ -261,6 +261,9 @@ def separation(job: Job) -> None:
     write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
 
 
+SCOREUI = ("pooled", "per_sample", "kendall")
+
+
 def degrees(job: Job) -> None:
     """Compute ScoreUI: how each measure follows the degree of training, checkpoint after checkpoint."""
     what, split = job.what, split_of(job.what, job.root)
@@ -284,7 +287,7 @@ def degrees(job: Job) -> None:
             except InputError as error:
                 missing.append({"row": row, "why": str(error)})
                 break
-            for name in ("pooled", "per_sample", "kendall"):
+            for name in SCOREUI:
                 values.setdefault(size, {}).setdefault(name, []).append(float(getattr(ui, name)))
         cells += [{"row": row, "group": size, "figures": own} for size, own in values.items()]
     write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
