@@ -18,10 +18,8 @@ WORLD = oracles.gaussian_world(3)
 
 
 def vestige(*arguments, cwd=None):
-    code = "from vestige.cli import main; main()"
-    made = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, cwd=cwd
-    )
+    command = [sys.executable, "-m", "vestige", *map(str, arguments)]
+    made = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
     return made.returncode, made.stdout, made.stderr
 
 

@@ -107,6 +107,25 @@ def test_what_cannot_be_stacked_is_trained_one_after_another():
     assert not stackable(frozen, ROWS, recipe)
 
 
+class Noisy(torch.nn.Module):
+    """Draws noise in its forward pass, which torch does not vectorise."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.net = build_model("mlp", DATA.shape, 10, hidden=(8,), seed=seed)
+
+    def forward(self, x):
+        return self.net(x + 0.01 * torch.randn_like(x)) if self.training else self.net(x)
+
+
+def test_what_torch_does_not_vectorise_is_trained_one_after_another():
+    recipe = Recipe(epochs=1, batch_size=50, lr=0.05)
+    fleet = train_fleet([Noisy(k) for k in range(4)], ROWS, recipe, SEEDS)
+    for k, made in enumerate(fleet):
+        alone = train(Noisy(k), ROWS[k], recipe.model_copy(update={"seed": SEEDS[k]}))
+        assert same_weights(made.model, alone.model)
+
+
 def test_nothing_outside_changes():
     models = members()
     before = [{k: v.clone() for k, v in m.state_dict().items()} for m in models]
