@@ -114,11 +114,19 @@ def test_a_failed_negative_control_blocks_the_verdict():
     result = vestige.audit(WORLD.with_(calibration=wrong, retrained=WORLD.unlearned), ["iam"])
     assert result.verdict.outcome == "undecided" and "blocked" in result.verdict.sentence
     assert any(c.name == "negative" and c.passed is False for c in result.controls)
+    assert set(answers(result)) == {"undecided"}  # no record is accused, or cleared, either
 
 
 def test_a_ruler_without_power_clears_nobody():
     blind = oracles.gaussian_world(0, fit=0.0)
-    assert vestige.audit(blind, ["iam"]).verdict.outcome == "undecided"
+    result = vestige.audit(blind, ["iam"])
+    assert result.verdict.outcome == "undecided"
+    assert "unlearned" not in set(answers(result)) and result.verdict.counts["unlearned"] == 0
+
+
+def answers(result):
+    """The verdict on each forget record."""
+    return result.scores.loc[result.scores["role"] == "forget", "verdict"]
 
 
 def test_disparity_to_the_retrained_model_is_zero_for_itself():

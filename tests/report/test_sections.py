@@ -76,8 +76,10 @@ def test_completeness_bar_stays_on_its_scale(
 def test_overview_and_facts(audit: Callable[..., Audit]) -> None:
     three = {"a": audit("retrain"), "b": audit("finetune"), "c": audit("finetune", failing=True)}
     assert sections.overview(three) == (
-        "3 methods audited: 1 verdict blocked, 1 unlearned and 1 under-unlearned."
+        "3 methods audited: 1 unlearned (a), 1 under-unlearned (b) and 1 without a verdict (c)."
     )
+    four = {name: audit("finetune") for name in "abcd"}
+    assert sections.overview(four) == "4 methods audited: 4 under-unlearned."
     assert sections.facts(three["a"]) == (
         "60 forget + 300 retain + 120 holdout samples, 10 classes, 4 shadow models"
     )

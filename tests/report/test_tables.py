@@ -55,7 +55,7 @@ def test_compare(audit: Callable[..., Audit]) -> None:
     assert first["Flagged under ↓"].endswith(" of 60")
     assert first["RA (closer to retrain)"] == "0.993 [0.983, 1.003]"
     assert first["MIA (closer to retrain)"] == "– (No retrained model was given.)"
-    assert first["AUC of the verdict's measure (closer to retrain)"] == "0.930 [0.918, 0.942] (iam)"
+    assert first["AUC of iam (closer to retrain)"] == "0.930 [0.918, 0.942]"
     assert all(any(mark in name for mark in ("↓", "closer", "wanted")) for name in rows.columns[1:])
     assert not rows.isna().to_numpy().any()
 
@@ -66,7 +66,21 @@ def test_compare_shows_the_retrained_figure_and_its_unit(audit: Callable[..., Au
     row = compare({"x": replace(audit(), metrics=(percent, gap))}).iloc[0]
     assert row["UA (closer to retrain)"] == "8.2 % (retrain: 0 %)"
     assert row["Average disparity ↓"] == "1.5 %"
-    assert row["AUC of the verdict's measure (closer to retrain)"] == "– (not computed)"
+    assert row["AUC of iam (closer to retrain)"] == "– (not computed)"
+    made = {name: replace(audit(), metrics=(percent,)) for name in ("retrain", "x")}
+    assert list(compare(made)["UA (closer to retrain)"]) == [
+        "8.2 %",
+        "8.2 %",
+    ]  # retraining has a row of its own
+
+
+def test_methods_whose_verdicts_other_measures_carry(audit: Callable[..., Audit]) -> None:
+    other = audit("finetune")
+    other = replace(other, verdict=replace(other.verdict, measure="lira"))
+    cells = list(
+        compare({"a": audit("finetune"), "b": other})["AUC of the verdict's measure (closer to retrain)"]
+    )
+    assert cells[0] == "0.930 [0.918, 0.942] (iam)" and cells[1].endswith(" (lira)")
 
 
 def test_figures_that_no_audit_has_are_left_out(audit: Callable[..., Audit]) -> None:

@@ -24,6 +24,8 @@ from vestige.evaluation.audit import MeasureSpec
 from vestige.store import file_hash, key_of, plain, read_json, write_json
 
 PASSED, FAILED = 0, 1
+MOST_BESIDE = 4
+"""Methods that a terminal can show beside each other; more are shown below each other."""
 
 
 def demo(out: Path, json: bool) -> None:
@@ -426,16 +428,28 @@ def _print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
         print(jsonlib.dumps(plain({"audits": record, "report": str(path)}), indent=2))
         return
     console = Console()
+    from vestige.report.sections import overview
     from vestige.report.tables import compare
 
-    frame = compare(audits)
-    frame = frame.set_index(frame.columns[0]).T
-    table = Table(
-        "", *map(str, frame.columns), title="How completely was it unlearned?", title_justify="left"
-    )
-    for figure, *values in frame.itertuples():
-        table.add_row(str(figure), *map(str, values))
+    frame, title = compare(audits), "How completely was it unlearned?"
+    many = len(audits) > MOST_BESIDE
+    if many:
+        title = overview(audits)
+        frame = frame[
+            [
+                c
+                for c in frame
+                if str(c).startswith(("Method", "Verdict", "Completeness", "Average disparity"))
+            ]
+        ]
+    else:
+        frame = frame.set_index("Method").T.rename_axis("").reset_index()
+    table = Table(title=title, title_justify="left")
+    for number, header in enumerate(frame.columns):
+        table.add_column(str(header), no_wrap=many and number == 0)
+    for row in frame.itertuples(index=False):
+        table.add_row(*map(str, row))
     console.print(table)
-    for name, made in audits.items():
+    for name, made in () if many else audits.items():
         console.print(f"[bold]{name}[/bold]: {made.verdict.sentence}", highlight=False)
     print(f"Report: {path}")

@@ -86,7 +86,7 @@ def audit(
     return Audit(
         name=name,
         signals=signals,
-        scores=_table(signals, scored, alpha),
+        scores=_table(signals, scored, checks, alpha),
         metrics=tuple(figures.model_figures(signals) + figures.measure_figures(signals, scored, alpha, seed)),
         controls=tuple(checks[shown.run.label]),
         measures=tuple(runs),
@@ -153,12 +153,25 @@ def _verdict(
         reason = scored[0].reference if isinstance(scored[0].reference, str) else "No measure is calibrated."
         sentence = f"Undecided: the scores of the {n:,} records cannot be calibrated. {reason}"
         return Verdict("undecided", sentence, None, {o: n * (o == "undecided") for o in OUTCOMES}, alpha)
-    given = verdicts(carrier.scores[forget], carrier.reference, alpha)
+    given = _answers(carrier, checks[carrier.run.label], forget, alpha)
     counts: dict[str, int] = {outcome: int((given == outcome).sum()) for outcome in OUTCOMES}
     share = completeness(carrier.scores[forget], carrier.reference)
     outcome, sentence = _decide(counts, n, share, checks[carrier.run.label])
     value, low, high = share or (None, None, None)
     return Verdict(outcome, sentence, carrier.run.label, counts, alpha, value, low, high)
+
+
+def _answers(one: Scored, checks: list[Control], forget: NDArray[np.bool_], alpha: float) -> NDArray[np.str_]:
+    """Return the verdict on each forget record, as far as the controls of its measure allow one.
+
+    A failed negative control forbids every answer, a failed positive one forbids clearing a record.
+    """
+    if isinstance(one.reference, str) or controls.failed(checks, "negative"):
+        return np.full(int(forget.sum()), "undecided")
+    given = verdicts(one.scores[forget], one.reference, alpha)
+    return (
+        np.where(given == "unlearned", "undecided", given) if controls.failed(checks, "positive") else given
+    )
 
 
 def _decide(
@@ -208,7 +221,9 @@ def _decide(
     )
 
 
-def _table(signals: Signals, scored: list[Scored], alpha: float) -> pd.DataFrame:
+def _table(
+    signals: Signals, scored: list[Scored], checks: Mapping[str, list[Control]], alpha: float
+) -> pd.DataFrame:
     """Build the scores table, one block of rows per measure; text columns are categories to stay small."""
     n, m = len(signals), len(scored)
     forget = signals.roles == "forget"
@@ -221,9 +236,7 @@ def _table(signals: Signals, scored: list[Scored], alpha: float) -> pd.DataFrame
         columns["low"][rows], columns["high"][rows] = _interval(one.run, signals, one.scores)
         if isinstance(one.reference, Reference):
             columns["p_under"][rows], columns["p_over"][rows] = p_values(one.scores, one.reference.null)
-            given[rows][forget] = verdicts(one.scores[forget], one.reference, alpha)
-        else:
-            given[rows][forget] = "undecided"
+        given[rows][forget] = _answers(one, checks[one.run.label], forget, alpha)
         if isinstance(one.scale, Scale):
             for name, values in zip(COMPLETENESS, one.scale.completeness(one.scores[seen]), strict=True):
                 columns[name][k * n + seen] = values

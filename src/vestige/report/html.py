@@ -22,6 +22,10 @@ MOST_FIGURES = 40
 """Methods x measures beyond which figures are drawn for the verdict's measure only."""
 
 
+MOST_CARDS = 6
+"""Methods beyond which the verdicts are a table, with the cards folded below the first sentence."""
+
+
 def write_report(
     path: Path,
     audits: Mapping[str, Audit],
@@ -101,6 +105,7 @@ def _overview(audits: Mapping[str, Audit]) -> dict[str, Any]:
     facts = [sections.facts(audit) for audit in audits.values()]
     return {
         "cards": [sections.card(name, audit) for name, audit in audits.items()],
+        "many": len(audits) > MOST_CARDS,
         "overview": sections.overview(audits) if len(audits) > 1 else "",
         "facts": list(dict.fromkeys(facts)),
         "words": OUTCOME_WORDS,

@@ -141,7 +141,7 @@ def class_word(label: Any, class_names: Sequence[str]) -> str:
 def _notes(audit: Audit, forget: pd.DataFrame, measure: str) -> list[str]:
     notes = []
     if blocking_controls(audit):
-        notes.append("A control failed: do not rely on these verdicts.")
+        notes.append("A control failed: no sample is cleared.")
     if len(forget) > MOST_ROWS:
         notes.append(
             f"Listed are the {MOST_ROWS:,} most suspicious of {plural(len(forget), 'forget sample')}; "

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ORDER = ("unlearned", "under", "over", "undecided")
 
+FEW = 3
+"""Methods of one outcome that the first sentence names."""
+
 BLOCKED = "No verdict can be given: the measurement failed its own control."
 
 GLOSSARY = (
@@ -98,14 +101,17 @@ def card(name: str, audit: Audit) -> dict[str, Any]:
 
 
 def overview(audits: Mapping[str, Audit]) -> str:
-    """Return one sentence over all methods: how many have which outcome."""
-    outcomes = [outcome_of(audit) for audit in audits.values()]
-    parts = [
-        f"{outcomes.count(key)} {OUTCOME_WORDS[key].word.lower()}"
-        for key in ("blocked", *ORDER)
-        if key in outcomes
-    ]
-    return f"{plural(len(outcomes), 'method')} audited: {listed(parts)}."
+    """Return one sentence over all methods: how many have which outcome, by name where they are few."""
+    found: dict[str, list[str]] = {}
+    for name, audit in audits.items():
+        found.setdefault(outcome_of(audit), []).append(name)
+    parts = []
+    for key in (*ORDER, "blocked"):
+        names = found.get(key, [])
+        word = "without a verdict" if key == "blocked" else OUTCOME_WORDS[key].word.lower()
+        if names:
+            parts.append(f"{len(names)} {word}" + (f" ({', '.join(names)})" if len(names) <= FEW else ""))
+    return f"{plural(len(audits), 'method')} audited: {listed(parts)}."
 
 
 def completeness_bar(audit: Audit) -> dict[str, Any] | None:

@@ -58,7 +58,7 @@ def compare(audits: Mapping[str, Audit]) -> pd.DataFrame:
 
     Every header says how to read its column: an arrow, the value wanted, or "closer to retrain". A cell that
     could not be filled is a dash with its reason. Figures of the model itself (UA, RA, TA, MIA, average
-    disparity) are there where at least one audit holds them.
+    disparity) are there where at least one audit holds them, with retraining's beside them where it has no row.
     """
     import pandas as pd
 
@@ -67,9 +67,10 @@ def compare(audits: Mapping[str, Audit]) -> pd.DataFrame:
         for header, names in MODEL_FIGURES
         if any(_figure(audit, names) is not None for audit in audits.values())
     ]
+    carriers = {audit.verdict.measure for audit in audits.values()}
+    carrier = "the verdict's measure" if len(carriers) > 1 or None in carriers else next(iter(carriers))
     rows = []
     for name, audit in audits.items():
-        verdict = audit.verdict
         row = {
             "Method": name,
             "Verdict (wanted: unlearned)": OUTCOME_WORDS[outcome_of(audit)].word,
@@ -77,13 +78,10 @@ def compare(audits: Mapping[str, Audit]) -> pd.DataFrame:
             "Flagged under ↓": _count(audit, "under"),
             "Flagged over ↓": _count(audit, "over"),
         }
-        row |= {header: _cell(_figure(audit, names)) for header, names in kept}
-        auc = None if verdict.measure is None else auc_of(audit, verdict.measure)
-        row[f"AUC of the verdict's measure ({COMPARISON})"] = (
-            _cell(auc) + (f" ({verdict.measure})" if auc is not None and auc.value is not None else "")
-            if verdict.measure is not None
-            else f"{DASH} (no measure carries the verdict)"
-        )
+        row |= {
+            header: _cell(_figure(audit, names), beside="retrain" not in audits) for header, names in kept
+        }
+        row[f"AUC of {carrier} ({COMPARISON})"] = _auc(audit, named=len(carriers) > 1)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -109,18 +107,28 @@ def auc_of(audit: Audit, label: str) -> Metric | None:
     return audit.metric(label, "auc")
 
 
+def _auc(audit: Audit, *, named: bool) -> str:
+    """Return the AUC of the measure that carries the verdict, with its name where methods differ in it."""
+    label = audit.verdict.measure
+    if label is None:
+        return f"{DASH} (no measure carries the verdict)"
+    found = auc_of(audit, label)
+    told = named and found is not None and not is_missing(found.value)
+    return _cell(found) + (f" ({label})" if told else "")
+
+
 def _figure(audit: Audit, names: tuple[str, ...]) -> Metric | None:
     return next((found for name in names if (found := audit.metric("model", name)) is not None), None)
 
 
-def _cell(metric: Metric | None) -> str:
+def _cell(metric: Metric | None, *, beside: bool = False) -> str:
     if metric is None:
         return f"{DASH} (not computed)"
     if is_missing(metric.value):
         return f"{DASH} ({metric.reason or 'no reason given'})"
     unit = " %" if metric.range == (0.0, 100.0) else ""
     text = with_interval(metric.value, metric.low, metric.high) + unit
-    if metric.measure != "model" or metric.name == "average_disparity" or is_missing(metric.reference):
+    if not beside or metric.name == "average_disparity" or is_missing(metric.reference):
         return text
     return f"{text} (retrain: {number(metric.reference, 3)}{unit})"
 
