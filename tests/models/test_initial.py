@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ class SelfMade(Token):
 
 
 def test_a_parameter_nobody_draws_is_named() -> None:
-    with pytest.raises(InputError, match=r"'1.token' .* pass `fresh=`"):
+    with pytest.raises(InputError, match=r"'1.token' cannot be drawn anew"):
         reinitialise(nn.Sequential(nn.Linear(2, 2), Token()), 0)
 
 
@@ -72,3 +73,41 @@ def test_seeded_restores_the_global_state_also_after_an_error() -> None:
         assert torch.equal(first, torch.rand(2))
         raise KeyError
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+class Adapted(nn.Linear):
+    """A low-rank adapter beside the weight, which the inherited `reset_parameters` does not know."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 4)
+        self.a, self.b = nn.Parameter(torch.ones(2, 3)), nn.Parameter(torch.ones(4, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + x @ self.a.t() @ self.b.t()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)),
+        lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)),
+        lambda: nn.utils.parametrizations.orthogonal(nn.Linear(3, 4)),
+        Adapted,
+    ],
+)
+def test_weights_that_would_be_kept_are_refused(layer: Callable[[], nn.Module]) -> None:
+    """A fresh model must hold nothing of the trained one; these would keep all of it, silently."""
+    with pytest.raises(InputError, match="cannot be drawn anew"):
+        reinitialise(nn.Sequential(layer()), 0)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: nn.LSTM(3, 4), lambda: nn.GRU(3, 4), lambda: nn.TransformerEncoderLayer(4, 2),
+        lambda: nn.Embedding(3, 4), lambda: nn.GroupNorm(2, 4), lambda: nn.LayerNorm(4), lambda: nn.PReLU(),
+        lambda: nn.ConvTranspose2d(3, 4, 2), lambda: nn.Bilinear(2, 3, 4), lambda: nn.InstanceNorm2d(3, affine=True),
+    ],
+)  # fmt: skip
+def test_the_layers_of_torch_can_be_drawn(layer: Callable[[], nn.Module]) -> None:
+    assert all(torch.isfinite(p).all() for p in reinitialise(nn.Sequential(layer()), 0).parameters())

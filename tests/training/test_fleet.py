@@ -9,6 +9,7 @@ from digit_rows import digit_images, digits, same_weights
 
 from vestige.errors import InputError
 from vestige.models import build_model
+from vestige.models.sparsity import prune
 from vestige.training import Recipe, stackable, train, train_fleet
 from vestige.training import fleet as fleet_module
 
@@ -148,3 +149,47 @@ def test_bad_input():
     ):
         with pytest.raises(InputError, match=message):
             call()
+
+
+class Fourier(torch.nn.Module):
+    """Random features in a plain attribute, which is no parameter and no buffer: each member has its own."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.waves = torch.randn(64, 16, generator=torch.Generator().manual_seed(seed))
+        self.head = build_model("mlp", (16,), 10, hidden=(8,), seed=seed)
+
+    def forward(self, x):
+        return self.head(torch.cos(0.1 * x @ self.waves))
+
+
+class Counts(torch.nn.Module):
+    """Keeps a running mean by putting a new tensor in place of its buffer."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.head = build_model("mlp", DATA.shape, 10, hidden=(8,), seed=seed)
+        self.register_buffer("mean", torch.zeros(64))
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.mean(dim=0).detach()
+        return self.head(x - self.mean)
+
+
+def test_members_that_a_stack_would_make_alike_are_trained_alone():
+    recipe = Recipe(epochs=1, batch_size=50, lr=0.05)
+    assert not stackable([Fourier(k) for k in range(4)], ROWS, recipe)
+    assert stackable([Fourier(0) for _ in range(4)], ROWS, recipe)
+    counting = [Counts(k) for k in range(4)]  # forward passes alone do not show it; the steps of the probe do
+    assert stackable(counting, ROWS, recipe)
+    ways = fleet_module._one_by_one, fleet_module._stacked
+    for models, same in ((counting, False), (members(), True)):
+        made = [way(models, ROWS, recipe, SEEDS, torch.device("cpu")) for way in ways]
+        assert fleet_module._same(*made) is same
+
+
+def test_a_fleet_with_one_sparse_member_is_not_stacked():
+    models = members()
+    prune(models[2], 0.5)
+    assert not stackable(models, ROWS, Recipe(epochs=1))

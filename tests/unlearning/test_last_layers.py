@@ -68,6 +68,43 @@ def test_what_eu_k_can_draw():
     model = Attends()
     made = unlearn("eu_k", model, SPLIT, k=2, lr=1e-12).model
     assert (made.body.in_proj_weight - model.body.in_proj_weight).abs().min() > 1e-6
-    with pytest.raises(InputError, match="Scaled has no reset_parameters"):
+    with pytest.raises(InputError, match="'scale' cannot be drawn anew"):
         unlearn("eu_k", Attends(scaled=True), SPLIT)
     unlearn("cf_k", Attends(scaled=True), SPLIT)
+
+
+class Tempered(nn.Module):
+    """A network with a weight of its own beside its layers, as the class token of a vision transformer is."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.body = copy.deepcopy(MODEL[2]), copy.deepcopy(MODEL[0])
+        self.temperature = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.body(x))) * self.temperature
+
+
+@pytest.mark.parametrize("name", ["cf_k", "eu_k"])
+def test_weights_of_the_network_itself_come_before_its_layers(name):
+    before = Tempered()
+    made = values(unlearn(name, before, SPLIT, k=1).model)
+    moved = {key for key, value in values(before).items() if not torch.equal(made[key], value)}
+    assert moved == {"head.weight", "head.bias"}
+
+
+def test_a_computed_weight_belongs_to_its_layer():
+    model = copy.deepcopy(MODEL)
+    nn.utils.parametrizations.weight_norm(model[2])
+    made = values(unlearn("cf_k", model, SPLIT, k=1).model)
+    moved = {key for key, value in values(model).items() if not torch.equal(made[key], value)}
+    assert moved == {"2.bias", "2.parametrizations.weight.original0", "2.parametrizations.weight.original1"}
+    with pytest.raises(InputError, match="remove_parametrizations"):
+        unlearn("eu_k", model, SPLIT, k=1)
+
+
+def test_a_frozen_weight_of_a_free_layer_is_not_drawn():
+    model = copy.deepcopy(MODEL)
+    model[2].weight.requires_grad_(False)
+    made = values(unlearn("eu_k", model, SPLIT, k=1).model)
+    assert torch.equal(made["2.weight"], MODEL[2].weight) and not torch.equal(made["2.bias"], MODEL[2].bias)

@@ -172,3 +172,63 @@ def test_dau_needs_unseen_samples():
     for name in ("dau", "forsaken"):
         with pytest.raises(InputError, match="shadow= above 0"):
             unlearn(name, MODEL, none)
+
+
+class Masked(nn.Module):
+    """A network with an infinite buffer, such as the mask of causal attention, and a `predict_proba` of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = network()
+        self.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+
+    def forward(self, x):
+        return self.net(x)
+
+    def predict_proba(self, x):
+        return torch.softmax(self(x), dim=1).detach().numpy()
+
+
+@pytest.mark.parametrize("name", ["finetune", "retrain"])
+def test_infinite_buffers_and_a_predict_proba_are_no_hindrance(name):
+    model = Masked()
+    made = unlearn(name, model, SPLIT, recipe=Recipe(epochs=1), seed=np.int64(3)).model
+    assert torch.equal(made.mask, model.mask) and not torch.equal(made.net[0].weight, model.net[0].weight)
+
+
+def test_a_recipe_by_its_name_or_fields():
+    made = [
+        unlearn("retrain", MODEL, SPLIT, recipe=recipe).model
+        for recipe in ({"epochs": 2, "lr": 0.05}, Recipe(epochs=2, lr=0.05))
+    ]
+    assert torch.equal(made[0][0].weight, made[1][0].weight)
+    with pytest.raises(InputError, match="Did you mean 'speed'"):
+        unlearn("retrain", MODEL, SPLIT, recipe="sped")
+    for seed in (-1, 1.5, "0"):
+        with pytest.raises(InputError, match="a whole number from 0"):
+            unlearn("finetune", MODEL, SPLIT, seed=seed)
+
+
+class Precise(nn.Module):
+    """Notes in which precision it is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+        self.body, self.head = nn.Conv1d(1, 4, 2), nn.Linear(16, 3)
+
+    def forward(self, x):
+        made = self.body(x[:, None])
+        self.seen.add(made.dtype)
+        return self.head(made.flatten(1))
+
+
+@pytest.mark.parametrize(("precision", "wanted"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_methods_compute_in_the_precision_of_training(precision, wanted):
+    made = unlearn("finetune", Precise(), SPLIT, recipe=Recipe(epochs=1, precision=precision), epochs=1).model
+    assert wanted in made.seen and made.seen <= {torch.float32, wanted}
+
+
+def test_samples_that_do_not_fit_the_model():
+    with pytest.raises(InputError, match=r"does not take samples of clusters, float32 \[2, 5\]"):
+        unlearn("finetune", nn.Linear(4, 3), SPLIT)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import copy
+import operator
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 
 from vestige.errors import InputError
+from vestige.models.copies import copied
 
 
 @contextlib.contextmanager
@@ -21,10 +22,10 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     cuda = device is not None and device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if cuda else []):
         # not torch.manual_seed: it also seeds devices that are not restored here
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(operator.index(seed))
         if cuda:
             with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
+                torch.cuda.manual_seed(operator.index(seed))
         yield
 
 
@@ -35,25 +36,41 @@ def reinitialise(model: nn.Module, seed: int) -> nn.Module:
     training did not change them, so they hold nothing of its samples. Other statistics and the input scale are reset.
     The draw happens on the CPU, so that the same seed gives the same weights on every device.
 
-    Raises `InputError` where a parameter belongs to a module that cannot draw it: one without
-    `reset_parameters`, of its own or of a module around it.
+    Buffers of your own, such as a mean fitted on the samples, stay unless a `reset_parameters` of yours resets them.
+
+    Raises `InputError` where a parameter is not drawn anew, because no `reset_parameters` reaches it.
     """
-    orphan = _without_reset(model)
-    if orphan:
-        raise InputError(
-            f"The parameter {orphan!r} belongs to a module without reset_parameters(), so a fresh model "
-            "cannot be drawn from this one; pass `fresh=`, a function that returns an untrained model."
-        )
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    fresh = copy.deepcopy(model).cpu()
-    kept: list[torch.Tensor] = [p for p in fresh.parameters() if not p.requires_grad]
-    kept += [b for m in fresh.modules() if is_frozen(m) for b in m.buffers(recurse=False)]
-    values = [tensor.detach().clone() for tensor in kept]
-    with seeded(seed), torch.no_grad():
-        _reset(fresh)
-        for tensor, value in zip(kept, values, strict=True):
-            tensor.copy_(value)
+    fresh = copied(model).cpu()
+    with seeded(seed):
+        redraw(fresh)
     return fresh.to(device)
+
+
+@torch.no_grad()
+def redraw(module: nn.Module) -> None:
+    """Draw every parameter of `module` that is not frozen anew, in place, from the global generator.
+
+    Raises `InputError` for a parameter that keeps its value: weight normalisation, adapters and torch's pruning add
+    parameters that the `reset_parameters` of the layer does not know.
+    """
+    kept: list[torch.Tensor] = [p for p in module.parameters() if not p.requires_grad]
+    kept += [b for m in module.modules() if is_frozen(m) for b in m.buffers(recurse=False)]
+    values = [tensor.detach().clone() for tensor in kept]
+    drawn = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    for parameter in drawn.values():
+        parameter.fill_(float("nan"))
+    _reset(module)
+    for tensor, value in zip(kept, values, strict=True):
+        tensor.copy_(value)
+    missed = next((name for name, p in drawn.items() if not torch.isfinite(p).all()), None)
+    if missed is not None:
+        raise InputError(
+            f"The parameter {missed!r} cannot be drawn anew, so there is no fresh model: no reset_parameters() reaches "
+            "it. Give its module, or one around it, such a method that draws it; weights that are computed from others "
+            "(weight normalisation, adapters, torch's pruning) are made plain by "
+            "torch.nn.utils.parametrize.remove_parametrizations."
+        )
 
 
 def is_frozen(module: nn.Module) -> bool:
@@ -75,14 +92,3 @@ def reset_of(module: nn.Module) -> Callable[[], None] | None:
     # nn.MultiheadAttention and nn.Transformer spell it with an underscore
     public: Callable[[], None] | None = getattr(module, "reset_parameters", None)
     return public or getattr(module, "_reset_parameters", None)
-
-
-def _without_reset(module: nn.Module, prefix: str = "") -> str | None:
-    """Return the name of the first parameter to be drawn that no `reset_parameters` reaches, or None."""
-    if reset_of(module) is not None:
-        return None
-    for name, parameter in module.named_parameters(recurse=False):
-        if parameter.requires_grad:
-            return prefix + name
-    inner = (_without_reset(child, f"{prefix}{name}.") for name, child in module.named_children())
-    return next(filter(None, inner), None)

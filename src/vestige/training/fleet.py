@@ -10,7 +10,6 @@ thread of its own, for small networks gain little from more.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -29,6 +28,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
+from vestige.models.copies import copied
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.models.sparsity import masks_of
 from vestige.training.batches import batch_count, input_chunks, parts_of, resident
@@ -141,21 +141,31 @@ def stacking_wins(
     seeds: Sequence[int],
     device: torch.device,
 ) -> bool:
-    """Time a few steps of some members both ways: is one step for all quicker than a step for each?"""
+    """Take a few steps of some members both ways: is one step for all quicker than a step for each, and as right?"""
     short = recipe.model_copy(update={"epochs": 1})
     some = slice(0, min(len(models), 8))
     few = [own.take(np.arange(min(len(own), 6 * recipe.batch_size))) for own in rows[some]]
-    spent = []
+    spent: list[float] = []
+    made: list[list[Trained]] = []
     for way in (_one_by_one, _stacked, _one_by_one, _stacked):
         start = time.perf_counter()
         try:
-            way(models[some], few, short, seeds[some], device)
+            made.append(way(models[some], few, short, seeds[some], device))
         except (InputError, RuntimeError):
             # six steps at the rates of a whole epoch may diverge, which training itself will say; and torch refuses to
             # vectorise a forward pass that draws random numbers, or decides by values
             return False
         spent.append(time.perf_counter() - start)
-    return min(spent[1::2]) < min(spent[0::2])
+    return min(spent[1::2]) < min(spent[0::2]) and _same(made[0], made[1])
+
+
+def _same(alone: list[Trained], together: list[Trained]) -> bool:
+    """Have both ways made the same models? Not where a member keeps a state that stacking does not see."""
+    return all(
+        torch.allclose(value.float(), b.model.state_dict()[name].float(), rtol=1e-3, atol=1e-4)
+        for a, b in zip(alone, together, strict=True)
+        for name, value in a.model.state_dict().items()
+    )
 
 
 def stackable(models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Recipe) -> bool:
@@ -174,8 +184,26 @@ def stackable(models: Sequence[nn.Module], rows: Sequence[Dataset], recipe: Reci
     same = len({(len(r), r.shape) for r in rows}) == 1
     return (
         len(models) > 1 and alike and plain and same and recipe.augment == "none" and recipe.precision != "bf16"
-        and recipe.compile == "no" and not masks_of(first) and all(p.requires_grad for p in first.parameters())
+        and recipe.compile == "no" and not any(masks_of(m) for m in models)
+        and all(p.requires_grad for p in first.parameters()) and _one_function(models, rows[0])
     )  # fmt: skip
+
+
+@torch.no_grad()
+def _one_function(models: Sequence[nn.Module], rows: Dataset) -> bool:
+    """Does every member compute what the first does with its weights? Not where they differ in other attributes."""
+    x = to_float(torch.from_numpy(rows.x[:2].copy()))
+    skeleton = copied(models[0]).cpu().eval()
+    for model in models[1:]:
+        member = copied(model).cpu().eval()
+        own = {**dict(member.named_parameters()), **dict(member.named_buffers())}
+        try:
+            both = member(x), functional_call(skeleton, own, (x,))
+        except RuntimeError:  # lazy or unfit modules: training says what is wrong
+            return False
+        if not torch.allclose(*both, rtol=1e-3, atol=1e-4, equal_nan=True):
+            return False
+    return True
 
 
 def _stacked(
@@ -186,12 +214,12 @@ def _stacked(
     device: torch.device,
 ) -> list[Trained]:
     start = time.perf_counter()
-    members = [copy.deepcopy(model).to(device).train() for model in models]
+    members = [copied(model).to(device).train() for model in models]
     for member, own in zip(members, rows, strict=True):
         fit_input_scale(member, input_chunks(own))
     parameters, buffers = stack_module_state(members)
     parameters = {name: _turned(value).requires_grad_() for name, value in parameters.items()}
-    skeleton = copy.deepcopy(members[0])
+    skeleton = copied(members[0])
     optimizer = make_optimizer(recipe, list(parameters.values()))
     data = [resident(own, device) for own in rows]
     x, y = (torch.cat([getattr(d, name) for d in data]) for name in ("x", "y"))

@@ -11,7 +11,6 @@ model that saw no data at all, which is not one that saw all others: expect over
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ import torch
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models import copied, reinitialise
 from vestige.unlearning.random_labels import joined
 from vestige.unlearning.registry import register
 from vestige.unlearning.scrub import distance, teacher_says
@@ -44,13 +44,11 @@ def bad_teacher(
     share        of the retained samples that are used
     temperature  of both softmaxes
     """
-    from vestige.models import reinitialise
-
     if not 0 < share <= 1 or not temperature > 0:
         raise InputError(
             f"bad_teacher: share is {share}, temperature {temperature}; (0, 1] and above 0 are wanted."
         )
-    good = copy.deepcopy(model).to(work.where).eval()
+    good = copied(model).to(work.where).eval()
     bad = reinitialise(model, work.seed).to(work.where).eval()
     forget, retain = split.rows("forget"), split.rows("retain")
     rng = np.random.default_rng((work.seed, 19))

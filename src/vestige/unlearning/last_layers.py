@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.models.initial import is_frozen, reset_of
+from vestige.models.initial import is_frozen, redraw
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Steps, Work, layers_met
+from vestige.unlearning.work import Steps, Work, layers_met, weights_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,15 +51,8 @@ def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
     """
     with only(model, split.data, k, work) as last:
         for layer in last:
-            if is_frozen(layer):
-                continue
-            draw = reset_of(layer)
-            if draw is None:
-                raise InputError(
-                    f"eu_k: {type(layer).__name__} has no reset_parameters(), so it cannot be drawn anew; give it that "
-                    "method, or use cf_k, which draws nothing."
-                )
-            draw()
+            if not is_frozen(layer):
+                redraw(layer)
         apply_masks(masks_of(model))
         work.descend(model, split.rows("retain"))
     return model
@@ -72,7 +65,7 @@ def only(model: nn.Module, data: Dataset, k: int, work: Work) -> Iterator[list[n
     if not 1 <= k <= len(layers):
         raise InputError(f"{work.method}: k is {k}; the model has {len(layers)} layers with weights.")
     last = layers[-k:]
-    chosen = {id(p) for layer in last for p in layer.parameters(recurse=False)}
+    chosen = {id(p) for layer in last for p in weights_of(layer)}
     free = [p for p in model.parameters() if p.requires_grad]
     if not any(id(p) in chosen for p in free):
         raise InputError(f"{work.method}: the last {k} layers are frozen (requires_grad=False).")

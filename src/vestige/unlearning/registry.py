@@ -11,6 +11,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, Literal
 
 from vestige.data.split import Split
@@ -127,7 +128,7 @@ def unlearn(
 
     name         a registered method, see `vestige list methods`
     model        a `torch.nn.Module` that returns logits, or a fitted scikit-learn classifier
-    recipe       how the model was trained, for methods that train from scratch
+    recipe       how the model was trained, for methods that train from scratch; a `Recipe`, its name or its fields
     seed         of everything random in the method
     max_epochs   stop when so many retrain-epoch equivalents are spent; the model is then as it is at that point
     max_seconds  stop at the first step after so many seconds; a method of a single step takes that one
@@ -140,11 +141,10 @@ def unlearn(
     this kind of model.
     """
     need("torch", "torch", "Unlearning")
-    from torch import nn
+    from vestige.models import copied
 
-    entry = METHODS[name]
-    world: World = "sklearn" if hasattr(model, "predict_proba") else "torch"
-    if world == "torch" and not isinstance(model, nn.Module):
+    entry, world = METHODS[name], world_of(model)
+    if world is None:
         raise InputError(
             f"{name}: {type(model).__name__} is neither a torch.nn.Module nor a scikit-learn classifier with "
             "predict_proba; nothing else can be unlearned from."
@@ -162,20 +162,42 @@ def unlearn(
         raise InputError(
             f"{name} is exact only when it runs to its end; it takes no budget and no early stop."
         )
+    if not isinstance(seed, Integral) or seed < 0:
+        raise InputError(f"seed is {seed!r}; a whole number from 0 is wanted.")
     own = knobs_of(entry.function)
     steps = Steps() if entry.steps is None else Steps(**{k: v for k, v in knobs.items() if k not in own})
     work = Work(
-        name, steps, recipe, seed, device, progress, len(split.retain), on_epoch=on_epoch,
+        name, steps, _recipe(recipe), int(seed), device, progress, len(split.retain), on_epoch=on_epoch,
         max_passes=float("inf") if max_epochs is None else max_epochs * len(split.retain),
         max_seconds=float("inf") if max_seconds is None else max_seconds,
     )  # fmt: skip
-    copied = copy.deepcopy(model)
     if world == "torch":
-        with prepared(copied, split.data, work) as ready:
+        with prepared(copied(model), split.data, work) as ready:
             result = entry.function(ready, split, work, **{k: v for k, v in knobs.items() if k in own})
             finish(result, model)
     else:
-        result = entry.function(copied, split, work, **{k: v for k, v in knobs.items() if k in own})
+        result = entry.function(
+            copy.deepcopy(model), split, work, **{k: v for k, v in knobs.items() if k in own}
+        )
     seconds = time.perf_counter() - work.started
     cost = work.passes / work.epoch
     return Unlearned(result, name, knobs, seconds, cost, work.gradient_steps, work.stopped)
+
+
+def world_of(model: Any) -> World | None:
+    """Return which kind of model this is; None for none that is known."""
+    from torch import nn
+
+    if isinstance(model, nn.Module):  # first: a network may have a predict_proba of its own
+        return "torch"
+    return "sklearn" if hasattr(model, "predict_proba") else None
+
+
+def _recipe(given: Any) -> Any:
+    """Return a recipe that may be given by its name, or as a mapping of its fields."""
+    from vestige.config import validated
+    from vestige.training import Recipe, preset
+
+    if isinstance(given, str):
+        return preset(given)
+    return validated(Recipe, given, "recipe") if isinstance(given, Mapping) else given

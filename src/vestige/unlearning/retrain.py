@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import register, world_of
 from vestige.unlearning.work import Work
 
 MASKS = ("recompute", "keep")
@@ -35,7 +35,7 @@ def retrain(model: Any, split: Split, work: Work, *, mask: Literal["recompute", 
     if mask not in MASKS:
         raise InputError(f"retrain: {unknown('mask', mask, MASKS)}")
     rows = split.rows("retain")
-    if hasattr(model, "predict_proba"):
+    if world_of(model) == "sklearn":
         from vestige.training import fit_sklearn
 
         work.spend(len(rows))

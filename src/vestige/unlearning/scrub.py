@@ -14,7 +14,6 @@ batch normalisation.
 
 from __future__ import annotations
 
-import copy
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ import torch.nn.functional as F
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models import copied
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
 
@@ -63,7 +63,7 @@ def scrub(
         )
     if ceiling is not None and not ceiling > 0:
         raise InputError(f"scrub: ceiling is {ceiling}; above 0, or None, is wanted.")
-    teacher = copy.deepcopy(model).to(work.where).eval()
+    teacher = copied(model).to(work.where).eval()
     forget, retain = split.rows("forget"), split.rows("retain")
 
     def leave(x: Tensor, y: Tensor) -> Tensor:

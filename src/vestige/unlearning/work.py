@@ -156,6 +156,8 @@ class Work:
         settings = dataclasses.asdict(self.steps) | changes
         freeze = settings.pop("freeze_batchnorm")
         settings["augment"] = self.augmentation(settings["augment"], rows)
+        if self.recipe is not None:
+            settings = {"precision": self.recipe.precision} | settings
         recipe = validated(Recipe, settings | {"seed": self.seed + 1000 * seed}, self.method)
 
         per_epoch, taken = batch_count(len(rows), recipe.batch_size), 0
@@ -238,9 +240,14 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
         model.float()
     model.to(work.where)
-    with torch.no_grad():
-        blank = torch.zeros(2, *data.shape, device=next(model.parameters()).device)
-        logits = model.eval()(blank)
+    blank = torch.zeros(2, *data.shape, device=next(model.parameters()).device)
+    try:
+        with torch.no_grad():
+            logits = model.eval()(blank)
+    except RuntimeError as error:
+        raise InputError(
+            f"{work.method}: the model does not take samples of {data.name}, float32 {list(blank.shape)}: {error}"
+        ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape[1] != len(data.classes):
         got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise InputError(
@@ -261,8 +268,17 @@ def finish(result: nn.Module, original: nn.Module) -> None:
     apply_masks(masks_of(result))
     result.to(device_of(original))
     _restore_types(result, original)
+    before = original.state_dict()
     for name, value in result.state_dict().items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            continue
+        was = before.get(name)  # what was infinite before, such as the mask of an attention, may stay so
+        known = (
+            torch.isfinite(was)
+            if was is not None and was.shape == value.shape
+            else torch.ones_like(value).bool()
+        )
+        if not torch.isfinite(value[known]).all():
             raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
     result.eval()
 
@@ -313,24 +329,32 @@ def layers_met(model: nn.Module, data: Dataset) -> list[nn.Module]:
     A layer that is met twice has its last place; one that no sample meets, such as a head for training alone, has none.
     """
     import torch
+    from torch.nn.utils.parametrize import ParametrizationList
 
     from vestige.signals.collect import evaluating
 
     met: dict[nn.Module, None] = {}
+    inner = getattr(model, "_orig_mod", model)  # of a compiled model: hooks do not fire in one
 
-    def meet(layer: nn.Module, inputs: object, output: object) -> None:
+    def meet(layer: nn.Module, inputs: object) -> None:  # before its parts, whose place is behind it
         met.pop(layer, None)
         met[layer] = None
 
-    own = [m for m in model.modules() if any(True for _ in m.parameters(recurse=False))]
-    handles = [layer.register_forward_hook(meet) for layer in own]
+    own = [m for m in inner.modules() if not isinstance(m, ParametrizationList) and weights_of(m)]
+    handles = [layer.register_forward_pre_hook(meet) for layer in own]
     try:
-        with evaluating(model), torch.no_grad():
-            model(torch.zeros(2, *data.shape, device=next(model.parameters()).device))
+        with evaluating(inner), torch.no_grad():
+            inner(torch.zeros(2, *data.shape, device=next(inner.parameters()).device))
     finally:
         for handle in handles:
             handle.remove()
     return list(met)
+
+
+def weights_of(layer: nn.Module) -> list[nn.Parameter]:
+    """Return a layer's own parameters, with those that its weights are computed from (torch's parametrizations)."""
+    computed = getattr(layer, "parametrizations", None)
+    return [*layer.parameters(recurse=False), *(computed.parameters() if computed is not None else ())]
 
 
 def last_linear(model: nn.Module, data: Dataset, method: str) -> nn.Linear:
