@@ -89,7 +89,6 @@ class Adapted(nn.Linear):
 @pytest.mark.parametrize(
     "layer",
     [
-        lambda: nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)),
         lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)),
         lambda: nn.utils.parametrizations.orthogonal(nn.Linear(3, 4)),
         Adapted,
@@ -111,3 +110,13 @@ def test_weights_that_would_be_kept_are_refused(layer: Callable[[], nn.Module]) 
 )  # fmt: skip
 def test_the_layers_of_torch_can_be_drawn(layer: Callable[[], nn.Module]) -> None:
     assert all(torch.isfinite(p).all() for p in reinitialise(nn.Sequential(layer()), 0).parameters())
+
+
+def test_a_weight_norm_is_drawn_through_its_parts() -> None:
+    normed = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)), nn.Linear(4, 2))
+    plain = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    one, two = (reinitialise(model, 3) for model in (normed, plain))
+    assert torch.allclose(one[0].weight, two[0].weight) and torch.equal(one[0].bias, two[0].bias)
+    assert one[0].parametrizations.weight.original1.requires_grad and torch.equal(
+        one[1].weight, two[1].weight
+    )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from vestige.errors import InputError
 from vestige.models.copies import copied
@@ -51,8 +53,8 @@ def reinitialise(model: nn.Module, seed: int) -> nn.Module:
 def redraw(module: nn.Module) -> None:
     """Draw every parameter of `module` that is not frozen anew, in place, from the global generator.
 
-    Raises `InputError` for a parameter that keeps its value: weight normalisation, adapters and torch's pruning add
-    parameters that the `reset_parameters` of the layer does not know.
+    Raises `InputError` for a parameter that keeps its value: spectral norms, adapters and torch's pruning add some that
+    the `reset_parameters` of the layer does not know.
     """
     kept: list[torch.Tensor] = [p for p in module.parameters() if not p.requires_grad]
     kept += [b for m in module.modules() if is_frozen(m) for b in m.buffers(recurse=False)]
@@ -68,7 +70,7 @@ def redraw(module: nn.Module) -> None:
         raise InputError(
             f"The parameter {missed!r} cannot be drawn anew, so there is no fresh model: no reset_parameters() reaches "
             "it. Give its module, or one around it, such a method that draws it; weights that are computed from others "
-            "(weight normalisation, adapters, torch's pruning) are made plain by "
+            "(a spectral norm, for example) are made plain by "
             "torch.nn.utils.parametrize.remove_parametrizations."
         )
 
@@ -83,8 +85,31 @@ def _reset(module: nn.Module) -> None:
     for child in module.children():
         _reset(child)
     reset = reset_of(module)
-    if reset is not None:  # after its children: what a module decides for its parts has the last word
+    if reset is not None and is_parametrized(module):
+        _reset_computed(module)
+    elif reset is not None:  # after its children: what a module decides for its parts has the last word
         reset()
+
+
+def _reset_computed(module: nn.Module) -> None:
+    """Draw a layer with computed weights (weight normalisation): draw it plain, and let its parameters give that.
+
+    Where they cannot, as with a spectral norm of 1, they are left undrawn.
+    """
+    computed: Any = module.parametrizations
+    plain = copied(module)
+    for name in computed:
+        remove_parametrizations(plain, name)
+    reset_of(plain)()  # type: ignore[misc]
+    for name, parameter in module.named_parameters(recurse=False):
+        parameter.copy_(getattr(plain, name))
+    for name in computed:
+        value = getattr(plain, name).detach()
+        with contextlib.suppress(RuntimeError):
+            setattr(module, name, value)
+        if not torch.allclose(getattr(module, name), value, rtol=1e-4, atol=1e-6):
+            for parameter in computed[name].parameters():
+                parameter.fill_(float("nan"))
 
 
 def reset_of(module: nn.Module) -> Callable[[], None] | None:
