@@ -115,7 +115,9 @@ def test_the_layers_of_torch_can_be_drawn(layer: Callable[[], nn.Module]) -> Non
 def test_a_weight_norm_is_drawn_through_its_parts() -> None:
     normed = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)), nn.Linear(4, 2))
     plain = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    before = normed[0].weight.clone()
     one, two = (reinitialise(model, 3) for model in (normed, plain))
+    assert torch.equal(normed[0].weight, before) and nn.utils.parametrize.is_parametrized(normed[0], "weight")
     assert torch.allclose(one[0].weight, two[0].weight) and torch.equal(one[0].bias, two[0].bias)
     assert one[0].parametrizations.weight.original1.requires_grad and torch.equal(
         one[1].weight, two[1].weight

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 from vestige.errors import InputError
 from vestige.models.copies import copied
@@ -98,8 +98,12 @@ def _reset_computed(module: nn.Module) -> None:
     """
     computed: Any = module.parametrizations
     plain = copied(module)
+    plain.__class__ = type(module).__bases__[
+        0
+    ]  # torch adds a class of its own on top, which all copies share
+    del plain.parametrizations
     for name in computed:
-        remove_parametrizations(plain, name)
+        plain.register_parameter(name, nn.Parameter(torch.empty_like(getattr(module, name))))
     reset_of(plain)()  # type: ignore[misc]
     for name, parameter in module.named_parameters(recurse=False):
         parameter.copy_(getattr(plain, name))
