@@ -119,3 +119,42 @@ def test_expanding_leaves_c_classes_and_shrink_another_label():
         for m in (small.MODEL, shrunk)
     )
     assert after < before - 0.4
+
+
+class Cut(nn.Module):
+    def forward(self, x):
+        with torch.no_grad():
+            return x + 0
+
+
+class Categories(nn.Embedding):
+    def forward(self, x):
+        return super().forward(x.abs().long()).flatten(1)
+
+
+def test_shrink_wants_a_gradient_by_the_inputs():
+    split = split_of(clusters(80), train=60)
+    for model in (
+        nn.Sequential(Categories(20, 2), nn.Linear(10, 3)),
+        nn.Sequential(Cut(), network()),
+    ):
+        with pytest.raises(InputError, match="no gradient reaches its inputs"):
+            unlearn("boundary_shrink", model, split)
+
+
+def test_expanding_wants_logits_of_the_last_layer():
+    class Prior(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear, self.prior = nn.Linear(5, 3), nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            return self.linear(x) + self.prior
+
+    class First(Prior):
+        def forward(self, x):
+            return self.linear(x)[:, :3]
+
+    for model in (Prior(), First()):
+        with pytest.raises(InputError, match="adds an output.*boundary_shrink"):
+            unlearn("boundary_expanding", model, split_of(clusters(80), train=60))

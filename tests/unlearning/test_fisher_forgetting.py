@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from small import MODEL, SPLIT, WHOLE, values
+from torch import nn
 
 from vestige.unlearning import unlearn
 from vestige.unlearning.gradients import fisher_diagonal
@@ -33,3 +35,24 @@ def test_fisher_forgetting_draws_a_whole_classs_row_anew():
     before, after = values(MODEL)["2.weight"], values(made)["2.weight"]
     assert after[1].abs().max() < 0.2 and (after[1] - before[1]).abs().max() > 0.1
     assert (after[[0, 2]] - before[[0, 2]]).abs().max() < 1e-3
+
+
+class Cosine(nn.Linear):
+    """A last layer with a scale of its own."""
+
+    def __init__(self):
+        super().__init__(5, 3, bias=False)
+        self.tau = nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, x):
+        return self.tau * F.linear(F.normalize(x), F.normalize(self.weight))
+
+
+def test_only_rows_of_a_class_are_drawn_anew():
+    model = Cosine()
+    with torch.no_grad():
+        model.weight.fill_(1)
+    made = unlearn("fisher_forgetting", model, WHOLE, alpha=1e-12).model
+    moved = (made.weight - 1).abs()
+    assert moved[1].min() > 0.5 and moved[[0, 2]].max() < 1e-3
+    assert abs(float(made.tau.detach()) - 10) < 1e-3

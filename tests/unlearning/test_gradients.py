@@ -7,7 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from small import clusters, network, work
+from torch import nn
+from torch.nn.utils import parametrizations, prune
 
+from vestige.errors import InputError
 from vestige.models import build_model
 from vestige.unlearning.gradients import (
     _by_functions,
@@ -78,25 +81,37 @@ def test_squares_of_batch_means_are_not_the_fisher():
         assert torch.allclose(all_at_once[name], mean[name].square(), atol=1e-6)
 
 
-def test_curvature_product_is_the_dense_gauss_newton_matrix():
-    names = [n for n, _ in MODEL.named_parameters()]
-    sizes = [p.numel() for p in MODEL.parameters()]
-    jacobian = []
-    for i in range(5):
+def dense_product(model, x, vector):
+    """Return J' (diag p - p p') J v / n with J row by row, all parameters flattened."""
+    parameters = list(model.parameters())
+    logits = model(x)
+    p = torch.softmax(logits, dim=1).detach()
+    total = 0
+    for i in range(len(x)):
         rows = []
-        for c in range(3):
-            g = torch.autograd.grad(MODEL(X[i : i + 1])[0, c], list(MODEL.parameters()))
+        for value in logits[i]:
+            g = torch.autograd.grad(
+                value, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
             rows.append(torch.cat([part.flatten() for part in g]))
-        jacobian.append(torch.stack(rows))
-    p = torch.softmax(MODEL(X[:5]), dim=1).detach()
-    dense = sum(j.T @ (torch.diag(q) - torch.outer(q, q)) @ j for j, q in zip(jacobian, p, strict=True)) / 5
-    flat = torch.randn(sum(sizes), generator=torch.Generator().manual_seed(0))
-    vector = {
-        n: part.reshape(q.shape)
-        for n, part, q in zip(names, flat.split(sizes), MODEL.parameters(), strict=True)
-    }
+        j = torch.stack(rows)
+        total = total + j.T @ (torch.diag(p[i]) - torch.outer(p[i], p[i])) @ j
+    return total @ flat(vector) / len(x)
+
+
+def flat(named):
+    return torch.cat([part.flatten() for part in named.values()])
+
+
+def normal_vector(model):
+    generator = torch.Generator().manual_seed(0)
+    return {n: torch.randn(p.shape, generator=generator) for n, p in model.named_parameters()}
+
+
+def test_curvature_product_is_the_dense_gauss_newton_matrix():
+    vector = normal_vector(MODEL)
     found = curvature_product(MODEL, X[:5], vector)
-    assert torch.allclose(torch.cat([found[n].flatten() for n in names]), dense @ flat, atol=1e-5)
+    assert torch.allclose(flat(found), dense_product(MODEL, X[:5], vector), atol=1e-5)
 
 
 def test_conjugate_gradients_solve():
@@ -177,3 +192,188 @@ def test_models_of_other_layers_take_the_general_way():
     assert traced(inplace, X) is not None
     fast, general = sample_gradients(inplace, X, Y), _by_functions(inplace, X, Y)
     assert all(torch.allclose(fast[n], general[n], atol=1e-6) for n in fast)
+
+
+class Tokens(nn.Module):
+    """A layer that reads the five features as tokens [n, 5, 4], and a linear layer on their mean."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.inner, self.layer, self.last = nn.Linear(1, 4), layer, nn.Linear(4, 3)
+
+    def forward(self, x):
+        found = self.layer(self.inner(x[:, :, None]))
+        return self.last((found[0] if isinstance(found, tuple) else found).mean(dim=1))
+
+
+def gru():
+    return Tokens(nn.GRU(4, 4, batch_first=True))
+
+
+def lstm():
+    return Tokens(nn.LSTM(4, 4, batch_first=True))
+
+
+def attention():
+    return Tokens(nn.TransformerEncoderLayer(4, 1, 8, batch_first=True))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.last = nn.Linear(5, 5), nn.Linear(5, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.last(torch.tanh(self.b(torch.tanh(self.a(x)))))
+
+
+class Standardised(nn.Conv2d):
+    def forward(self, x):
+        w = self.weight
+        w = (w - w.mean((1, 2, 3), keepdim=True)) / w.std((1, 2, 3), keepdim=True)
+        return F.conv2d(x, w, self.bias)
+
+
+class Activated(nn.BatchNorm1d):
+    def forward(self, x):
+        return F.silu(super().forward(x))
+
+
+class Branching(Net):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(3)
+
+    def forward(self, x):
+        return self.norm(super().forward(x / 50 if x.abs().max() > 50 else x))
+
+
+class Counting(Branching):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        return self.norm(Net.forward(self, x))
+
+
+class Cut(Net):
+    def forward(self, x):
+        with torch.no_grad():
+            x = torch.tanh(self.a(x))
+        return self.last(torch.tanh(self.b(x)))
+
+
+class Reading(Net):
+    def forward(self, x):
+        return super().forward(x) + F.linear(x, self.last.weight)
+
+
+class Beside(Net):
+    def forward(self, x):
+        self.b(x)
+        return self.last(torch.tanh(self.a(input=x)))
+
+
+class Folded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.last = nn.Linear(1, 4), nn.Linear(20, 3)
+
+    def forward(self, x):
+        return self.last(torch.tanh(self.inner(x.reshape(-1, 1))).reshape(len(x), 20))
+
+
+def standardised():
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 1, 5)), Standardised(1, 4, (1, 3)), nn.Flatten(), nn.Linear(12, 3)
+    )
+
+
+def tied():
+    model = Net()
+    model.b.weight = model.a.weight
+    return model
+
+
+def pruned():
+    model = Net()
+    prune.l1_unstructured(model.a, "weight", 0.5)
+    return model
+
+
+def weight_normed():
+    return nn.Sequential(parametrizations.weight_norm(nn.Linear(5, 6)), nn.Tanh(), nn.Linear(6, 3))
+
+
+def hooked():
+    model = Net()
+    model.a.register_forward_hook(lambda layer, given, output: 2 * output.relu())
+    return model
+
+
+OTHERS = [
+    standardised, lambda: nn.Sequential(nn.Linear(5, 4), Activated(4), nn.Linear(4, 3)), tied, pruned, weight_normed,
+    hooked, gru, attention, Branching, Counting, Cut, Beside, Reading, Folded,
+]  # fmt: skip
+
+
+def made(build):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build().eval()
+
+
+@pytest.mark.parametrize("build", OTHERS)
+def test_per_sample_gradients_of_any_model_are_those_of_single_samples(build):
+    """Subclasses, shared and computed weights, user's hooks, recurrence, control flow, parts without a gradient."""
+    model = made(build)
+    parameters = dict(model.named_parameters())
+    slow = []
+    for i in range(len(X)):
+        loss = F.cross_entropy(model(X[i : i + 1]), Y[i : i + 1])
+        slow.append(
+            torch.autograd.grad(loss, list(parameters.values()), allow_unused=True, materialize_grads=True)
+        )
+    each = sample_gradients(model, X, Y)
+    squares = fisher_diagonal(model, DATA, work(), labels="true", batch_size=6)
+    assert set(each) == set(squares) == set(parameters)
+    for name, one in zip(parameters, zip(*slow, strict=True), strict=True):
+        assert torch.allclose(each[name], torch.stack(one), atol=1e-6), name
+        assert torch.allclose(squares[name], torch.stack(one).square().mean(dim=0), atol=1e-6), name
+
+
+def test_a_model_that_cannot_be_run_on_one_sample():
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.Linear(4, 3))
+    with pytest.raises(InputError, match="cannot be run on a single one.*track_running_stats=True"):
+        sample_gradients(model, X, Y)
+
+
+@pytest.mark.parametrize("build", [lstm, attention, weight_normed, lambda: nn.DataParallel(network())])
+def test_curvature_product_without_forward_mode(build):
+    model = made(build)
+    vector = normal_vector(model)
+    found = curvature_product(model, X[:4], vector)
+    assert torch.allclose(flat(found), dense_product(model, X[:4], vector), atol=1e-5)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_a_model_that_cannot_be_differentiated_twice():
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, g):
+            return 2 * g
+
+    class Doubled(Net):
+        def forward(self, x):
+            return Once.apply(super().forward(x))
+
+    model = made(Doubled)
+    with pytest.raises(InputError, match="first_order"):
+        curvature_product(model, X, normal_vector(model))

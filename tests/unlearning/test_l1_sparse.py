@@ -7,6 +7,7 @@ import torch
 from small import clusters, split_of
 from torch import nn
 
+from vestige.errors import InputError
 from vestige.unlearning import unlearn
 
 
@@ -23,3 +24,12 @@ def test_l1_penalty_falls_to_nothing():
     assert made.weight[:, 4].tolist() == pytest.approx([5 - 0.1 * 0.3 * (1 + 2 / 3 + 1 / 3)] * 3, abs=1e-5)
     kept = unlearn("l1_sparse", model, split, alpha=0.3, plain_epochs=2, **steps).model
     assert kept.weight[:, 4].tolist() == pytest.approx([5 - 0.1 * 0.3] * 3, abs=1e-5)
+
+
+def test_a_penalty_on_nothing_is_refused():
+    model = nn.Linear(5, 3)
+    model.weight.requires_grad_(False)
+    split = split_of(clusters(64), forget=4, train=44)
+    with pytest.raises(InputError, match="vectors=True"):
+        unlearn("l1_sparse", model, split)
+    unlearn("l1_sparse", model, split, vectors=True, epochs=1)

@@ -122,3 +122,71 @@ def test_foci_finds_the_parents():
     assert set(foci(y, z, 5)[:2]) == {3, 7}
     with pytest.raises(InputError, match="raise noise"):
         foci(y, np.ones((1500, 3)), 2)
+
+
+class Tokens(nn.Module):
+    """Twelve features as three tokens of four, through four units; the frozen output reads the third unit alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 3)
+        with torch.no_grad():
+            self.last.weight[:, [0, 1, 3]] = 0
+        self.last.requires_grad_(False)
+
+    def forward(self, x):
+        return self.last(torch.tanh(self.outputs(x)).mean(dim=1))
+
+    def outputs(self, x):
+        return self.first(x.view(-1, 3, 4))
+
+
+class Row(Tokens):
+    """The same by a convolution of one dimension, with strides of a token."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(1, 4, 4, stride=4)
+
+    def outputs(self, x):
+        return self.first(x[:, None]).transpose(1, 2)
+
+
+@pytest.mark.parametrize("build", [Tokens, Row])
+def test_units_of_sequences_and_kernels_of_one_dimension(build):
+    data = clusters(80, features=12)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build()
+    options = {"perturbations": 400, "batch_size": 1, "most": 1}
+    made = unlearn("l_codec", model, split_of(data, forget=5, train=40), **options).model
+    assert rows_changed(made, model) == {
+        "first.weight": [2],
+        "first.bias": [2],
+        "last.weight": [],
+        "last.bias": [],
+    }
+
+
+def test_a_weight_of_two_layers_is_stepped_once():
+    """The step on a shared weight is that of one parameter, whose gradient both layers have part in."""
+    model = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 3))
+    with torch.no_grad():
+        for k, one in enumerate(model.parameters()):
+            one.copy_(0.4 * torch.randn(one.shape, generator=torch.Generator().manual_seed(k)))
+    model[2].weight = model[0].weight
+    for name, p in model.named_parameters():
+        p.requires_grad_(name == "0.weight")
+    made = unlearn("l_codec", model, SPLIT, perturbations=200, noise=0.5, most=5, ridge=0.05).model
+    assert made[2].weight is made[0].weight
+    chosen = rows_changed(made, model)["0.weight"]
+
+    def gradients(rows):
+        losses = F.cross_entropy(model(torch.from_numpy(rows.x)), torch.from_numpy(rows.y), reduction="none")
+        each = [torch.autograd.grad(one, model[0].weight, retain_graph=True)[0] for one in losses]
+        return torch.stack(each)[:, chosen].flatten(1).numpy()
+
+    moved = (made[0].weight - model[0].weight)[chosen].flatten().detach().numpy()
+    assert np.allclose(
+        moved, dense_step(gradients(SPLIT.rows("forget")), gradients(SPLIT.rows("retain")), 0.05), atol=1e-4
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 import torch.nn.functional as F
-from small import MODEL, SPLIT, values
+from small import MODEL, SPLIT, network, values
+from torch.nn.utils import parametrizations, parametrize, prune
 
+from vestige.errors import InputError
 from vestige.unlearning import unlearn
 
 
@@ -57,3 +60,31 @@ def test_complex_draws_anew_what_both_leave_alone():
     assert all(torch.equal(found[n], near[n] & other[n]) for n in near)
     counts = [sum(int(m.sum()) for m in masks.values()) for masks in (found, near)]
     assert 0 < counts[0] < counts[1]
+
+
+SETS_WEIGHTS = ("activation_reset", "l_codec", "boundary_expanding", "selective_pruning_last_layer")
+
+
+@pytest.mark.parametrize("name", SETS_WEIGHTS)
+def test_a_weight_that_is_computed_from_others_is_not_set(name):
+    """The message names the layer and the way out, which works."""
+    few = {"l_codec": {"perturbations": 20}}.get(name, {})
+    for layer in (0, 2) if name in SETS_WEIGHTS[:2] else (2,):
+        model = network()
+        parametrizations.weight_norm(model[layer])
+        with pytest.raises(InputError, match=f"layer '{layer}'.*remove_parametrizations"):
+            unlearn(name, model, SPLIT, **few)
+        parametrize.remove_parametrizations(model[layer], "weight")
+        unlearn(name, model, SPLIT, **few)
+        prune.l1_unstructured(model[layer], "weight", 0.5)
+        with pytest.raises(InputError, match=f"layer '{layer}'.*prune.remove"):
+            unlearn(name, model, SPLIT, **few)
+
+
+@pytest.mark.parametrize("name", ["selective_pruning", "selective_pruning_complex"])
+def test_frozen_weights(name):
+    model = network()
+    for layer in (0, 2):
+        model[layer].weight.requires_grad_(False)
+    with pytest.raises(InputError, match="is a vector"):
+        unlearn(name, model, SPLIT)

@@ -71,3 +71,21 @@ def test_unsir_wants_whole_classes():
     x = torch.from_numpy(WHOLE.rows("forget").x)
     before, after = (torch.softmax(m(x), 1)[:, 1].detach() for m in (model, made))
     assert float(after.mean()) < float(before.mean()) - 0.02
+
+
+class Categories(nn.Module):
+    """The first feature is the number of a category; with `also`, the others are read too."""
+
+    def __init__(self, also):
+        super().__init__()
+        self.also, self.first, self.last = also, nn.Embedding(1, 4), nn.Linear(8, 3)
+
+    def forward(self, x):
+        others = x[:, 1:] if self.also else torch.zeros_like(x[:, 1:])
+        return self.last(torch.cat([self.first(x[:, 0].long()), others], dim=1))
+
+
+@pytest.mark.parametrize("also, why", [(False, "no gradient reaches"), (True, "only some values")])
+def test_unsir_wants_inputs_that_can_be_moved(also, why):
+    with pytest.raises(InputError, match=f"moves inputs continuously.*{why}"):
+        unlearn("unsir", Categories(also), WHOLE)

@@ -9,24 +9,26 @@ Krähenmann, Neubecker, Strozzi, Martinelli: Forget with Precision, ETH Zurich 2
 Differs from the authors: their newest code divides the retain sum by the size of the whole retain set, which makes the
 retain map nearly 0, runs batch norm in training mode, and misses the shortcut convolutions, found by name. Here both
 maps are means, in evaluation mode, over every convolution. Both presets are the same. Networks without convolutions:
-units of linear layers but the last take the place of kernels. The retained samples are shuffled, which the authors do
-in their finetuning alone. A budget that ends while the maps are taken leaves the model as it was.
+units of linear layers but the last take the place of kernels. Transposed convolutions are left alone. The retained
+samples are shuffled, which the authors do in their finetuning alone. A budget that ends while the maps are taken leaves
+the model as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
 from vestige.unlearning.selective_pruning import CITES, kaiming, retain_sample
-from vestige.unlearning.work import Work, last_linear, layers_met
+from vestige.unlearning.work import Work, last_linear, layers_met, own_weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,26 +46,36 @@ def activation_reset(model: nn.Module, split: Split, work: Work, *, share: float
         raise InputError(f"{work.method}: share is {share}; from 0 to below 1 is wanted.")
     last = last_linear(model, split.data, work.method)
     met = layers_met(model, split.data)
-    kernels = [m for m in met if isinstance(m, nn.Conv2d)]
-    layers: list[nn.Module] = [*kernels] or [m for m in met if isinstance(m, nn.Linear) and m is not last]
+    kernels = [m for m in met if is_convolution(m)]
+    units = [m for m in met if isinstance(m, nn.Linear) and m is not last]
+    weights = {layer: own_weight(model, layer, work.method) for layer in kernels or units}
+    drawn = {layer: weight for layer, weight in weights.items() if weight is not None}
+    head = own_weight(model, last, work.method)
     maps = [
-        _mean_maps(model, layers, rows, work)
+        _mean_maps(model, list(drawn), rows, work)
         for rows in (split.rows("forget"), retain_sample(split.rows("retain"), work))
     ]
     if work.stopped:
         return model
     generator = work.generator()
     with torch.no_grad():
-        for layer, on_forget, on_retain in zip(layers, *maps, strict=True):
+        for weight, on_forget, on_retain in zip(drawn.values(), *maps, strict=True):
             higher = (on_forget > on_retain).float().flatten(1).mean(dim=1) > share
-            weight = layer.weight
-            assert isinstance(weight, nn.Parameter)
-            if weight.requires_grad:
-                weight[higher] = kaiming(weight, generator)[higher]
-        if last.weight.requires_grad:
-            last.weight.copy_(kaiming(last.weight, generator))
+            weight[higher] = kaiming(weight, generator)[higher]
+        if head is not None:
+            head.copy_(kaiming(head, generator))
     work.descend(model, split.rows("retain"))
     return model
+
+
+def is_convolution(layer: nn.Module) -> TypeGuard[_ConvNd]:
+    """Whether a layer's weight has one kernel for each output channel, along dimension 0."""
+    return isinstance(layer, _ConvNd) and not isinstance(layer, _ConvTransposeNd)
+
+
+def channels_second(layer: nn.Module, output: Tensor) -> Tensor:
+    """Return a layer's output as [n, channels, ...]; a linear layer has them last, of sequences too."""
+    return output.movedim(-1, 1) if isinstance(layer, nn.Linear) else output
 
 
 def _mean_maps(model: nn.Module, layers: Sequence[nn.Module], rows: Dataset, work: Work) -> list[Tensor]:
@@ -71,7 +83,7 @@ def _mean_maps(model: nn.Module, layers: Sequence[nn.Module], rows: Dataset, wor
     totals: dict[int, Tensor] = {}
 
     def add(layer: nn.Module, inputs: object, output: Tensor) -> None:
-        summed = output.detach().float().sum(dim=0)
+        summed = channels_second(layer, output.detach().float()).sum(dim=0)
         totals[id(layer)] = totals.get(id(layer), torch.zeros_like(summed)) + summed
 
     handles = [layer.register_forward_hook(add) for layer in layers]

@@ -15,18 +15,18 @@ normalisation; `paper` runs it in training mode, on the forget samples.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models import copied
+from vestige.unlearning.gradients import input_gradient
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Steps, Work, last_linear
+from vestige.unlearning.work import Steps, Work, last_linear, own_weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,8 +49,7 @@ def boundary_shrink(model: nn.Module, split: Split, work: Work, *, radius: float
     rows = split.rows("forget")
     nearest = []
     for x, y in work.once(rows, cost=4 / 3):
-        moved = x.clone().requires_grad_(True)
-        (slope,) = torch.autograd.grad(F.cross_entropy(model.eval()(moved).float(), y), moved)
+        slope = input_gradient(model, x, y, work.method)
         with torch.no_grad():
             logits = model(x + radius * slope.sign()).float()
             logits[torch.arange(len(y), device=y.device), y] = -torch.inf
@@ -70,7 +69,7 @@ def boundary_expanding(
     keep_features  keep what the layers before the last have learnt, not only the last one's other rows
     """
     rows = split.rows("forget")
-    wide = copy.deepcopy(model)
+    wide = copied(model)
     head = last_linear(wide, split.data, work.method)
     classes = len(rows.classes)
     if head.out_features != classes:
@@ -83,12 +82,9 @@ def boundary_expanding(
             "boundary_expanding widens and trains the last linear layer, which is frozen (requires_grad=False); "
             "unfreeze it, or take boundary_shrink."
         )
-    with torch.no_grad():
-        extra = torch.zeros_like(head.weight[:1])
-        head.weight = torch.nn.Parameter(torch.cat([head.weight, extra]))
-        if head.bias is not None:
-            head.bias = torch.nn.Parameter(torch.cat([head.bias, head.bias.mean()[None]]))
-    head.out_features = classes + 1
+    own_weight(wide, head, work.method)
+    _widen(head)
+    _check_logits(wide, split.data.shape, classes + 1)
     work.descend(wide, _sent_to(rows, classes), watched=model)
     narrow = last_linear(model, split.data, work.method)
     with torch.no_grad():
@@ -98,6 +94,31 @@ def boundary_expanding(
         if head.bias is not None:
             narrow.bias.copy_(head.bias[:classes])
     return model
+
+
+def _widen(head: nn.Linear) -> None:
+    """Add an output: weights 0, the mean bias."""
+    with torch.no_grad():
+        extra = torch.zeros_like(head.weight[:1])
+        head.weight = torch.nn.Parameter(torch.cat([head.weight, extra]))
+        if head.bias is not None:
+            head.bias = torch.nn.Parameter(torch.cat([head.bias, head.bias.mean()[None]]))
+    head.out_features += 1
+
+
+def _check_logits(wide: nn.Module, shape: tuple[int, ...], wanted: int) -> None:
+    """Raise `InputError` where the model does not give what its widened last layer gives."""
+    blank = torch.zeros(2, *shape, device=next(wide.parameters()).device)
+    try:
+        with torch.no_grad():
+            got = wide.eval()(blank).shape[1]
+    except (IndexError, RuntimeError, ValueError):
+        got = None
+    if got != wanted:
+        raise InputError(
+            f"boundary_expanding adds an output to the last linear layer, and {type(wide).__name__} cannot be run with "
+            "it: its logits are cut, or combined with values of one number a class; take boundary_shrink."
+        )
 
 
 def _sent_to(rows: Dataset, label: int) -> Dataset:

@@ -78,7 +78,7 @@ def fisher_forgetting(
             variance = alpha * (1 / (measured[name] + 1e-8)).clamp(max=1e2 if own else 1e3)
             if variance.ndim > 1:
                 variance = variance.mean(dim=1, keepdim=True).expand_as(weight).clone()
-            if own:
+            if own and weight.ndim and len(weight) == last.out_features:  # one row a class; a scale has none
                 for label in gone:
                     weight[int(label)], variance[int(label)] = 0, 1e-4
             if own or weight.ndim == 1:

@@ -2,19 +2,22 @@
 
 All are taken in evaluation mode, so that samples do not see each other through batch normalisation, and over the
 parameters that are not frozen. Vectorised over samples: layer by layer where all layers are of known kinds, by
-`torch.func` for any other model.
+`torch.func` for any other model, and one by one where that cannot follow the model either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, grad, jvp, vjp, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from vestige.errors import InputError
 from vestige.unlearning.per_layer import Trace, gradients_of, squares_of, traced
 from vestige.unlearning.work import Work, trainable
 
@@ -46,6 +49,19 @@ def slopes(value: Tensor, parameters: Mapping[str, Tensor], *, again: bool = Fal
     return dict(zip(parameters, parts, strict=True))
 
 
+def input_gradient(model: nn.Module, x: Tensor, y: Tensor, method: str) -> Tensor:
+    """Return the gradient of the mean cross-entropy by the inputs. Raises `InputError` where the model has none."""
+    moved = x.clone().requires_grad_(True)
+    value = F.cross_entropy(model.eval()(moved).float(), y)
+    slope = torch.autograd.grad(value, moved, allow_unused=True)[0] if value.requires_grad else None
+    if slope is None:
+        raise InputError(
+            f"{method} moves inputs continuously, and {type(model).__name__} does not let it: no gradient reaches its "
+            "inputs, as with an embedding of whole numbers or torch.no_grad in forward; take another method."
+        )
+    return slope
+
+
 def sample_gradients(
     model: nn.Module, x: Tensor, y: Tensor, *, only: Mapping[str, Tensor] | None = None
 ) -> Named:
@@ -56,7 +72,7 @@ def sample_gradients(
     model.eval()
     trace = traced(model, x)
     if trace is None:
-        each = _by_functions(model, x, y)
+        each = _in_general(model, x, y)
         return each if only is None else {name: each[name][:, rows] for name, rows in only.items()}
     pulled = trace.pulled(F.cross_entropy(trace.logits, y, reduction="sum"))
     found: Named = {}
@@ -70,6 +86,17 @@ def sample_gradients(
     return {name: found[name] for name in (trainable(model) if only is None else only)}
 
 
+def _in_general(model: nn.Module, x: Tensor, y: Tensor) -> Named:
+    """Per-sample gradients of any model: vectorised, or one by one where `torch.func` cannot follow it.
+
+    It follows no recurrent layers, control flow that reads the data, or buffers that count.
+    """
+    try:
+        return _by_functions(model, x, y)
+    except (RuntimeError, ValueError):
+        return _one_by_one(model, x, y)
+
+
 def _by_functions(model: nn.Module, x: Tensor, y: Tensor) -> Named:
     """Per-sample gradients of any model, by a vectorised map over the samples."""
     parameters, rest = _parts(model)
@@ -78,8 +105,26 @@ def _by_functions(model: nn.Module, x: Tensor, y: Tensor) -> Named:
         logits = functional_call(model, {**values, **rest}, (one[None],))
         return F.cross_entropy(logits.float(), label[None])
 
-    per_sample: Named = vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(parameters, x, y)
+    with sdpa_kernel(SDPBackend.MATH):  # the form of attention that is vectorised
+        per_sample: Named = vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(parameters, x, y)
     return per_sample
+
+
+def _one_by_one(model: nn.Module, x: Tensor, y: Tensor) -> Named:
+    """Per-sample gradients of any model that can be run on a single sample, which is slow."""
+    parameters = trainable(model)
+    each = [slopes(_loss_of_one(model, x[[i]], y[[i]]), parameters) for i in range(len(x))]
+    return {name: torch.stack([found[name] for found in each]) for name in parameters}
+
+
+def _loss_of_one(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    try:
+        return F.cross_entropy(model(x).float(), y)
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"The gradient of each sample alone is wanted, and {type(model).__name__} cannot be run on a single one: "
+            f"{error} Batch normalisation needs running statistics for it (track_running_stats=True)."
+        ) from error
 
 
 def _parts(model: nn.Module) -> tuple[Named, Named]:
@@ -129,7 +174,7 @@ def _squares(
 ) -> Iterator[tuple[str, Tensor]]:
     """Yield the weighted sums of squared per-sample gradients."""
     if trace is None:
-        for name, part in _by_functions(model, x, label).items():
+        for name, part in _in_general(model, x, label).items():
             yield name, torch.einsum("n,n...->...", weight.to(part), part.square())
         return
     pulled = trace.pulled(F.cross_entropy(trace.logits, label, reduction="sum"), again=again)
@@ -152,19 +197,63 @@ def batch_squares(model: nn.Module, rows: Dataset, work: Work, *, batch_size: in
 
 def curvature_product(model: nn.Module, x: Tensor, vector: Named) -> Named:
     """Return the Gauss-Newton matrix of the mean cross-entropy over x, times `vector`: J' (diag p - p p') J v / n."""
+    model.eval()
+    try:
+        return _by_forward_mode(model, x, vector)
+    except RuntimeError:  # some operation of the model has no forward mode
+        pass
+    try:
+        return _by_two_passes_back(model, x, vector)
+    except RuntimeError as error:
+        raise InputError(
+            f"The curvature of {type(model).__name__} is wanted, which cannot be differentiated twice: {error} Of "
+            'influence, solver="first_order" does without.'
+        ) from error
+
+
+def _by_forward_mode(model: nn.Module, x: Tensor, vector: Named) -> Named:
     parameters, rest = _parts(model)
 
     def logits(values: Named) -> Tensor:
         outputs: Tensor = functional_call(model, {**values, **rest}, (x,))
         return outputs.float()
 
-    model.eval()
     out, moved = jvp(logits, (parameters,), (vector,))[:2]
-    p = torch.softmax(out, dim=1)
-    turned = p * moved - p * (p * moved).sum(dim=1, keepdim=True)
     pull = vjp(logits, parameters)[1]
-    product: Named = pull(turned / len(x))[0]
+    product: Named = pull(_turned(out, moved) / len(x))[0]
     return product
+
+
+def _by_two_passes_back(model: nn.Module, x: Tensor, vector: Named) -> Named:
+    """The same, with J v as the derivative of u' J v by u, which is the pass back through a pass back."""
+    parameters = trainable(model)
+    with _differentiable():
+        out = model(x).float()
+        u = torch.zeros_like(out, requires_grad=True)
+        pulled = torch.autograd.grad(
+            out, list(parameters.values()), u, create_graph=True, allow_unused=True, materialize_grads=True
+        )
+        along = torch.stack([(g * vector[name]).sum() for name, g in zip(parameters, pulled, strict=True)])
+        (moved,) = torch.autograd.grad(along.sum(), u, retain_graph=True)
+        return slopes((out * _turned(out.detach(), moved)).sum() / len(x), parameters)
+
+
+def _turned(logits: Tensor, moved: Tensor) -> Tensor:
+    """Return (diag p - p p') times `moved`, sample by sample."""
+    p = torch.softmax(logits, dim=1)
+    return p * moved - p * (p * moved).sum(dim=1, keepdim=True)
+
+
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """Take the forms of attention and of recurrent layers that can be differentiated twice."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def conjugate_gradient(

@@ -50,6 +50,11 @@ def l1_sparse(
             f"l1_sparse: alpha is {alpha}, plain_epochs {plain_epochs}; neither may be negative."
         )
     chosen = [p for p in trainable(model).values() if vectors or p.ndim > 1]
+    if not chosen:
+        raise InputError(
+            "l1_sparse: every parameter that is not frozen is a vector (a bias, a scale), and those have no penalty; "
+            "pass vectors=True, or unfreeze a weight."
+        )
     span, epoch = max(1, work.steps.epochs - plain_epochs), 0
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:

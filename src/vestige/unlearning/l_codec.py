@@ -24,12 +24,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.unlearning.activation_reset import channels_second, is_convolution
 from vestige.unlearning.gradients import sample_gradients
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import FORWARD, Work, alive_of, layers_met
+from vestige.unlearning.work import FORWARD, Work, alive_of, layers_met, own_weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,13 +69,7 @@ def l_codec(
             "l_codec: perturbations from 10, samples from 2, most from 1, noise and ridge above 0 are wanted."
         )
     forget, retain = split.rows("forget"), split.rows("retain")
-    layers = [
-        m
-        for m in layers_met(model, split.data)
-        if isinstance(m, (nn.Conv2d, nn.Linear)) and m.weight.requires_grad
-    ]
-    if not layers:
-        raise InputError("l_codec needs a convolution or a linear layer that is not frozen.")
+    layers = _layers(model, split)
     few_forget = forget.take(np.arange(min(batch_size, len(forget))))
     loss, activation = _perturbed(model, layers, few_forget, work, perturbations, noise)
     chosen = foci(loss, activation, most)
@@ -83,7 +79,7 @@ def l_codec(
     names = {id(p): name for name, p in model.named_parameters()}
     parts = [(names[id(layers[k].weight)], index) for k, index in rows.items()]
     for k, index in rows.items():
-        bias = layers[k].bias
+        bias = layers[k]._parameters.get("bias")
         if bias is not None and bias.requires_grad:
             parts.append((names[id(bias)], index))
     few = retain.take(np.random.default_rng((work.seed, 29)).permutation(len(retain))[:samples])
@@ -149,8 +145,21 @@ def _neighbours(x: Floats) -> NDArray[np.int64]:
     return np.asarray(nearest, dtype=np.int64)[:, 1]
 
 
+def _layers(model: nn.Module, split: Split) -> list[_ConvNd | nn.Linear]:
+    """Return the convolutions and linear layers that are not frozen, one for each weight."""
+    layers: dict[nn.Parameter, _ConvNd | nn.Linear] = {}
+    for layer in layers_met(model, split.data):
+        if isinstance(layer, nn.Linear) or is_convolution(layer):
+            weight = own_weight(model, layer, "l_codec")
+            if weight is not None:
+                layers[weight] = layer
+    if not layers:
+        raise InputError("l_codec needs a convolution or a linear layer that is not frozen.")
+    return list(layers.values())
+
+
 def _perturbed(
-    model: nn.Module, layers: list[nn.Conv2d | nn.Linear], rows: Dataset, work: Work, times: int, noise: float
+    model: nn.Module, layers: list[_ConvNd | nn.Linear], rows: Dataset, work: Work, times: int, noise: float
 ) -> tuple[Floats, Floats]:
     """Return the mean loss [times] and the channels' mean activations [times, channels] under noise on the inputs."""
     generator = work.generator(37)
@@ -158,7 +167,9 @@ def _perturbed(
     seen: dict[int, Tensor] = {}
 
     def keep(layer: nn.Module, given: object, output: Tensor) -> None:
-        seen[id(layer)] = output.detach().float().transpose(0, 1).flatten(1).mean(dim=1)
+        seen[id(layer)] = (
+            channels_second(layer, output.detach().float()).transpose(0, 1).flatten(1).mean(dim=1)
+        )
 
     handles = [layer.register_forward_hook(keep) for layer in layers]
     losses, activations = [], []

@@ -4,7 +4,8 @@ The gradient of a sample's loss by a layer's weights follows from what entered t
 left it: an outer product for a linear layer, a sum of them over positions for a convolution. Nothing else of the pass
 back is needed, and for sums of squares not even the gradients themselves: (g a')^2 = g^2 (a^2)'.
 
-For linear layers on vectors, two-dimensional convolutions and batch normalisation in evaluation mode, each called once;
+For linear layers on vectors, two-dimensional convolutions and batch normalisation in evaluation mode, each called once
+on the whole batch, with weights that no other layer shares. Subclasses may compute something else and are not taken.
 `traced` returns None for any other model, and the caller takes the general way.
 """
 
@@ -18,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Call(NamedTuple):
@@ -36,8 +39,14 @@ class Trace(NamedTuple):
     calls: list[Call]
 
     def pulled(self, loss: Tensor, *, again: bool = False) -> list[Tensor]:
-        """Return the gradient of `loss` by the output of every call; `again` keeps the pass for another loss."""
-        return list(torch.autograd.grad(loss, [call.output for call in self.calls], retain_graph=again))
+        """Return the gradient of `loss` by the output of every call, 0 where it has no part.
+
+        again  keeps the pass for another loss
+        """
+        outputs = [call.output for call in self.calls]
+        return list(
+            torch.autograd.grad(loss, outputs, retain_graph=again, allow_unused=True, materialize_grads=True)
+        )
 
 
 def traced(model: nn.Module, x: Tensor) -> Trace | None:
@@ -47,34 +56,70 @@ def traced(model: nn.Module, x: Tensor) -> Trace | None:
         for name, layer in model.named_modules()
         if any(p.requires_grad for p in layer.parameters(recurse=False))
     }
-    if not layers or not all(_known(layer) for layer in layers.values()):
+    if not layers or not all(_known(layer) for layer in layers.values()) or _shared(layers):
         return None
     calls: list[Call] = []
     with _watched(layers, calls):
         logits = model(x).float()
     once = sorted(call.name for call in calls) == sorted(layers)
-    flat = all(call.given.ndim == 2 for call in calls if isinstance(call.layer, nn.Linear))
-    return Trace(logits, calls) if once and flat else None
+    plain = once and logits.requires_grad and all(_plain(call, len(x)) for call in calls)
+    return Trace(logits, calls) if plain and not _read_twice(logits) else None
 
 
 def _known(layer: nn.Module) -> bool:
-    if isinstance(layer, nn.Conv2d):
+    if not {name for name, _ in layer.named_parameters(recurse=False)} <= {"weight", "bias"}:
+        return False  # a weight that is computed from other parameters
+    if type(layer) is nn.Conv2d:
         return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    if isinstance(layer, _BatchNorm):
+    if type(layer) in NORMS:
         return layer.running_mean is not None
     return type(layer) is nn.Linear
+
+
+def _shared(layers: dict[str, nn.Module]) -> bool:
+    parameters = [id(p) for layer in layers.values() for p in layer.parameters(recurse=False)]
+    return len(set(parameters)) < len(parameters)
+
+
+def _plain(call: Call, samples: int) -> bool:
+    """Whether a call has one entry a sample, of the shape that its layer expects, and a gradient can reach it."""
+    given = call.given
+    shaped = {nn.Linear: given.ndim == 2, nn.Conv2d: given.ndim == 4}.get(type(call.layer), given.ndim >= 2)
+    return shaped and len(given) == samples and call.output.requires_grad
+
+
+def _read_twice(logits: Tensor) -> bool:
+    """Whether a parameter has two ways to the logits, as a weight has that is also read outside of its layer."""
+    assert logits.grad_fn is not None
+    read, met, left = set(), {logits.grad_fn}, [logits.grad_fn]
+    while left:
+        for node, _ in left.pop().next_functions:
+            if type(node).__name__ == "AccumulateGrad":
+                if node in read:
+                    return True
+                read.add(node)
+            elif node is not None and node not in met:
+                met.add(node)
+                left.append(node)
+    return False
 
 
 @contextmanager
 def _watched(layers: dict[str, nn.Module], calls: list[Call]) -> Iterator[None]:
     def keep(name: str) -> Any:
-        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            calls.append(Call(name, layer, given[0].detach(), output))
+        def hook(
+            layer: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
+        ) -> Tensor:
+            entered = given[0] if given else named["input"]
+            calls.append(Call(name, layer, entered.detach(), output))
             return output.clone()  # what follows may work in place
 
         return hook
 
-    handles = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
+    handles = [  # before the user's own hooks, which may change the output
+        layer.register_forward_hook(keep(name), prepend=True, with_kwargs=True)
+        for name, layer in layers.items()
+    ]
     try:
         yield
     finally:

@@ -18,7 +18,6 @@ overfitted leaves the model as it was.
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,9 +25,10 @@ import torch
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models import copied
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Work, alive_of, last_linear, trainable
+from vestige.unlearning.work import Work, alive_of, last_linear, own_weight, trainable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -61,8 +61,8 @@ def selective_pruning_last_layer(
     quantile        share of its weights that is drawn anew
     overfit_epochs  of the copy on the forget samples
     """
-    last = last_linear(model, split.data, work.method).weight
-    if not last.requires_grad:
+    last = own_weight(model, last_linear(model, split.data, work.method), work.method)
+    if last is None:
         raise InputError(
             f"{work.method} draws weights of the last linear layer anew, which is frozen (requires_grad=False); "
             "unfreeze it, or take selective_pruning."
@@ -100,7 +100,12 @@ def _similar(
     """Return, for every weight tensor, which entries an overfitted copy moves least."""
     if not 0 < quantile < 1:
         raise InputError(f"{work.method}: quantile is {quantile}; a share between 0 and 1 is wanted.")
-    overfitted = copy.deepcopy(model)
+    if all(weight.ndim < 2 for weight in trainable(model).values()):
+        raise InputError(
+            f"{work.method} draws weights anew, and every parameter that is not frozen is a vector (a bias, a scale); "
+            "unfreeze a weight."
+        )
+    overfitted = copied(model)
     work.descend(overfitted, rows, epochs=epochs, lr=lr, seed=1, watched=model)
     moved, alive = trainable(overfitted), alive_of(model)
     near = {}

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.unlearning.gradients import input_gradient
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
 
@@ -81,13 +82,27 @@ def _noise(
 ) -> Tensor:
     """Return [size, *shape] inputs that the model would like least as samples of class `label`."""
     model.eval().to(work.where)
+    blank = torch.zeros(2, *shape, device=work.where)
+    input_gradient(model, blank, torch.full((2,), label, device=work.where), work.method)
     start = torch.randn(size, *shape, generator=work.generator(100 + label)).to(work.where)
     noise = start.requires_grad_(True)
     optimiser = torch.optim.Adam([noise], lr)
     target = torch.full((size,), label, device=noise.device)
     for _ in range(steps):
-        loss = -F.cross_entropy(model(noise).float(), target) + 0.1 * noise.square().flatten(1).sum(1).mean()
+        logits = _logits(model, noise, work)
+        loss = -F.cross_entropy(logits.float(), target) + 0.1 * noise.square().flatten(1).sum(1).mean()
         (noise.grad,) = torch.autograd.grad(loss, [noise])
         optimiser.step()
         work.spend(size)
     return noise.detach()
+
+
+def _logits(model: nn.Module, noise: Tensor, work: Work) -> Tensor:
+    try:
+        logits: Tensor = model(noise)
+    except IndexError as error:
+        raise InputError(
+            f"{work.method} moves inputs continuously, and {type(model).__name__} does not let it: it takes only some "
+            f"values ({error}), as an embedding of whole numbers does; take another method."
+        ) from error
+    return logits

@@ -357,6 +357,24 @@ def weights_of(layer: nn.Module) -> list[nn.Parameter]:
     return [*layer.parameters(recurse=False), *(computed.parameters() if computed is not None else ())]
 
 
+def own_weight(model: nn.Module, layer: nn.Module, method: str) -> nn.Parameter | None:
+    """Return the weight of a layer of `model`, None where it is frozen.
+
+    Raises `InputError` where it is computed from other parameters.
+    """
+    if not any(p.requires_grad for p in layer.parameters()):
+        return None
+    weight = layer._parameters.get("weight")
+    if weight is None:
+        name = next(name for name, module in model.named_modules() if module is layer)
+        raise InputError(
+            f"{method} sets the weight of the layer {name!r}, which is computed from other parameters (as weight norm "
+            "and pruning do it); make it a parameter first, by torch.nn.utils.parametrize.remove_parametrizations, or "
+            "by remove_weight_norm, remove_spectral_norm or prune.remove of torch.nn.utils where one of these was used."
+        )
+    return weight if weight.requires_grad else None
+
+
 def last_linear(model: nn.Module, data: Dataset, method: str) -> nn.Linear:
     """Return the layer that gives the logits. Raises `InputError` where no linear layer does."""
     from torch import nn
