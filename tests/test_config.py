@@ -1,4 +1,5 @@
 import pytest
+from pydantic import model_validator
 
 from vestige.config import Config, validated
 from vestige.errors import InputError
@@ -30,6 +31,26 @@ def test_a_fault_is_one_sentence(message):
     with pytest.raises(InputError) as caught:
         validated(Outer, FAULTS[message], "file")
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+class Pair(Config):
+    low: str
+    high: str = "b"
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+def test_long_values_are_not_repeated():
+    with pytest.raises(InputError) as caught:
+        validated(Pair, {"low": "c"}, "file")
+    assert str(caught.value) == "file: low is above high."
+    with pytest.raises(InputError) as caught:
+        validated(Pair, {"low": ["c"] * 100}, "file")
+    assert str(caught.value) == "file: 'low': input should be a valid string."
 
 
 def test_configurations_are_frozen():

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from vestige.errors import ArtefactError
-from vestige.store import array_hash, is_done, key_of, plain, published, read_json, sidecar, step, write_json
+from vestige.store import (
+    array_hash,
+    is_done,
+    key_of,
+    plain,
+    published,
+    read_json,
+    read_record,
+    sidecar,
+    step,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -72,3 +83,12 @@ def test_json_holds_no_nan_and_no_numpy(tmp_path):
     (tmp_path / "cut.json").write_text('{"a": ')
     with pytest.raises(ArtefactError, match="cut off or edited"):
         read_json(tmp_path / "cut.json")
+
+
+def test_a_record_is_a_json_object(tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1})
+    assert read_record(path) == {"a": 1}
+    write_json(path, [{"a": 1}])
+    with pytest.raises(ArtefactError, match=r"x\.json: it holds a list, a JSON object is wanted"):
+        read_record(path)

@@ -28,6 +28,9 @@ class DataConfig(Config):
 
 C = TypeVar("C", bound=BaseModel)
 
+LONGEST = 100
+"""Characters of a value that a message repeats; of a longer one it names the field alone."""
+
 
 def bare_names(methods: Any) -> Any:
     """Allow a bare name for a method without settings: for fields that are lists of them."""
@@ -62,7 +65,7 @@ def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
 def _sentence(model: type[BaseModel], error: ValidationError) -> str:
     fault = error.errors(include_url=False)[0]
     path = [str(part) for part in fault["loc"]]
-    field = ".".join(path) or "the configuration"
+    field = ".".join(path)
     if fault["type"] == "extra_forbidden":
         parent = ".".join(path[:-1])
         place = f" in {parent!r}" if parent else ""
@@ -70,7 +73,11 @@ def _sentence(model: type[BaseModel], error: ValidationError) -> str:
     if fault["type"] == "missing":
         return f"{field!r} is missing."
     reason = fault["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"{field!r} is {fault['input']!r}: {reason[:1].lower()}{reason[1:]}."
+    reason = f"{reason[:1].lower()}{reason[1:]}."
+    if not path:  # of the whole model, which the reader has at hand
+        return reason
+    given = repr(fault["input"])
+    return f"{field!r} is {given}: {reason}" if len(given) <= LONGEST else f"{field!r}: {reason}"
 
 
 def _keys(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -122,6 +122,16 @@ def read_json(path: Path) -> Any:
         raise ArtefactError(f"{path}: not valid JSON ({error}); was it cut off or edited?") from None
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """Read JSON that is an object, or raise `ArtefactError` that names the file."""
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise ArtefactError(
+            f"{path}: it holds a {type(record).__name__}, a JSON object is wanted; was it edited?"
+        )
+    return record
+
+
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Read the plain arrays of an `.npz` file.
 

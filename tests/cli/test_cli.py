@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 import oracles
-from vestige.cli.commands import parse_measure
+from vestige import Signals, audit
+from vestige.cli.commands import doctor, parse_measure, print_rows, print_run, report
 from vestige.errors import InputError
 
 WORLD = oracles.gaussian_world(3)
@@ -103,6 +105,83 @@ def test_bad_input_is_one_sentence_and_exit_code_2(message, arrays, tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1\n")
     code, out, err = vestige(*BAD[message], cwd=tmp_path)
     assert code == 2 and message in err and err.count("\n") == 1 and "Traceback" not in err + out
+
+
+RUN = """
+name: r
+data: {name: digits}
+split: {forget: 20, train: 100, holdout: 50, shadow: 100}
+model: {name: mlp, knobs: {hidden: [8]}}
+recipe: {epochs: 100000}
+methods: [retrain]
+"""
+
+
+def test_files_that_cannot_be_used_are_one_sentence(tmp_path):
+    (tmp_path / "run.yaml").write_text(RUN)
+    (tmp_path / "afile").write_text("x")
+    for command, file in (
+        (("run", "run.yaml", "--out", "afile"), "afile is a file"),
+        (("run", "run.yaml", "--out", "afile/r"), "afile/r: Not a directory"),
+        (("report", "afile"), "afile/manifest.json: Not a directory"),
+    ):
+        code, _, err = vestige(*command, cwd=tmp_path)
+        assert code == 2 and err.startswith(f"vestige: {file}") and err.count("\n") == 1, err
+
+
+def test_an_interrupted_run_says_that_it_continues(tmp_path):
+    (tmp_path / "run.yaml").write_text(RUN)
+    command = [sys.executable, "-m", "vestige", "run", "run.yaml"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert "training original" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+    assert process.returncode == 130
+    assert told == "vestige: interrupted; the same command continues where it stopped.\n"
+    with pytest.raises(InputError, match="holds a run that is not finished; the same vestige run command"):
+        report(tmp_path / "runs" / "r", json=True)
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("llm", "unlearn"), ("leaks", "--seed", "-1"), ("lst",)])
+def test_usage_errors_show_the_usage(arguments):
+    code, _, err = vestige(*arguments)
+    assert code == 2 and err.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ([], "a JSON object is wanted"),
+        ({"kind": "run"}, "not finished"),
+        ({"kind": "run", "created": "now"}, "names no methods and data"),
+        (
+            {"kind": "run", "created": "now", "config": {"methods": [], "data": []}},
+            "names no methods and data",
+        ),
+        ({"kind": "leaks"}, "neither a run nor an audit"),
+    ],
+)
+def test_manifests_of_another_shape_are_one_sentence(manifest, message, tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=message):
+        report(tmp_path, json=True)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_names_in_brackets_are_printed_as_they_are(count, capsys):
+    signals = Signals(
+        labels=WORLD.labels, original=WORLD.original, unlearned=WORLD.unlearned, role=WORLD.roles
+    )
+    made = audit(signals, ["confidence"])
+    names = ["ft [lr=0.1]", "x [/b] y", "c", "d", "e"][:count]
+    print_run(dict.fromkeys(names, made), Path("report.html"), json=False)
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names)
+    print_rows("a [b]", [{"name [c]": "x [/d]"}])
+    shown = capsys.readouterr().out
+    assert "a [b]" in shown and "name [c]" in shown and "x [/d]" in shown
+    doctor(json=False)
+    assert "extra [torch]" in capsys.readouterr().out
 
 
 def test_lists_and_doctor_for_machines():

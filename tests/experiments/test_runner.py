@@ -87,6 +87,7 @@ def test_shadows_never_saw_what_they_are_asked_about(finished):
         "logits/shadow-1.safetensors",
         "audits/retrain/scores.parquet",
         "audits/finetune/metrics.json",
+        "audits/finetune/done.json",
     ],
 )
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "deleted"])
@@ -111,6 +112,48 @@ def test_another_run_does_not_overwrite(finished, tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InputError, match="is not empty"):
         run(config(), tmp_path, say=silent)
+
+
+def test_json_of_another_shape_is_noticed(finished, tmp_path):
+    done = finished.folder / "audits" / "finetune" / "done.json"
+    before = done.read_text()
+    done.write_text("[]")
+    run(config(), finished.folder, say=silent)
+    assert done.read_text() == before
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match=r"manifest\.json: it holds a list, a JSON object is wanted"):
+        run(config(), tmp_path, say=silent)
+
+
+def test_an_unfinished_run_may_change_its_methods_and_its_audit(finished, tmp_path):
+    diverging = {"name": "finetune", "label": "ft", "knobs": {"epochs": 2, "lr": 1e30}}
+    with pytest.raises(InputError, match=r"^ft: The loss became"):
+        run(
+            config(methods=["retrain", diverging], audit={"measures": ["random"]}), tmp_path / "r", say=silent
+        )
+    with pytest.raises(InputError, match="holds another run"):
+        run(config(seed=1), tmp_path / "r", say=silent)
+    said = []
+    made = run(config(), tmp_path / "r", say=said.append)
+    assert said == ["unlearning 20 samples by finetune"] and set(made.audits) == {"retrain", "finetune"}
+    for name, table in scores(finished.folder).items():
+        assert scores(tmp_path / "r")[name].equals(table)
+    with pytest.raises(InputError, match="holds another run"):
+        run(config(methods=["retrain"]), tmp_path / "r", say=silent)
+
+
+def test_changed_methods_bring_no_stale_audit(tmp_path, monkeypatch):
+    methods = [{"name": "retrain", "label": "a"}, {"name": "finetune", "label": "b", "knobs": {"epochs": 1}}]
+    turned = [methods[0] | {"label": "b"}, methods[1] | {"label": "a"}]
+    with monkeypatch.context() as patch:
+        patch.setattr("vestige.experiments.runner.render", lambda *given: 1 / 0)
+        patch.setattr("vestige.experiments.runner.file_hash", lambda path: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(config(methods=methods), tmp_path / "r", say=silent)
+    assert set(scores(tmp_path / "r")) == {"a", "b"}
+    made = run(config(methods=turned), tmp_path / "r", say=silent)
+    assert made.audits["b"].metric("model", "average_disparity").value == 0
+    assert made.audits["a"].metric("model", "average_disparity").value > 0
 
 
 SCRIPT = """
@@ -151,6 +194,18 @@ BAD = {
     "plain folder name": {"name": "a/b"},
     "a count or a fraction": {"split": SMALL["split"] | {"forget": 0}},
     "There is no class 'cat'": {"split": {"scenario": "class", "label": "cat"}},
+    "One sample is retained": {"split": SMALL["split"] | {"forget": 99}},
+    "the run has a model of that name": {"methods": [{"name": "retrain", "label": "original"}]},
+    "cannot be a file name": {"methods": [{"name": "retrain", "label": "../../esc"}]},
+    "'seed' is -1": {"seed": -1},
+    "'split.seed' is -1": {"split": {"seed": -1}},
+    "There is no device 'cudaa'": {"device": "cudaa"},
+    "at least one is wanted.$": {"audit": {"measures": []}},
+    "Did you mean 'family'": {"audit": {"measures": [{"name": "iam", "famly": "norm"}]}},
+    "a 'name' is missing": {"audit": {"measures": [{"family": "norm"}]}},
+    "leave out max_epochs": {"methods": [{"name": "retrain", "max_epochs": 1}]},
+    "does not work on networks": {"methods": ["certified_newton"]},
+    "ft: .*Did you mean 'epochs'": {"methods": [{"name": "finetune", "label": "ft", "knobs": {"epoch": 1}}]},
 }
 
 
@@ -159,6 +214,18 @@ def test_bad_configurations_leave_nothing_behind(message, tmp_path):
     with pytest.raises(InputError, match=message):
         run(config(**BAD[message]), tmp_path / "r", say=silent)
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("label", ["Original", "shadow-0", "shadow-12", "original.partial", "..", "a/../../b",
+                                   "/tmp/x", "a/", ".", "a\\b", "a\0b"])  # fmt: skip
+def test_labels_stay_off_the_runs_own_files(label):
+    with pytest.raises(InputError, match=r"labelled|cannot be a file name"):
+        config(methods=["retrain", {"name": "finetune", "label": label}])
+
+
+@pytest.mark.parametrize("label", ["a/b", "ft [lr=0.1]", "shadow", "originals", "x..y", "shadow-0/b"])
+def test_other_labels_are_sound(label):
+    assert config(methods=[{"name": "finetune", "label": label}]).methods[0].title == label
 
 
 def test_a_full_disk_names_the_folder(tmp_path, monkeypatch):
@@ -170,7 +237,7 @@ def test_a_full_disk_names_the_folder(tmp_path, monkeypatch):
         run(config(), tmp_path / "r", say=silent)
 
 
-def test_a_full_disk_is_one_sentence_of_the_command_line(monkeypatch, capsys):
+def test_a_file_at_fault_is_one_sentence_of_the_command_line(monkeypatch, capsys):
     def failing(code):
         def command():
             raise OSError(code, os.strerror(code), "/data/scores.parquet")
@@ -184,8 +251,16 @@ def test_a_full_disk_is_one_sentence_of_the_command_line(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith(
         "vestige: /data/scores.parquet: the disk is full; free some space"
     )
-    with pytest.raises(PermissionError):
+    with pytest.raises(SystemExit) as ended:
         failing(errno.EACCES)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "vestige: /data/scores.parquet: Permission denied\n"
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "r").write_text("x")
+    with pytest.raises(InputError, match="is a file; a folder for the results is wanted"):
+        run(config(), tmp_path / "r", say=silent)
 
 
 def test_one_class_only(tmp_path):

@@ -41,27 +41,35 @@ Gate = Annotated[
 ]
 
 
+INTERRUPTED = 130
+
+
 def main() -> None:
-    """Run the command line; an unusable input, or a full disk, is one sentence on stderr and exit code 2."""
+    """Run the command line; an unusable input or file, or a full disk, is one sentence on stderr and exit code 2."""
     try:
         app()
     except (InputError, MissingExtra) as error:
         print(f"vestige: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        from vestige.store import disk_full
-
-        if not disk_full(error):
-            raise
-        file = error.filename2 or error.filename
-        print(
-            f"vestige: {f'{file}: ' if file else ''}the disk is full; free some space and run again.",
-            file=sys.stderr,
-        )
+        print(f"vestige: {_sentence(error)}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("vestige: interrupted; the same command continues where it stopped.", file=sys.stderr)
-        raise SystemExit(130) from None
+    except SystemExit as ended:  # typer has turned a KeyboardInterrupt into this
+        if ended.code == INTERRUPTED:
+            print("vestige: interrupted; the same command continues where it stopped.", file=sys.stderr)
+        raise
+
+
+def _sentence(error: OSError) -> str:
+    """Say which file is at fault and why. An error without a file is a fault of vestige, and raised again."""
+    from vestige.store import disk_full
+
+    file = error.filename2 or error.filename
+    if disk_full(error):
+        return f"{f'{file}: ' if file else ''}the disk is full; free some space and run again."
+    if file is None:
+        raise error
+    return f"{file}: {error.strerror or error}"
 
 
 @app.command()
@@ -146,7 +154,7 @@ def leaks(
     pairs: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Your own outputs instead: shadow.npz target.npz.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random. Default: 0.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random. Default: 0.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that fit models.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results and the report. Default: runs/NAME.")
@@ -215,7 +223,7 @@ def llm_unlearn(
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the method, such as lr=1e-5.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     remote_code: Remote = False,
     json: Json = False,
 ) -> None:

@@ -16,12 +16,13 @@ from typing import Any
 import yaml
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import vestige
-from vestige.errors import InputError, need, unknown
+from vestige.errors import ArtefactError, InputError, need, unknown
 from vestige.evaluation import DEFAULT_MEASURES, Audit
 from vestige.evaluation.audit import MeasureSpec
-from vestige.store import file_hash, key_of, plain, read_json, write_json
+from vestige.store import file_hash, key_of, plain, read_record, write_json
 
 PASSED, FAILED = 0, 1
 MOST_BESIDE = 4
@@ -38,7 +39,7 @@ def demo(out: Path, json: bool) -> None:
 
     values = yaml.safe_load(files("vestige.experiments").joinpath("demo.yaml").read_text("utf-8"))
     made = run_config(validated(RunConfig, values, "demo.yaml"), out, say=say_to(json))
-    _print_run(made.audits, made.report, json)
+    print_run(made.audits, made.report, json)
 
 
 def run(
@@ -64,7 +65,7 @@ def run(
     made = run_config(
         validated(RunConfig, values, str(config)), out, say=say_to(json or quiet), progress=progress
     )
-    _print_run(made.audits, made.report, json)
+    print_run(made.audits, made.report, json)
     return gate(made.audits, fail_under, json)
 
 
@@ -94,7 +95,7 @@ def audit(
     from vestige.report import write_report
 
     path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
-    _print_run({made.name: made}, path, json)
+    print_run({made.name: made}, path, json)
     return gate({made.name: made}, fail_under, json)
 
 
@@ -107,7 +108,7 @@ def _claim(folder: Path, key: str) -> None:
     path = folder / "manifest.json"
     if not path.exists():
         raise InputError(f"{folder} is not empty and holds no audit; name another folder with --out.")
-    if read_json(path).get("key") != key:
+    if read_record(path).get("key") != key:
         raise InputError(f"{folder} holds another run; name another folder with --out.")
 
 
@@ -193,31 +194,49 @@ def _over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def report(folder: Path, json: bool) -> None:
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_record(folder / "manifest.json")
     if manifest.get("kind") == "audit":
         from vestige.report import write_report
 
         made = Audit.load(folder)
         path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
-        _print_run({made.name: made}, path, json)
+        print_run({made.name: made}, path, json)
         return
-    if not (folder / "audits").is_dir():
+    if manifest.get("kind") != "run":
         raise InputError(
             f"{folder} holds neither a run nor an audit of arrays; for texts and for two versions run the same command "
             "again: what is done is kept."
         )
-    titles = [m["label"] or m["name"] for m in manifest["config"]["methods"]]
-    audits = {title: Audit.load(folder / "audits" / title) for title in titles}
+    need("torch", "torch", "The report of a run")
     from vestige.experiments.render import render
+    from vestige.experiments.runner import is_finished
 
-    path = render(folder, audits, manifest, _data_of(manifest, json))
-    _print_run(audits, path, json)
+    if not is_finished(manifest):
+        raise InputError(
+            f"{folder} holds a run that is not finished; the same vestige run command continues it."
+        )
+    titles, data = _told(folder, manifest)
+    audits = {title: Audit.load(folder / "audits" / title) for title in titles}
+    path = render(folder, audits, manifest, _data_of(data, json))
+    print_run(audits, path, json)
 
 
-def _data_of(manifest: Mapping[str, Any], json: bool) -> Any:
-    config = manifest["config"]["data"]
+def _told(folder: Path, manifest: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Return the titles of a run's methods, and what its data are loaded by."""
     try:
-        return vestige.load_dataset(config["name"], root=config["root"], **config["options"])
+        config = manifest["config"]
+        titles = [str(m["label"] or m["name"]) for m in config["methods"]]
+        data = {"name": config["data"]["name"], "root": config["data"]["root"], **config["data"]["options"]}
+    except (KeyError, TypeError):
+        raise ArtefactError(
+            f"{folder / 'manifest.json'}: it names no methods and data as a run's does; was it edited?"
+        ) from None
+    return titles, data
+
+
+def _data_of(loaded_by: dict[str, Any], json: bool) -> Any:
+    try:
+        return vestige.load_dataset(**loaded_by)
     except InputError as error:
         say_to(json)(f"the report has no pictures: {error}")
         return None
@@ -244,11 +263,11 @@ def _brief(steps: dict[str, Any]) -> dict[str, Any]:
 
 def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print a table; rows have the same keys."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title, "table.title"), title_justify="left")
     for column in rows[0]:
-        table.add_column(column, overflow="fold", no_wrap=column.endswith("[95 %]"))
+        table.add_column(Text(column), overflow="fold", no_wrap=column.endswith("[95 %]"))
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
     Console().print(table)
 
 
@@ -257,8 +276,6 @@ PLAIN = ("options", "steps", "fields")  # what names itself: name=value
 
 def print_list(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print an entry for each row: its name whole, beside it what it is, under that the rest."""
-    from rich.text import Text
-
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")
@@ -267,7 +284,7 @@ def print_list(rows: Sequence[Mapping[str, Any]]) -> None:
         facts = "; ".join(text if key in PLAIN else f"{key} {text}" for key, text in rest.items())
         body = [Text(row["what"])] if "what" in row else []
         body += [Text(facts, style="dim")] if facts else []
-        grid.add_row(str(row["name"]), Text("\n").join(body))
+        grid.add_row(Text(str(row["name"])), Text("\n").join(body))
     Console().print(grid)
 
 
@@ -386,7 +403,7 @@ def doctor(json: bool) -> None:
         return
     table = Table(show_header=False)
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        table.add_row(Text(name), Text(str(value)))
     Console().print(table)
 
 
@@ -419,7 +436,7 @@ def gate(audits: Mapping[str, Audit], fail_under: float | None, json: bool) -> i
     return PASSED
 
 
-def _print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
+def print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
     if json:
         record = {
             name: {**asdict(a.verdict), "metrics": [asdict(m) for m in a.metrics]}
@@ -444,12 +461,12 @@ def _print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
         ]
     else:
         frame = frame.set_index("Method").T.rename_axis("").reset_index()
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title, "table.title"), title_justify="left")
     for number, header in enumerate(frame.columns):
-        table.add_column(str(header), no_wrap=many and number == 0)
+        table.add_column(Text(str(header)), no_wrap=many and number == 0)
     for row in frame.itertuples(index=False):
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     console.print(table)
     for name, made in () if many else audits.items():
-        console.print(f"[bold]{name}[/bold]: {made.verdict.sentence}", highlight=False)
+        console.print(Text.assemble((name, "bold"), f": {made.verdict.sentence}"))
     print(f"Report: {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,7 @@ class SplitConfig(Config):
     train: int | None = Field(default=None, ge=2)
     holdout: int | float = Field(default=0.2, ge=0)
     shadow: int | float = Field(default=0.4, ge=0)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
 
 class ModelConfig(Config):
@@ -66,6 +67,13 @@ class AuditConfig(Config):
     preset: Literal["recommended", "paper"] = "recommended"
     alpha: float = Field(default=0.05, gt=0, lt=1)
 
+    @field_validator("measures")
+    @classmethod
+    def _some(cls, measures: tuple[str | dict[str, Any], ...]) -> tuple[str | dict[str, Any], ...]:
+        if not measures:
+            raise ValueError("at least one is wanted")
+        return measures
+
 
 class RunConfig(Config):
     """A whole run. `recipe`: fields of `vestige.Recipe`, or the name of a published one."""
@@ -79,7 +87,7 @@ class RunConfig(Config):
     shadows: ShadowConfig = ShadowConfig()
     methods: tuple[MethodConfig, ...]
     audit: AuditConfig = AuditConfig()
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     device: str = "auto"
 
     @field_validator("name")
@@ -101,7 +109,25 @@ class RunConfig(Config):
             raise ValueError(
                 f"{twice[0]} is named twice; give one a label" if twice else "at least one is wanted"
             )
+        for title in titles:
+            _check_title(title)
         return methods
+
+
+OWN = re.compile(r"(original|shadow-\d+)(\.partial)?", re.IGNORECASE)
+"""Names of a run's own files beside those of its methods."""
+
+
+def _check_title(title: str) -> None:
+    """Refuse a method's title that is no file name inside the run's folder, or the name of a file of the run's own."""
+    if OWN.fullmatch(title):
+        raise ValueError(
+            f"a method cannot be labelled {title!r}, the run has a model of that name; choose another label"
+        )
+    if any(c in title for c in "\\\0") or any(part in ("", ".", "..") for part in title.split("/")):
+        raise ValueError(
+            f"the label {title!r} cannot be a file name; choose a plain name, such as 'a' or 'a/b'"
+        )
 
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:

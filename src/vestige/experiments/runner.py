@@ -4,13 +4,17 @@
 
 A step is named by the hash of everything that decides its result (data, split, model, recipe, seed, code
 version, method and knobs). Its file is published in one rename, with its hash beside it.
+
+A folder belongs to one run. Until that is finished its methods and its audit may be changed, for example where one
+was refused: the models that are trained are kept, logits and audits are made again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +26,7 @@ from safetensors.numpy import load_file, save_file
 import vestige
 from vestige.config import validated
 from vestige.data import Dataset, Split, load_dataset, make_split
-from vestige.errors import InputError
+from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit, Metric, audit
 from vestige.experiments.config import MethodConfig, RunConfig
 from vestige.experiments.render import render
@@ -30,8 +34,8 @@ from vestige.measures import MEASURES
 from vestige.models import MODELS, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
-from vestige.store import file_hash, key_of, read_json, room_in, sidecar, step, write_json
-from vestige.training import Recipe, load_model, train, train_sparse, write_weights
+from vestige.store import file_hash, key_of, read_record, room_in, sidecar, step, write_json
+from vestige.training import Recipe, load_model, pick_device, train, train_sparse, write_weights
 from vestige.unlearning import METHODS, unlearn
 
 Say = Callable[[str], None]
@@ -48,13 +52,18 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that is decided before the first step."""
+    """Everything that is decided before the first step.
+
+    key   the hash of all that decides the results
+    base  the same without the methods and the audit, which may be changed until the run is finished
+    """
 
     config: RunConfig
     folder: Path
     split: Split
     recipe: Recipe
     key: str
+    base: str
 
     @property
     def data(self) -> Dataset:
@@ -122,31 +131,75 @@ def _plan(config: RunConfig, folder: Path) -> Plan:
         holdout=chosen.holdout, shadow=chosen.shadow, seed=chosen.seed,
     )  # fmt: skip
     recipe = validated(Recipe, config.recipe, "recipe")
+    pick_device(config.device)
     for method in config.methods:
-        METHODS[method.name].resolve(method.preset, method.knobs)
+        _check_method(method)
     for spec in config.audit.measures:
-        MEASURES[spec if isinstance(spec, str) else spec.get("name", "")]
+        _check_measure(spec, config.audit.preset)
     MODELS[config.model.name].resolve(config.model.knobs)
     _shadow_size(config, split)
-    content = {
-        "config": config.model_dump(mode="json", exclude={"title": True, "data": {"root"}, "split": {"ids_file"}}),
-        "ids": ids, "data": data.fingerprint, "code": vestige.__version__,
-    }  # fmt: skip
-    return Plan(config, folder, split, recipe, key_of(content))
+    told = config.model_dump(mode="json", exclude={"title": True, "data": {"root"}, "split": {"ids_file"}})
+    content = {"config": told, "ids": ids, "data": data.fingerprint, "code": vestige.__version__}
+    kept = {name: value for name, value in told.items() if name not in ("methods", "audit")}
+    return Plan(config, folder, split, recipe, key_of(content), key_of(content | {"config": kept}))
+
+
+def _check_method(method: MethodConfig) -> None:
+    """Refuse before any work what `unlearn` would refuse after the training."""
+    entry = METHODS[method.name]
+    with _named(method.title):
+        entry.resolve(method.preset, method.knobs)
+        if "torch" not in entry.worlds:
+            raise InputError(f"{method.name} does not work on networks, and a run trains one; leave it out.")
+        if entry.exact and not (method.max_epochs is None and method.max_seconds is None):
+            raise InputError(
+                f"{method.name} is exact only when it runs to its end; leave out max_epochs and max_seconds."
+            )
+
+
+def _check_measure(spec: str | dict[str, Any], preset: str) -> None:
+    """Refuse before any work what `audit` would refuse after the training."""
+    options = {"name": spec} if isinstance(spec, str) else dict(spec)
+    if "name" not in options:
+        raise InputError(f"A measure is given as {options}; a 'name' is missing.")
+    name, chosen = options.pop("name"), options.pop("preset", preset)
+    options.pop("label", None)
+    MEASURES[name].resolve(chosen, options)
+
+
+@contextlib.contextmanager
+def _named(title: str) -> Iterator[None]:
+    """Let an `InputError` say which method of the run it is about."""
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith(f"{title}: "):
+            raise
+        raise InputError(f"{title}: {error}") from error
 
 
 def _claim(plan: Plan) -> None:
     """Write the manifest into an empty folder, or check that the folder's manifest is this run's."""
     path = plan.folder / "manifest.json"
+    if plan.folder.is_file():
+        raise InputError(f"{plan.folder} is a file; a folder for the results is wanted.")
     if not path.exists():
         if plan.folder.is_dir() and any(plan.folder.iterdir()):
             raise InputError(f"{plan.folder} is not empty and holds no run; name another folder.")
         plan.folder.mkdir(parents=True, exist_ok=True)
         write_json(path, _manifest(plan))
-    elif read_json(path).get("key") != plan.key:
-        raise InputError(
-            f"{plan.folder} holds another run{_difference(read_json(path), plan)}; name another folder."
-        )
+        return
+    found = read_record(path)
+    if found.get("key") == plan.key:
+        return
+    if is_finished(found) or found.get("base") != plan.base:
+        raise InputError(f"{plan.folder} holds another run{_difference(found, plan)}; name another folder.")
+    write_json(path, _manifest(plan))
+
+
+def is_finished(manifest: Mapping[str, Any]) -> bool:
+    """Has the run come to its report? The manifest gets its date then."""
+    return "created" in manifest
 
 
 def _difference(found: dict[str, Any], plan: Plan) -> str:
@@ -172,6 +225,7 @@ def _manifest(plan: Plan) -> dict[str, Any]:
         "kind": "run",
         "name": plan.config.name,
         "key": plan.key,
+        "base": plan.base,
         "config": plan.config.model_dump(mode="json"),
         "data": {
             "name": plan.data.name, "samples": len(plan.data), "classes": len(plan.data.classes),
@@ -236,6 +290,10 @@ def _shadow_size(config: RunConfig, split: Split) -> int:
     pool, wanted = len(split.shadow), config.shadows.size or len(split.retain)
     if not config.shadows.count:
         return 0
+    if wanted < 2:
+        raise InputError(
+            "One sample is retained, too few to train a shadow model on as many; forget fewer or set shadows.size."
+        )
     if config.shadows.size is not None and wanted > pool:
         raise InputError(f"shadows.size is {wanted}; the shadow pool has {pool} samples.")
     if config.shadows.count > 1 and wanted > 0.8 * pool:
@@ -267,7 +325,7 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
     path = plan.folder / "models" / f"{method.title}.safetensors"
     entry = METHODS[method.name]
     knobs = entry.resolve(method.preset, method.knobs)
-    trained = read_json(sidecar(plan.folder / "models" / "original.safetensors"))["sha256"]
+    trained = _record(plan, "models", "original")["sha256"]
     seed = plan.seed("unlearn")
     key = key_of(
         plan.config.model.model_dump(), plan.recipe.key, trained, method.name, knobs,
@@ -277,11 +335,12 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
 
     def make(temporary: Path) -> dict[str, Any]:
         say(f"unlearning {len(plan.split.forget):,} samples by {method.title}")
-        result = unlearn(
-            method.name, original, plan.split, preset=method.preset, recipe=plan.recipe, seed=seed,
-            device=plan.config.device, progress=progress, max_epochs=method.max_epochs,
-            max_seconds=method.max_seconds, **method.knobs,
-        )  # fmt: skip
+        with _named(method.title):
+            result = unlearn(
+                method.name, original, plan.split, preset=method.preset, recipe=plan.recipe, seed=seed,
+                device=plan.config.device, progress=progress, max_epochs=method.max_epochs,
+                max_seconds=method.max_seconds, **method.knobs,
+            )  # fmt: skip
         write_weights(temporary, result.model)
         return {
             "unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs,
@@ -292,10 +351,15 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
     return _read_model(plan, path)
 
 
+def _record(plan: Plan, kind: str, name: str) -> dict[str, Any]:
+    """Return what was noted beside a file of the run; `kind` is its folder."""
+    return read_record(sidecar(plan.folder / kind / f"{name}.safetensors"))
+
+
 def _logits(plan: Plan, name: str, model: Any) -> dict[str, NDArray[np.float32]]:
     """Return the model's logits on the audited samples, and those of a shadow on the pool."""
     path = plan.folder / "logits" / f"{name}.safetensors"
-    weights = read_json(sidecar(plan.folder / "models" / f"{name}.safetensors"))["sha256"]
+    weights = _record(plan, "models", name)["sha256"]
     wanted = {"audited": plan.audited}
     if name.startswith("shadow-"):
         wanted["pool"] = plan.split.shadow
@@ -339,11 +403,10 @@ def _audit(
     plan: Plan, method: MethodConfig, logits: dict[str, Any], references: dict[str, Any], say: Say
 ) -> Audit:
     folder = plan.folder / "audits" / method.title
-    key = key_of(plan.key, method.model_dump(mode="json"), [
-        read_json(sidecar(plan.folder / "logits" / f"{name}.safetensors"))["sha256"] for name in sorted(logits)
-    ])  # fmt: skip
+    hashes = [_record(plan, "logits", name)["sha256"] for name in sorted(logits)]
+    key = key_of(plan.key, method.model_dump(mode="json"), hashes)
     done = folder / "done.json"
-    if done.exists() and read_json(done).get("key") == key:
+    if _is_audited(done, key):
         try:
             return Audit.load(folder)
         except InputError as damaged:
@@ -355,15 +418,24 @@ def _audit(
         fields["retrained"] = np.stack([logits[name]["audited"] for name in exact])
     signals = Signals(unlearned=logits[method.title]["audited"], **fields)
     config = plan.config.audit
-    made = audit(signals, config.measures, name=method.title, preset=config.preset, alpha=config.alpha)
+    with _named(method.title):
+        made = audit(signals, config.measures, name=method.title, preset=config.preset, alpha=config.alpha)
     made = dataclasses.replace(made, metrics=(*made.metrics, *_cost(plan, method)))
     made.save(folder)
     write_json(done, {"key": key})
     return made
 
 
+def _is_audited(done: Path, key: str) -> bool:
+    """Was the audit `key` written to its end? A file that cannot be read says no."""
+    try:
+        return bool(read_record(done).get("key") == key)
+    except ArtefactError:
+        return False
+
+
 def _cost(plan: Plan, method: MethodConfig) -> tuple[Metric, Metric]:
-    facts = read_json(sidecar(plan.folder / "models" / f"{method.title}.safetensors"))
+    facts = _record(plan, "models", method.title)
     n = len(plan.split.forget)
     return (
         Metric(
@@ -380,9 +452,7 @@ def _cost(plan: Plan, method: MethodConfig) -> tuple[Metric, Metric]:
 def _report(plan: Plan, audits: dict[str, Audit], models: dict[str, Any], seconds: float) -> Path:
     folder = plan.folder
     manifest = _manifest(plan)
-    manifest["models"] = {
-        name: read_json(sidecar(folder / "models" / f"{name}.safetensors")) for name in models
-    }
+    manifest["models"] = {name: _record(plan, "models", name) for name in models}
     manifest["hashes"] = {
         str(path.relative_to(folder)): file_hash(path)
         for path in sorted(folder.rglob("*"))
