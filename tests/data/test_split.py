@@ -62,6 +62,9 @@ BAD = {
     "There is no class 'd'": {"scenario": "class", "label": "d"},
     "leaves nothing to retain": {"forget": 60},
     "a count or a fraction": {"forget": 0},
+    "forget is '3'; a count, or a fraction": {"forget": "3"},
+    "forget is 2.5; a count, or a fraction": {"forget": 2.5},
+    "holdout is nan; a count, or a fraction": {"holdout": float("nan")},
     "do not fit in the 120": {"train": 70, "forget": 3},
     "'toy/999' is not in toy": {"scenario": "ids", "ids": ["toy/999"]},
     "'toy/003' appears twice": {"scenario": "ids", "ids": ["toy/003", "toy/003"]},
@@ -83,3 +86,31 @@ def test_overlaps_are_found_not_assumed_away():
         Split(DATA, rows, rows[:0], rows[:0], rows[:0])
     with pytest.raises(InputError, match="names a sample twice"):
         Split(DATA, np.array([1, 1]), rows[2:], rows[:0], rows[:0])
+
+
+def test_numpy_scalars_are_numbers():
+    plain = make_split(DATA, "partial_class", label=1, forget=0.25, train=60, holdout=20, shadow=40)
+    numpy = make_split(
+        DATA, "partial_class", label=np.unique(DATA.y)[1], forget=np.float32(0.25), train=np.int32(60),
+        holdout=np.int64(20), shadow=np.uint8(40),
+    )  # fmt: skip
+    for role in ("forget", "retain", "holdout", "shadow"):
+        assert np.array_equal(getattr(plain, role), getattr(numpy, role)), role
+    assert len(make_split(DATA, forget=np.float32(0.1), **COUNTS).forget) == 6
+
+
+def test_a_split_is_of_positions():
+    rows, none = np.arange(10), np.zeros(0, np.int64)
+    for forget, message in (
+        (np.arange(N) < 3, "The forget set is bool of shape .120,.; positions, integers .N., are wanted"),
+        (DATA.ids[:3], r"data.positions\(ids\)"),
+        (rows[:3] / 1, "is float64"),
+        (rows[:3, None], "of shape .3, 1."),
+        (np.array([0, 500]), "names position 500; the data has 0..119"),
+        (np.array([0, -1]), "names position -1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Split(DATA, forget, rows[5:], none, none)
+    split = Split(DATA, [0, 1], rows[5:].astype(np.int32), [], np.array([]))
+    assert all(getattr(split, role).dtype == np.int64 for role in ("forget", "retain", "holdout", "shadow"))
+    assert split.rows("forget").ids.tolist() == ["toy/000", "toy/001"] and len(split.rows("shadow")) == 0

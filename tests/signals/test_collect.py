@@ -78,3 +78,12 @@ def test_models_that_cannot_be_asked():
     ):
         with pytest.raises(InputError, match=message):
             collect_logits(model, ROWS)
+
+
+def test_a_network_with_predict_proba_is_a_network():
+    class Convenient(nn.Sequential):
+        def predict_proba(self, x):
+            raise AssertionError("not asked")
+
+    model = Convenient(*network())
+    assert np.array_equal(collect_logits(model, ROWS), collect_logits(network(), ROWS))

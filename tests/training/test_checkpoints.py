@@ -10,7 +10,7 @@ import torch
 from digit_rows import same_weights
 from safetensors.torch import save_file
 
-from vestige.errors import ArtefactError
+from vestige.errors import ArtefactError, InputError
 from vestige.models import build_model
 from vestige.store import read_json, sidecar, step
 from vestige.training import load_model, save_model, write_weights
@@ -94,3 +94,20 @@ def test_pickles_are_refused_with_the_way_out(tmp_path: Path, name: str) -> None
     path.write_bytes(b"\x80\x04.")
     with pytest.raises(ArtefactError, match=r"is a pickle.*save_file\(torch.load\('model.*weights_only=True"):
         load_model(path, build_model("logistic", (4,), 2))
+
+
+class Extra(torch.nn.Linear):
+    def get_extra_state(self) -> dict[str, int]:
+        return {"calls": 3}
+
+    def set_extra_state(self, state: dict[str, int]) -> None: ...
+
+
+def test_a_state_that_is_no_tensor_is_refused_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(InputError, match="'_extra_state', of type dict; a file keeps tensors only"):
+        save_model(path, Extra(3, 2))
+    assert not path.exists()
+    save_model(path, torch.nn.Linear(3, 2))
+    with pytest.raises(InputError, match="'_extra_state'"):
+        load_model(path, Extra(3, 2))

@@ -17,6 +17,7 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models import build_model, reinitialise
 from vestige.training import Recipe, descend, epoch_seeds, learning_rate, make_optimizer, train, training_mode
+from vestige.training.loop import one_row_normalised
 
 SHORT = Recipe(epochs=2, batch_size=64, lr=0.05)
 
@@ -258,3 +259,86 @@ def test_what_cannot_be_compiled_is_said() -> None:
         pytest.raises(InputError, match="torch.compile failed .*compile='no'"),
     ):
         train(model, rows, Recipe(epochs=1, compile="default"))
+
+
+def test_lazy_layers_draw_from_the_seed_and_not_from_the_global_generator() -> None:
+    rows = digit_images(60)
+    before = torch.random.get_rng_state()
+    one, two = (
+        train(nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(10)), rows, SHORT).model
+        for _ in range(2)
+    )
+    assert torch.equal(before, torch.random.get_rng_state()) and same_weights(one, two)
+    assert not same_weights(
+        one,
+        train(
+            nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(10)),
+            rows,
+            SHORT.model_copy(update={"seed": 1}),
+        ).model,
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Linear(63, 10), r"not take samples of shape \[64\] and type torch.float32.*cannot be multiplied"),
+        (nn.Linear(64, 10).double(), r"weights of torch.float64; call model.float\(\) first"),
+        (nn.Linear(64, 10).half(), r"weights of torch.float16; call model.float\(\) first"),
+        (nn.BatchNorm2d(64), r"shape \[64\].*expected 4D input"),
+        (nn.Bilinear(64, 64, 10), r"shape \[64\].*missing 1 required positional argument"),
+    ],
+)
+def test_a_model_that_does_not_take_the_samples_is_said(model: nn.Module, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train(model, digits(60), SHORT)
+
+
+class Elsewhere(nn.Module):
+    """Its forward pass goes by way of an attribute that a copy of the model still has of the original."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+        self.run = lambda x: self.head(x)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.run(x)
+        return logits
+
+
+def test_training_that_cannot_change_the_model_is_said() -> None:
+    rows = digits(60)
+    with pytest.raises(InputError, match="Training cannot change the model.*such as a lambda"):
+        train(Elsewhere(), rows, SHORT)
+    with pytest.raises(InputError, match="Training cannot change the model"):
+        descend(nn.Linear(64, 10), rows, SHORT, objective=lambda x, y: x.sum())
+
+
+def test_a_recipe_has_a_name_or_fields() -> None:
+    rows, model = digits(60), build_model("logistic", (64,), 10)
+    fields = SHORT.model_dump()
+    assert same_weights(train(model, rows, fields).model, train(model, rows, SHORT).model)
+    seen: list[int] = []
+    train(model, rows, "iam_purchase", on_epoch=lambda epoch, _: bool(seen.append(epoch) is None))
+    assert seen == [1]
+    for recipe, message in (
+        ("sped", "no recipe 'sped'. Did you mean 'speed'"),
+        ({"lr": -1}, "lr"),
+        (3, r"recipe is of type int; .*vestige.training.preset"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train(model, rows, recipe)
+
+
+def test_one_row_is_normalised_by_the_running_statistics() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3)).train()
+    model[1].eval()
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    plain = copy.deepcopy(model)
+    with one_row_normalised(model):
+        assert torch.equal(model(x), plain(x))  # more rows: as without
+        kept = copy.deepcopy(model.state_dict())
+        assert torch.equal(model(x[:1]), copy.deepcopy(plain).eval()(x[:1]))
+    assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
+    assert [m.training for m in model] == [True, False] and not model[0]._forward_pre_hooks

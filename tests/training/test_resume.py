@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from digit_rows import digit_images, digits, same_weights
 
 from vestige.errors import InputError
@@ -139,3 +140,18 @@ def test_a_changed_record_is_damage_too(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"losses", b"lossed"))
     with pytest.warns(UserWarning, match="damaged"):
         assert train(model, rows, recipe, checkpoint=path).resumed == 0
+
+
+class Extra(torch.nn.Linear):
+    def get_extra_state(self) -> dict[str, int]:
+        return {"calls": 3}
+
+    def set_extra_state(self, state: dict[str, int]) -> None: ...
+
+
+def test_a_state_that_is_no_tensor_trains_without_a_checkpoint_alone(tmp_path: Path) -> None:
+    rows, path = digits(60), tmp_path / "part.safetensors"
+    assert train(Extra(64, 10), rows, Recipe(epochs=1)).epochs == 1
+    with pytest.raises(InputError, match="'_extra_state', of type dict; .*train without checkpoint="):
+        train(Extra(64, 10), rows, Recipe(epochs=1), checkpoint=path)
+    assert not path.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import small
@@ -12,6 +14,7 @@ from torch import nn
 
 import vestige.unlearning.dau as dau
 from vestige.data import make_split
+from vestige.errors import InputError
 from vestige.models.samia import Samia
 from vestige.unlearning import unlearn
 from vestige.unlearning.dau import agreement, attack, held_back, verdict_loss
@@ -242,3 +245,22 @@ def test_dau_holds_the_game_back():
         assert torch.autograd.grad(value, w)[0].tolist() == pytest.approx(wanted)
     unused = torch.ones(3, requires_grad=True)
     assert torch.autograd.grad(held_back(w.sum(), 0 * w.sum(), [w, unused], 0.5), w)[0].tolist() == [1.0, 1.0]
+
+
+def test_one_forget_sample_is_enough_and_one_unseen_is_not():
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    one = dataclasses.replace(SPLIT, forget=SPLIT.forget[:1])
+    for preset in ("paper", "recommended"):
+        options = {"preset": preset, "epochs": 1, "copies": 2, "pretrain": 2}
+        made = unlearn("dau", model, one, **options).model
+        assert not torch.equal(made[0].weight, model[0].weight)
+        for few in ({"shadow": SPLIT.shadow[:1]}, {}):
+            with pytest.raises(InputError, match="at least 2, in batches of 2, are wanted"):
+                unlearn(
+                    "dau", model, dataclasses.replace(SPLIT, **few), **options, batch_size=256 if few else 1
+                )
+
+
+def test_a_single_pair_of_features_has_no_correlation():
+    z = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    assert agreement(z[:1], z, "random") == 0 and agreement(z, z, "random") > 0

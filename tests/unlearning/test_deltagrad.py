@@ -140,3 +140,18 @@ def test_refusals():
     ):
         with pytest.raises(InputError, match=message):
             call()
+
+
+def test_integer_ids_are_deleted_as_text_is():
+    numbered = dataclasses.replace(SPLIT.data, ids=SPLIT.data.ids.astype(int))
+    start = network()
+    by_text, by_number = (
+        parameters_to_vector(
+            unlearn(
+                "deltagrad", record(start, split.data.take(split.train), **OPTIONS), split
+            ).model.parameters()
+        ).detach()
+        for split in (SPLIT, dataclasses.replace(SPLIT, data=numbered))
+    )
+    kept = parameters_to_vector(record(start, ROWS, **OPTIONS).model.parameters()).detach()
+    assert torch.equal(by_text, by_number) and (by_number - kept).norm() > 1e-3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ class Dataset:
     classes  the class names, in label order
     notes    what the preprocessing did, or could not do, in sentences
 
+    Lists and tensors on the CPU are taken as arrays, whole numbers of any type as labels, and integers as ids, by
+    their digits: 7 is "7". `x` is copied only where an axis is reversed, which torch does not take.
+
     Raises `InputError` where shapes, labels, ids or values do not fit together.
     """
 
@@ -35,6 +39,13 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        x = _array(self.x, f"{self.name}: x")
+        if any(stride < 0 for stride in x.strides):
+            x = np.ascontiguousarray(x)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", _labels(self.y, self.name))
+        object.__setattr__(self, "ids", _names(self.ids, self.name))
+        object.__setattr__(self, "classes", tuple(self.classes))
         n = len(self.y)
         if self.x.ndim not in (2, 4):
             raise InputError(f"{self.name}: x has shape {self.x.shape}; [N, F] or [N, C, H, W] is wanted.")
@@ -94,3 +105,41 @@ class Dataset:
                 raise InputError(f"{what}: {name!r} appears twice.")
             seen.add(name)
         return np.array([where[name] for name in wanted], dtype=np.int64)
+
+
+def _array(values: Any, what: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor on a GPU
+        raise InputError(f"{what} cannot be made a NumPy array: {error}") from error
+
+
+def _labels(y: Any, name: str) -> NDArray[np.int64]:
+    """Return labels as int64 [N], from whole numbers of any type."""
+    values = _array(y, f"{name}: y")
+    if values.ndim != 1:
+        raise InputError(f"{name}: y has shape {values.shape}; one label a sample, [N], is wanted.")
+    if values.dtype.kind not in "iubf":
+        raise InputError(
+            f"{name}: y is {values.dtype}; labels are whole numbers from 0, the places of their classes in `classes`."
+        )
+    if values.dtype.kind == "f" and not (whole := np.isfinite(values) & (values == np.trunc(values))).all():
+        raise InputError(f"{name}: label {values[~whole][0]} is not a whole number.")
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def _names(ids: Any, name: str) -> NDArray[np.str_]:
+    """Return ids as text [N], from text or integers."""
+    values = _array(ids, f"{name}: ids")
+    if values.ndim != 1:
+        raise InputError(f"{name}: ids have shape {values.shape}; one id a sample, [N], is wanted.")
+    if values.dtype.kind == "U":
+        return values
+    if len(values) and values.dtype.kind in "bfcS":
+        raise InputError(f"{name}: ids are {values.dtype}; text or integers are wanted.")
+    if values.dtype.kind == "O":
+        import pandas as pd
+
+        if pd.isna(values).any():
+            raise InputError(f"{name}: the id in row {int(np.flatnonzero(pd.isna(values))[0])} is missing.")
+    return np.array([str(value) for value in values.tolist()], dtype=np.str_)

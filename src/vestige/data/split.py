@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,7 @@ class Split:
     holdout  [H] seen by no audited and no shadow model
     shadow   [P] the pool that shadow models are trained on, seen by no audited model
 
-    Raises `InputError` where two sets overlap or forget or retain is empty.
+    Raises `InputError` where two sets overlap, forget or retain is empty, or a set holds no positions.
     """
 
     data: Dataset
@@ -36,7 +38,10 @@ class Split:
     shadow: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        parts = {role: getattr(self, role) for role in ("forget", "retain", "holdout", "shadow")}
+        roles = ("forget", "retain", "holdout", "shadow")
+        parts = {role: _positions(getattr(self, role), role, len(self.data)) for role in roles}
+        for role, positions in parts.items():
+            object.__setattr__(self, role, positions)
         for role in ("forget", "retain"):
             if not len(parts[role]):
                 raise InputError(f"The {role} set is empty; an unlearning request needs at least one sample.")
@@ -112,6 +117,22 @@ def make_split(
     return Split(data, np.sort(chosen), np.sort(retain), np.sort(held), np.sort(pool))
 
 
+def _positions(values: Any, role: str, n: int) -> NDArray[np.int64]:
+    """Return a set of positions as int64. Raises `InputError` for a mask, for ids, and for what is outside the data."""
+    positions = np.asarray(values)
+    if positions.size == 0:
+        return np.zeros(0, np.int64)
+    if positions.ndim != 1 or positions.dtype.kind not in "iu":
+        raise InputError(
+            f"The {role} set is {positions.dtype} of shape {positions.shape}; positions, integers [N], are wanted: "
+            "np.flatnonzero(mask) gives those of a mask, data.positions(ids) those of ids."
+        )
+    outside = positions[(positions < 0) | (positions >= n)]
+    if len(outside):
+        raise InputError(f"The {role} set names position {outside[0]}; the data has 0..{n - 1}.")
+    return positions.astype(np.int64, copy=False)
+
+
 def _chosen(
     data: Dataset,
     trained: NDArray[np.int64],
@@ -136,14 +157,17 @@ def _chosen(
 def _label_index(data: Dataset, label: int | str | None) -> int:
     if isinstance(label, str) and label in data.classes:
         return data.classes.index(label)
-    if isinstance(label, int) and 0 <= label < len(data.classes):
-        return label
+    if isinstance(label, Integral) and 0 <= label < len(data.classes):
+        return int(label)
     raise InputError(unknown("class", label, data.classes))
 
 
 def _count(value: int | float, total: int, what: str) -> int:
     """Return a count from a count, or from a fraction of `total` when below 1."""
-    count = round(value * total) if isinstance(value, float) and value < 1 else int(value)
+    if not isinstance(value, Real) or not isfinite(value) or (value > 1 and value != int(value)):
+        raise InputError(f"{what} is {value!r}; a count, or a fraction below 1, is wanted.")
+    fraction = not isinstance(value, Integral) and value < 1
+    count = round(float(value) * total) if fraction else int(value)
     if not 0 <= count <= total or (what == "forget" and count == 0):
         raise InputError(
             f"{what} is {value!r}, that is {count} of {total} samples; wanted: a count or a fraction."

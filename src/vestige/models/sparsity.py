@@ -1,7 +1,8 @@
 """Sparse models: which weights are pruned, and that they stay so.
 
 One-shot magnitude pruning as Jia et al. 2023 (Unlearn-Sparse) use it: over all convolution weights together, the
-smallest in size are set to zero. A network without convolutions is pruned over its linear layers but the last.
+smallest in size are set to zero. A network without convolutions is pruned over its linear layers but the one that gives
+the logits: the last that a sample meets, or without a sample the last in the order of `model.modules()`.
 Which weights live is a buffer beside the weight, `weight_mask`, so that copies and files keep it.
 """
 
@@ -12,6 +13,8 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.parameter import is_lazy
 
 from vestige.errors import InputError
 
@@ -19,16 +22,19 @@ Masks: TypeAlias = list[tuple[nn.Parameter, Tensor]]
 MASK = "weight_mask"
 
 
-def prune(model: nn.Module, sparsity: float) -> nn.Module:
+def prune(model: nn.Module, sparsity: float, *, sample: Tensor | None = None) -> nn.Module:
     """Zero the smallest share `sparsity` of the prunable weights, in place; return the model.
 
     sparsity  from 0 to below 1; 0.95 keeps every twentieth weight
+    sample    a batch [n, ...] as the model takes it, for a network without convolutions: it tells the last layer
 
-    Raises `InputError` where the share is outside, or the model has nothing to prune.
+    Raises `InputError` where the share is outside, where the model has nothing to prune or weights that are computed
+    from others, and where a network without convolutions needs a sample.
     """
     if not 0 <= sparsity < 1:
         raise InputError(f"sparsity is {sparsity}; a share from 0 to below 1 is wanted.")
-    layers = prunable(model)
+    layers = prunable(model, sample)
+    _check_weights(model, layers)
     sizes = torch.cat([layer.weight.detach().abs().flatten() for layer in layers])
     count = round(sparsity * len(sizes))
     keep = torch.ones(len(sizes), dtype=torch.bool, device=sizes.device)
@@ -40,15 +46,61 @@ def prune(model: nn.Module, sparsity: float) -> nn.Module:
     return model
 
 
-def prunable(model: nn.Module) -> list[nn.Conv2d | nn.Linear]:
-    """Return the layers that pruning looks at. Raises `InputError` where there are none."""
-    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    linear = [m for m in model.modules() if isinstance(m, nn.Linear)][:-1]
-    if not convolutions and not linear:
+def prunable(model: nn.Module, sample: Tensor | None = None) -> list[_ConvNd | nn.Linear]:
+    """Return the layers that pruning looks at, see `prune`. Raises `InputError` where there are none."""
+    convolutions = [m for m in model.modules() if isinstance(m, _ConvNd)]
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    if not convolutions and len(linear) < 2:
         raise InputError(
             "There is nothing to prune: the model has no convolution and one linear layer at most."
         )
-    return [*convolutions] if convolutions else [*linear]
+    if convolutions:
+        return [*convolutions]
+    last = _last_in_order(linear) if sample is None else _last_met(model, linear, sample)
+    return [layer for layer in linear if layer is not last]
+
+
+def _last_in_order(linear: list[nn.Linear]) -> nn.Linear:
+    """Return the last layer. Raises `InputError` where another is as wide as its output, but nothing as another's."""
+    fed = [any(a.out_features == b.in_features for b in linear if b is not a) for a in linear]
+    if fed[-1] and not all(fed):
+        raise InputError(
+            "Which linear layer gives the logits cannot be told from their order; pass prune(..., sample=x), x a batch "
+            "as the model takes it."
+        )
+    return linear[-1]
+
+
+def _last_met(model: nn.Module, linear: list[nn.Linear], sample: Tensor) -> nn.Linear:
+    """Return the layer that a sample meets last."""
+    met: list[nn.Linear] = []
+    model = getattr(model, "_orig_mod", model)  # of a compiled model: hooks do not fire in one
+    modes = [(module, module.training) for module in model.modules()]
+    hooks = [layer.register_forward_hook(lambda layer, *_: met.append(layer)) for layer in linear]
+    try:
+        with torch.no_grad():
+            model.eval()(sample)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes:
+            module.training = mode
+    return met[-1] if met else _last_in_order(linear)
+
+
+def _check_weights(model: nn.Module, layers: list[_ConvNd | nn.Linear]) -> None:
+    names = {module: name or "the model" for name, module in model.named_modules()}
+    for layer in layers:
+        if is_lazy(layer.weight):
+            raise InputError(
+                f"{names[layer]} is lazy and has no weights yet; call the model on a sample first."
+            )
+        if not isinstance(layer.weight, nn.Parameter):
+            raise InputError(
+                f"The weight of {names[layer]} is computed from other parameters, so what is pruned would not stay 0; "
+                "remove that first: torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight'), or "
+                "remove_weight_norm, remove_spectral_norm or prune.remove of torch.nn.utils."
+            )
 
 
 def masks_of(model: nn.Module) -> Masks:
@@ -75,12 +127,11 @@ def drop_masks(model: nn.Module) -> nn.Module:
 
 
 def sparsity_of(model: nn.Module) -> float:
-    """Return the share of prunable weights that is masked; 0 for a dense model."""
+    """Return the share of weights that is masked, of the layers with a mask; 0 for a dense model."""
     masks = masks_of(model)
     if not masks:
         return 0.0
-    total = sum(layer.weight.numel() for layer in prunable(model))
-    return 1 - sum(int(mask.sum()) for _, mask in masks) / total
+    return 1 - sum(int(mask.sum()) for _, mask in masks) / sum(mask.numel() for _, mask in masks)
 
 
 def expect_masks(model: nn.Module, state: Mapping[str, Tensor]) -> None:

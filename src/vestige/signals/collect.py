@@ -6,6 +6,7 @@ they were afterwards.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def collect_logits(
     Classes that a scikit-learn model has never seen get the log-probability log(1e-12). Raises `InputError`
     where the output is not [n, C] or not finite.
     """
-    if hasattr(model, "predict_proba"):
+    if not _is_network(model) and hasattr(model, "predict_proba"):
         return _from_sklearn(model, rows)
     if not hasattr(model, "forward"):
         raise InputError(
@@ -43,6 +44,12 @@ def collect_logits(
         )
     need("torch", "torch", "Collecting signals from a network")
     return _from_torch(model, rows, batch_size, device)
+
+
+def _is_network(model: Any) -> bool:
+    """Is it a `torch.nn.Module`, whatever other methods it has? Torch need not be installed."""
+    torch = sys.modules.get("torch")  # who has made a module has imported torch
+    return torch is not None and isinstance(model, torch.nn.Module)
 
 
 def collect_fit(model: Any, rows: Dataset, **options: Any) -> NDArray[np.float64]:

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
-from vestige.errors import ArtefactError
+from vestige.errors import ArtefactError, InputError
 from vestige.models.sparsity import expect_masks
 from vestige.store import file_hash, published, read_json, sidecar, write_json
 
@@ -19,8 +19,20 @@ _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 
 def write_weights(path: Path, model: nn.Module) -> None:
     """Write parameters and buffers as safetensors, nothing else; the `make` of a `store.step`."""
-    state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
-    save_file(state, path)
+    state = tensors_of(model)
+    save_file({name: value.detach().cpu().contiguous().clone() for name, value in state.items()}, path)
+
+
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict. Raises `InputError` where it holds what is no tensor, which safetensors cannot keep."""
+    state = model.state_dict()
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise InputError(
+                f"The state dict has {name!r}, of type {type(value).__name__}; a file keeps tensors only. Let "
+                "get_extra_state() return a tensor, or go without a file (train without checkpoint=)."
+            )
+    return dict(state)
 
 
 def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
@@ -56,7 +68,7 @@ def load_model(path: Path, model: Module, *, verify: bool = True) -> Module:
     except SafetensorError as error:
         raise ArtefactError(f"{path}: not a safetensors file, or cut off ({error}).") from None
     expect_masks(model, state)
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    wanted = {name: tuple(value.shape) for name, value in tensors_of(model).items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
     for name in [*wanted, *found]:
         if wanted.get(name) != found.get(name):

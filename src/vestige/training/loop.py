@@ -7,13 +7,13 @@ number of epochs alone, on the CPU bit for bit as if it had not been stopped.
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -21,15 +21,18 @@ import torch.nn.functional as F
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.lazy import LazyModuleMixin
 
+from vestige.config import validated
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
+from vestige.models.copies import copied
 from vestige.models.initial import is_frozen, seeded
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
-from vestige.training.device import compiled, forward_context, pick_device, settled
-from vestige.training.recipe import Recipe, learning_rate
+from vestige.training.device import compiled, device_of, forward_context, pick_device, settled
+from vestige.training.recipe import Recipe, learning_rate, preset
 from vestige.training.resume import Checkpoint, facts_of
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (logits [n, C], labels [n]) -> scalar
@@ -61,7 +64,7 @@ class Trained:
 def train(
     model: nn.Module,
     rows: Rows,
-    recipe: Recipe,
+    recipe: Recipe | str | Mapping[str, Any],
     *,
     device: str | torch.device = "auto",
     checkpoint: Path | None = None,
@@ -73,7 +76,7 @@ def train(
     The copy starts from the weights of `model`; its input scale is fitted on `rows`. The other arguments and
     the errors are those of `descend`.
     """
-    model = copy.deepcopy(model)
+    model, recipe = copied(model), recipe_of(recipe)
     with seeded(recipe.seed):  # a torch Dataset may draw from the global generator
         fit_input_scale(model, input_chunks(rows))
     return descend(
@@ -84,7 +87,7 @@ def train(
 def descend(
     model: nn.Module,
     rows: Rows,
-    recipe: Recipe,
+    recipe: Recipe | str | Mapping[str, Any],
     *,
     loss: Loss | None = None,
     objective: Objective | None = None,
@@ -99,6 +102,7 @@ def descend(
     """Minimise `loss` over `rows` by the recipe, changing `model` in place; leave it in evaluation mode.
 
     rows              a `Dataset`, or any map-style torch `Dataset` of (x, y) for what does not fit in memory
+    recipe            a `Recipe`, the name of a preset, or a mapping of fields
     loss              of float32 logits [n, C] and labels [n]; default: cross-entropy with the recipe's smoothing
     objective         of inputs [n, ...] and labels [n], for losses that run the model themselves; in place of
                       `loss`; it runs under the recipe's precision
@@ -114,15 +118,20 @@ def descend(
 
     Weights that a sparse model has masked stay zero.
 
-    Raises `InputError` where the loss is not finite, where the labels exceed the model's outputs, and where
-    the checkpoint belongs to another recipe, model or data.
+    Raises `InputError` where the model does not take the samples, where no gradient reaches it, where the loss is not
+    finite, where the labels exceed the model's outputs, and where the checkpoint belongs to another recipe, model or
+    data.
     """
-    where, n = pick_device(device), row_count(rows)
-    with seeded(recipe.seed):
-        sample, _ = next(batches(_head(rows), 2, shuffle=False, device=where))
+    recipe, where, n = recipe_of(recipe), pick_device(device), row_count(rows)
+    sample = first_samples(rows, recipe.seed, where)
     loss = loss or partial(F.cross_entropy, label_smoothing=recipe.label_smoothing)
-    with settled(model, where, sample), _bar(progress) as bar:
-        _check_outputs(model, sample, rows)
+    with ExitStack() as stack:
+        with seeded(recipe.seed, where):
+            if is_lazy(model):
+                _outputs(model, sample.to(device_of(model)))
+            stack.enter_context(settled(model, where, sample))
+            _check_outputs(model, sample, rows)
+        bar = stack.enter_context(_bar(progress))
         data = resident(rows, where)
         optimizer = make_optimizer(recipe, model.parameters())
         masks = masks_of(model)
@@ -188,7 +197,10 @@ def _epoch(
             set_learning_rate(optimizer, learning_rate(recipe, epoch, step, steps))
             optimizer.zero_grad(set_to_none=True)
             value = value_of(x, y)
-            value.backward()  # type: ignore[no-untyped-call]
+            if value.requires_grad:
+                value.backward()  # type: ignore[no-untyped-call]
+            if step == 0 or not value.requires_grad:
+                _check_gradients(optimizer)
             optimizer.step()
             total += value.detach() * len(y)
             seen += len(y)
@@ -235,16 +247,66 @@ def training_mode(model: nn.Module, *, freeze_batchnorm: bool = False) -> None:
             module.eval()
 
 
-def _head(rows: Rows) -> Rows:
-    """Return the first two samples, to try the model on."""
+def is_lazy(model: nn.Module) -> bool:
+    """Has the model layers that draw their weights when they meet the first sample?"""
+    return any(isinstance(module, LazyModuleMixin) for module in model.modules())
+
+
+@contextmanager
+def one_row_normalised(model: nn.Module) -> Iterator[None]:
+    """In this block, normalise a batch of one value per channel, which has no deviation, by the running statistics."""
+
+    def choose(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+        layer.train(modes[layer] and given[0].numel() > given[0].shape[1])
+
+    modes: dict[nn.Module, bool] = {
+        layer: layer.training for layer in model.modules() if isinstance(layer, _BatchNorm)
+    }
+    hooks = [layer.register_forward_pre_hook(choose) for layer in modes]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for layer, mode in modes.items():
+            layer.train(mode)
+
+
+def recipe_of(given: Recipe | str | Mapping[str, Any]) -> Recipe:
+    """Return a recipe that may be given by the name of a preset, or as a mapping of its fields."""
+    if isinstance(given, str):
+        return preset(given)
+    if isinstance(given, Mapping):
+        return validated(Recipe, given, "recipe")
+    if not isinstance(given, Recipe):
+        raise InputError(
+            f"recipe is of type {type(given).__name__}; a Recipe is wanted, such as vestige.training.preset('speed')."
+        )
+    return given
+
+
+def first_samples(rows: Rows, seed: int, device: torch.device) -> Tensor:
+    """Return the first two samples as a batch, to try the model on."""
+    head: Rows
     if isinstance(rows, Dataset):
-        return rows.take(np.arange(min(2, len(rows))))
-    return torch.utils.data.Subset(rows, range(min(2, row_count(rows))))  # type: ignore[arg-type]
+        head = rows.take(np.arange(min(2, len(rows))))
+    else:
+        head = torch.utils.data.Subset(rows, range(min(2, row_count(rows))))  # type: ignore[arg-type]
+    with seeded(seed):  # a torch Dataset may draw from the global generator
+        return next(batches(head, 2, shuffle=False, device=device))[0]
+
+
+def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
+    if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
+        raise InputError(
+            "Training cannot change the model: its loss gives a gradient to none of its parameters. Usually an "
+            "attribute, such as a lambda, holds another copy of the layers; call the layers by way of self."
+        )
 
 
 @torch.no_grad()
 def _check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
-    logits = model.eval()(sample)
+    logits = _outputs(model, sample)
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise InputError(f"The model returns {got} for {len(sample)} samples; logits [N, C] are wanted.")
@@ -252,6 +314,22 @@ def _check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
         raise InputError(
             f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."
         )
+
+
+@torch.no_grad()
+def _outputs(model: nn.Module, sample: Tensor) -> Any:
+    try:
+        return model.eval()(sample)
+    except InputError:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        kinds = sorted({str(p.dtype) for p in model.parameters() if p.dtype != sample.dtype})
+        hint = f" The model has weights of {', '.join(kinds)}; call model.float() first." if kinds else ""
+        raise InputError(
+            f"The model does not take samples of shape {list(sample.shape[1:])} and type {sample.dtype}, in a batch of "
+            f"{len(sample)}: {why[0].rstrip('.')}.{hint}"
+        ) from error
 
 
 def _bar(show: bool) -> Progress:

@@ -22,6 +22,7 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.store import key_of, published
 from vestige.training.batches import Rows, row_count
+from vestige.training.checkpoints import tensors_of
 from vestige.training.recipe import Recipe
 
 SECONDS_BETWEEN_WRITES = 5.0
@@ -34,7 +35,7 @@ def facts_of(recipe: Recipe, model: nn.Module, rows: Rows) -> Facts:
 
     A torch `Dataset` is known by its type and length only.
     """
-    state = model.state_dict()
+    state = tensors_of(model)
     return {
         "recipe": recipe.key,
         "architecture": key_of(
@@ -86,7 +87,7 @@ class Checkpoint:
         self, model: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float], seconds: float
     ) -> None:
         """Remember the state after an epoch, and write it if the last writing is long enough ago."""
-        tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+        tensors = {f"model.{name}": value for name, value in tensors_of(model).items()}
         for i, state in enumerate(_states(optimizer)):
             tensors |= {f"optimizer.{i}.{name}": v for name, v in state.items() if isinstance(v, Tensor)}
         copies = {

@@ -24,13 +24,14 @@ attacker frozen, in evaluation mode, in the classifier's step; batch normalisati
 statistics, does not see what the game does to the classifier in use (0.02 is then too fast: 2,000 images of CIFAR-10
 end in NaN); the game's gradient at most half as long as that loss's. Differs from the authors in both: rows for
 pre-training are computed once, in evaluation mode; the game's terms are skipped, not weighted by zero, once beta is 0,
-and momentum starts anew there.
+and momentum starts anew there; a single forget sample is normalised by running statistics wherever it has one value per
+channel, and is not paired.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -43,6 +44,7 @@ from vestige.models import seeded
 from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
 from vestige.signals.collect import evaluating
 from vestige.training import batch_count
+from vestige.training.loop import one_row_normalised
 from vestige.unlearning.random_labels import joined
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, trainable, unseen_rows
@@ -119,6 +121,12 @@ def dau(
     of_class = unseen.take(np.flatnonzero(np.isin(unseen.y, forget.y)))
     if match_classes and len(of_class) >= 2:
         unseen = of_class
+    if min(len(unseen), work.steps.batch_size) < 2:
+        raise InputError(
+            f"dau takes the deviation of unseen samples: at least 2, in batches of 2, are wanted, and here are "
+            f"{len(unseen)} in batches of {work.steps.batch_size}; make the split with a larger shadow=, or raise "
+            "batch_size."
+        )
     whole_class = not np.isin(forget.y, retain.y).any()
     noise, head = work.generator(31), last_linear(model, split.data, work.method)
 
@@ -161,7 +169,7 @@ def dau(
             return held_back(fitted, played, list(trainable(model).values()), bound)
 
     def game() -> Tensor:
-        with nullcontext() if own_batchnorm else evaluating(model):
+        with one_row_normalised(model) if own_batchnorm else evaluating(model):
             (u_f, z_f), (u_v, z_v) = (rows_of(*next(stream)) for stream in streams)
         attack(attacker, optimiser, u_f.detach(), u_v.detach())
         attacker.train(own_batchnorm).requires_grad_(False)
@@ -217,7 +225,7 @@ def agreement(z_f: Tensor, z_v: Tensor, pairing: str) -> Tensor:
     """Return the self-supervised loss of two batches of features [n, d]; 0 = they agree ("moment").
 
     random  rows paired by position: sum (1 - C_ii)^2 + 0.005 sum over i != j of C_ij^2, C = z_v' z_f / n of centred
-            and scaled features
+            and scaled features; 0 for a single pair, which has no correlation
     moment  |mean_f - mean_v|^2 + |cov_f - cov_v|^2 / d, of features scaled by the deviation of the unseen
     """
     z_f, z_v = z_f.float().flatten(1), z_v.float().flatten(1)
@@ -228,6 +236,8 @@ def agreement(z_f: Tensor, z_v: Tensor, pairing: str) -> Tensor:
         apart = (f.mean(dim=0) - v.mean(dim=0)).square().sum()
         return apart + (f.T.cov(correction=0) - v.T.cov(correction=0)).square().sum() / f.shape[1]
     n = min(len(z_f), len(z_v))
+    if n < 2:
+        return torch.zeros((), device=z_f.device)
     f, v = ((z - z.mean(dim=0)) / (z.std(dim=0) + 1e-6) for z in (z_f[:n], z_v[:n]))
     c = v.T @ f / n
     own = torch.diagonal(c)

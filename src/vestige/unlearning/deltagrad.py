@@ -25,7 +25,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.models import fit_input_scale, to_float
+from vestige.models import copied, fit_input_scale, to_float
 from vestige.training import device_of
 from vestige.unlearning.gradients import slopes
 from vestige.unlearning.registry import register
@@ -82,9 +82,7 @@ def record(
     Frozen parameters stay as they are. Memory is two vectors of all other weights a step. Raises `InputError` where
     that would be over 4 GiB, where everything is frozen, and for weights that are not of single precision.
     """
-    import copy
-
-    model = copy.deepcopy(model).eval()
+    model = copied(model).eval()
     fit_input_scale(model, rows.x)
     steps = -(-len(rows) // batch_size)
     free = list(trainable(model).values())

@@ -7,7 +7,8 @@ arXiv 2302.09880.
 
 SGD, learning rate 0.01, 10 epochs, alpha between 0.95 and 0.9999 by setting. Nothing bounds the climb: on a whole class
 of CIFAR-10 the published form ends in NaN. `recommended` leaves a forget sample alone once its loss is above `ceiling`,
-and keeps the running statistics of batch normalisation.
+and keeps the running statistics of batch normalisation. In `paper` a single forget sample is normalised by them
+wherever it has one value per channel.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def negative_gradient_plus(
     """
     from torch.nn.functional import cross_entropy
 
+    from vestige.training.loop import one_row_normalised
+
     if not 0 <= alpha <= 1:
         raise InputError(f"{work.method}: alpha is {alpha}; a weight from 0 to 1 is wanted.")
     if ceiling is not None and not ceiling > 0:
@@ -50,7 +53,8 @@ def negative_gradient_plus(
     def objective(x: Tensor, y: Tensor) -> Tensor:
         u, v = next(forget)
         kept = cross_entropy(model(x).float(), y)
-        gone = cross_entropy(model(u).float(), v, reduction="none").clamp(max=ceiling or inf)
+        with one_row_normalised(model):
+            gone = cross_entropy(model(u).float(), v, reduction="none").clamp(max=ceiling or inf)
         return alpha * kept - (1 - alpha) * gone.mean()
 
     work.descend(model, split.rows("retain"), objective=objective, cost=2)

@@ -142,6 +142,7 @@ def unlearn(
     """
     need("torch", "torch", "Unlearning")
     from vestige.models import copied
+    from vestige.training.loop import recipe_of
 
     entry, world = METHODS[name], world_of(model)
     if world is None:
@@ -167,7 +168,7 @@ def unlearn(
     own = knobs_of(entry.function)
     steps = Steps() if entry.steps is None else Steps(**{k: v for k, v in knobs.items() if k not in own})
     work = Work(
-        name, steps, _recipe(recipe), int(seed), device, progress, len(split.retain), on_epoch=on_epoch,
+        name, steps, None if recipe is None else recipe_of(recipe), int(seed), device, progress, len(split.retain), on_epoch=on_epoch,
         max_passes=float("inf") if max_epochs is None else max_epochs * len(split.retain),
         max_seconds=float("inf") if max_seconds is None else max_seconds,
     )  # fmt: skip
@@ -191,13 +192,3 @@ def world_of(model: Any) -> World | None:
     if isinstance(model, nn.Module):  # first: a network may have a predict_proba of its own
         return "torch"
     return "sklearn" if hasattr(model, "predict_proba") else None
-
-
-def _recipe(given: Any) -> Any:
-    """Return a recipe that may be given by its name, or as a mapping of its fields."""
-    from vestige.config import validated
-    from vestige.training import Recipe, preset
-
-    if isinstance(given, str):
-        return preset(given)
-    return validated(Recipe, given, "recipe") if isinstance(given, Mapping) else given
