@@ -232,3 +232,11 @@ def test_methods_compute_in_the_precision_of_training(precision, wanted):
 def test_samples_that_do_not_fit_the_model():
     with pytest.raises(InputError, match=r"does not take samples of clusters, float32 \[2, 5\]"):
         unlearn("finetune", nn.Linear(4, 3), SPLIT)
+
+
+@pytest.mark.parametrize("name", ["cf_k", "activation_reset", "dau"])
+def test_of_a_compiled_network_the_network_is_unlearned_from(name):
+    options = {"copies": 1, "pretrain": 1, "epochs": 1} if name == "dau" else {}
+    compiled = torch.compile(network(), backend="eager")
+    one, two = (unlearn(name, model, SPLIT, **options).model for model in (compiled, network()))
+    assert one.state_dict().keys() == two.state_dict().keys() and torch.equal(one[2].weight, two[2].weight)

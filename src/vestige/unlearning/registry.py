@@ -127,7 +127,8 @@ def unlearn(
     """Remove the influence of `split.forget` from a trained model; the model that is given stays as it is.
 
     name         a registered method, see `vestige list methods`
-    model        a `torch.nn.Module` that returns logits, or a fitted scikit-learn classifier
+    model        a `torch.nn.Module` that returns logits, or a fitted scikit-learn classifier; of a compiled network
+                 the network itself is worked on and returned
     recipe       how the model was trained, for methods that train from scratch; a `Recipe`, its name or its fields
     seed         of everything random in the method
     max_epochs   stop when so many retrain-epoch equivalents are spent; the model is then as it is at that point
@@ -145,6 +146,7 @@ def unlearn(
     from vestige.training.loop import recipe_of
 
     entry, world = METHODS[name], world_of(model)
+    model = getattr(model, "_orig_mod", model)  # hooks do not fire in a compiled network
     if world is None:
         raise InputError(
             f"{name}: {type(model).__name__} is neither a torch.nn.Module nor a scikit-learn classifier with "
@@ -168,7 +170,8 @@ def unlearn(
     own = knobs_of(entry.function)
     steps = Steps() if entry.steps is None else Steps(**{k: v for k, v in knobs.items() if k not in own})
     work = Work(
-        name, steps, None if recipe is None else recipe_of(recipe), int(seed), device, progress, len(split.retain), on_epoch=on_epoch,
+        name, steps, None if recipe is None else recipe_of(recipe), int(seed), device, progress, len(split.retain),
+        on_epoch=on_epoch,
         max_passes=float("inf") if max_epochs is None else max_epochs * len(split.retain),
         max_seconds=float("inf") if max_seconds is None else max_seconds,
     )  # fmt: skip

@@ -334,17 +334,16 @@ def layers_met(model: nn.Module, data: Dataset) -> list[nn.Module]:
     from vestige.signals.collect import evaluating
 
     met: dict[nn.Module, None] = {}
-    inner = getattr(model, "_orig_mod", model)  # of a compiled model: hooks do not fire in one
 
     def meet(layer: nn.Module, inputs: object) -> None:  # before its parts, whose place is behind it
         met.pop(layer, None)
         met[layer] = None
 
-    own = [m for m in inner.modules() if not isinstance(m, ParametrizationList) and weights_of(m)]
+    own = [m for m in model.modules() if not isinstance(m, ParametrizationList) and weights_of(m)]
     handles = [layer.register_forward_pre_hook(meet) for layer in own]
     try:
-        with evaluating(inner), torch.no_grad():
-            inner(torch.zeros(2, *data.shape, device=next(inner.parameters()).device))
+        with evaluating(model), torch.no_grad():
+            model(torch.zeros(2, *data.shape, device=next(model.parameters()).device))
     finally:
         for handle in handles:
             handle.remove()
