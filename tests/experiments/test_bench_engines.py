@@ -21,7 +21,7 @@ import torch
 from bench_steps import made
 from bench_tables import tiny
 
-from vestige.errors import InputError
+from vestige.errors import InputError, MissingExtra
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.steps import Step, Store, ordered, perform
@@ -177,10 +177,24 @@ def test_a_store_behind_a_url_moves_results_between_machines(tmp_path, monkeypat
         perform(made("add", (made("add", value=9),)), place, None)
 
 
+def test_a_store_that_cannot_be_opened_is_one_sentence(monkeypatch):
+    with pytest.raises(InputError, match="s9://x cannot be opened: Protocol not known"):
+        Store("s9://x")
+
+    def absent(place):
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", absent)
+    with pytest.raises(MissingExtra, match="s3://x needs another package: Install s3fs"):
+        Store("s3://x")
+
+
 def test_an_unknown_engine_and_tracker():
     with pytest.raises(InputError, match="no engine 'slurm'"), engine("slurm", ".", None):
         pass
     with pytest.raises(InputError, match="for the engine 'ray'"), engine("local", ".", None, gpu=1):
+        pass
+    with pytest.raises(InputError, match="workers is -1; at least 1"), engine("local", ".", None, workers=-1):
         pass
     with pytest.raises(InputError, match="no tracker 'wandb'"):
         tracker("wandb")

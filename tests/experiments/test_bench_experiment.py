@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench_tables import TINY, tiny
+from bench_tables import BLOCK, TINY, tiny
 
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, experiments, run_bench
@@ -21,6 +21,7 @@ def test_every_experiment_is_whole(name):
         assert found.favourite in found.rows
 
 
+COUNTS = BLOCK["counts"]
 SIZES = {
     ("cifar10", "all"): 60_000, ("cifar100", "all"): 60_000, ("cifar10", "train"): 50_000, ("cinic10", "train"): 90_000,
     ("location30", "train"): 5010, ("adult", "train"): 30_000, ("purchase100", "train"): 197_324,
@@ -75,6 +76,15 @@ def test_an_experiment_like_another(tmp_path):
     assert figure.small == table.small.model_copy(update={"seeds": 1})
 
 
+def test_an_experiment_is_like_a_file_beside_it(tmp_path, monkeypatch):
+    tiny(tmp_path)
+    child = tmp_path / "child.yaml"
+    child.write_text("name: child\ntitle: t\nsource: s\nlike: tiny.yaml\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert experiment(child).rows == experiment(tmp_path / "tiny.yaml").rows
+
+
 def test_a_recipe_may_be_a_name():
     fast = experiment("iam-table1", ["paper.blocks.cifar10.recipe=speed"]).paper.blocks["cifar10"].recipe
     assert fast == PRESETS["speed"]
@@ -98,6 +108,30 @@ def test_an_unknown_experiment_names_the_nearest():
         ({"small": None}, "at least one scale"),
         ({"small": TINY["small"] | {"groups": [4]}}, "cannot be drawn from 3"),
         ({"figur": "auc"}, "Did you mean 'figure'"),
+        (
+            {"measures": {"flat": {"name": "iam", "mode": "offline"}}},
+            "'measures.flat'.* no key 'mode'.*knobs",
+        ),
+        ({"measures": {"typo": {"name": "iam", "knbos": {}}}}, "Did you mean 'knobs'"),
+        ({"measures": {"none": {"nmae": "iam"}}}, "'name' is missing|no key 'nmae'"),
+        (
+            {"small": TINY["small"] | {"requests": {"r": {"measures": {"a": {"name": "iam", "x": 1}}}}}},
+            "no key 'x'",
+        ),
+        (
+            {"kind": "methods", "methods": ["ssd", {"name": "ssd", "knobs": {"alpha": 2.0}}]},
+            "ssd is named twice",
+        ),
+        ({"small": TINY["small"] | {"requests": {}}}, "'small.requests'"),
+        ({"small": TINY["small"] | {"groups": []}}, "'small.groups'"),
+        ({"small": TINY["small"] | {"groups": [1, 1]}}, "each size is wanted once"),
+        ({"kind": "leaks"}, "'small' has no leaks"),
+        ({"kind": "epsilon", "methods": ["ssd"], "small": TINY["small"] | {"models": 3}}, "needs at least 4"),
+        ({"name": "../x"}, "plain file name"),
+        (
+            {"small": TINY["small"] | {"blocks": {"digits": BLOCK | {"counts": COUNTS | {"seed": -1}}}}},
+            "seed' is -1",
+        ),
     ],
 )
 def test_a_faulty_experiment_says_what_is_wrong(tmp_path, change, said):

@@ -6,14 +6,16 @@ import json
 
 import numpy as np
 import pytest
-from bench_tables import tiny
+from bench_tables import BLOCK, TINY, tiny
 
 import vestige
 from vestige.errors import InputError
-from vestige.experiments.bench import experiment
+from vestige.experiments.bench import experiment, run_bench, work
 from vestige.experiments.bench.plan import cells_of
-from vestige.experiments.bench.steps import Job, ordered
-from vestige.experiments.bench.work import leaked
+from vestige.experiments.bench.steps import Job, Store, ordered
+from vestige.experiments.bench.texts import _texts_config
+from vestige.experiments.bench.work import leaked, separation, split_of
+from vestige.store import file_hash
 
 
 def test_one_network_is_one_step(tmp_path):
@@ -77,3 +79,115 @@ def test_leaks_read_the_data_that_their_step_names(tmp_path):
     path = tmp_path / "leaked.json"
     leaked(Job(cell.step.what, [], path, str(tmp_path / "nowhere")))
     assert 0 <= json.loads(path.read_text())["cells"][0]["figures"]["auc"][0] <= 1
+
+
+def with_block(**changes):
+    return {"small": TINY["small"] | {"blocks": {"digits": BLOCK | changes}}}
+
+
+def with_request(**request):
+    return {"small": TINY["small"] | {"requests": {"mine": request}}}
+
+
+METHODS = {"kind": "methods", "figure": "disparity"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"figure": "aucc"}, "Did you mean 'auc'"),
+        ({"measures": {"a": "iamm"}}, "tiny, a: .*Did you mean 'iam'"),
+        ({"measures": {"a": {"name": "iam", "knobs": {"mod": "online"}}}}, "Did you mean 'mode'"),
+        (with_block(model={"name": "mlpp"}), "tiny, digits: .*Did you mean 'mlp'"),
+        (with_block(model={"name": "mlp", "knobs": {"hiden": [8]}}), "Did you mean 'hidden'"),
+        (with_block(shadow_model={"name": "mlpp"}), "Did you mean 'mlp'"),
+        (with_block(recipe={"epoch": 3}), "Did you mean 'epochs'"),
+        (METHODS | {"methods": ["finetunee"]}, "Did you mean 'finetune'"),
+        (METHODS | {"methods": [{"name": "ssd", "knobs": {"alhpa": 2.0}}]}, "Did you mean 'alpha'"),
+        (METHODS | {"methods": ["certified_newton"]}, "does not work on networks"),
+        (METHODS | {"methods": [{"name": "retrain", "max_epochs": 0.1}]}, "no knobs and no budget"),
+        (with_request(forget=0), "request 'mine': forget is 0"),
+        (with_request(forget=9999), "request 'mine': forget is 9999"),
+        (with_request(scenario="class", label=77), "request 'mine': There is no class 77"),
+        (with_request(measures={"a": "iamm"}), "Did you mean 'iam'"),
+        (with_block(counts=BLOCK["counts"] | {"shadow_size": 500}), "shadow_size is 500"),
+        (with_block(counts=BLOCK["counts"] | {"shadow": 0}), "no shadow pool"),
+    ],
+)
+def test_what_cannot_be_run_is_found_before_any_work(tmp_path, changes, said):
+    with pytest.raises(InputError, match=said):
+        run_bench(experiment(tiny(tmp_path, **changes)), store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def points(path, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(300, 4))
+    np.savez(path, x=x.astype(np.float32), y=(x[:, 0] > 0).astype(int))
+
+
+def test_a_step_refuses_data_that_its_key_does_not_name(tmp_path):
+    file = tmp_path / "points.npz"
+    points(file, 1)
+    counts = {"train": 100, "holdout": 50, "shadow": 100, "shadow_size": 80}
+    chosen = experiment(tiny(tmp_path, **with_block(data={"name": str(file)}, counts=counts)))
+    first = ordered(c.step for c in cells_of(chosen, "small", None))[0]
+    split_of(first.what, None)
+    points(file, 2)  # another machine has another file
+    work.read_anew()
+    with pytest.raises(InputError, match="not those that it was planned with"):
+        split_of(first.what, None)
+    assert ordered(c.step for c in cells_of(chosen, "small", None))[0].key != first.key  # a plan reads anew
+
+
+def test_a_step_of_texts_refuses_files_that_its_key_does_not_name(tmp_path):
+    texts = {name: f"{name}.json" for name in ("forget", "retain", "holdout")}
+    for name in texts.values():
+        (tmp_path / name).write_text("[]")
+    config = {"model": {"name": "base"}, "data": texts}
+    job = Job(
+        {"config": config, "files": {"forget": file_hash(tmp_path / "forget.json")}},
+        [],
+        tmp_path,
+        str(tmp_path),
+    )
+    _texts_config(job)
+    (tmp_path / "forget.json").write_text("[1]")
+    with pytest.raises(InputError, match="forget: the file .* not the one that it was planned with"):
+        _texts_config(job)
+
+
+def test_the_shadow_side_needs_data_of_the_same_form(tmp_path):
+    points(tmp_path / "points.npz", 1)
+    counts = {"train": 100, "holdout": 50, "shadow": 100}
+    other = with_block(shadow_data={"name": str(tmp_path / "points.npz")}, shadow_counts=counts)
+    with pytest.raises(InputError, match="shadow side needs data of the same form"):
+        cells_of(experiment(tiny(tmp_path, **other)), "small", None)
+
+
+def test_leaks_refuse_data_that_their_step_does_not_name(tmp_path):
+    (cell,) = cells_of(leaks(tmp_path), "small", records(tmp_path / "one", 1))
+    with pytest.raises(InputError, match="not those that it was planned with"):
+        leaked(Job(cell.step.what, [], tmp_path / "leaked.json", records(tmp_path / "two", 2)))
+
+
+@pytest.mark.parametrize("sizes", [[2, 1], [1, 2]])
+def test_a_failure_at_one_group_size_leaves_the_others(filled, tmp_path, monkeypatch, sizes):
+    """The networks are there from the filled table; LiRA-On refuses two shadow models at once."""
+    scored = work._scored
+
+    def refusing(spec, preset, signals):
+        if spec == "lira_online" and len(signals.shadow_fit) == 2 * 200:
+            raise InputError("not two")
+        return scored(spec, preset, signals)
+
+    monkeypatch.setattr(work, "_scored", refusing)
+    step = cells_of(experiment(tiny(tmp_path, small=TINY["small"] | {"groups": sizes})), "small", None)[
+        0
+    ].step
+    store = Store(filled[1] / "store")
+    separation(Job(step.what, [store.path(one) for one in step.inputs], tmp_path / "out.json", None))
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["missing"] == [{"row": "LiRA-On", "why": "not two", "group": 2}]
+    assert [c["group"] for c in found["cells"] if c["row"] == "LiRA-On"] == [1]
+    assert sorted(c["group"] for c in found["cells"] if c["row"] == "IAM-On") == [1, 2]

@@ -20,12 +20,14 @@ from vestige.experiments.bench import experiment, experiments, run_bench
 from vestige.experiments.bench.run import _Watch, read_result, status, time_left
 from vestige.experiments.bench.table import values_of
 from vestige.experiments.bench.trackers import tracker
+from vestige.experiments.bench.work import figures_of
 from vestige.store import read_json, write_json
 
 
 def test_a_filled_table_is_kept(filled):
     made_, folder = filled
     assert made_.missing == [] and made_.done == 17
+    assert named(made_) == set(figures_of(experiment(folder / "tiny.yaml")))
     again = run_bench(experiment(folder / "tiny.yaml"), store=folder / "store", workers=2)
     assert (again.done, again.kept) == (0, 17) and again.result == made_.result
     assert {len(v) for c in made_.result["cells"] for v in c["figures"]["auc"]} == {3}
@@ -51,6 +53,10 @@ def test_a_damaged_file_is_made_again(filled, tmp_path):
     assert again.result == made_.result and 1 <= again.done <= 2
 
 
+def named(made_):
+    return {figure for cell in made_.result["cells"] for figure in cell["figures"]}
+
+
 def test_methods_epsilon_and_degrees(tmp_path):
     block = BLOCK | {"checkpoints": 3}
     small = TINY["small"] | {"blocks": {"digits": block}, "splits": 1, "shadows": 1, "seeds": 2, "models": 4}
@@ -61,6 +67,7 @@ def test_methods_epsilon_and_degrees(tmp_path):
         store=tmp_path / "s", workers=2,
     )  # fmt: skip
     assert made_.missing == []
+    assert named(made_) == set(figures_of(experiment(tmp_path / "tiny.yaml")))
     cells = {v.row: v for v in values_of(made_.result)}
     assert cells["retrain"].mean == 0 and cells["finetune"].mean > 0 and cells["finetune"].n == 2
     gap = {v.row: v.mean for v in values_of(made_.result, "gap_forget")}
@@ -70,11 +77,13 @@ def test_methods_epsilon_and_degrees(tmp_path):
                         published={}, favourite=None, name="e")),
         store=tmp_path / "s", workers=2,
     )  # fmt: skip
+    assert named(eps) == set(figures_of(experiment(tmp_path / "tiny.yaml")))
     assert eps.missing == [] and all(np.isfinite(v.mean) for v in values_of(eps.result))
     ui = run_bench(
         experiment(tiny(tmp_path, kind="degrees", figure="pooled", percent=False, small=small, published={}, name="u")),
         store=tmp_path / "s", workers=2,
     )  # fmt: skip
+    assert named(ui) == set(figures_of(experiment(tmp_path / "tiny.yaml")))
     follows = {v.row: v.mean for v in values_of(ui.result)}
     assert ui.missing == [] and follows["IAM-On"] > 0.3 > abs(follows["Random"])
 
@@ -87,6 +96,8 @@ def test_a_result_of_another_version_or_configuration_is_refused(filled, tmp_pat
         ({"vestige": "0.0.1"}, "is of vestige 0.0.1"),
         ({"format": 99}, "format 99"),
         ({"kind": "x"}, "not a result"),
+        ({"vestige": "0.0.1"}, "run FILE.yaml --scale small, with the file of 'tiny'"),
+        ({"vestige": "0.0.1", "name": "iam-table1", "scale": "paper"}, "run iam-table1 --scale paper$"),
     ):
         path = tmp_path / "old.json"
         path.write_text(json.dumps(made_.result | change))
@@ -188,6 +199,51 @@ def test_a_disk_that_is_full_at_the_end_is_one_sentence(filled, tmp_path, monkey
         run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "store", workers=1)
 
 
+NO_STEPS = '{"started": 0, "written": 0, "steps": [{}]}'
+
+
+def test_a_file_that_is_no_status_hides_no_run(filled, tmp_path):
+    _, folder = filled
+    shutil.copytree(folder / "store" / "status", tmp_path / "status")
+    for name, text in (("a", "{}"), ("b", "[]"), ("c", '{"steps":'), ("d", "3"), ("e", NO_STEPS)):
+        (tmp_path / "status" / f"{name}-small.json").write_text(text)
+    assert "tiny-small" in {one["name"] for one in status(tmp_path)}
+
+
+def test_failed_steps_are_not_kept_ones(tmp_path, filled):
+    """One method's model fails, and all that reads it; the rest is done."""
+    changes = {"kind": "methods", "figure": "disparity", "percent": False, "measures": {"RMIA": "rmia_offline"},
+               "methods": ["retrain", {"name": "ssd", "knobs": {"alpha": 1e9}}], "published": {}, "favourite": None,
+               "small": TINY["small"] | {"splits": 1, "shadows": 1}}  # fmt: skip
+    store = tmp_path / "store"
+    shutil.copytree(filled[1] / "store", store)
+    made_ = run_bench(experiment(tiny(tmp_path, **changes)), store=store, workers=1)
+    assert {m["row"] for m in made_.missing} == {
+        "ssd"
+    } and made_.failed == 3  # unlearned, its outputs, its figures
+    told = json.loads((store / "status" / "tiny-small.json").read_text())
+    assert made_.done + made_.kept + made_.failed == len(told["steps"]) and made_.kept > 0
+    ran = call("run", tmp_path / "tiny.yaml", "--store", store, "--workers", 1, "--json")
+    assert ran.exit_code == 1
+    summary = json.loads(ran.stdout)
+    assert (summary["steps_done"], summary["steps_failed"]) == (0, 3)
+    assert call("table", tmp_path / "tiny.yaml", "--store", store).exit_code == 1  # an empty cell
+
+
+def test_a_result_behind_a_url_is_read_on_another_machine(filled, tmp_path, monkeypatch):
+    made_, folder = filled
+    shutil.copytree(folder / "store", tmp_path / "bucket")
+    shutil.rmtree(tmp_path / "bucket" / "results")
+    place = f"file://{tmp_path / 'bucket'}"
+    monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "one"))
+    again = run_bench(experiment(folder / "tiny.yaml"), store=place, workers=1)
+    assert again.done == 0 and again.result == made_.result
+    monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "two"))
+    read = call("table", folder / "tiny.yaml", "--store", place)
+    assert read.exit_code == 0 and "(67.10)" in read.stdout
+    assert "on the machine of its runner" in call("status", "--store", place).output
+
+
 def test_the_time_left_comes_from_steps_of_the_same_kind():
     def step(kind, state, **facts):
         return {"kind": kind, "state": state, **facts}
@@ -226,9 +282,32 @@ def test_the_command_line(filled, tmp_path):
     changed = tiny(tmp_path, measures={"IAM-On": "iam"})
     noted = call("table", changed, "--store", folder / "store")
     assert "(67.10)" in usual.stdout and not usual.stderr and "other settings" in noted.stderr
+    assert f"vestige bench run {changed} --scale small --store {folder / 'store'}" in noted.stderr
     assert call("plot", tmp_path / "r" / "tiny.json", "--out", tmp_path / "a.svg").exit_code == 0
     assert "tiny-small: 17 of 17 steps" in call("status", "--store", folder / "store").output
     assert json.loads(call("status", "--store", folder / "store", "--json").output)[0]["ended"]
     assert "No run in" in call("status", "--store", tmp_path).output
     missing = call("table", "iam-table1", "--store", tmp_path)
     assert isinstance(missing.exception, InputError) and "no such file" in str(missing.exception)
+
+
+def test_a_folder_to_write_to_gets_the_file(filled, tmp_path):
+    made_, folder = filled
+    own = (folder / "tiny.yaml", "--store", folder / "store")
+    for save in (tmp_path, made_.path):  # a folder that is there, and the result file itself
+        assert call("run", *own, "--quiet", "--save", save).exit_code == 0
+    assert read_json(tmp_path / "tiny-small.json") == made_.result == read_json(made_.path)
+    assert call("plot", *own, "--out", tmp_path).exit_code == 0
+    assert (tmp_path / "tiny-small.svg").stat().st_size > 1000
+
+
+def test_a_leaderboard_passes_over_foreign_files_in_a_folder(filled, tmp_path):
+    made_, _ = filled
+    shutil.copy(made_.path, tmp_path)
+    foreign = tmp_path / "other.json"
+    foreign.write_text('{"a": 1}')
+    made_page = call("leaderboard", tmp_path, "--out", tmp_path / "page.html")
+    assert made_page.exit_code == 0 and "passed over" in made_page.stderr and "other.json" in made_page.stderr
+    assert "(67.10)" in (tmp_path / "page.html").read_text()
+    named = call("leaderboard", foreign, "--out", tmp_path / "page.html")
+    assert isinstance(named.exception, InputError)

@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from bench_tables import TINY, tiny
+from bench_tables import BLOCK, TINY, tiny
 from scipy import stats
 
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, render_table, run_bench
+from vestige.experiments.bench.experiment import Scale
 from vestige.experiments.bench.plan import cells_of
 from vestige.experiments.bench.plot import picture, render_plot
 from vestige.experiments.bench.run import gathered
@@ -224,3 +225,94 @@ def test_pictures(filled, tmp_path):
         assert render_plot(made_.result, tmp_path / f"a.{ending}").stat().st_size > 1000
     with pytest.raises(InputError, match=r"\.svg, \.pdf or \.png"):
         render_plot(made_.result, tmp_path / "a.bmp")
+
+
+def test_a_cell_of_only_some_splits_says_so():
+    result = table_of({"A": [[0.9], [0.8]], "B": [[0.7]] * 4}, {})
+    result["missing"] = [{"column": "c", "row": "A", "number": number, "why": "too few"} for number in (1, 3)]
+    found = {v.row: v for v in values_of(result)}
+    assert found["A"].why == "2 of 4 missing: too few" and found["A"].mean == pytest.approx(0.85)
+    assert found["B"].why == ""
+    assert "* Missing: c (A): 2 of 4 missing: too few" in render_table(result)
+    assert "% Missing: c (A): 2 of 4 missing: too few" in render_table(result, "latex")
+
+
+def test_a_lead_is_of_the_same_splits():
+    """A has splits 0 and 1, B has 2 and 3: nothing is paired."""
+    result = table_of({"A": [[0.9], [0.8]], "B": [[0.7], [0.6]]}, {})
+    assert next(agreement(result)).lead is not None
+    gaps = {"A": (2, 3), "B": (0, 1)}
+    result["missing"] = [
+        {"column": "c", "row": row, "number": number, "why": "x"} for row in gaps for number in gaps[row]
+    ]
+    assert next(agreement(result)).lead is None
+
+
+def test_the_reason_is_that_of_the_column():
+    """Columns of which one begins as another: each has its own reason."""
+    result = table_of({}, {})
+    result["experiment"]["measures"] = {"A": "iam"}
+    result["missing"] = [
+        {"column": column, "row": "A", "number": 0, "why": f"of {column}"} for column in ("c", "c · class", "c · class 2")
+    ]  # fmt: skip
+    assert {v.column: v.why for v in values_of(result)} == {
+        "c": "of c", "c · class": "of c · class", "c · class 2": "of c · class 2",
+    }  # fmt: skip
+
+
+def test_a_gap_of_one_group_size_is_in_its_column():
+    result = table_of({}, {})
+    result["cells"] = [
+        {"column": "x", "row": row, "group": group, "figures": {"auc": [[0.7]]}}
+        for row in "AB" for group in (1, 2) if (row, group) != ("B", 2)
+    ]  # fmt: skip
+    result["missing"] = [
+        {"column": "x", "row": "B", "number": 0, "group": 2, "why": "not two"},
+        {"column": "y", "row": "A", "number": 0, "why": "its worker died"},
+    ]
+    found = {(v.row, v.column): v.why for v in values_of(result)}
+    assert found["B", "x · 2"] == "not two" and found["B", "x · 1"] == found["A", "x · 2"] == ""
+    assert found["A", "y · 1"] == found["A", "y · 2"] == "its worker died"
+
+
+def test_texts_are_escaped_in_tables_and_pictures(tmp_path):
+    row = "a|b & 50% {x} ^ ~ \\ $5 #1"
+    result = table_of({row: [[0.7]]}, {})
+    result["experiment"] |= {"title": "from $100% to $20", "measures": {row: "iam"}}
+    assert "| a\\|b & 50%" in render_table(result)
+    assert r"a|b \& 50\% \{x\} \textasciicircum{} \textasciitilde{} \textbackslash{} \$5 \#1 &" in (
+        render_table(result, "latex")
+    )
+    (axes,) = picture(result).axes
+    assert axes.get_title("left") == r"from \$100% to \$20"
+    assert render_plot(result, tmp_path / "a.png").stat().st_size > 1000
+
+
+def paper_only(folder, **changes):
+    """A result of the paper's scale, of which nothing was run yet."""
+    paper = TINY["small"] | {"blocks": {"digits": BLOCK | changes}}
+    chosen = experiment(tiny(folder, paper=paper))
+    return gathered(chosen, "paper", cells_of(chosen, "paper", None), Store(folder / "none"), {})
+
+
+def test_the_leaderboard_shows_the_scale_that_was_run(tmp_path):
+    found = paper_only(tmp_path, model={"name": "mlp", "knobs": {"hidden": [99]}})
+    assert "small" not in found["experiment"]
+    text = write_leaderboard(tmp_path / "a.html", [found]).read_text()
+    assert "[99]" in text and "[16]" not in text and "Toy data, paper scale" in text
+    del found["experiment"]["paper"]  # as earlier versions wrote it
+    assert "Data not named, paper scale" in write_leaderboard(tmp_path / "b.html", [found]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [({"data": {"name": "digits"}}, "Toy data"), ({}, "Real data"),
+     ({"data": {"name": "digits"}, "shadow": {"data": {"name": "location30"}}}, "Real data")],
+)  # fmt: skip
+def test_the_leaderboard_knows_the_data_of_leaks(tmp_path, config, said):
+    result = table_of({}, {}, kind="leaks") | {"name": "lk", "scale": "small", "vestige": "0", "content": "0"}
+    result["experiment"] |= {
+        "source": "s", "note": "", "preset": "paper", "smaller": None, "small": Scale(leaks={"a": config}).model_dump(mode="json"),
+    }  # fmt: skip
+    result["cells"] = [{"column": "AUC", "row": "a", "group": 0, "figures": {"auc": [[0.6]]}}]
+    assert f"{said}, small scale" in write_leaderboard(tmp_path / "a.html", [result]).read_text()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from vestige.cli.commands import print_list
-from vestige.errors import need
+from vestige.errors import InputError, need
 from vestige.store import plain
 
 
@@ -60,20 +64,34 @@ def run(
     )  # fmt: skip
     told(made.result, made.path)
     if save is not None:
-        save.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(made.path, save)
+        _copy(made.path, save)
     if json:
         summary = {
             "name": chosen.name, "scale": scale, "result": str(made.path), "seconds": made.seconds,
-            "steps_done": made.done, "steps_kept": made.kept, "missing": made.missing,
+            "steps_done": made.done, "steps_kept": made.kept, "steps_failed": made.failed,
+            "missing": made.missing,
         }  # fmt: skip
         print(jsonlib.dumps(plain(summary), indent=2))
     else:
         print(f"\n{chosen.title}, {scale} scale ({chosen.source}; published values in brackets)\n")
         print(render_table(made.result))
         print(agreement_text(made.result))
-        print(f"{made.done} steps done, {made.kept} kept, {made.seconds:.0f} s. {made.path}")
+        failed = f", {made.failed} failed" if made.failed else ""
+        print(f"{made.done} steps done, {made.kept} kept{failed}, {made.seconds:.0f} s. {made.path}")
     return 1 if made.missing else 0
+
+
+def _copy(result: Path, save: Path) -> None:
+    """Copy a result file: into a folder under its own name, and not onto itself."""
+    save = _in_folder(save, result.name)
+    save.parent.mkdir(parents=True, exist_ok=True)
+    if not (save.exists() and save.samefile(result)):
+        shutil.copyfile(result, save)
+
+
+def _in_folder(path: Path, name: str) -> Path:
+    """Return the path of a file to write: of a folder that is there, the file `name` in it."""
+    return path / name if path.is_dir() else path
 
 
 def status(store: str, json: bool) -> None:
@@ -85,6 +103,8 @@ def status(store: str, json: bool) -> None:
         return
     if not found:
         print(f"No run in {store} yet.")
+        if "://" in store:
+            print("The status of a run is kept on the machine of its runner; ask there.")
     for one in found:
         done = one["counts"].get("done", 0) + one["counts"].get("kept", 0)
         left = "" if one["left"] is None else f", about {one['left']:.0f} s left"
@@ -96,7 +116,7 @@ def status(store: str, json: bool) -> None:
             print(f"  failed   {gap['label']}: {gap['why']}")
 
 
-def _result(name: str, scale: str, store: str) -> dict[str, object]:
+def _result(name: str, scale: str, store: str) -> dict[str, Any]:
     from vestige.experiments.bench import experiment
     from vestige.experiments.bench.plan import content
     from vestige.experiments.bench.run import read_result, result_path
@@ -105,11 +125,12 @@ def _result(name: str, scale: str, store: str) -> dict[str, object]:
         return read_result(Path(name))
     chosen = experiment(name)
     wanted = content(chosen, scale)
-    found = read_result(result_path(store, chosen, scale))
+    again = shlex.join(["vestige", "bench", "run", name, "--scale", scale, "--store", store])
+    found = read_result(result_path(store, chosen, scale), again=again)
     if found["content"] != wanted:
         print(
             f"vestige: this result was made with other settings than {chosen.name} has now (options of its run, or an "
-            f"older file); to make it anew: vestige bench run {chosen.name} --scale {scale}",
+            f"older file); to make it anew: {again}",
             file=sys.stderr,
         )
     return found
@@ -117,19 +138,32 @@ def _result(name: str, scale: str, store: str) -> dict[str, object]:
 
 def table(name: str, scale: str, store: str, form: str, figure: str | None) -> None:
     from vestige.experiments.bench import render_table
+    from vestige.experiments.bench.table import values_of
 
-    print(render_table(_result(name, scale, store), form, figure), end="")
+    result = _result(name, scale, store)
+    print(render_table(result, form, figure), end="")
+    if any(cell.why for cell in values_of(result, figure)):
+        raise typer.Exit(1)
 
 
 def plot(name: str, out: Path, scale: str, store: str, figure: str | None) -> None:
     from vestige.experiments.bench.plot import render_plot
 
-    print(render_plot(_result(name, scale, store), out, figure))
+    result = _result(name, scale, store)
+    print(render_plot(result, _in_folder(out, f"{result['name']}-{result['scale']}.svg"), figure))
 
 
 def leaderboard(results: Sequence[Path], out: Path) -> None:
     from vestige.experiments.bench.run import read_result
     from vestige.report.leaderboard import write_leaderboard
 
-    files = [f for path in results for f in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
-    print(write_leaderboard(out, [read_result(file) for file in files]))
+    found = []
+    for path in results:
+        for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+            try:
+                found.append(read_result(file))
+            except InputError as error:
+                if not path.is_dir():
+                    raise
+                print(f"vestige: passed over: {error}", file=sys.stderr)
+    print(write_leaderboard(_in_folder(out, "leaderboard.html"), found))

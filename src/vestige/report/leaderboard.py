@@ -76,10 +76,9 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
         if own and told["smaller"] is not None:
             best[column] = max(own, key=lambda c: sign * (c.mean or 0.0)).row
     digits = digits_of(cells)
-    names = {block["data"]["name"] for block in (told["small"] or {}).get("blocks", {}).values()}
     return {
         "name": result["name"], "title": told["title"], "source": told["source"], "note": told["note"],
-        "scale": result["scale"], "toy": bool(names) and names <= set(TOY),
+        "scale": result["scale"], "data": _kind_of_data(result),
         "columns": columns, "reasons": missing_texts(cells),
         "figure": told["figure"] + (", %" if told["percent"] else ""), "smaller": told["smaller"],
         "rows": [
@@ -90,6 +89,28 @@ def _table(result: dict[str, Any]) -> dict[str, Any]:
         "agreement": sentences(result),
         "filled": sum(c.mean is not None for c in cells), "missing": sum(c.mean is None for c in cells),
     }  # fmt: skip
+
+
+def _run(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the scale that was run; empty for results of the paper's scale that earlier versions wrote."""
+    return result["experiment"].get(result["scale"]) or {}
+
+
+def _kind_of_data(result: dict[str, Any]) -> str:
+    run = _run(result)
+    sides = [*run.get("blocks", {}).values(), *map(_leak_sides, run.get("leaks", {}).values())]
+    names = {data["name"] for side in sides for data in (side["data"], side.get("shadow_data")) if data}
+    if not names and not run.get("texts"):
+        return "Data not named"
+    return "Toy data" if names and names <= set(TOY) else "Real data"
+
+
+def _leak_sides(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of both sides of the two-version attack; `LeakConfig` has those that are not named."""
+    from vestige.leaks import LeakConfig
+
+    asked = LeakConfig.model_validate(config).model_dump(mode="json")
+    return {"data": asked["data"], "shadow_data": asked["shadow"]["data"]}
 
 
 def _cell(cell: Value, digits: int, best: bool) -> dict[str, Any]:
@@ -107,8 +128,12 @@ def _configuration(result: dict[str, Any]) -> dict[str, Any]:
         ("preset", told["preset"]),
         ("content", result["content"]),
     ]
-    for name, block in (told["small"] or {}).get("blocks", {}).items():
+    run = _run(result)
+    for name, block in run.get("blocks", {}).items():
         pairs.append(
             (name, f"{block['data']['name']}; {block['counts']}; {block['model']}; {block['recipe']}")
         )
+    pairs += [
+        (name, str(config)) for part in ("leaks", "texts") for name, config in run.get(part, {}).items()
+    ]
     return {"name": f"{result['name']}, {result['scale']} scale", "pairs": pairs}

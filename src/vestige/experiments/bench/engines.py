@@ -185,9 +185,13 @@ def engine(
     address: str | None = None,
     gpu: float = 0.0,
 ) -> Iterator[Engine]:
-    """Open an engine by name, and close it. Raises `InputError` for an unknown one, and for GPUs that are not there."""
+    """Open an engine by name, and close it. Raises `InputError` for an unknown one, for less
+    than one worker, and for GPUs that are not there.
+    """
     if name not in ENGINES:
         raise InputError(unknown("engine", name, ENGINES))
+    if workers is not None and workers < 1:
+        raise InputError(f"workers is {workers}; at least 1 is wanted, or none for one on each core.")
     if gpu and name != "ray":
         raise InputError(
             "A share of a GPU is for the engine 'ray'; local workers use the GPU that torch sees."

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from vestige.config import Config, DataConfig, bare_names, named_recipe, overridden, read_yaml, validated
 from vestige.errors import InputError, unknown
@@ -15,6 +15,28 @@ from vestige.experiments.config import MethodConfig, ModelConfig
 
 Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts", "degrees_of_texts"]
 MEASURED: tuple[Kind, ...] = ("separation", "degrees", "texts", "degrees_of_texts")  # rows are measures
+PARTS: dict[Kind, str] = {"leaks": "leaks", "texts": "texts", "degrees_of_texts": "texts"}
+"""Which part of a scale a kind is made of, where it is not `blocks`."""
+FEWEST = 4
+"""Models on either side, below which there is no epsilon-hat."""
+
+
+class MeasureConfig(Config):
+    """One measure, where a name alone does not do; `preset` where it is not the experiment's."""
+
+    name: str
+    preset: Literal["recommended", "paper"] | None = None
+    knobs: dict[str, Any] = Field(default_factory=dict)
+
+
+def _known_keys(spec: str | dict[str, Any]) -> str | dict[str, Any]:
+    if isinstance(spec, dict):
+        validated(MeasureConfig, spec, "options go into knobs, as in {name: iam, knobs: {mode: offline}}")
+    return spec
+
+
+Measured = Annotated[str | dict[str, Any], AfterValidator(_known_keys)]
+"""A measure: a name, or what `MeasureConfig` says. Kept as it was written: keys of steps are made of it."""
 
 
 class Counts(Config):
@@ -24,7 +46,7 @@ class Counts(Config):
     holdout: int = Field(ge=1)
     shadow: int = Field(default=0, ge=0)
     shadow_size: int | None = Field(default=None, ge=2)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
 
 class Block(Config):
@@ -61,7 +83,7 @@ class Request(Config):
     scenario: Literal["random", "class", "partial_class"] = "random"
     forget: int | float | None = None
     label: int | str | None = None
-    measures: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
+    measures: dict[str, Measured] = Field(default_factory=dict)
 
 
 class Scale(Config):
@@ -78,10 +100,10 @@ class Scale(Config):
     """
 
     blocks: dict[str, Block] = Field(default_factory=dict)
-    requests: dict[str, Request] = Field(default_factory=lambda: {"random": Request()})
+    requests: dict[str, Request] = Field(default_factory=lambda: {"random": Request()}, min_length=1)
     splits: int = Field(default=1, ge=1)
     shadows: int = Field(default=1, ge=0)
-    groups: tuple[int, ...] = (1,)
+    groups: tuple[int, ...] = Field(default=(1,), min_length=1)
     seeds: int = Field(default=1, ge=1)
     models: int = Field(default=20, ge=2)
     max_epochs: float | None = Field(default=None, gt=0)
@@ -92,6 +114,8 @@ class Scale(Config):
     def _fits(self) -> Scale:
         if any(not 1 <= g <= max(self.shadows, 1) for g in self.groups):
             raise ValueError(f"groups of {self.groups} shadows cannot be drawn from {self.shadows}")
+        if len(set(self.groups)) < len(self.groups):
+            raise ValueError(f"groups are {self.groups}; each size is wanted once")
         return self
 
 
@@ -124,7 +148,7 @@ class Experiment(Config):
     percent: bool = False
     smaller: bool | None = False
     curve: bool = False
-    measures: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
+    measures: dict[str, Measured] = Field(default_factory=dict)
     preset: Literal["recommended", "paper"] = "paper"
     methods: tuple[MethodConfig, ...] = ()
     over: Literal["split", "shadow", "seed"] = "split"
@@ -136,6 +160,22 @@ class Experiment(Config):
 
     _names = field_validator("methods", mode="before")(bare_names)
 
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not name or any(c in name for c in "/\\ \0") or name.startswith("."):
+            raise ValueError("a plain file name is wanted, without spaces and slashes")
+        return name
+
+    @field_validator("methods")
+    @classmethod
+    def _distinct(cls, methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
+        titles = [m.title for m in methods]
+        twice = [t for t in titles if titles.count(t) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice; give one a label")
+        return methods
+
     @model_validator(mode="after")
     def _rows(self) -> Experiment:
         if self.kind in MEASURED and not self.measures:
@@ -144,11 +184,20 @@ class Experiment(Config):
             raise ValueError("at least one scale is wanted: small, paper")
         if self.curve and self.kind != "separation":
             raise ValueError("curve is for separation")
-        for name, scale in self.scales.items():
-            if not (scale.blocks or scale.leaks or scale.texts):
-                raise ValueError(f"the scale {name!r} is empty; blocks, leaks or texts are wanted")
         if self.kind in ("methods", "epsilon") and not self.methods:
             raise ValueError(f"{self.kind} needs methods")
+        return self
+
+    @model_validator(mode="after")
+    def _filled(self) -> Experiment:
+        part = PARTS.get(self.kind, "blocks")
+        for name, scale in self.scales.items():
+            if not getattr(scale, part):
+                raise ValueError(f"the scale {name!r} has no {part}, which the kind {self.kind!r} is made of")
+            if self.kind == "epsilon" and scale.models < FEWEST:
+                raise ValueError(
+                    f"the scale {name!r} has {scale.models} models; epsilon needs at least {FEWEST}"
+                )
         return self
 
     @property
@@ -187,8 +236,8 @@ def experiments() -> list[str]:
 def experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read an experiment by its name, or from a YAML file of one's own, with overrides such as "small.shadows=2".
 
-    A file may say `like: NAME`: which keys it does not have itself are as in that experiment, whole; except the name,
-    title, source, note, published values and favourite, which are its own.
+    A file may say `like: NAME`, or `like: OTHER.yaml` for a file beside it: which keys it does not have itself are as
+    in that experiment, whole; except the name, title, source, note, published values and favourite, which are its own.
 
     Raises `InputError` for an unknown name (with the nearest known one) and for whatever a file has wrong.
     """
@@ -198,11 +247,17 @@ def experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 OWN = ("name", "title", "source", "note", "published", "favourite")
 
 
+def _is_file(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml")
+
+
 def _read(name: str | Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     path = Path(name)
-    if str(name) in seen:
-        raise InputError(f"{' is like '.join((*seen, str(name)))}: a circle.")
-    if path.suffix not in (".yaml", ".yml"):
+    own = _is_file(path)
+    place = str(path.resolve()) if own else str(name)
+    if place in seen:
+        raise InputError(f"{' is like '.join((*seen, place))}: a circle.")
+    if not own:
         if str(name) not in experiments():
             raise InputError(unknown("experiment", str(name), experiments()))
         path = _folder() / f"{name}.yaml"
@@ -210,5 +265,6 @@ def _read(name: str | Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     like = values.pop("like", None)
     if like is None:
         return values
-    base = _read(str(like), (*seen, str(name)))
+    other = path.parent / str(like) if _is_file(Path(str(like))) else str(like)
+    base = _read(other, (*seen, place))
     return {key: value for key, value in base.items() if key not in OWN} | values

@@ -8,9 +8,19 @@ from typing import Any
 from vestige.config import validated
 from vestige.errors import InputError
 from vestige.evaluation.accuracy import FEATURES
-from vestige.experiments.bench.experiment import Block, Experiment, Request, Scale
+from vestige.experiments.bench.checks import check
+from vestige.experiments.bench.experiment import Block, Counts, Experiment, Request, Scale
 from vestige.experiments.bench.steps import Step
-from vestige.experiments.bench.work import dataset, folder_of, leak_config, split_of
+from vestige.experiments.bench.texts import files_of
+from vestige.experiments.bench.work import (
+    dataset,
+    folder_of,
+    leak_config,
+    leak_data,
+    members_of,
+    read_anew,
+    split_of,
+)
 from vestige.store import file_hash, key_of
 
 HERE = "vestige.experiments.bench.work"
@@ -29,9 +39,12 @@ class Cell:
 def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]:
     """Return the steps that give the table's figures; what they read hangs on them.
 
-    Raises `InputError` where a data set is not at hand, or counts do not fit it, before any work.
+    Raises `InputError` before any work: for a name or an option that is not known, a data set that is not at hand, and
+    counts or requests that do not fit it. Whether a network takes samples of that shape is found when it is built.
     """
     chosen = experiment.at(scale)
+    check(experiment, chosen)
+    read_anew()
     if experiment.kind == "leaks":
         return [Cell("AUC", 0, _leaks(row, config, root)) for row, config in chosen.leaks.items()]
     if experiment.kind in ("texts", "degrees_of_texts"):
@@ -49,8 +62,8 @@ def cells_of(experiment: Experiment, scale: str, root: str | None) -> list[Cell]
 def _leaks(row: str, config: dict[str, Any], root: str | None) -> Step:
     """The step of one setting of the two-version attack; its data sets are loaded before any work."""
     asked = leak_config(config, root, f"leaks.{row}")
-    used = [data.model_dump(mode="json") for data in (asked.data, asked.shadow.data) if data is not None]
-    told = {"row": row, "config": config, "fingerprints": [dataset(data, root).fingerprint for data in used]}
+    fingerprints = [data.fingerprint for data in leak_data(asked, root)]
+    told = {"row": row, "config": config, "fingerprints": fingerprints}
     return Step(f"{HERE}:leaked", told, (), row, ".json")
 
 
@@ -65,13 +78,7 @@ def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: st
         if not isinstance(name, str):
             raise InputError(f"{experiment.name}: a measure on texts is a name, not {name!r}.")
         _ = METHODS[name] if name in METHODS else MEASURES[name]
-    base = folder_of(root)
-    files = {name: base / str(getattr(asked.data, name)) for name in ("forget", "retain", "holdout")}
-    folder = base / asked.model.name
-    if asked.model.gguf is not None:
-        files["model"] = folder / asked.model.gguf
-    elif folder.is_dir():
-        files |= {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    files = files_of(asked, folder_of(root))
     for name, path in files.items():
         if not path.is_file():
             raise InputError(
@@ -103,9 +110,33 @@ class _Matrix:
             self.pool = self._side(other, root)
         if block.shadow_model is not None:
             self.pool = self.pool | {"model": block.shadow_model.model_dump(mode="json")}
-        split_of(self.base, root)  # counts that do not fit are found before any work
-        if scale.shadows and not self.pool["counts"]["shadow"]:
-            raise InputError(f"{experiment.name}: {name} has no shadow pool; set counts.shadow.")
+        self._requests_fit(root)
+        if scale.shadows or block.continues or experiment.kind == "degrees":
+            self._pool_fits(root)
+
+    def _requests_fit(self, root: str | None) -> None:
+        """Raise `InputError` where counts, or what is to be forgotten, do not fit the data."""
+        split_of(self.base, root)
+        for asked, wanted in self.scale.requests.items() if self.experiment.kind != "degrees" else ():
+            try:
+                split_of(self.request(wanted, 0), root)
+            except InputError as error:
+                raise InputError(f"{self.experiment.name}, {self.name}, request {asked!r}: {error}") from None
+
+    def _pool_fits(self, root: str | None) -> None:
+        """Raise `InputError` where the shadow models cannot be trained on their pool."""
+        where = f"{self.experiment.name}, {self.name}"
+        if not self.pool["counts"]["shadow"]:
+            raise InputError(f"{where}: there is no shadow pool; set counts.shadow.")
+        split, counts = split_of(self.pool, root), validated(Counts, self.pool["counts"], "counts")
+        members_of(split, counts, 0)
+        data = dataset(self.base["data"], root)
+        if (split.data.shape, len(split.data.classes)) != (data.shape, len(data.classes)):
+            raise InputError(
+                f"{where}: a sample of {split.data.name} has shape {split.data.shape} and one of "
+                f"{len(split.data.classes)} classes, one of {data.name} {data.shape} and {len(data.classes)}; the "
+                "shadow side needs data of the same form."
+            )
 
     def _side(self, block: Block, root: str | None) -> dict[str, Any]:
         data = block.data.model_dump(mode="json", exclude={"root"})

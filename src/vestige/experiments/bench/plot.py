@@ -45,6 +45,11 @@ def picture(result: dict[str, Any], figure: str | None = None) -> Any:
     return (_curves if curve else _dots)(cells, columns, told["title"], unit)
 
 
+def _literal(text: str) -> str:
+    """Return a text that matplotlib does not read as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def _dots(cells: list[Value], columns: list[str], title: str, unit: str) -> Any:
     """Draw a dot for every cell, a colour a column."""
     from matplotlib.figure import Figure
@@ -58,15 +63,15 @@ def _dots(cells: list[Value], columns: list[str], title: str, unit: str) -> Any:
         colour = COLOURS[number % len(COLOURS)]
         axes.errorbar(
             [c.mean for c in own], at, xerr=[c.half or 0.0 for c in own], fmt="o", markersize=4, linewidth=1,
-            color=colour, label=column,
+            color=colour, label=_literal(column),
         )  # fmt: skip
         paper = [(c.published, y) for c, y in zip(own, at, strict=True) if c.published is not None]
         if paper:
             axes.plot(*zip(*paper, strict=True), "D", markersize=4, fillstyle="none", color=colour)
-    axes.set_yticks(range(len(rows)), reversed(rows), fontsize=8)
+    axes.set_yticks(range(len(rows)), [_literal(row) for row in reversed(rows)], fontsize=8)
     axes.grid(axis="x", linewidth=0.4)
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.set_xlabel(unit)
+    axes.set_title(_literal(title), loc="left", fontsize=11)
+    axes.set_xlabel(_literal(unit))
     axes.spines[["top", "right"]].set_visible(False)
     drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return drawn
@@ -90,15 +95,15 @@ def _curves(cells: list[Value], columns: list[str], title: str, unit: str) -> An
         axes.set_xticks(ticks, [str(t) for t in ticks])
         hollow = "; hollow: published" if any(c.published is not None for c in inside) else ""
         axes.set_xlabel(f"shadow models{hollow}")
-        axes.set_title(name, loc="left", fontsize=10)
+        axes.set_title(_literal(name), loc="left", fontsize=10)
         axes.grid(linewidth=0.4)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel(unit)
+    panels[0].set_ylabel(_literal(unit))
     marks = {
         text: mark for axes in panels for mark, text in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     drawn.legend(marks.values(), marks, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
-    drawn.suptitle(title, fontsize=11, x=0.01, ha="left")
+    drawn.suptitle(_literal(title), fontsize=11, x=0.01, ha="left")
     return drawn
 
 
@@ -110,7 +115,7 @@ def _line(axes: Any, own: list[Value], number: int, beside: float) -> None:
     marker, dash = ("o", "-") if number < len(COLOURS) else ("s", "--")
     axes.errorbar(
         [beside * _shadows(c) for c in own], [c.mean for c in own], yerr=[c.half or 0.0 for c in own], marker=marker,
-        markersize=3, linewidth=1, linestyle=dash, color=colour, label=own[0].row,
+        markersize=3, linewidth=1, linestyle=dash, color=colour, label=_literal(own[0].row),
     )  # fmt: skip
     paper = [(beside * _shadows(c), c.published) for c in own if c.published is not None]
     if paper:
@@ -143,16 +148,16 @@ def _rates(result: dict[str, Any], columns: list[str]) -> Any:
             dash = "-" if number < len(COLOURS) else "--"
             axes.plot(
                 list(rates), list(rates.values()), dash, color=COLOURS[number % len(COLOURS)], linewidth=1,
-                label=f"{cell['row']} ({area:.3f})",
+                label=_literal(f"{cell['row']} ({area:.3f})"),
             )  # fmt: skip
         axes.plot([1e-3, 1], [1e-3, 1], ":", color="#888888", linewidth=1)
         axes.set(xscale="log", yscale="log", xlim=(1e-3, 1), ylim=(1e-3, 1.05), xlabel="false positive rate")
-        axes.set_title(column, loc="left", fontsize=10)
+        axes.set_title(_literal(column), loc="left", fontsize=10)
         axes.legend(
             fontsize=7, loc="lower right", title="AUC in brackets", title_fontsize=7, edgecolor="none"
         )
         axes.grid(linewidth=0.4)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("true positive rate: retained samples recognised")
-    drawn.suptitle(result["experiment"]["title"], fontsize=11, x=0.01, ha="left")
+    drawn.suptitle(_literal(result["experiment"]["title"]), fontsize=11, x=0.01, ha="left")
     return drawn

@@ -1,7 +1,8 @@
 """Run an experiment: plan, do the steps, gather the figures into one result file; and say how far a run is.
 
 store/results/NAME-SCALE.json   figures of every cell, with the configuration and what is missing, and why
-store/status/NAME-SCALE.json    how far the run is; any terminal reads it
+store/status/NAME-SCALE.json    how far the run is; any terminal reads it. Of a store behind a URL, it stays on the
+                                runner's machine
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import vestige
 from vestige.errors import ArtefactError, InputError
 from vestige.experiments.bench.engines import engine, execute
-from vestige.experiments.bench.experiment import Experiment
+from vestige.experiments.bench.experiment import Experiment, experiments
 from vestige.experiments.bench.plan import Cell, cells_of, content
 from vestige.experiments.bench.steps import Step, Store, ordered
 from vestige.store import read_json, room_in, write_json, write_text
@@ -34,13 +35,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave: the result file's path and content, seconds, and how many steps were done and kept."""
+    """What a run gave: the result file's path and content, seconds, and how many steps were done, kept, and failed."""
 
     path: Path
     result: dict[str, Any]
     seconds: float
     done: int
     kept: int
+    failed: int = 0
 
     @property
     def missing(self) -> list[dict[str, Any]]:
@@ -67,8 +69,8 @@ def run_bench(
     engine_name  "local" or "ray"; `address` of the Ray cluster, `workers` at once (default: cores of the engine)
     gpu      share of a GPU that each step with a network asks for, on Ray
 
-    Raises `InputError` before any work where a name is unknown, a data set is not at hand, or the disk has no room; and
-    where it is full when the result is written. A cell that could not be filled is listed as missing, with its reason.
+    Raises `InputError` before any work where `cells_of` does, or the disk has no room; and where it is full when the
+    result is written. A cell that could not be filled is listed as missing, with its reason.
     """
     start = time.perf_counter()
     kept = Store(store)
@@ -82,16 +84,23 @@ def run_bench(
     ):
         states = execute([c.step for c in cells], kept, where, watch.told, watch.beat)
     found = gathered(experiment, scale, cells, kept, {k: s.get("why", "") for k, s in states.items()})
-    path = result_path(store, experiment, scale)
+    file = _result_file(experiment, scale)
+    path = kept.folder / file
     with room_in(path):
         write_text(path, json.dumps(found, allow_nan=False) + "\n")
-    fresh = sum(s["state"] == "done" and not s.get("kept") for s in states.values())
-    return Outcome(path, found, time.perf_counter() - start, fresh, len(steps) - fresh)
+    kept.publish(file)
+    ended = ["kept" if s.get("kept") else s["state"] for s in states.values()]
+    done, old, failed = (ended.count(state) for state in ("done", "kept", "failed"))
+    return Outcome(path, found, time.perf_counter() - start, done, old, failed)
+
+
+def _result_file(experiment: Experiment, scale: str) -> str:
+    return f"results/{experiment.name}-{scale}.json"
 
 
 def result_path(store: str | Path, experiment: Experiment, scale: str) -> Path:
-    """Return where a store keeps an experiment's result file."""
-    return Store(store).folder / "results" / f"{experiment.name}-{scale}.json"
+    """Return where an experiment's result file is on this machine; fetched first from a store behind a URL."""
+    return Store(store).fetch(_result_file(experiment, scale))
 
 
 def gathered(
@@ -122,7 +131,7 @@ def gathered(
     return {
         "kind": "vestige bench", "format": FORMAT, "vestige": vestige.__version__, "name": experiment.name,
         "scale": scale, "content": content(experiment, scale),
-        "experiment": experiment.model_dump(mode="json", exclude={"paper"}),
+        "experiment": experiment.model_dump(mode="json", exclude={"small", "paper"} - {scale}),
         "cells": [
             {"column": column, "row": row, "group": group, "figures": figures}
             for (column, row, group), figures in table.items()
@@ -136,8 +145,10 @@ def _column(cell: Cell, part: dict[str, Any]) -> str:
     return f"{cell.column} · {part['column']}" if "column" in part else cell.column
 
 
-def read_result(path: Path, experiment: Experiment | None = None) -> dict[str, Any]:
+def read_result(path: Path, experiment: Experiment | None = None, again: str | None = None) -> dict[str, Any]:
     """Read a result file.
+
+    again  the command that makes it anew, for messages
 
     Raises `InputError` where it is another kind of file, of another version of vestige, or, given `experiment`, of
     another configuration: figures of two versions are never mixed.
@@ -148,14 +159,21 @@ def read_result(path: Path, experiment: Experiment | None = None) -> dict[str, A
     if (found.get("format"), found.get("vestige")) != (FORMAT, vestige.__version__):
         raise InputError(
             f"{path} is of vestige {found.get('vestige')} (format {found.get('format')}), this is "
-            f"{vestige.__version__} (format {FORMAT}); run it again: vestige bench run {found.get('name')}"
+            f"{vestige.__version__} (format {FORMAT}); run it again: {again or _again(found)}"
         )
     if experiment is not None and found["content"] != content(experiment, found["scale"]):
         raise InputError(
-            f"{path} is of another configuration of {experiment.name}; run it again: "
-            f"vestige bench run {experiment.name}"
+            f"{path} is of another configuration of {experiment.name}; run it again: {again or _again(found)}"
         )
     return found
+
+
+def _again(found: dict[str, Any]) -> str:
+    """Return the command that makes a result anew; of an experiment of one's own, the file is not known."""
+    name, scale = found.get("name"), found.get("scale")
+    if name in experiments():
+        return f"vestige bench run {name} --scale {scale}"
+    return f"vestige bench run FILE.yaml --scale {scale}, with the file of {name!r}"
 
 
 def _room(store: Store, steps: list[Step]) -> None:
@@ -264,13 +282,12 @@ def status(store: str | Path) -> list[dict[str, Any]]:
     """Return how far each run in a store is: name, counts by state, failures, seconds left (None: not known).
 
     A runner that has given no sign of life for two minutes seems to have stopped: the run ended with its last sign, and
-    the runner is among what failed.
+    the runner is among what failed. A file that is no status of a run is passed over.
     """
     found = []
     for path in sorted((Store(store).folder / "status").glob("*.json")):
-        try:
-            record = read_json(path)
-        except ArtefactError:  # cut off by a crash; the next run writes it anew
+        record = _status_record(path)
+        if record is None:
             continue
         steps = {s["key"]: s for s in record["steps"]}
         counts: dict[str, int] = {}
@@ -296,3 +313,18 @@ def status(store: str | Path) -> list[dict[str, Any]]:
             "left": None if ended is not None else time_left(steps, record.get("workers", 1)),
         })  # fmt: skip
     return found
+
+
+def _status_record(path: Path) -> dict[str, Any] | None:
+    """Return what a status file holds; None where a crash has cut it off, or it is another file."""
+    try:
+        record = read_json(path)
+    except (ArtefactError, OSError):
+        return None
+    if not isinstance(record, dict) or not {"started", "written", "steps"} <= record.keys():
+        return None
+    steps = record["steps"]
+    whole = isinstance(steps, list) and all(
+        isinstance(s, dict) and {"key", "label", "state"} <= s.keys() for s in steps
+    )
+    return record if whole else None

@@ -17,7 +17,7 @@ from typing import Any
 
 import vestige
 from vestige.data.download import cache_folder
-from vestige.errors import InputError
+from vestige.errors import InputError, MissingExtra, need
 from vestige.store import is_done, key_of, published, read_json, sidecar, step
 
 
@@ -69,12 +69,10 @@ class Store:
     """Results by key: in a folder, or behind an fsspec URL (`s3://...`) with a folder as its local copy."""
 
     def __init__(self, place: str | Path, local: Path | None = None) -> None:
-        self.place, self._remote, self._prefix = str(place), None, ""
+        self.place, self._prefix = str(place), ""
+        self._remote: Any = None
         if "://" in self.place:
-            from vestige.errors import need
-
-            fsspec = need("fsspec", "ray", "a store behind a URL")
-            self._remote, self._prefix = fsspec.core.url_to_fs(self.place)
+            self._remote, self._prefix = _opened(self.place)
             self.folder = local or cache_folder() / "bench" / key_of(self.place)
         else:
             self.folder = Path(place)
@@ -89,12 +87,10 @@ class Store:
             return True
         if self._remote is None:
             return False
-        there = f"{self._prefix}/{step_.file}"
-        if not self._remote.exists(f"{there}.json"):
+        if not self._remote.exists(f"{self._prefix}/{step_.file}.json"):
             return False
-        for name, target in ((there, path), (f"{there}.json", sidecar(path))):
-            with published(target) as temporary:
-                self._remote.get_file(name, str(temporary))
+        for name in (step_.file, f"{step_.file}.json"):
+            self._get(name)
         return is_done(path, step_.key)
 
     def record(self, step_: Step) -> dict[str, Any]:
@@ -103,13 +99,41 @@ class Store:
 
     def keep(self, step_: Step) -> None:
         """Publish a finished step's file and then its record, where the store is remote."""
+        for name in (step_.file, f"{step_.file}.json"):
+            self.publish(name)
+
+    def publish(self, name: str) -> None:
+        """Publish a file of the folder, where the store is remote."""
         if self._remote is None:
             return
-        there, path = f"{self._prefix}/{step_.file}", self.path(step_)
+        there = f"{self._prefix}/{name}"
         self._remote.makedirs(there.rpartition("/")[0], exist_ok=True)
-        for source, target in ((path, there), (sidecar(path), f"{there}.json")):
-            self._remote.put_file(str(source), f"{target}.part")
-            self._remote.mv(f"{target}.part", target)
+        self._remote.put_file(str(self.folder / name), f"{there}.part")
+        self._remote.mv(f"{there}.part", there)
+
+    def fetch(self, name: str) -> Path:
+        """Return a file's place in the folder, as it was last published where the store is remote."""
+        if self._remote is not None and self._remote.exists(f"{self._prefix}/{name}"):
+            self._get(name)
+        return self.folder / name
+
+    def _get(self, name: str) -> None:
+        with published(self.folder / name) as temporary:
+            self._remote.get_file(f"{self._prefix}/{name}", str(temporary))
+
+
+def _opened(place: str) -> tuple[Any, str]:
+    """Return the file system behind a URL, and the path in it."""
+    fsspec = need("fsspec", "ray", "a store behind a URL")
+    try:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(place)
+    except ImportError as error:
+        raise MissingExtra(f"The store {place} needs another package: {error}.") from None
+    except ValueError as error:
+        raise InputError(
+            f"The store {place} cannot be opened: {error}. A folder is wanted, or a URL such as s3://bucket/bench."
+        ) from None
+    return found
 
 
 def perform(one: Step, place: str, root: str | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from vestige.errors import InputError, unknown
+from vestige.report.tables import LATEX
 
 Floats = NDArray[np.float64]
 FORMATS = ("md", "latex", "csv")
@@ -22,7 +23,7 @@ FORMATS = ("md", "latex", "csv")
 class Value:
     """One cell: its mean, the half-width of its 95 % interval (None: a single value), the paper's value.
 
-    why  the reason where there is no mean
+    why  the reason where there is no mean; where only some of its splits or seeds are missing, how many, and why
     """
 
     column: str
@@ -46,7 +47,7 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
     if result["cells"] and own not in known:
         raise InputError(f"{told['name']}: {unknown('figure', own, known)}")
     scale = _scale(told, own)
-    groups = _grouped(result)
+    gaps = _gaps(result)
     found: dict[tuple[str, str], Value] = {}
     for cell in result["cells"]:
         column = column_of(cell, result)
@@ -56,24 +57,56 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
         means = _means(values, told["over"])
         paper = told["published"].get(column, {}).get(cell["row"]) if own == told["figure"] else None
         found[cell["row"], column] = Value(
-            column, cell["row"], scale * float(np.mean(means)), _half(scale * means), len(means), paper
-        )
-    columns = list(dict.fromkeys(v.column for v in found.values()))
-    gaps = {(m["row"], m["column"]): m["why"] for m in result["missing"]}
-    for _, column in gaps:
-        if column not in columns and not groups:
-            columns.append(column)
+            column, cell["row"], scale * float(np.mean(means)), _half(scale * means), len(means), paper,
+            _partly(gaps.get((cell["row"], column), []), len(values)),
+        )  # fmt: skip
+    columns = list(dict.fromkeys([*(v.column for v in found.values()), *(column for _, column in gaps)]))
     rows = list(dict.fromkeys([*_rows(told), *(v.row for v in found.values())]))
     return [
         found.get((row, column))
         or Value(
             column, row, None, None, 0,
             told["published"].get(column, {}).get(row) if own == told["figure"] else None,
-            next((w for (r, c), w in gaps.items() if r == row and column.startswith(c)), "not run"),
+            _reasons(gaps[row, column]) if (row, column) in gaps else "not run",
         )
         for row in rows
         for column in columns
     ]  # fmt: skip
+
+
+def _gaps(result: dict[str, Any]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return what is missing, by row and column.
+
+    Where columns differ by group size, a gap that names none is of each: but for cells that are whole, as earlier
+    versions named none.
+    """
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    sizes = _sizes(result)
+    for gap in result["missing"]:
+        own = [gap["group"]] if "group" in gap else sizes
+        columns = [f"{gap['column']} · {size}" for size in own] if len(sizes) > 1 else [gap["column"]]
+        for column in columns:
+            found.setdefault((gap["row"], column), []).append(gap)
+    for cell in result["cells"]:
+        if _wanted(result) in {len(values) for values in cell["figures"].values()}:
+            found.pop((cell["row"], column_of(cell, result)), None)
+    return found
+
+
+def _wanted(result: dict[str, Any]) -> int | None:
+    """Return how many splits or seeds a whole cell has; None where the result does not say."""
+    told = result["experiment"]
+    scale = told.get(result.get("scale"))
+    return None if scale is None else int(scale["seeds" if told["kind"] == "methods" else "splits"])
+
+
+def _reasons(gaps: list[dict[str, Any]]) -> str:
+    return "; ".join(dict.fromkeys(gap["why"] for gap in gaps))
+
+
+def _partly(gaps: list[dict[str, Any]], there: int) -> str:
+    """Return what is missing of a cell that is filled from the other splits or seeds; nothing where it is whole."""
+    return f"{len(gaps)} of {there + len(gaps)} missing: {_reasons(gaps)}" if gaps else ""
 
 
 def _scale(told: dict[str, Any], figure: str) -> float:
@@ -87,14 +120,14 @@ def _in_points(figure: str) -> bool:
     return accuracy or figure.startswith("mia_") or figure == "disparity"
 
 
-def _grouped(result: dict[str, Any]) -> bool:
-    """Do the columns differ by the number of shadow models?"""
-    return len({c["group"] for c in result["cells"]}) > 1
+def _sizes(result: dict[str, Any]) -> list[int]:
+    """Return the numbers of shadow models; columns differ by them where there are several."""
+    return sorted({part["group"] for part in (*result["cells"], *result["missing"]) if "group" in part})
 
 
 def column_of(cell: dict[str, Any], result: dict[str, Any]) -> str:
     """Return the heading of a cell: with the number of shadow models, where that differs."""
-    return f"{cell['column']} · {cell['group']}" if _grouped(result) else str(cell["column"])
+    return f"{cell['column']} · {cell['group']}" if len(_sizes(result)) > 1 else str(cell["column"])
 
 
 def _rows(told: dict[str, Any]) -> list[str]:
@@ -143,13 +176,11 @@ def render_table(result: dict[str, Any], form: str = "md", figure: str | None = 
     at = {(c.row, c.column): c for c in cells}
     rows = list(dict.fromkeys(c.row for c in cells))
     digits = digits_of(cells)
-    body = [[row, *(_shown(at[row, column], digits, form) for column in columns)] for row in rows]
+    body = [[row, *(_shown(at[row, column], digits) for column in columns)] for row in rows]
+    gaps = [f"Missing: {_line(text)}\n" for text in missing_texts(cells)]
     if form == "latex":
-        return _latex(["", *columns], body)
-    lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
-    lines += ["| " + " | ".join(line) + " |" for line in body]
-    gaps = missing_texts(cells)
-    return "\n".join(lines + ([""] + [f"* Missing: {text}" for text in gaps] if gaps else [])) + "\n"
+        return _latex(["", *columns], body) + "".join(f"% {text}" for text in gaps)
+    return "".join([_markdown(columns, body), *(["\n"] if gaps else []), *(f"* {text}" for text in gaps)])
 
 
 def digits_of(cells: list[Value]) -> int:
@@ -161,7 +192,7 @@ def missing_texts(cells: list[Value]) -> list[str]:
     """Return what is missing and why, a text for each reason, with the rows and columns that share it."""
     rows_of: dict[tuple[str, str], list[str]] = {}
     for c in cells:
-        if c.mean is None:
+        if c.why:
             rows_of.setdefault((c.why, c.column), []).append(c.row)
     columns_of: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (why, column), rows in rows_of.items():
@@ -173,22 +204,31 @@ def missing_texts(cells: list[Value]) -> list[str]:
     ]
 
 
-def _shown(cell: Value, digits: int, form: str) -> str:
-    around = "$\\pm$" if form == "latex" else "±"
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _shown(cell: Value, digits: int) -> str:
     paper = "" if cell.published is None else f" ({cell.published:.{digits}f})"
     if cell.mean is None:
         return f"missing{paper}"
-    half = "" if cell.half is None else f" {around} {cell.half:.{digits}f}"
+    half = "" if cell.half is None else f" ± {cell.half:.{digits}f}"
     return f"{cell.mean:.{digits}f}{half}{paper}"
 
 
-def _latex(head: list[str], body: list[list[str]]) -> str:
+def _markdown(columns: list[str], body: list[list[str]]) -> str:
     def line(cells: list[str]) -> str:
-        safe = (
-            c.replace("_", "\\_").replace("%", "\\%").replace("·", "$\\cdot$").replace("&", "\\&")
-            for c in cells
-        )
-        return " & ".join(safe) + " \\\\"
+        return "| " + " | ".join(_line(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    head = "| | " + line(columns)[2:]
+    return "\n".join([head, "| --- |" + " ---: |" * len(columns), *map(line, body)]) + "\n"
+
+
+def _latex(head: list[str], body: list[list[str]]) -> str:
+    letters = LATEX | {"·": r"$\cdot$"}
+
+    def line(cells: list[str]) -> str:
+        return " & ".join("".join(letters.get(letter, letter) for letter in cell) for cell in cells) + r" \\"
 
     rows = "\n".join(line(cells) for cells in body)
     shape = "l" + "r" * (len(head) - 1)
@@ -225,6 +265,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
     sign = -1.0 if told["smaller"] else 1.0
     cells = [v for v in values_of(result) if v.mean is not None]
     raw = {(c["row"], column_of(c, result)): c["figures"][told["figure"]] for c in result["cells"]}
+    gone = {place: {gap.get("number") for gap in gaps} for place, gaps in _gaps(result).items()}
     aside = set_aside(told)
     for column in dict.fromkeys(v.column for v in cells):
         if told["kind"] == "texts" and column not in told["published"]:
@@ -244,7 +285,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
         if favourite in own and others:
             rival = max(others, key=lambda r: own[r])
             one, other = (_means(raw[r, column], told["over"]) for r in (favourite, rival))
-            if one.shape == other.shape:
+            if one.shape == other.shape and gone.get((favourite, column)) == gone.get((rival, column)):
                 gap = (one - other) * _scale(told, told["figure"])
                 mean, half = float(gap.mean()), _half(gap)
                 lead = (mean, None, None) if half is None else (mean, mean - half, mean + half)

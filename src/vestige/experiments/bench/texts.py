@@ -5,6 +5,7 @@ Results are JSON as those of the other steps, see `work`; a cell may name its ow
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,21 @@ from vestige.errors import InputError
 from vestige.evaluation import scoreui
 from vestige.experiments.bench.steps import Job
 from vestige.experiments.bench.work import SCOREUI, folder_of
-from vestige.store import key_of, write_json
+from vestige.store import file_hash, key_of, write_json
 
 if TYPE_CHECKING:
     from vestige.llm.experiment import LlmConfig
+
+
+def files_of(config: LlmConfig, base: Path) -> dict[str, Path]:
+    """Return the files that a run on texts reads, by what they are: texts, and the base model where it is a file."""
+    files = {name: base / str(getattr(config.data, name)) for name in ("forget", "retain", "holdout")}
+    folder = base / config.model.name
+    if config.model.gguf is not None:
+        files["model"] = folder / config.model.gguf
+    elif folder.is_dir():
+        files |= {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    return files
 
 
 def audited_texts(job: Job) -> None:
@@ -85,6 +97,13 @@ def _texts_config(job: Job) -> LlmConfig:
 
     config = validated(LlmConfig, job.what["config"], "texts")
     base = folder_of(job.root)
+    for name, digest in job.what["files"].items():
+        path = files_of(config, base).get(name)
+        if path is None or not path.is_file() or file_hash(path) != digest:
+            raise InputError(
+                f"{name}: the file that this step reads is not the one that it was planned with. Give every machine "
+                "the same files, and run the command again."
+            )
     update: dict[str, Any] = {
         "data": config.data.model_copy(update={g: base / getattr(config.data, g) for g in GROUPS})
     }

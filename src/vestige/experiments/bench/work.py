@@ -2,7 +2,7 @@
 
 A request's forget samples are drawn anew for each split from one training set, so that the original and the shadows are
 trained once. Results of figures are JSON: {"cells": [{"row", "group", "figures": {name: [values]}}],
-"missing": [{"row", "why"}]}.
+"missing": [{"row", "why"}]}; a gap of one group size alone, among several, names it as its "group".
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from vestige.evaluation import (
     mia_efficacy,
     scoreui,
 )
+from vestige.evaluation.accuracy import FEATURES
+from vestige.evaluation.roc import FIGURES as SEPARATION
 from vestige.evaluation.roc import tpr_at_fpr
-from vestige.experiments.bench.experiment import Counts, Request
+from vestige.experiments.bench.experiment import Counts, Experiment, MeasureConfig, Request
 from vestige.experiments.bench.steps import Job
 from vestige.measures import measure
 from vestige.models import build_model
@@ -57,6 +59,21 @@ def dataset(data: dict[str, Any], root: str | None) -> Dataset:
     return _dataset(chosen.name, own, json.dumps(chosen.options, sort_keys=True))
 
 
+def read_anew() -> None:
+    """Forget the data sets that were loaded: a plan names data as they are now."""
+    _dataset.cache_clear()
+
+
+def same_data(data: Dataset, fingerprint: str | None) -> Dataset:
+    """Return the data of a step, or raise `InputError` where they are not those that its key names."""
+    if fingerprint is not None and data.fingerprint != fingerprint:
+        raise InputError(
+            f"{data.name}: the data that this step reads are not those that it was planned with. Give every machine "
+            "the same files, and run the command again."
+        )
+    return data
+
+
 def folder_of(root: str | None) -> Path:
     """Return the folder of data sets, for files that are read as they are."""
     return Path(root or os.environ.get("VESTIGE_DATA", "."))
@@ -64,7 +81,8 @@ def folder_of(root: str | None) -> Path:
 
 def split_of(what: dict[str, Any], root: str | None) -> Split:
     """Return the split of a step: its data, its counts, its request (any, where it asks for none)."""
-    data, counts = dataset(what["data"], root), validated(Counts, what["counts"], "counts")
+    data = same_data(dataset(what["data"], root), what.get("fingerprint"))
+    counts = validated(Counts, what["counts"], "counts")
     request = validated(Request, what.get("request") or {"forget": 1}, "request")
     return make_split(
         data, request.scenario, forget=request.forget, label=request.label, train=counts.train,
@@ -131,8 +149,7 @@ def outputs(job: Job) -> None:
     model = load_model(job.inputs[0], fresh(what, data, 0))
     asked = {"train": data.take(split.train), "holdout": data.take(split.holdout)}
     if what.get("pool"):
-        pool = what["pool"]
-        asked["pool"] = dataset(pool["data"], job.root).take(split_of(pool, job.root).shadow)
+        asked["pool"] = split_of(what["pool"], job.root).rows("shadow")
     save_file({name: collect_logits(model, rows) for name, rows in asked.items()}, job.path)
 
 
@@ -211,8 +228,13 @@ def _signals(found: dict[str, Any], unlearned: NDArray[Any], **fields: Any) -> S
 
 
 def _scored(spec: str | dict[str, Any], preset: str, signals: Signals) -> NDArray[np.float64]:
-    named: dict[str, Any] = {"name": spec} if isinstance(spec, str) else spec
-    return measure(named["name"], signals, preset=named.get("preset", preset), **named.get("knobs", {}))
+    asked = measure_config(spec)
+    return measure(asked.name, signals, preset=asked.preset or preset, **asked.knobs)
+
+
+def measure_config(spec: str | dict[str, Any]) -> MeasureConfig:
+    """Return a measure as a row of an experiment names it."""
+    return validated(MeasureConfig, {"name": spec} if isinstance(spec, str) else spec, "a measure")
 
 
 def _redrawn(spec: str | dict[str, Any], seed: int) -> str | dict[str, Any]:
@@ -243,22 +265,34 @@ def separation(job: Job) -> None:
     cells, missing = [], []
     for row, spec in what["measures"].items():
         values: dict[int, dict[str, list[float]]] = {}
+        failed: dict[int, str] = {}
         for (size, *_), fields in groups.items():
+            if size in failed:
+                continue
             signals = _signals(found, found["whole"]["retrained"], **fields)
             drawn = len(values.get(size, {}).get("auc", []))
             try:
                 scores = _scored(_redrawn(spec, drawn), what["preset"], signals)
             except InputError as error:
-                missing.append({"row": row, "why": str(error)})
-                break
+                failed[size] = str(error)
+                continue
             forget, retain = (scores[signals.roles == role] for role in ("forget", "retain"))
             own_figures = figures(forget, retain)
             if what.get("curve"):
                 own_figures |= {f"tpr_at_{rate:.4f}": tpr_at_fpr(forget, retain, rate) for rate in RATES}
             for name, value in own_figures.items():
                 values.setdefault(size, {}).setdefault(name, []).append(float(value))
-        cells += [{"row": row, "group": size, "figures": own} for size, own in values.items()]
+        cells += [
+            {"row": row, "group": size, "figures": own} for size, own in values.items() if size not in failed
+        ]
+        missing += _gaps(row, failed, what)
     write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
+
+
+def _gaps(row: str, failed: dict[int, str], what: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is missing of a row: {size: why}, each size named where there are several."""
+    several = len(what["groups"]) > 1
+    return [{"row": row, "why": why} | ({"group": size} if several else {}) for size, why in failed.items()]
 
 
 SCOREUI = ("pooled", "per_sample", "kendall")
@@ -276,7 +310,10 @@ def degrees(job: Job) -> None:
     cells, missing = [], []
     for row, spec in what["measures"].items():
         values: dict[int, dict[str, list[float]]] = {}
+        failed: dict[int, str] = {}
         for size, chosen in _groups(what):
+            if size in failed:
+                continue
             fields = _with_shadows(found, what, job.root, chosen)
             scores = []
             try:
@@ -285,15 +322,34 @@ def degrees(job: Job) -> None:
                     scores.append(_scored(_redrawn(spec, number), what["preset"], signals)[:rows])
                 ui = scoreui(np.stack(scores, axis=1), degree, draws=100)
             except InputError as error:
-                missing.append({"row": row, "why": str(error)})
-                break
+                failed[size] = str(error)
+                continue
             for name in SCOREUI:
                 values.setdefault(size, {}).setdefault(name, []).append(float(getattr(ui, name)))
-        cells += [{"row": row, "group": size, "figures": own} for size, own in values.items()]
+        cells += [
+            {"row": row, "group": size, "figures": own} for size, own in values.items() if size not in failed
+        ]
+        missing += _gaps(row, failed, what)
     write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
 
 
 FIGURES = ("unlearning_accuracy", "mia_efficacy", "retain_accuracy", "test_accuracy")
+AGAINST = (
+    *FIGURES, *(f"mia_{f}" for f in FEATURES[1:]), "iam_auc", "membership_forget", "membership_retain", "disparity",
+    "mia_disparity", "gap_forget", "gap_retain",
+)  # fmt: skip
+EPSILON = ("epsilon", "epsilon_cross_fitted", "forget_accuracy", "test_accuracy")
+LEAKED = ("auc", "baseline_auc", "gain", "tpr_1%")
+
+
+def figures_of(experiment: Experiment) -> tuple[str, ...]:
+    """Return the figures that a cell of an experiment may have."""
+    texts = ("auc", "auc_holdout", "membership_forget", "membership_retain", "under", "over")
+    rates = tuple(f"tpr_at_{rate:.4f}" for rate in RATES) if experiment.curve else ()
+    return {
+        "separation": (*SEPARATION, *rates), "degrees": SCOREUI, "degrees_of_texts": SCOREUI, "texts": texts,
+        "methods": AGAINST, "epsilon": EPSILON, "leaks": LEAKED,
+    }[experiment.kind]  # fmt: skip
 
 
 def against_retraining(job: Job) -> None:
@@ -365,11 +421,19 @@ def leak_config(config: dict[str, Any], root: str | None, where: str) -> LeakCon
     return asked.model_copy(update={"data": placed(asked.data), "shadow": shadow})
 
 
+def leak_data(asked: LeakConfig, root: str | None) -> list[Dataset]:
+    """Return the data sets that a setting of the two-version attack reads."""
+    used = [data for data in (asked.data, asked.shadow.data) if data is not None]
+    return [dataset(data.model_dump(mode="json"), root) for data in used]
+
+
 def leaked(job: Job) -> None:
     """Run one setting of the two-version attack."""
     from vestige.leaks import run_leaks
 
-    found = run_leaks(leak_config(job.what["config"], job.root, job.what["row"])).record()["summary"]
-    names = ("auc", "baseline_auc", "gain", "tpr_1%")
-    cell = {"row": job.what["row"], "group": 0, "figures": {k: [float(found[k])] for k in names}}
+    asked = leak_config(job.what["config"], job.root, job.what["row"])
+    for data, fingerprint in zip(leak_data(asked, job.root), job.what["fingerprints"], strict=True):
+        same_data(data, fingerprint)
+    found = run_leaks(asked).record()["summary"]
+    cell = {"row": job.what["row"], "group": 0, "figures": {k: [float(found[k])] for k in LEAKED}}
     write_json(job.path, {"cells": [cell], "missing": []}, flush=False)
