@@ -8,6 +8,8 @@ import pytest
 
 from vestige.config import read_yaml, validated
 from vestige.experiments import load_config, run
+from vestige.experiments.bench.checks import check
+from vestige.experiments.bench.experiment import experiment as load_experiment
 from vestige.leaks import LeakConfig, hardened
 from vestige.llm import METHODS, LlmConfig
 from vestige.training import Recipe
@@ -15,7 +17,8 @@ from vestige.training import Recipe
 FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
 LEAKS = [path for path in FILES if path.stem.startswith("leaks")]
 LLM = [path for path in FILES if path.stem.startswith("llm")]
-EXAMPLES = [path for path in FILES if path not in LEAKS + LLM]
+BENCH = [path for path in FILES if path.stem.startswith("epsilon")]
+EXAMPLES = [path for path in FILES if path not in LEAKS + LLM + BENCH]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -30,6 +33,12 @@ def test_llm_example_is_valid(path):
     for method in config.methods:
         assert set(method.knobs) <= set(METHODS[method.name].knobs)
     assert set(config.learn) <= set(METHODS["finetune"].knobs)
+
+
+@pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
+def test_bench_example_is_valid(path):
+    experiment = load_experiment(path)
+    check(experiment, experiment.small)
 
 
 @pytest.mark.parametrize("path", LEAKS, ids=lambda path: path.stem)
