@@ -93,9 +93,7 @@ class RunConfig(Config):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, name: str) -> str:
-        if not name or any(c in name for c in "/\\ \0") or name.startswith("."):
-            raise ValueError("a plain folder name is wanted")
-        return name
+        return plain_name(name, "a plain folder name is wanted")
 
     _names = field_validator("methods", mode="before")(bare_names)
     _published = field_validator("recipe", mode="before")(named_recipe)
@@ -103,15 +101,27 @@ class RunConfig(Config):
     @field_validator("methods")
     @classmethod
     def _distinct(cls, methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
-        titles = [m.title for m in methods]
-        twice = [t for t in titles if titles.count(t) > 1]
-        if not titles or twice:
-            raise ValueError(
-                f"{twice[0]} is named twice; give one a label" if twice else "at least one is wanted"
-            )
-        for title in titles:
-            _check_title(title)
+        if not methods:
+            raise ValueError("at least one is wanted")
+        for method in distinct(methods):
+            _check_title(method.title)
         return methods
+
+
+def plain_name(name: str, wanted: str) -> str:
+    """Return a name that is one part of a path, or raise `ValueError` with what is wanted."""
+    if not name or any(c in name for c in "/\\ \0") or name.startswith("."):
+        raise ValueError(wanted)
+    return name
+
+
+def distinct(methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
+    """Return methods no two of which have one title, or raise `ValueError`."""
+    titles = [m.title for m in methods]
+    twice = [t for t in titles if titles.count(t) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} is named twice; give one a label")
+    return methods
 
 
 OWN = re.compile(r"(original|shadow-\d+)(\.partial)?", re.IGNORECASE)

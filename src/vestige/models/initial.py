@@ -98,13 +98,14 @@ def _reset_computed(module: nn.Module) -> None:
     """
     computed: Any = module.parametrizations
     plain = copied(module)
-    plain.__class__ = type(module).__bases__[
-        0
-    ]  # torch adds a class of its own on top, which all copies share
+    # torch adds a class of its own on top, which all copies share
+    plain.__class__ = type(module).__bases__[0]
     del plain.parametrizations
     for name in computed:
         plain.register_parameter(name, nn.Parameter(torch.empty_like(getattr(module, name))))
-    reset_of(plain)()  # type: ignore[misc]
+    reset = reset_of(plain)
+    if reset is not None:
+        reset()
     for name, parameter in module.named_parameters(recurse=False):
         parameter.copy_(getattr(plain, name))
     for name in computed:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from vestige.config import Config, DataConfig, bare_names, named_recipe, overridden, read_yaml, validated
 from vestige.errors import InputError, unknown
-from vestige.experiments.config import MethodConfig, ModelConfig
+from vestige.experiments.config import MethodConfig, ModelConfig, distinct, plain_name
 
 Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts", "degrees_of_texts"]
 MEASURED: tuple[Kind, ...] = ("separation", "degrees", "texts", "degrees_of_texts")  # rows are measures
@@ -159,22 +159,12 @@ class Experiment(Config):
     paper: Scale | None = None
 
     _names = field_validator("methods", mode="before")(bare_names)
+    _distinct = field_validator("methods")(distinct)
 
     @field_validator("name")
     @classmethod
     def _plain_name(cls, name: str) -> str:
-        if not name or any(c in name for c in "/\\ \0") or name.startswith("."):
-            raise ValueError("a plain file name is wanted, without spaces and slashes")
-        return name
-
-    @field_validator("methods")
-    @classmethod
-    def _distinct(cls, methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
-        titles = [m.title for m in methods]
-        twice = [t for t in titles if titles.count(t) > 1]
-        if twice:
-            raise ValueError(f"{twice[0]} is named twice; give one a label")
-        return methods
+        return plain_name(name, "a plain file name is wanted, without spaces and slashes")
 
     @model_validator(mode="after")
     def _rows(self) -> Experiment:
