@@ -1,6 +1,7 @@
 """The commands. Each parses, calls one library function and prints what it returned.
 
-Exit codes: 0 audited and passed, 1 audited and failed the gate (--fail-under), 2 input that cannot be used.
+Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an empty cell; 2 input that cannot be used;
+4 the gate is undecided; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -33,12 +34,21 @@ app.add_typer(bench)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results.")]
-Gate = Annotated[
-    float | None,
-    typer.Option(
-        help="Exit with 1 where the completeness (1 = complete) is below this or could not be measured."
-    ),
+Require = Annotated[
+    str | None, typer.Option(help="The verdict that is required: unlearned. Exit 1 failed, 4 undecided.")
 ]
+FailUnder = Annotated[
+    float | None,
+    typer.Option(help="Completeness (1 = complete) that is required at least. Exit 1 failed, 4 undecided."),
+]
+FailOver = Annotated[
+    float | None,
+    typer.Option(help="Completeness that must not be exceeded (damage). Exit 1 failed, 4 undecided."),
+]
+Tolerance = Annotated[
+    float, typer.Option(help="Largest share of the influence that may be left for 'unlearned'.")
+]
+Alpha = Annotated[float, typer.Option(help="Error rate of each claim of the verdict.")]
 
 
 INTERRUPTED = 130
@@ -87,14 +97,19 @@ def run(
     config: Annotated[Path, typer.Argument(help="The run's YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as recipe.epochs=5.")] = None,
     out: Out = None,
-    fail_under: Gate = None,
+    require: Require = None,
+    fail_under: FailUnder = None,
+    fail_over: FailOver = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train, unlearn, audit and report as a YAML file says; continues a run that was stopped. (vestige.run)"""
     from vestige.cli import commands
 
-    raise typer.Exit(commands.run(config, overrides or [], out, fail_under, json, quiet))
+    from vestige.evaluation.gate import Gate
+
+    gate = Gate(require, fail_under, fail_over)
+    raise typer.Exit(commands.run(config, overrides or [], out, gate, json, quiet))
 
 
 @app.command()
@@ -106,14 +121,20 @@ def audit(
     ] = None,
     out: Out = None,
     preset: Annotated[str, typer.Option(help="recommended, or paper.")] = "recommended",
-    alpha: Annotated[float, typer.Option(help="False-discovery rate of the verdicts.")] = 0.05,
-    fail_under: Gate = None,
+    alpha: Alpha = 0.05,
+    tolerance: Tolerance = 0.1,
+    require: Require = None,
+    fail_under: FailUnder = None,
+    fail_over: FailOver = None,
     json: Json = False,
 ) -> None:
     """Measure your own arrays; needs no model and no torch. (vestige.audit)"""
     from vestige.cli import commands
 
-    raise typer.Exit(commands.audit(signals, measure, out, preset, alpha, fail_under, json))
+    from vestige.evaluation.gate import Gate
+
+    gate = Gate(require, fail_under, fail_over)
+    raise typer.Exit(commands.audit(signals, measure, out, preset, alpha, tolerance, gate, json))
 
 
 @app.command()
@@ -251,8 +272,11 @@ def llm_audit(
     context: Annotated[
         int | None, typer.Option(help="Longest window in tokens. Default: the model's.")
     ] = None,
-    alpha: Annotated[float, typer.Option(help="False-discovery rate of the verdicts.")] = 0.05,
-    fail_under: Gate = None,
+    alpha: Alpha = 0.05,
+    tolerance: Tolerance = 0.1,
+    require: Require = None,
+    fail_under: FailUnder = None,
+    fail_over: FailOver = None,
     remote_code: Remote = False,
     json: Json = False,
 ) -> None:
@@ -260,9 +284,12 @@ def llm_audit(
     from vestige.cli import texts as commands
 
     groups = {"forget": forget, "retain": retain, "holdout": holdout}
+    from vestige.evaluation.gate import Gate
+
+    gate = Gate(require, fail_under, fail_over)
     raise typer.Exit(
         commands.audit(
-            after, before, shadow or [], groups, out, context, alpha, fail_under, remote_code, json
+            after, before, shadow or [], groups, out, context, alpha, tolerance, gate, remote_code, json
         )
     )
 

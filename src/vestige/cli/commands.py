@@ -22,9 +22,10 @@ import vestige
 from vestige.errors import ArtefactError, InputError, need, unknown
 from vestige.evaluation import DEFAULT_MEASURES, Audit
 from vestige.evaluation.audit import MeasureSpec
+from vestige.evaluation.gate import Gate
 from vestige.store import file_hash, key_of, plain, read_record, write_json
 
-PASSED, FAILED = 0, 1
+EXIT = {"passed": 0, "failed": 1, "undecided": 4}
 MOST_BESIDE = 4
 """Methods that a terminal can show beside each other; more are shown below each other."""
 
@@ -46,7 +47,7 @@ def run(
     config: Path,
     overrides: Sequence[str],
     out: Path | None,
-    fail_under: float | None,
+    gate: Gate,
     json: bool,
     quiet: bool,
 ) -> int:
@@ -59,14 +60,14 @@ def run(
     if values.get("kind") == "llm":
         from vestige.cli import texts
 
-        return texts.run(values, str(config), out, fail_under, json, quiet)
+        return texts.run(values, str(config), out, gate, json, quiet)
 
     progress = not json and not quiet and sys.stderr.isatty()
     made = run_config(
         validated(RunConfig, values, str(config)), out, say=say_to(json or quiet), progress=progress
     )
     print_run(made.audits, made.report, json)
-    return gate(made.audits, fail_under, json)
+    return passed(made.audits, gate)
 
 
 def audit(
@@ -75,28 +76,32 @@ def audit(
     out: Path | None,
     preset: str,
     alpha: float,
-    fail_under: float | None,
+    tolerance: float,
+    gate: Gate,
     json: bool,
 ) -> int:
     specs = [parse_measure(text) for text in measures] if measures else list(DEFAULT_MEASURES)
     folder = out or Path("audits") / signals.stem
     record = vestige.Signals.load(signals)
     digest = file_hash(signals) if signals.is_file() else file_hash(signals / "signals.json")
-    key = key_of(digest, specs, preset, alpha, vestige.__version__)
+    key = key_of(digest, specs, preset, alpha, tolerance, vestige.__version__)
     _claim(folder, key)
-    made = vestige.audit(record, specs, name=signals.stem, preset=preset, alpha=alpha)
+    made = vestige.audit(record, specs, name=signals.stem, preset=preset, alpha=alpha, tolerance=tolerance)
     made.save(folder)
     manifest = {
         "vestige": vestige.__version__, "kind": "audit", "name": signals.stem, "key": key,
-        "config": {"signals": str(signals), "measures": specs, "preset": preset, "alpha": alpha},
-        "hashes": {signals.name: digest}, "timings": {"audit": made.seconds},
+        "config": {
+            "signals": str(signals), "measures": specs, "preset": preset, "alpha": alpha, "tolerance": tolerance,
+        },
+        "hashes": {signals.name: digest, "audit.json": file_hash(folder / "audit.json")},
+        "timings": {"audit": made.seconds},
     }  # fmt: skip
     write_json(folder / "manifest.json", manifest)
     from vestige.report import write_report
 
     path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
     print_run({made.name: made}, path, json)
-    return gate({made.name: made}, fail_under, json)
+    return passed({made.name: made}, gate)
 
 
 def _claim(folder: Path, key: str) -> None:
@@ -423,23 +428,20 @@ def say_to(silent: bool) -> Any:
     )
 
 
-def gate(audits: Mapping[str, Audit], fail_under: float | None, json: bool) -> int:
-    """Return the exit code: whether any completeness is below the limit, or not known."""
-    if fail_under is None:
-        return PASSED
-    for name, made in audits.items():
-        value = made.verdict.completeness
-        if value is None or value < fail_under:
-            got = "could not be measured" if value is None else f"is {value:.3f}"
-            say_to(json)(f"{name}: completeness {got}; --fail-under asks for {fail_under:g}.")
-            return FAILED
-    return PASSED
+def passed(audits: Mapping[str, Audit], gate: Gate) -> int:
+    """Say of every audit that does not pass why not, and return the exit code: failed before undecided."""
+    states = {name: gate.check(audit.verdict) for name, audit in audits.items()}
+    for name, (state, reason) in states.items():
+        if state != "passed":
+            print(f"vestige: {name}: {state}; {reason}", file=sys.stderr)
+    every = {state for state, _ in states.values()}
+    return EXIT["failed" if "failed" in every else "undecided" if "undecided" in every else "passed"]
 
 
 def print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
     if json:
         record = {
-            name: {**asdict(a.verdict), "metrics": [asdict(m) for m in a.metrics]}
+            name: {**a.verdict.record(), "metrics": [asdict(m) for m in a.metrics]}
             for name, a in audits.items()
         }
         print(jsonlib.dumps(plain({"audits": record, "report": str(path)}), indent=2))
@@ -467,6 +469,12 @@ def print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(str(cell)) for cell in row))
     console.print(table)
-    for name, made in () if many else audits.items():
-        console.print(Text.assemble((name, "bold"), f": {made.verdict.sentence}"))
+    for name, audit in () if many else audits.items():
+        lines = [
+            audit.verdict.sentence,
+            audit.verdict.advice,
+            audit.verdict.records_sentence,
+            audit.verdict.sharpness,
+        ]
+        console.print(Text.assemble((name, "bold"), ": ", "\n  ".join(filter(None, lines))))
     print(f"Report: {path}")

@@ -13,8 +13,9 @@ import yaml
 
 import vestige
 from vestige import llm
-from vestige.cli.commands import gate, print_rows, say_to
+from vestige.cli.commands import passed, print_rows, say_to
 from vestige.errors import InputError, need
+from vestige.evaluation.gate import Gate
 from vestige.llm.evaluation import bag_of_words
 from vestige.llm.experiment import LlmConfig, comparison
 from vestige.llm.texts import gathered
@@ -93,7 +94,8 @@ def audit(
     out: Path,
     context: int | None,
     alpha: float,
-    fail_under: float | None,
+    tolerance: float,
+    gate: Gate,
     remote_code: bool,
     json: bool,
 ) -> int:
@@ -113,21 +115,24 @@ def audit(
     made = llm.audit_texts(
         signals("after", after), None if before is None else signals("before", before),
         [signals(f"shadow-{i}", source) for i, source in enumerate(shadows)], role=role,
-        extra={"texts": list(everything.texts)}, alpha=alpha,
+        extra={"texts": list(everything.texts)}, alpha=alpha, tolerance=tolerance,
     )  # fmt: skip
     words = None
     if "holdout" in given and min(len(given["forget"]), len(given["holdout"])) >= 5:
         words = bag_of_words(given["forget"].texts, given["holdout"].texts)
     manifest = {
         "kind": "llm audit", "vestige": vestige.__version__,
-        "config": {"after": after, "before": before, "shadows": list(shadows), "context": context, "alpha": alpha},
+        "config": {
+            "after": after, "before": before, "shadows": list(shadows), "context": context, "alpha": alpha,
+            "tolerance": tolerance,
+        },
         "texts": {name: len(g) for name, g in given.items()},
     }  # fmt: skip
     report = _write(out, "audit", made, everything, manifest, words)
     if json:
         record = {
             **manifest,
-            "verdict": vars(made.audit.verdict),
+            "verdict": made.audit.verdict.record(),
             "measures": made.table,
             "words": words,
         }
@@ -136,12 +141,10 @@ def audit(
         rows = [{k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")} for r in made.table]
         print_rows("AUC of forget against retained and holdout texts", rows)
         print(f"{made.audit.verdict.sentence}\nReports: {report}, {report.with_name('texts.html')}")
-    return gate({"audit": made.audit}, fail_under, json)
+    return passed({"audit": made.audit}, gate)
 
 
-def run(
-    values: dict[str, Any], source: str, out: Path | None, fail_under: float | None, json: bool, silent: bool
-) -> int:
+def run(values: dict[str, Any], source: str, out: Path | None, gate: Gate, json: bool, silent: bool) -> int:
     from vestige.config import validated
     from vestige.llm.experiment import run_llm
 
@@ -170,7 +173,7 @@ def run(
         print(f"Report: {report}; texts: {folder}/*/texts.html")
     # nobody has unlearned the original
     asked = {name: found.audit for name, found in made.audits.items() if name != "original"}
-    return gate(asked, fail_under, json)
+    return passed(asked, gate)
 
 
 def _brief(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from vestige.evaluation.audit import DEFAULT_MEASURES, audit
 from vestige.evaluation.distribution import Distance, distance
 from vestige.evaluation.epsilon import Epsilon, epsilon
 from vestige.evaluation.forgetting import ForgettingScore, forgetting_score
-from vestige.evaluation.result import Audit, Control, MeasureRun, Metric, Verdict
+from vestige.evaluation.result import Audit, MeasureRun, Metric
 from vestige.evaluation.roc import (
     auc,
     balanced_accuracy,
@@ -16,6 +16,7 @@ from vestige.evaluation.roc import (
     tpr_at_fpr,
 )
 from vestige.evaluation.scoreui import ScoreUI, scoreui
+from vestige.evaluation.verdict import Control, Power, Verdict
 
 __all__ = [
     "DEFAULT_MEASURES",
@@ -26,6 +27,7 @@ __all__ = [
     "ForgettingScore",
     "MeasureRun",
     "Metric",
+    "Power",
     "ScoreUI",
     "Verdict",
     "accuracy_figures",

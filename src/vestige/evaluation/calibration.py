@@ -1,4 +1,4 @@
-"""From scores to p-values in both directions, and to a completeness on one scale.
+"""From a measure's scores to p-values in both directions.
 
 A null sample is one that the model in the place of `original` saw and the model under audit never did; where
 a measure does not look at the original, any sample that the audited model never saw will do.
@@ -7,7 +7,8 @@ a measure does not look at the original, any sample that the audited model never
     p_over  = (1 + #{null >= score}) / (1 + #null)    small: further away than never-seen samples are
 
 Conformal p-values (Vovk et al. 2005): valid for any measure as long as an exactly unlearned sample and the
-null samples are exchangeable. False-discovery control over the request is Benjamini and Hochberg's.
+null samples are exchangeable. They rank the samples of one measure. The verdict does not rest on them: simulated
+deletions come from other models than the audited one, whose scale and offset differ from run to run.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from vestige.errors import InputError
 from vestige.measures import MEASURES, measure
@@ -74,42 +74,3 @@ def p_values(scores: Floats, null: Floats) -> tuple[Floats, Floats]:
     below = np.searchsorted(ordered, scores, side="right")
     above = len(null) - np.searchsorted(ordered, scores, side="left")
     return (1 + below) / (1 + len(null)), (1 + above) / (1 + len(null))
-
-
-def verdicts(scores: Floats, reference: Reference, alpha: float) -> NDArray[np.str_]:
-    """Return "under", "over", "unlearned" or "undecided" for each sample of one request.
-
-    Flagged are samples whose p-value passes Benjamini-Hochberg at `alpha` over the request, in each direction
-    by itself. Of the others, those that score above a share 1 - alpha of kept samples are "unlearned"; the
-    rest cannot be told from either.
-    """
-    p_under, p_over = p_values(scores, reference.null)
-    under, over = (stats.false_discovery_control(p) <= alpha for p in (p_under, p_over))
-    unlike_kept = np.zeros(len(scores), bool)
-    if len(reference.kept):
-        unlike_kept = p_values(scores, reference.kept)[1] <= alpha
-    quiet = np.where(unlike_kept, "unlearned", "undecided")
-    return np.where(under, "under", np.where(over, "over", quiet))
-
-
-def completeness(
-    scores: Floats, reference: Reference, *, draws: int = 4000, seed: int = 0
-) -> tuple[float, float, float] | None:
-    """Return the mean completeness of a request and its 95 % interval, or None where the two ends coincide.
-
-    0 = scores like samples that the model still has, 1 = like samples it never saw, above 1 = further away.
-    The interval covers sampling of forget, null and kept samples; not the spread between training runs.
-    """
-    groups = (scores, reference.null, reference.kept)
-    if min(map(len, groups)) < 2:
-        return None
-    rng = np.random.default_rng(seed)
-    own, null, kept = (
-        np.append(g.mean(), rng.normal(g.mean(), g.std(ddof=1) / np.sqrt(len(g)), draws)) for g in groups
-    )
-    way = null - kept
-    if way[0] <= 0 or np.quantile(way, 0.025) <= 0:
-        return None
-    share = (own - kept) / way
-    low, high = np.quantile(share[1:], [0.025, 0.975])
-    return float(share[0]), float(low), float(high)

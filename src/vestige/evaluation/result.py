@@ -12,11 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vestige.errors import ArtefactError
+from vestige.evaluation.verdict import Control, Power, Verdict
 from vestige.signals import Signals
-from vestige.store import file_hash, published, read_json, write_json
-
-Outcome = Literal["unlearned", "under", "over", "undecided"]
-OUTCOMES: tuple[Outcome, ...] = ("unlearned", "under", "over", "undecided")
+from vestige.store import file_hash, published, read_record, write_json
 
 
 @dataclass(frozen=True)
@@ -49,19 +47,6 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Control:
-    """A check of the ruler itself. `passed` is None where it could not be run, and `reason` says why."""
-
-    name: Literal["negative", "positive"]
-    measure: str
-    statement: str
-    value: float | None
-    wanted: str
-    passed: bool | None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
 class MeasureRun:
     """What happened to one requested measure: its options, its cost, or why it has no scores.
 
@@ -84,32 +69,10 @@ class MeasureRun:
         object.__setattr__(self, "label", self.label or self.measure)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The answer for the whole request.
-
-    outcome       "unlearned", "under" (a vestige remains), "over" (damaged), or "undecided"
-    sentence      the answer in plain words, with the counts
-    measure       the measure that carries the verdict; None where none could
-    counts        forget samples by verdict, keys as `outcome`
-    alpha         the false-discovery rate among flagged samples that the verdict aims at
-    completeness  0 = like a model that still has the samples, 1 = like one that never saw them, above 1 =
-                  further away still; mean over the forget samples, with its 95 % interval
-    """
-
-    outcome: Outcome
-    sentence: str
-    measure: str | None
-    counts: dict[str, int]
-    alpha: float
-    completeness: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
+HASHED = ("signals/signals.json", "scores.parquet", "metrics.json")
 SCORE_COLUMNS = (
     "id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over",
-    "completeness", "completeness_low", "completeness_high", "verdict",
+    "degree", "degree_low", "degree_high", "verdict",
 )  # fmt: skip
 
 
@@ -121,11 +84,12 @@ class Audit:
     signals   what was measured
     scores    one row per sample x measure: id, role, label, measure, score (larger = more unlearned), low and
               high (95 % interval over shadow models; null with fewer than two), p_under, p_over (null where
-              the measure has no null distribution), completeness with its 95 % interval (0 = untouched, 1 =
-              exactly deleted, above 1 = beyond; null without simulated deletions), verdict ("" for samples
-              outside the forget set)
+              the measure has no null distribution), degree with its 95 % interval (0 = untouched, 1 = exactly
+              deleted, above 1 = beyond, the ends of -0.5 to 2 mean "or further"; null without simulated deletions).
+              The rows of the measure "trace", which the verdict rests on, hold in `verdict` the answer for each
+              forget sample: "cleared", "under", "over" or "undecided"; elsewhere it is ""
     metrics   figures, each with direction, range and interval
-    controls  checks of the ruler
+    controls  checks of the measurement itself
     measures  one entry per requested measure, failed ones included
     verdict   the answer for the whole request
     limits    what this audit cannot say, in sentences
@@ -143,8 +107,13 @@ class Audit:
     seconds: float
 
     def summary(self) -> str:
-        """Return the verdict and the limits as plain text, the verdict first."""
-        return "\n".join([self.verdict.sentence, *(f"- {limit}" for limit in self.limits)])
+        """Return the verdict, what it rests on and the limits as plain text, the verdict first."""
+        verdict = self.verdict
+        lines = [verdict.sentence, verdict.advice, verdict.records_sentence, verdict.power_sentence]
+        return "\n".join([*filter(None, lines), *(f"- {limit}" for limit in self.limits)])
+
+    def __repr__(self) -> str:
+        return f"Audit of {self.name!r}\n{self.verdict.sentence}"
 
     def metric(self, measure: str, name: str) -> Metric | None:
         """Return one figure, or None."""
@@ -152,7 +121,7 @@ class Audit:
         return found[0] if found else None
 
     def save(self, folder: Path | str) -> Path:
-        """Write signals/, scores.parquet and metrics.json (last, with the hashes of the others)."""
+        """Write signals/, scores.parquet, metrics.json and, last, audit.json with the hashes of the others."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.signals.save(folder / "signals")
@@ -167,27 +136,38 @@ class Audit:
             "metrics": [asdict(m) for m in self.metrics],
             "limits": list(self.limits),
             "seconds": self.seconds,
-            "sha256": {"scores.parquet": file_hash(folder / "scores.parquet")},
         }
         write_json(folder / "metrics.json", record)
+        write_json(
+            folder / "audit.json", {"name": self.name, "sha256": {f: file_hash(folder / f) for f in HASHED}}
+        )
         return folder
 
     @classmethod
     def load(cls, folder: Path | str) -> Audit:
-        """Read an audit back. Raises `ArtefactError` where a file is missing or changed since."""
+        """Read an audit back. Raises `ArtefactError` where a file is missing or was changed since."""
         folder = Path(folder)
-        record = read_json(folder / "metrics.json")
-        scores = folder / "scores.parquet"
-        if not scores.is_file() or file_hash(scores) != record["sha256"]["scores.parquet"]:
-            raise ArtefactError(f"{scores} is missing or was changed after the audit was written.")
+        seal = read_record(folder / "audit.json")
+        for name in HASHED:
+            file = folder / name
+            if not file.is_file() or file_hash(file) != (seal.get("sha256") or {}).get(name):
+                raise ArtefactError(
+                    f"{file} is missing or was changed after the audit was written; audit again."
+                )
+        record = read_record(folder / "metrics.json")
+        verdict = record["verdict"]
+        verdict |= {
+            "power": tuple(Power(**p) for p in verdict["power"]),
+            "blocked_by": tuple(verdict["blocked_by"]),
+        }
         return cls(
             name=record["name"],
             signals=Signals.load(folder / "signals"),
-            scores=pd.read_parquet(scores),
+            scores=pd.read_parquet(folder / "scores.parquet"),
             metrics=tuple(Metric(**{**m, "range": tuple(m["range"])}) for m in record["metrics"]),
             controls=tuple(Control(**c) for c in record["controls"]),
             measures=tuple(MeasureRun(**m) for m in record["measures"]),
-            verdict=Verdict(**record["verdict"]),
+            verdict=Verdict(**verdict),
             limits=tuple(record["limits"]),
             seconds=record["seconds"],
         )

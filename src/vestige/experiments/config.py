@@ -61,11 +61,12 @@ class MethodConfig(Config):
 
 
 class AuditConfig(Config):
-    """What is measured, and at which false-discovery rate."""
+    """What is measured, at which error rate, and how much of the influence may be left for "unlearned"."""
 
     measures: tuple[str | dict[str, Any], ...] = DEFAULT_MEASURES
     preset: Literal["recommended", "paper"] = "recommended"
     alpha: float = Field(default=0.05, gt=0, lt=1)
+    tolerance: float = Field(default=0.1, gt=0, lt=1)
 
     @field_validator("measures")
     @classmethod

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -69,15 +70,35 @@ class Plan:
     def data(self) -> Dataset:
         return self.split.data
 
+    @functools.cached_property
+    def members(self) -> NDArray[np.bool_]:
+        """[S, P] which shadow is trained on which sample of the pool."""
+        return _memberships(self.config, self.split, self.seed)
+
+    @functools.cached_property
+    def parts(self) -> dict[str, NDArray[np.int64]]:
+        """Positions of the audited samples by where they come from: forget, retain, holdout, pool.
+
+        The pool's part are its samples that no shadow was trained on: a second source of never-seen ones.
+        """
+        split = self.split
+        unseen = split.shadow[~self.members.any(axis=0)] if self.config.shadows.count else split.shadow[:0]
+        return {"forget": split.forget, "retain": split.retain, "holdout": split.holdout, "pool": unseen}
+
     @property
     def audited(self) -> NDArray[np.int64]:
-        """Positions of the audited samples: forget, retain, holdout."""
-        return np.concatenate([self.split.forget, self.split.retain, self.split.holdout])
+        """Positions of the audited samples."""
+        return np.concatenate(list(self.parts.values()))
+
+    @property
+    def sources(self) -> NDArray[np.str_]:
+        """Where each of the audited samples comes from."""
+        return np.repeat(list(self.parts), [len(part) for part in self.parts.values()])
 
     @property
     def roles(self) -> NDArray[np.str_]:
-        parts = (self.split.forget, self.split.retain, self.split.holdout)
-        return np.repeat(["forget", "retain", "holdout"], [len(p) for p in parts])
+        """The role of each of the audited samples."""
+        return np.where(self.sources == "pool", "holdout", self.sources)
 
     def seed(self, purpose: str, number: int = 0) -> int:
         """A seed of its own for each purpose, from the run's root seed."""
@@ -106,7 +127,7 @@ def _run(config: RunConfig, folder: Path, say: Say, progress: bool) -> Run:
     plan = _plan(config, folder)
     _claim(plan)
     models: dict[str, Any] = {"original": _original(plan, say, progress)}
-    members = _memberships(plan)
+    members = plan.members
     for number, member in enumerate(members):
         models[f"shadow-{number}"] = _shadow(plan, number, member, say, progress)
     for method in config.methods:
@@ -306,12 +327,12 @@ def _shadow_size(config: RunConfig, split: Split) -> int:
     return wanted
 
 
-def _memberships(plan: Plan) -> NDArray[np.bool_]:
+def _memberships(config: RunConfig, split: Split, seed: Callable[[str, int], int]) -> NDArray[np.bool_]:
     """Return [S, P]: which shadow is trained on which sample of the pool."""
-    size, pool = _shadow_size(plan.config, plan.split), len(plan.split.shadow)
-    members = np.zeros((plan.config.shadows.count, pool), bool)
+    size, pool = _shadow_size(config, split), len(split.shadow)
+    members = np.zeros((config.shadows.count, pool), bool)
     for number, member in enumerate(members):
-        rng = np.random.default_rng(plan.seed("membership", number))
+        rng = np.random.default_rng(seed("membership", number))
         member[rng.permutation(pool)[:size]] = True
     return members
 
@@ -379,7 +400,7 @@ def _references(
     """Return the fields of `Signals` that all methods share."""
     audited, data = plan.audited, plan.data
     fields: dict[str, Any] = {
-        "labels": data.y[audited], "ids": data.ids[audited], "role": plan.roles,
+        "labels": data.y[audited], "ids": data.ids[audited], "role": plan.roles, "source": plan.sources,
         "original": logits["original"]["audited"],
     }  # fmt: skip
     if not len(members):
@@ -419,7 +440,10 @@ def _audit(
     signals = Signals(unlearned=logits[method.title]["audited"], **fields)
     config = plan.config.audit
     with _named(method.title):
-        made = audit(signals, config.measures, name=method.title, preset=config.preset, alpha=config.alpha)
+        made = audit(
+            signals, config.measures, name=method.title, preset=config.preset, alpha=config.alpha,
+            tolerance=config.tolerance,
+        )  # fmt: skip
     made = dataclasses.replace(made, metrics=(*made.metrics, *_cost(plan, method)))
     made.save(folder)
     write_json(done, {"key": key})
@@ -456,7 +480,7 @@ def _report(plan: Plan, audits: dict[str, Audit], models: dict[str, Any], second
     manifest["hashes"] = {
         str(path.relative_to(folder)): file_hash(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in (".parquet", ".safetensors")
+        if path.is_file() and (path.suffix in (".parquet", ".safetensors") or path.name == "audit.json")
     }
     manifest["timings"] = {name: facts["seconds"] for name, facts in manifest["models"].items()}
     manifest["timings"]["this call"] = seconds

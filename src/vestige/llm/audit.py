@@ -1,8 +1,9 @@
 """From token signals to an audit: a verdict per text, all measures on texts, and where in a text the trace sits.
 
 A text is put before `vestige.audit` as one event with the probability p = exp(-mean token loss): two classes with
-logits log(p / (1 - p)) and 0, the first of them true. So texts get what samples get: calibrated p-values on
-both sides, controls, completeness, a report. Per character instead of per token where the models' tokenizers differ.
+logits log(p / (1 - p)) and 0, the first of them true. So texts get what samples get: a verdict with its controls and
+its power, p-values in both directions, a report. Per character instead of per token where the models' tokenizers
+differ.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Floats = NDArray[np.float64]
 MEASURED = (
     "emia_reference", "lira_offline", "iam", "lira_online", "linear_gap", "loss_difference", "confidence", "random",
 )  # fmt: skip
-"""Of samples. The first that holdout texts can calibrate carries the verdict: the loss minus the reference's."""
+"""Of samples, beside the verdict."""
 LONGEST = 500  # tokens of a text that a trace lists
 
 
@@ -55,6 +56,7 @@ def audit_texts(
     extra: Mapping[str, Any] | None = None,
     name: str = "unlearned",
     alpha: float = 0.05,
+    tolerance: float = 0.1,
     preset: str = "recommended",
 ) -> TextAudit:
     """Audit texts from the signals of the model after unlearning, before it, and of models that never saw them.
@@ -62,7 +64,7 @@ def audit_texts(
     role   "forget", "retain" or "holdout" for each text
     extra  what further measures read, by name: `texts`, `lower`, `prefixed`, `neighbours`, `swapped`; the holdout texts
            are the `population` of `rmia_online` unless another is given
-    alpha  false-discovery rate of the verdicts
+    alpha, tolerance  error rate of each claim, and the influence that may be left for "unlearned"; see `vestige.audit`
     preset of the measures in `table`; the verdicts come from the recommended ones
 
     Raises `InputError` where the signals are of other texts, or nothing could be measured.
@@ -72,7 +74,7 @@ def audit_texts(
         if one is not None and not np.array_equal(one.ids, unlearned.ids):
             raise InputError("The signals are of other texts, or in another order; ids must agree.")
     signals = as_signals(unlearned, original, shadows, roles)
-    made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha)
+    made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha, tolerance=tolerance)
     arrays = _arrays(unlearned, original, shadows, roles == "holdout", extra)
     table = [_row(measure_name, arrays, roles, preset) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))

@@ -99,7 +99,7 @@ def class_names(manifest: Mapping[str, Any]) -> list[str]:
 
 def _overview(audits: Mapping[str, Audit]) -> dict[str, Any]:
     from vestige.report import sections, tables
-    from vestige.report.words import OUTCOME_WORDS
+    from vestige.report.words import RECORD_WORDS
 
     compared = tables.compare(audits)
     facts = [sections.facts(audit) for audit in audits.values()]
@@ -108,7 +108,7 @@ def _overview(audits: Mapping[str, Audit]) -> dict[str, Any]:
         "many": len(audits) > MOST_CARDS,
         "overview": sections.overview(audits) if len(audits) > 1 else "",
         "facts": list(dict.fromkeys(facts)),
-        "words": OUTCOME_WORDS,
+        "words": RECORD_WORDS,
         "compared": [(column, list(compared[column])) for column in compared.columns],
         "controls": sections.control_rows(audits),
         "glossary": sections.GLOSSARY,
@@ -118,6 +118,7 @@ def _overview(audits: Mapping[str, Audit]) -> dict[str, Any]:
 
 def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, Any]:
     from vestige.report import plots, sections, words
+    from vestige.report.tables import ranking_measure
 
     runs = [(run.label, run.status) for audit in audits.values() for run in audit.measures]
     measures = list(dict.fromkeys(name for name, _ in runs))
@@ -133,7 +134,7 @@ def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, A
             "metrics": sections.metric_rows(audit),
             "seconds": words.seconds(audit.seconds),
         })  # fmt: skip
-    first = tables[0].measure
+    first = ranking_measure(next(iter(audits.values()))) or tables[0].measure
     scored = {name for name, status in runs if status == "scored"}
     return {
         "methods": methods,
@@ -188,14 +189,15 @@ def shown_figure(drawing: Drawing) -> dict[str, Any]:
 
 def _samples(tables: list[Samples], pictures: dict[str, str], asked: bool) -> dict[str, Any]:
     from vestige.report import samples
-    from vestige.report.words import OUTCOME_WORDS
+    from vestige.report.words import RECORD_WORDS
 
     places = {name: place for place, name in enumerate(pictures)}
     for table in tables:
         if asked and len(table.rows) > len(pictures):
             table.notes.append(f"Pictures are embedded for the {len(pictures):,} most suspicious samples.")
     payload = {
-        "verdicts": [[key, OUTCOME_WORDS[key].word, OUTCOME_WORDS[key].sign] for key in samples.VERDICTS],
+        "verdicts": [[key, RECORD_WORDS[key].word, RECORD_WORDS[key].sign] for key in samples.VERDICTS],
+        "degrees": [samples.LOWEST_DEGREE, samples.HIGHEST_DEGREE],
         "pictures": places,
         "page": samples.PAGE,
         "methods": [{"rows": table.rows, "ranked": table.ranked} for table in tables],

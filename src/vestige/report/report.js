@@ -69,12 +69,13 @@ function picture(id) {
 function tableRow(row, withPicture) {
   const [id, label, score, low, high, under, over, verdict, share, least, most] = row;
   const interval = low === null || high === null ? DASH : number(low, 4) + " to " + number(high, 4);
-  const complete = share === null ? DASH
-    : number(share, 2) + " (" + number(least, 2) + " to " + number(most, 2) + ")";
+  const end = (value) => number(value, 2)
+    + (value <= payload.degrees[0] ? " or less" : value >= payload.degrees[1] ? " or more" : "");
+  const degree = share === null ? DASH : end(share) + " (" + end(least) + " to " + end(most) + ")";
   const made = element("tr");
   if (withPicture) made.append(picture(id));
   made.append(element("td", "id", id), element("td", "", label), badge(verdict));
-  for (const text of [complete, number(under, 3), number(over, 3), number(score, 4), interval]) {
+  for (const text of [degree, number(under, 3), number(over, 3), number(score, 4), interval]) {
     made.append(element("td", "number", text));
   }
   return made;

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vestige.errors import InputError
-from vestige.report.tables import blocking_controls
-from vestige.report.words import DASH, OUTCOME_WORDS, is_missing, number, plural, rounded
+from vestige.report.tables import blocking_controls, ranking_measure
+from vestige.report.words import DASH, RECORD_WORDS, is_missing, number, plural, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,14 +24,16 @@ MOST_ROWS = 2_000
 MOST_PICTURES = 200
 MOST_PICTURE_BYTES = 900_000
 PAGE = 50
-VERDICTS = ("under", "over", "undecided", "unlearned")
+DEGREE = ("degree", "degree_low", "degree_high")
+VERDICTS = ("under", "over", "undecided", "cleared")
+LOWEST_DEGREE, HIGHEST_DEGREE = -0.5, 2.0
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Samples(NamedTuple):
     """The listed samples of one audit.
 
-    rows     [id, class, score, low, high, p_under, p_over, verdict, completeness, its low, its high], verdict as
+    rows     [id, class, score, low, high, p_under, p_over, verdict, degree, its low, its high], verdict as
              a position in `VERDICTS` or null
     total    forget samples with a score, listed or not
     measure  whose scores they are; None where no measure has scores
@@ -47,11 +49,8 @@ class Samples(NamedTuple):
 
 
 def shown_measure(audit: Audit) -> str | None:
-    """Return the measure whose scores are shown first: the verdict's, else the first that has scores."""
-    scored = [run.label for run in audit.measures if run.status == "scored"]
-    if audit.verdict.measure is not None:
-        return audit.verdict.measure
-    return scored[0] if scored else None
+    """Return the measure whose scores are shown first: the verdict's own, else the first that has scores."""
+    return next((run.label for run in audit.measures if run.status == "scored"), None)
 
 
 def suspicious(audit: Audit, class_names: Sequence[str] = ()) -> Samples:
@@ -68,9 +67,19 @@ def suspicious(audit: Audit, class_names: Sequence[str] = ()) -> Samples:
     )
     keyed = keyed.sort_values(["p_under", "score", "id"], na_position="last", kind="stable")
     has_p = bool(keyed["p_under"].notna().any())
+    keyed = _with_degrees(keyed, scores, ranking_measure(audit))
     rows = [_row(row, class_names) for row in keyed.head(MOST_ROWS).itertuples(index=False)]
     ranked = "p_under" if has_p else "score"
     return Samples(rows, len(keyed), measure, ranked, _notes(audit, keyed, measure))
+
+
+def _with_degrees(forget: pd.DataFrame, scores: pd.DataFrame, ranked: str | None) -> pd.DataFrame:
+    """Return the rows with the degrees of the measure that has them, by id."""
+    if ranked is None:
+        return forget
+    rows = scores[(scores["measure"] == ranked) & (scores["role"] == "forget")]
+    degrees = rows.assign(id=rows["id"].astype(str)).set_index("id")[list(DEGREE)]
+    return forget.drop(columns=list(DEGREE)).join(degrees, on="id")
 
 
 def choose_pictures(tables: Sequence[Samples], pictures: Pictures | None) -> dict[str, str]:
@@ -103,13 +112,23 @@ def server_row(row: Sequence[Any]) -> dict[str, Any]:
     """Return one row as the template prints it (the script prints the others in the same way)."""
     name, label, score, low, high, under, over, verdict, share, least, most = row
     bounds = DASH if low is None or high is None else f"{number(low)} to {number(high)}"
-    complete = DASH if share is None else f"{number(share, 2)} ({number(least, 2)} to {number(most, 2)})"
     outcome = None if verdict is None else VERDICTS[verdict]
     return {
         "id": name, "label": label, "score": number(score), "interval": bounds, "p_under": number(under, 3),
-        "p_over": number(over, 3), "completeness": complete,
-        "outcome": outcome, "word": OUTCOME_WORDS[outcome].word if outcome else DASH,
+        "p_over": number(over, 3), "degree": degree_words(share, least, most),
+        "outcome": outcome, "word": RECORD_WORDS[outcome].word if outcome else DASH,
     }  # fmt: skip
+
+
+def degree_words(value: Any, low: Any, high: Any) -> str:
+    """Return "0.8 (0.5 to 1.2)"; an end of the scale says that it is one."""
+    if value is None:
+        return DASH
+    ends = [
+        f"{number(v, 2)}{' or less' if v <= LOWEST_DEGREE else ' or more' if v >= HIGHEST_DEGREE else ''}"
+        for v in (value, low, high)
+    ]
+    return f"{ends[0]} ({ends[1]} to {ends[2]})"
 
 
 def json_in_html(value: object) -> str:
@@ -121,7 +140,7 @@ def json_in_html(value: object) -> str:
 
 def _row(row: Any, class_names: Sequence[str]) -> list[Any]:
     numbers = [rounded(value) for value in (row.score, row.low, row.high, row.p_under, row.p_over)]
-    share = [rounded(value) for value in (row.completeness, row.completeness_low, row.completeness_high)]
+    share = [rounded(value) for value in (row.degree, row.degree_low, row.degree_high)]
     verdict = VERDICTS.index(row.verdict) if row.verdict in VERDICTS else None
     return [row.id, class_word(row.label, class_names), *map(_whole, numbers), verdict, *map(_whole, share)]
 
@@ -142,15 +161,18 @@ def _notes(audit: Audit, forget: pd.DataFrame, measure: str) -> list[str]:
     notes = []
     if blocking_controls(audit):
         notes.append("A control failed: no sample is cleared.")
+    ranked = ranking_measure(audit)
+    if ranked is not None and measure == "trace":
+        notes.append(f"Degree: by {ranked}, from simulated deletions; 0 = untouched, 1 = exactly deleted.")
     if len(forget) > MOST_ROWS:
         notes.append(
             f"Listed are the {MOST_ROWS:,} most suspicious of {plural(len(forget), 'forget sample')}; "
             "all scores are in scores.parquet."
         )
     if not np.isfinite(forget["p_under"].astype(float)).any():
-        known = (c.reason for c in audit.controls if c.measure == measure and c.passed is None and c.reason)
-        reason = next(known, "")
-        notes.append(f"{measure} has no p-values here, so samples are ordered by score. {reason}".strip())
-    if not np.isfinite(forget["low"].astype(float)).any():
+        notes.append(
+            f"{measure} has no p-values here, so samples are ordered by score. {audit.verdict.sentence}"
+        )
+    if measure != "trace" and not np.isfinite(forget["low"].astype(float)).any():
         notes.append("No intervals: they need at least two shadow models.")
     return notes

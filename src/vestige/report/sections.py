@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vestige.report.tables import blocking_controls, outcome_of
+from vestige.evaluation.verdict.answer import counted
 from vestige.report.words import (
     DASH,
     OUTCOME_WORDS,
+    RECORD_WORDS,
     is_missing,
     listed,
     number,
@@ -20,14 +21,15 @@ from vestige.report.words import (
 )
 
 if TYPE_CHECKING:
-    from vestige.evaluation.result import Audit, Control, MeasureRun, Metric
+    from vestige.evaluation.result import Audit, MeasureRun, Metric
+    from vestige.evaluation.verdict import Control
 
 ORDER = ("unlearned", "under", "over", "undecided")
+RECORD_ORDER = ("cleared", "under", "over", "undecided")
 
+GUARDS = {"reference": "every answer", "sharpness": "the all-clear, and “over”"}
 FEW = 3
 """Methods of one outcome that the first sentence names."""
-
-BLOCKED = "No verdict can be given: the measurement failed its own control."
 
 GLOSSARY = (
     ("Score", "One number per sample and measure. All point the same way: larger = more unlearned."),
@@ -52,14 +54,29 @@ GLOSSARY = (
     ),
     (
         "Completeness",
-        "0 = as if the sample had never been unlearned, 1 = like a model that never saw it, above 1 = "
-        "over-unlearned. Of a request: the mean over its forget samples. Of one sample: the degrees of unlearning "
-        "at which its score would not be surprising, in brackets. Both with 95 % intervals.",
+        "Of the request: 0 = like records that the model still has, 1 = like records that it never saw, above 1 = "
+        "further away. Its interval holds with the error rate of the verdict. What is left of the influence is "
+        "1 minus the completeness.",
+    ),
+    (
+        "Degree",
+        "Of one record: the degree of unlearning at which its score would be usual, in brackets those at which it "
+        "would not be surprising; 0 = untouched, 1 = exactly deleted. The ends of the scale say “or less”, “or more”.",
+    ),
+    (
+        "Could be untouched unseen",
+        "So many of the records could be as whole as kept ones, and this audit would not have seen it.",
+    ),
+    (
+        "Trace",
+        "The score that the verdict rests on: how much more the model fits a record than never-seen records of the "
+        "same difficulty and class, with the sign turned, so that larger = more unlearned.",
     ),
     (
         "Controls",
-        "Checks of the measurement itself, on samples whose truth is known. A negative control must raise no alarm: "
-        "where it fails, no verdict is given. A positive control must raise one: where it fails, nothing is cleared.",
+        "Checks of the measurement itself. Where a control of the reference fails, the never-seen records are not "
+        "comparable, and nothing is said. Where a control of the sharpness fails, traces that are there were not "
+        "seen: nobody is cleared, and nothing is called over-unlearned.",
     ),
     (
         "Forget, retain, holdout",
@@ -77,25 +94,21 @@ GLOSSARY = (
 def card(name: str, audit: Audit) -> dict[str, Any]:
     """Return what the verdict card of one method shows."""
     verdict = audit.verdict
-    outcome = outcome_of(audit)
     total = sum(verdict.counts.values())
-    withheld = outcome == "blocked"
     counts = [
         {
-            "outcome": key, "word": OUTCOME_WORDS[key].word, "sign": OUTCOME_WORDS[key].sign,
-            "count": f"{verdict.counts.get(key, 0):,}",
-            "percent": round(100 * verdict.counts.get(key, 0) / total, 2) if total else 0.0,
+            "outcome": key, "word": RECORD_WORDS[key].word, "sign": RECORD_WORDS[key].sign,
+            "count": f"{verdict.counts[key]:,}",
+            "percent": round(100 * verdict.counts[key] / total, 2) if total else 0.0,
         }
-        for key in ORDER
+        for key in RECORD_ORDER
     ]  # fmt: skip
     return {
-        "name": name, "outcome": outcome, "word": OUTCOME_WORDS[outcome].word,
-        "sign": OUTCOME_WORDS[outcome].sign, "counts": counts,
-        "sentence": BLOCKED if withheld and verdict.outcome != "undecided" else verdict.sentence,
-        "overruled": verdict.sentence if withheld and verdict.outcome != "undecided" else "",
-        "total": 0 if withheld else total, "bar": None if withheld else completeness_bar(audit),
-        "blocked": [_blocked_because(control, verdict.sentence) for control in blocking_controls(audit)],
-        "warnings": _control_warnings(audit), "basis": _basis(audit),
+        "name": name, "outcome": verdict.outcome, "sign": OUTCOME_WORDS[verdict.outcome].sign,
+        "word": OUTCOME_WORDS[verdict.outcome].word + (", blocked" if verdict.blocked_by else ""),
+        "counts": counts, "sentence": verdict.sentence, "advice": verdict.advice, "total": total,
+        "bar": completeness_bar(audit), "blocked": bool(verdict.blocked_by),
+        "sharpness": verdict.sharpness, "warnings": _control_warnings(audit), "basis": _basis(audit),
         "failed": failed_sentence(audit),
     }  # fmt: skip
 
@@ -104,11 +117,11 @@ def overview(audits: Mapping[str, Audit]) -> str:
     """Return one sentence over all methods: how many have which outcome, by name where they are few."""
     found: dict[str, list[str]] = {}
     for name, audit in audits.items():
-        found.setdefault(outcome_of(audit), []).append(name)
+        found.setdefault(audit.verdict.outcome, []).append(name)
     parts = []
-    for key in (*ORDER, "blocked"):
+    for key in ORDER:
         names = found.get(key, [])
-        word = "without a verdict" if key == "blocked" else OUTCOME_WORDS[key].word.lower()
+        word = OUTCOME_WORDS[key].word.lower()
         if names:
             parts.append(f"{len(names)} {word}" + (f" ({', '.join(names)})" if len(names) <= FEW else ""))
     return f"{plural(len(audits), 'method')} audited: {listed(parts)}."
@@ -164,7 +177,7 @@ def control_rows(audits: Mapping[str, Audit]) -> list[dict[str, Any]]:
     """Return every control of every audit, failed ones first."""
     rows = [
         {
-            "method": name, "control": f"{control.name.capitalize()} control", "measure": control.measure,
+            "method": name, "control": control.name.capitalize(), "guards": GUARDS[control.kind],
             "statement": control.statement, "value": _control_value(control), "wanted": control.wanted or DASH,
             "state": {True: "passed", False: "failed", None: "not run"}[control.passed],
             "reason": control.reason or ("" if control.passed is not None else "No reason was given."),
@@ -177,8 +190,7 @@ def control_rows(audits: Mapping[str, Audit]) -> list[dict[str, Any]]:
 
 def measure_rows(audit: Audit) -> list[dict[str, str]]:
     """Return every requested measure, failed ones included with their reason."""
-    carrier = audit.verdict.measure
-    return [_measure_row(run, run.label, run.label == carrier) for run in audit.measures]
+    return [_measure_row(run, run.label, run.measure == "trace") for run in audit.measures]
 
 
 def _measure_row(run: MeasureRun, name: str, carries: bool) -> dict[str, str]:
@@ -222,21 +234,17 @@ def failed_sentence(audit: Audit) -> str:
 
 def _basis(audit: Audit) -> str:
     verdict = audit.verdict
-    if verdict.measure is None:
-        return "No measure carries the verdict."
-    aim = f"at most {100 * verdict.alpha:g} % false alarms among the flagged samples are aimed at"
-    return f"Carried by {verdict.measure}; {aim}."
-
-
-def _blocked_because(control: Control, said: str) -> str:
-    """Return why a control blocks the verdict, without repeating what the verdict's sentence said."""
-    statement = control.statement.rstrip(".")
-    parts = [f"The {control.name} control of {control.measure} failed."]
-    if statement not in said:
-        parts.append(f"{statement}.")
-    if not is_missing(control.value):
-        parts.append(f"Measured {_control_value(control)}, wanted {control.wanted or DASH}.")
-    return " ".join([*parts, control.reason] if control.reason else parts)
+    if verdict.p_under is None:
+        return ""
+    matched = (
+        ""
+        if verdict.effective_null is None
+        else f", which amount to {number(verdict.effective_null, 3)} matched ones"
+    )
+    return (
+        f"{counted(verdict.n, verdict.unit)} of the request, {counted(verdict.null, f'never-seen {verdict.unit}')}{matched}, "
+        f"{verdict.kept:,} kept. Each claim has an error rate of {100 * verdict.alpha:g} %, half of it in each direction."
+    )
 
 
 def _control_value(control: Control) -> str:
@@ -247,20 +255,13 @@ def _control_value(control: Control) -> str:
 
 
 def _control_warnings(audit: Audit) -> list[str]:
-    """Return sentences on failed controls of other measures, and on controls that were not run."""
-    blocking = blocking_controls(audit)
-    open_ = [c for c in audit.controls if c.passed is False and c not in blocking]
-    carrier = audit.verdict.measure
-    others = [c.measure for c in open_ if c.measure != carrier]
+    """Return sentences on controls that failed without blocking the verdict, and on controls that were not run."""
     warnings = []
-    if len(others) < len(open_):
+    if any(c.passed is False and c.name not in audit.verdict.blocked_by for c in audit.controls):
         warnings.append(
-            f"A positive control of {carrier} failed: what is flagged stands, but a sample that is not flagged is "
-            "not cleared."
+            "A control of the sharpness failed: what is flagged stands, but a sample that is not flagged is not "
+            "cleared."
         )
-    if others:
-        names = list(dict.fromkeys(others))
-        warnings.append(f"A control of {listed(names)} failed: do not rely on those scores.")
     if not any(control.passed is not None for control in audit.controls):
         warnings.append("No control was run, so the measurement itself is untested.")
     return warnings

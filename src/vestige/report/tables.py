@@ -11,7 +11,8 @@ from vestige.report.words import DASH, OUTCOME_WORDS, is_missing, number, plain_
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vestige.evaluation.result import Audit, Control, Metric
+    from vestige.evaluation.result import Audit, Metric
+    from vestige.evaluation.verdict import Control
 
 FORMATS = ("md", "latex", "csv")
 COMPARISON = "closer to retrain"
@@ -67,54 +68,48 @@ def compare(audits: Mapping[str, Audit]) -> pd.DataFrame:
         for header, names in MODEL_FIGURES
         if any(_figure(audit, names) is not None for audit in audits.values())
     ]
-    carriers = {audit.verdict.measure for audit in audits.values()}
-    carrier = "the verdict's measure" if len(carriers) > 1 or None in carriers else next(iter(carriers))
     rows = []
     for name, audit in audits.items():
+        verdict = audit.verdict
         row = {
             "Method": name,
-            "Verdict (wanted: unlearned)": OUTCOME_WORDS[outcome_of(audit)].word,
+            "Verdict (wanted: unlearned)": OUTCOME_WORDS[verdict.outcome].word
+            + (", blocked" if verdict.blocked_by else ""),
             "Completeness (closer to 1)": _completeness(audit),
+            "Left at most ↓": _left(audit),
+            "Could be untouched unseen ↓": _could_be(audit),
+            "Cleared ↑": _count(audit, "cleared"),
             "Flagged under ↓": _count(audit, "under"),
             "Flagged over ↓": _count(audit, "over"),
         }
         row |= {
             header: _cell(_figure(audit, names), beside="retrain" not in audits) for header, names in kept
         }
-        row[f"AUC of {carrier} ({COMPARISON})"] = _auc(audit, named=len(carriers) > 1)
+        ranked = ranking_measure(audit)
+        row[f"AUC, forget against retain ({COMPARISON})"] = (
+            f"{DASH} (no measure has scores)"
+            if ranked is None
+            else f"{_cell(auc_of(audit, ranked))} ({ranked})"
+        )
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def outcome_of(audit: Audit) -> str:
-    """Return the audit's outcome, or "blocked" where a control of the measure that carries it failed."""
-    return "blocked" if blocking_controls(audit) else audit.verdict.outcome
+def ranking_measure(audit: Audit) -> str | None:
+    """Return the label of the first measure that has scores: the one whose figures are shown first."""
+    return next(
+        (run.label for run in audit.measures if run.status == "scored" and run.measure != "trace"), None
+    )
 
 
 def blocking_controls(audit: Audit) -> list[Control]:
-    """Return the failed controls that forbid the verdict: those of its measure, or all where it has none.
-
-    A failed positive control forbids clearing samples, not flagging them: a finding stands.
-    """
-    verdict = audit.verdict
-    failed = [c for c in audit.controls if c.passed is False and verdict.measure in (None, c.measure)]
-    flagging = verdict.outcome in ("under", "over")
-    return [c for c in failed if c.name == "negative" or not flagging]
+    """Return the failed controls that forbade the verdict."""
+    return [c for c in audit.controls if c.passed is False and c.name in audit.verdict.blocked_by]
 
 
 def auc_of(audit: Audit, label: str) -> Metric | None:
     """Return the AUC of a measure, by its label in the audit."""
     return audit.metric(label, "auc")
-
-
-def _auc(audit: Audit, *, named: bool) -> str:
-    """Return the AUC of the measure that carries the verdict, with its name where methods differ in it."""
-    label = audit.verdict.measure
-    if label is None:
-        return f"{DASH} (no measure carries the verdict)"
-    found = auc_of(audit, label)
-    told = named and found is not None and not is_missing(found.value)
-    return _cell(found) + (f" ({label})" if told else "")
 
 
 def _figure(audit: Audit, names: tuple[str, ...]) -> Metric | None:
@@ -135,20 +130,33 @@ def _cell(metric: Metric | None, *, beside: bool = False) -> str:
 
 def _completeness(audit: Audit) -> str:
     verdict = audit.verdict
-    if blocking_controls(audit):
-        return f"{DASH} (a control failed)"
     if is_missing(verdict.completeness):
-        return f"{DASH} (the audit has no completeness)"
+        return _withheld(audit)
     return with_interval(verdict.completeness, verdict.low, verdict.high)
 
 
+def _withheld(audit: Audit) -> str:
+    return f"{DASH} (a control failed)" if audit.verdict.blocked_by else f"{DASH} (the data do not bound it)"
+
+
+def _left(audit: Audit) -> str:
+    most = audit.verdict.left_at_most
+    return (
+        _withheld(audit)
+        if most is None
+        else f"{number(100 * most, 2)} % ({100 * audit.verdict.tolerance:g} % allowed)"
+    )
+
+
+def _could_be(audit: Audit) -> str:
+    verdict = audit.verdict
+    if verdict.could_be_whole is None:
+        return _withheld(audit)
+    return f"{verdict.could_be_whole:,} of {verdict.n:,} ({verdict.allowed:,} allowed)"
+
+
 def _count(audit: Audit, outcome: str) -> str:
-    total = sum(audit.verdict.counts.values())
-    if blocking_controls(audit):
-        return f"{DASH} (a control failed)"
-    if not total or audit.verdict.counts.get("undecided", 0) == total:
-        return f"{DASH} (no sample has a verdict)"
-    return f"{audit.verdict.counts.get(outcome, 0):,} of {total:,}"
+    return f"{audit.verdict.counts[outcome]:,} of {sum(audit.verdict.counts.values()):,}"
 
 
 def _is_number(value: Any) -> bool:

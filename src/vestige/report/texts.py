@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vestige.report.html import configuration, page
-from vestige.report.words import DASH, OUTCOME_WORDS, is_missing, number, with_interval
+from vestige.report.words import DASH, OUTCOME_WORDS, RECORD_WORDS, is_missing, number, with_interval
 
 if TYPE_CHECKING:
     from vestige.llm.audit import TextAudit
@@ -54,7 +54,10 @@ def write_texts_report(
         "texts.html.jinja",
         title=title or f"Texts: {made.audit.name}",
         script="",
-        facts=[f"{sum(verdict.counts.values()):,} forget texts"],
+        facts=[
+            f"{sum(verdict.counts.values()):,} forget texts",
+            *filter(None, [verdict.advice, verdict.sharpness]),
+        ],
         outcome=verdict.outcome,
         word=shown.word,
         sign=shown.sign,
@@ -71,16 +74,15 @@ def write_texts_report(
 
 
 def _texts(made: TextAudit, texts: Mapping[str, str]) -> list[dict[str, Any]]:
-    carrier = made.audit.verdict.measure
     table = made.audit.scores
-    own = table[(table["role"] == "forget") & (table["measure"] == carrier)]
+    own = table[(table["role"] == "forget") & (table["measure"] == "trace")]
     given = dict(zip(own["id"].astype(str), own["verdict"].astype(str), strict=True))
     shown = []
     for trace in made.traces[:MOST]:
         text = texts.get(trace["id"])
         if text is None or min(trace["start"], default=-1) < 0:
             continue
-        outcome = OUTCOME_WORDS[given.get(trace["id"], "undecided")]
+        outcome = RECORD_WORDS[given.get(trace["id"], "undecided")]
         whole = trace["end"][-1] >= len(text.rstrip())
         shown.append({
             "id": trace["id"], "outcome": given.get(trace["id"], "undecided"), "word": outcome.word,

@@ -23,7 +23,12 @@ OUTCOME_WORDS: dict[str, Word] = {
     "under": Word("Under-unlearned", "▼", "a trace remains"),
     "over": Word("Over-unlearned", "▲", "damaged beyond what a model that never saw it would show"),
     "undecided": Word("Undecided", "?", "the evidence does not allow an answer"),
-    "blocked": Word("Verdict blocked", "✕", "a control of the measurement failed"),
+}
+RECORD_WORDS: dict[str, Word] = {
+    "cleared": Word("Cleared", "✓", "unlike the records that the model still has"),
+    "under": Word("Flagged as under", "▼", "a trace remains in this record"),
+    "over": Word("Flagged as over", "▲", "further away than never-seen records are"),
+    "undecided": Word("Undecided", "?", "could be either"),
 }
 
 

@@ -21,7 +21,8 @@ from vestige.signals.record import Signals
 from vestige.store import file_hash, published, read_json, read_npz, write_json
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
-ROWS = ("labels", "role", "ids", "shadow_ids")
+ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
+NAMES = ("source", "cluster")
 ATTACHED = ("population", "calibration")
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 
@@ -34,6 +35,9 @@ def save(signals: Signals, folder: Path) -> Path:
     with published(folder / "arrays.safetensors") as temporary:
         save_file(arrays, temporary)
     rows = pd.DataFrame({"id": signals.names, "role": signals.roles, "label": signals.labels})
+    for name in NAMES:
+        if getattr(signals, name) is not None:
+            rows[name] = getattr(signals, name)
     with published(folder / "rows.parquet") as temporary:
         rows.to_parquet(temporary, index=False)
     files = ["arrays.safetensors", "rows.parquet"]
@@ -62,6 +66,7 @@ def load(folder: Path) -> Signals:
     rows = pd.read_parquet(folder / "rows.parquet")
     fields: dict[str, Any] = dict(load_file(folder / "arrays.safetensors"))
     fields |= {"labels": rows["label"].to_numpy(), "role": _text(rows["role"]), "ids": _text(rows["id"])}
+    fields |= {name: _text(rows[name]) for name in NAMES if name in rows}
     if "shadow_ids.parquet" in manifest["sha256"]:
         fields["shadow_ids"] = _text(pd.read_parquet(folder / "shadow_ids.parquet")["id"])
     fields |= {name: load(folder / name) for name in manifest["attached"]}
@@ -115,7 +120,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> Signals:
 def from_table(path: Path) -> Signals:
     """Read one row per sample from CSV or Parquet.
 
-    Columns: label; unlearned_0 .. unlearned_{C-1}; optionally id, role, original_0 .., and
+    Columns: label; unlearned_0 .. unlearned_{C-1}; optionally id, role, source, cluster, original_0 .., and
     shadow0_0 .., shadow1_0 .., retrained0_0 .. for each shadow and retrained model.
     """
     try:
@@ -125,7 +130,7 @@ def from_table(path: Path) -> Signals:
     if "label" not in table:
         raise InputError(f"{path}: {unknown('column', 'label', map(str, table.columns))}")
     fields: dict[str, Any] = {"labels": table["label"].to_numpy()}
-    for column, field in (("id", "ids"), ("role", "role")):
+    for column, field in (("id", "ids"), ("role", "role"), *((name, name) for name in NAMES)):
         if column in table:
             fields[field] = _text(table[column])
     columns = [str(c) for c in table.columns]

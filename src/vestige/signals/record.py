@@ -47,6 +47,9 @@ class Signals:
     role           str [N]         "forget", "retain" or "holdout"; all "forget" where not given
     ids            str [N]         names of the samples; "0", "1", ... where not given
     shadow_ids     str [...]       ids of samples that any shadow model was trained on, where known
+    source         str [N]         where a holdout sample comes from, such as "holdout" or "pool"; two sources check
+                                   each other. Without it there is one
+    cluster        str [N]         which samples belong together, for example one person's; a verdict takes them as one
 
     Logits may be log-probabilities. Arrays are kept as they are given (float32 stays float32); measures
     compute in float64, in chunks. Raises `InputError` for shapes, labels, roles, ids or values that do not fit.
@@ -65,6 +68,8 @@ class Signals:
     role: NDArray[np.str_] | None = None
     ids: NDArray[np.str_] | None = None
     shadow_ids: NDArray[np.str_] | None = None
+    source: NDArray[np.str_] | None = None
+    cluster: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         logits = _floats("unlearned", self.unlearned)
@@ -88,6 +93,9 @@ class Signals:
             self._set("shadow_fit", fit)
         self._set("role", _roles(self.role, n))
         self._set("ids", _ids(self.ids, n))
+        for name in ("source", "cluster"):
+            if getattr(self, name) is not None:
+                self._set(name, _names(name, getattr(self, name), n))
         if self.shadow_ids is not None:
             self._set("shadow_ids", np.unique(np.asarray(self.shadow_ids).astype(str)))
             seen = np.intersect1d(self.shadow_ids, self.names)
@@ -154,7 +162,7 @@ class Signals:
         """Return the samples at `rows` (positions or a boolean mask); attached records stay as they are."""
         one: dict[str, Any] = {
             name: _part(getattr(self, name), rows)
-            for name in ("labels", "unlearned", "original", "sensitivity")
+            for name in ("labels", "unlearned", "original", "sensitivity", "source", "cluster")
         }
         stacks: dict[str, Any] = {
             name: None if value is None else value[:, rows]
@@ -258,6 +266,13 @@ def _roles(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
     if len(wrong):
         raise InputError(unknown("role", str(wrong[0]), ROLES))
     return roles
+
+
+def _names(field: str, value: ArrayLike, n: int) -> NDArray[np.str_]:
+    names = np.asarray(value).astype(str)
+    if names.shape != (n,):
+        raise InputError(f"{field} has shape {list(names.shape)}; [{n}] is wanted, one per sample.")
+    return names
 
 
 def _ids(value: ArrayLike | None, n: int) -> NDArray[np.str_]:

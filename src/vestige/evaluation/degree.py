@@ -1,12 +1,12 @@
-"""Completeness on one scale, per sample and with an interval, and the power of an audit.
+"""The degree to which a single sample is unlearned, with an interval, and what a measure could have seen of it.
 
 In a simulated deletion the model A saw the sample and the model B never did. Between them lie models that have
 unlearned it in part: with logits c * B + (1 - c) * A the sample is unlearned to the degree c. c = 0 is the
 untouched original, c = 1 an exact deletion, c above 1 lies beyond it. Scoring all deletions at a grid of c
 gives the distribution of a measure's score at every degree, and from it
 
-* completeness of a sample: the degree whose median score is the sample's; its interval are the degrees
-  at which that score would not be surprising (a test inverted at each degree);
+* the degree of a sample: the one whose median score is the sample's; its interval are the degrees at which that
+  score would not be surprising (a test inverted at each degree);
 * power: the share of deletions at degree c that would be flagged as `under`. 1 - c is the influence that is
   left; the smallest one that is flagged with a given probability is what the audit can detect.
 
@@ -42,8 +42,8 @@ class Scale:
     degrees: Floats
     scores: Floats
 
-    def completeness(self, scores: Floats, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
-        """Return each sample's completeness with the ends of its interval, each [N], within the grid's ends.
+    def degree(self, scores: Floats, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
+        """Return each sample's degree with the ends of its interval, each [N], within the grid's ends.
 
         An end of the grid means "this far or further".
         """
@@ -80,7 +80,7 @@ def scale(name: str, signals: Signals, preset: str, options: Mapping[str, Any]) 
     """Return the scale of a measure from `signals.calibration`, or the sentence that says why there is none."""
     known = signals.calibration
     if known is None:
-        return "There are no simulated deletions to build a scale of completeness from."
+        return "There are no simulated deletions to build a scale of degrees from."
     gone = known.roles == "forget"
     if gone.sum() < ENOUGH:
         return f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."

@@ -1,0 +1,86 @@
+"""The gate: does an audit pass what a pipeline asks of it? One of three answers, with its reason.
+
+| gate | passed | failed | undecided |
+| --- | --- | --- | --- |
+| any | | the verdict is "under" or "over" | |
+| `require="unlearned"` | the verdict is "unlearned" | | the verdict is "undecided" |
+| `fail_under=x` | completeness is x or more for certain | it is below x for certain | x lies within its interval |
+| `fail_over=x` | completeness is x or less for certain | it is above x for certain | x lies within its interval |
+
+"For certain": the whole interval lies there. Where a control withholds the completeness, the answer is undecided.
+Completeness: 0 = like records that the model still has, 1 = like never-seen ones, above 1 = damaged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from vestige.errors import InputError, unknown
+from vestige.evaluation.verdict import Verdict
+
+REQUIRED = ("unlearned",)
+State = Literal["passed", "failed", "undecided"]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What is asked of a verdict.
+
+    Attributes
+    ----------
+    require : "unlearned" or None
+    fail_under, fail_over : float or None
+        Limits of the completeness.
+
+    Raises
+    ------
+    InputError
+        Where a limit is no finite number, or another verdict is required.
+    """
+
+    require: str | None = None
+    fail_under: float | None = None
+    fail_over: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.require is not None and self.require not in REQUIRED:
+            raise InputError(f"--require: {unknown('verdict', self.require, REQUIRED)}")
+        for option, value in (("--fail-under", self.fail_under), ("--fail-over", self.fail_over)):
+            if value is not None and not math.isfinite(value):
+                raise InputError(f"{option} is {value}; a finite number is wanted, 1 is complete.")
+        if self.fail_under is not None and self.fail_over is not None and self.fail_under > self.fail_over:
+            raise InputError(
+                f"--fail-under is {self.fail_under:g} and --fail-over {self.fail_over:g}; nothing can pass both."
+            )
+
+    @property
+    def asks(self) -> bool:
+        """Is anything asked?"""
+        return not (self.require is None and self.fail_under is None and self.fail_over is None)
+
+    def check(self, verdict: Verdict) -> tuple[State, str]:
+        """Return the answer and, unless it passed, the reason with the figure that the report shows."""
+        if not self.asks:
+            return "passed", ""
+        if verdict.outcome in ("under", "over"):
+            return "failed", f"the verdict is {verdict.outcome!r}: {verdict.sentence}"
+        if self.require is not None and verdict.outcome != self.require:
+            return "undecided", verdict.sentence
+        if self.fail_under is None and self.fail_over is None:
+            return "passed", ""
+        if verdict.completeness is None or verdict.low is None or verdict.high is None:
+            return "undecided", f"no completeness can be given. {verdict.sentence}"
+        return self._limits(verdict.completeness, verdict.low, verdict.high)
+
+    def _limits(self, value: float, low: float, high: float) -> tuple[State, str]:
+        figure = f"completeness is {value:.2f} [{low:.2f}, {high:.2f}]"
+        states: list[tuple[State, str]] = []
+        if self.fail_under is not None and low < self.fail_under:
+            asked = f"{figure}; --fail-under asks for {self.fail_under:g} or more"
+            states.append(("failed" if high < self.fail_under else "undecided", asked))
+        if self.fail_over is not None and high > self.fail_over:
+            asked = f"{figure}; --fail-over asks for {self.fail_over:g} or less"
+            states.append(("failed" if low > self.fail_over else "undecided", asked))
+        return min(states, default=("passed", ""))  # "failed" comes before "undecided"

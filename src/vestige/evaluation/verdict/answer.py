@@ -1,0 +1,230 @@
+"""`Verdict`: the answer for a request, and the sentences in which it is said."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from vestige.evaluation.verdict.power import Power
+
+Outcome = Literal["unlearned", "under", "over", "undecided"]
+OUTCOMES: tuple[Outcome, ...] = ("unlearned", "under", "over", "undecided")
+RecordOutcome = Literal["cleared", "under", "over", "undecided"]
+WEAK_TRACE = 0.1
+RECORD_OUTCOMES: tuple[RecordOutcome, ...] = ("cleared", "under", "over", "undecided")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for the whole request: three claims, each with its own error rate.
+
+    Attributes
+    ----------
+    outcome : "unlearned", "under", "over" or "undecided"
+        "under": a vestige remains; "over": the records lie further away than never-seen ones, which is damage.
+    sentence : str
+        The answer in plain words.
+    advice : str
+        What would decide an undecided answer, or sharpen it; empty where nothing is missing.
+    blocked_by : tuple of str
+        Names of the controls that forbade an answer.
+    alpha : float
+        Error rate of the group's claim (half of it in each direction), of the named records (false discoveries), and
+        of each bound.
+    tolerance : float
+        Largest share of the influence that may be left for "unlearned".
+    counts : dict of str to int
+        Forget records by answer: "cleared", "under", "over", "undecided".
+    p_under, p_over : float or None
+        p-values of "no record bears a trace" and "none lies too far", in (0, 1]; None where not computed.
+    completeness, low, high : float or None
+        0 = like records that the model still has, 1 = like never-seen ones, above 1 = further away; the mean over the
+        request, each end missing the truth with probability alpha / 2. None where the data give none, or a control
+        withholds it.
+    could_be_whole : int or None
+        How many records could be as whole as kept ones and would not have been seen.
+    allowed : int
+        How many may be, for "unlearned".
+    at_least : int
+        How many records bear a trace, with probability 1 - alpha / 2.
+    n, null, kept : int
+        Records (clusters, where they were named) of the request, never seen, and kept.
+    effective_null : float or None
+        To how many never-seen records the matched ones amount.
+    power : tuple of Power
+        With which probability planted traces would have been found.
+    unit : str
+        What is counted: "record" or "cluster".
+    """
+
+    outcome: Outcome
+    sentence: str
+    advice: str
+    blocked_by: tuple[str, ...]
+    alpha: float
+    tolerance: float
+    counts: dict[str, int]
+    p_under: float | None = None
+    p_over: float | None = None
+    completeness: float | None = None
+    low: float | None = None
+    high: float | None = None
+    could_be_whole: int | None = None
+    allowed: int = 0
+    at_least: int = 0
+    n: int = 0
+    null: int = 0
+    kept: int = 0
+    effective_null: float | None = None
+    power: tuple[Power, ...] = ()
+    unit: str = "record"
+
+    @property
+    def left_at_most(self) -> float | None:
+        """The largest share of the influence that can be left, from 0; None where it is not bounded or withheld."""
+        return None if self.low is None else max(0.0, 1.0 - self.low)
+
+    @property
+    def records_sentence(self) -> str:
+        """How many records are cleared, flagged, undecided."""
+        c = self.counts
+        return (
+            f"Of {counted(self.n, self.unit)}: {c['cleared']:,} cleared, {c['under']:,} flagged as under, "
+            f"{c['over']:,} flagged as over, {c['undecided']:,} undecided; at most {self.alpha / 2:.2g} of the flagged "
+            "are false alarms, in each direction and on average."
+        )
+
+    @property
+    def sharpness(self) -> str:
+        """How sharp the audit was, in one short sentence; empty where that is not known."""
+        if not self.power:
+            return ""
+        rare, weak = self.power[0], next(p for p in self.power if p.influence == WEAK_TRACE)
+        return (
+            f"Sharpness: it would have found {rare.trace} in {rare.probability:.0%} of cases, and {weak.trace} in "
+            f"{weak.probability:.0%}."
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON, with `left_at_most`."""
+        return {**asdict(self), "left_at_most": self.left_at_most}
+
+    @property
+    def power_sentence(self) -> str:
+        """How sharp the audit was; empty where that is not known."""
+        if not self.power:
+            return ""
+        seen = "; ".join(f"{p.trace}: {p.probability:.0%}" for p in self.power)
+        return f"How often this audit, as it was run, would have found a planted trace: {seen}."
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the sentences are made of."""
+
+    n: int
+    p_under: float
+    p_over: float
+    left: float
+    left_low: float
+    left_high: float
+    could_be_whole: int
+    allowed: int
+    at_least: int
+    named: int
+    alpha: float
+    tolerance: float
+    null: int
+    kept: int
+    unit: str
+
+
+def unlearned_sentence(f: Figures) -> str:
+    """The all-clear: an equivalence claim, with what it allows."""
+    return (
+        f"Unlearned within {f.tolerance:.0%}: no trace found (p {f.p_under:.2g}); at most {percent(f.left_high)} of "
+        f"the influence can be left; {whole_words(f)} ({f.allowed:,} allowed)."
+    )
+
+
+def under_sentence(f: Figures) -> str:
+    """A vestige remains: in how many records at least, and how much."""
+    amount = left_words(f)
+    if f.named:
+        which = (
+            f"at least {max(f.at_least, 1):,} of {counted(f.n, f.unit)} bear a trace; {f.named:,} are named"
+        )
+    elif f.at_least:
+        which = f"at least {f.at_least:,} of {counted(f.n, f.unit)} bear a trace; no single one can be named"
+    elif f.n == 1:
+        which = f"the {f.unit} bears a trace"
+    else:
+        which = f"it is in the {counted(f.n, f.unit)} as a group; no single one can be named"
+    also = (
+        "" if f.p_over > f.alpha / 2 else f" Others lie further away than never-seen ones (p {f.p_over:.2g})."
+    )
+    return f"A vestige remains (p {f.p_under:.2g}): {which}; {amount}.{also}"
+
+
+def over_sentence(f: Figures) -> str:
+    """Damage: further away than never-seen records."""
+    return (
+        f"Over-unlearned (p {f.p_over:.2g}): the {counted(f.n, f.unit)} lie further away than never-seen ones, "
+        f"{beyond_words(f)}; {whole_words(f)}."
+    )
+
+
+def undecided_sentence(f: Figures, sharp: bool) -> str:
+    """Not an acquittal: what was found, and what could be left unseen."""
+    trace = "no trace found" if sharp else "no trace found, but none could have been"
+    if f.p_over <= f.alpha / 2:
+        trace = (
+            f"the {counted(f.n, f.unit)} lie further away than never-seen ones (p {f.p_over:.2g}), which is not called "
+            "damage here"
+        )
+    bound = (
+        "how much of the influence can be left is not bounded"
+        if f.left_high == float("inf")
+        else f"at most {percent(f.left_high)} of the influence can be left ({f.tolerance:.0%} allowed)"
+    )
+    if -f.tolerance > f.left_low > -float("inf") and f.p_over > f.alpha / 2:
+        bound += f", and the records can lie beyond never-seen ones by {percent(-f.left_low)} of it"
+    return f"Undecided: {trace} (p {f.p_under:.2g}); {bound}; {whole_words(f)} ({f.allowed:,} allowed)."
+
+
+def blocked_sentence(names: tuple[str, ...], statements: list[str]) -> str:
+    """A control failed: which, and what it saw."""
+    more = "" if len(names) == 1 else f" Also failed: {', '.join(names[1:])}."
+    return f"Undecided, blocked by the control “{names[0]}”: {statements[0]}{more}"
+
+
+def whole_words(f: Figures) -> str:
+    """Return how many records could be untouched unseen."""
+    most = "none" if not f.could_be_whole else f"up to {f.could_be_whole:,}"
+    return f"{most} of {counted(f.n, f.unit)} could still be untouched unseen"
+
+
+def left_words(f: Figures) -> str:
+    """Return how much of the influence is left, with its interval."""
+    if abs(f.left_low) == float("inf") or f.left_high == float("inf"):
+        return "how much of the influence is left is not bounded"
+    return f"{percent(f.left)} of the influence is left [{percent(f.left_low)}, {percent(f.left_high)}]"
+
+
+def beyond_words(f: Figures) -> str:
+    """Return how far beyond never-seen records the request lies, with its interval."""
+    if abs(f.left_low) == float("inf") or f.left_high == float("inf"):
+        return "by how much is not bounded"
+    return f"on average by {percent(-f.left)} of a record's influence [{percent(-f.left_high)}, {percent(-f.left_low)}]"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with one decimal below ten."""
+    value = 100 * share
+    text = f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.1f}"
+    return f"{'0' if text in ('-0.0', '0.0', '-0') else text} %"
+
+
+def counted(n: int, unit: str) -> str:
+    """Return "1 record", "2,000 records"."""
+    return f"{n:,} {unit}" if n == 1 else f"{n:,} {unit}s"

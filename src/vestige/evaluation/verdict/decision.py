@@ -1,0 +1,262 @@
+"""The decision: from margins to a verdict, in one fixed order.
+
+1. a reference control fails                        undecided, blocked
+2. p_under <= alpha / 2                             a vestige remains
+3. a sharpness control fails, or none could be run  undecided, blocked
+4. p_over <= alpha / 2                              over-unlearned
+5. the influence left is within the tolerance on both sides, and few records could be whole   unlearned
+6. else                                             undecided: what was found, and what would decide it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.evaluation.verdict import answer, controls
+from vestige.evaluation.verdict.answer import RECORD_OUTCOMES, Figures, Outcome, Verdict
+from vestige.evaluation.verdict.bounds import Share
+from vestige.evaluation.verdict.controls import Control
+from vestige.evaluation.verdict.evidence import (
+    Evidence,
+    compare,
+    left,
+    record_outcomes,
+    record_p_values,
+    traced,
+    whole,
+)
+from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, RETAIN, Floats, Margins, Mask
+from vestige.evaluation.verdict.power import Power, power
+
+FEWEST_NULL = 20
+PERMUTATIONS = 999
+MOST = 20_000
+"""Records of each role that a verdict reads; of more, the first in the order of their hashed ids."""
+ALLOWED, FEW = 0.01, 20
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A verdict with what it rests on.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    controls : tuple of Control
+    scores : float [N] or None
+        Mean of both trace scores, larger = *more* trace.
+    p_under, p_over : float [N] or None
+        Conformal p-values of every record, in (0, 1].
+    outcomes : str [n]
+        The answer for each forget record.
+    notes : tuple of str
+        What a reader must know besides, in sentences.
+    """
+
+    verdict: Verdict
+    controls: tuple[Control, ...]
+    scores: Floats | None
+    p_under: Floats | None
+    p_over: Floats | None
+    outcomes: NDArray[np.str_]
+    notes: tuple[str, ...] = ()
+
+
+def judge(
+    margins: Margins, *, alpha: float = 0.05, tolerance: float = 0.1, seed: int = 0, unit: str = "record",
+    permutations: int = PERMUTATIONS,
+) -> Judgement:  # fmt: skip
+    """Judge the forget records of `margins`; see the head of this file for the order of the decision.
+
+    Parameters
+    ----------
+    margins : Margins
+    alpha : float
+        Error rate of each claim, between 0 and 1.
+    tolerance : float
+        Largest share of the influence that may be left for "unlearned", between 0 and 1.
+    seed : int
+        Of permutations and planted traces; the same seed gives the same answer.
+    unit : "record" or "cluster"
+        What a row stands for.
+    permutations : int
+        Of the group test.
+    """
+    forget, null, kept = margins.of(FORGET), margins.of(HOLDOUT), margins.of(RETAIN)
+    seeds = np.random.SeedSequence(seed).spawn(5)
+    missing = _missing(margins, null)
+    if missing:
+        return _silent(margins, alpha, tolerance, unit, *missing)
+    evidence = compare(margins, forget, null, np.random.default_rng(seeds[0]), permutations)
+    if evidence is None:
+        why = "the audited model gives all never-seen records the same answer, or the shadows do"
+        return _silent(
+            margins,
+            alpha,
+            tolerance,
+            unit,
+            why,
+            "Check the outputs: a model whose answers do not vary is broken.",
+        )
+    checks = controls.run(margins, evidence, seeds[1])
+    share = left(evidence, kept, alpha / 2) if kept.sum() > 1 else Share(float("nan"), -np.inf, np.inf)
+    p_under, p_over = record_p_values(evidence)
+    outcomes = record_outcomes(evidence, kept, p_under, p_over, alpha)
+    figures = _figures(evidence, kept, share, outcomes, alpha, tolerance, unit, seeds[2])
+    powers = power(evidence, kept, alpha, np.random.default_rng(seeds[3])) if kept.any() else ()
+    outcome, sentence, blocking = _decide(figures, checks)
+    outcomes = _allowed_outcomes(outcomes, checks)
+    verdict = _verdict(figures, evidence, outcome, sentence, blocking, outcomes, powers, checks)
+    return Judgement(verdict, checks, evidence.scores.mean(axis=0), p_under, p_over, outcomes)
+
+
+def limited(margins: Margins) -> NDArray[np.int64]:
+    """Return the positions of every forget record and of at most `MOST` retained and holdout ones, sorted."""
+    parts = [
+        np.flatnonzero(margins.of(role))[:most]
+        for role, most in ((FORGET, None), (RETAIN, MOST), (HOLDOUT, MOST))
+    ]
+    return np.sort(np.concatenate(parts))
+
+
+def _missing(margins: Margins, null: Mask) -> tuple[str, str] | None:
+    """Return what an answer cannot do without, and how to get it; None where all is there."""
+    if not len(margins.shadows):
+        return (
+            "no shadow model is given, so a hard record cannot be told from one that was unlearned, nor an easy one "
+            "from a trace",
+            "Add the outputs of at least one model that never saw these records.",
+        )
+    if null.sum() < FEWEST_NULL:
+        return (
+            f"{int(null.sum())} never-seen records are given, at least {FEWEST_NULL} are needed to compare with",
+            "Add records that no model saw, with the role 'holdout'.",
+        )
+    return None
+
+
+def _silent(margins: Margins, alpha: float, tolerance: float, unit: str, why: str, advice: str) -> Judgement:
+    n = int(margins.of(FORGET).sum())
+    counts: dict[str, int] = {outcome: n * (outcome == "undecided") for outcome in RECORD_OUTCOMES}
+    verdict = Verdict(
+        "undecided", f"Undecided: {why}.", advice, (), alpha, tolerance, counts, n=n, allowed=allowed(n),
+        null=int(margins.of(HOLDOUT).sum()), kept=int(margins.of(RETAIN).sum()), unit=unit,
+    )  # fmt: skip
+    return Judgement(verdict, (), None, None, None, np.full(n, "undecided"))
+
+
+def allowed(n: int) -> int:
+    """Return how many records may be whole unseen for "unlearned": none below 20, else 1 %, and one at least."""
+    return 0 if n < FEW else max(1, int(ALLOWED * n))
+
+
+def _figures(
+    evidence: Evidence, kept: Mask, share: Share, outcomes: NDArray[np.str_], alpha: float, tolerance: float,
+    unit: str, seed: np.random.SeedSequence,
+) -> Figures:  # fmt: skip
+    n = int(evidence.forget.sum())
+    most = whole(evidence, kept, alpha) if kept.any() else n
+    like_never_seen = evidence.p_over > alpha / 2 and share.low >= -tolerance
+    if n >= FEW and like_never_seen and np.isfinite(share.high):
+        most = min(most, int(n * max(share.high, 0.0)))
+    return Figures(
+        n, evidence.p_under, evidence.p_over, share.value, share.low, share.high, most, allowed(n),
+        traced(evidence, alpha / 2, np.random.default_rng(seed)), int((outcomes == "under").sum()), alpha, tolerance,
+        int(evidence.null.sum()), int(kept.sum()), unit,
+    )  # fmt: skip
+
+
+def _decide(f: Figures, checks: tuple[Control, ...]) -> tuple[Outcome, str, list[Control]]:
+    reference, blunt = (controls.failed(checks, kind) for kind in ("reference", "sharpness"))
+    if reference:
+        return "undecided", _blocked(reference), reference
+    if f.p_under <= f.alpha / 2:
+        return "under", answer.under_sentence(f), []
+    if blunt:
+        return "undecided", _blocked(blunt), blunt
+    tested = any(check.passed for check in checks if check.kind == "sharpness" and "recognised" in check.name)
+    if f.p_over <= f.alpha / 2 and tested and _null_is_checked(checks):
+        return "over", answer.over_sentence(f), []
+    near = f.left_high <= f.tolerance and f.left_low >= -f.tolerance
+    if tested and near and f.could_be_whole <= f.allowed and f.p_over > f.alpha / 2:
+        return "unlearned", answer.unlearned_sentence(f), []
+    return "undecided", answer.undecided_sentence(f, tested), []
+
+
+def _blocked(checks: list[Control]) -> str:
+    return answer.blocked_sentence(tuple(c.name for c in checks), [c.statement for c in checks])
+
+
+def _null_is_checked(checks: tuple[Control, ...]) -> bool:
+    """Was it tested, in one way or another, that the never-seen records are unseen? "Over" rests on it."""
+    return any(
+        check.passed is not None
+        for check in checks
+        if check.name in ("never-seen sources agree", "the original has not seen the never-seen records")
+    )
+
+
+def _allowed_outcomes(outcomes: NDArray[np.str_], checks: tuple[Control, ...]) -> NDArray[np.str_]:
+    """Withhold what the controls forbid of single records, as of the request."""
+    if controls.failed(checks, "reference"):
+        return np.full(len(outcomes), "undecided")
+    if controls.failed(checks, "sharpness"):
+        return np.where(outcomes == "under", outcomes, "undecided")
+    if not _null_is_checked(checks):
+        return np.where(outcomes == "over", "undecided", outcomes)
+    return outcomes
+
+
+def _verdict(
+    f: Figures, evidence: Evidence, outcome: Outcome, sentence: str, blocking: list[Control],
+    outcomes: NDArray[np.str_], powers: tuple[Power, ...], checks: tuple[Control, ...],
+) -> Verdict:  # fmt: skip
+    counts: dict[str, int] = {name: int((outcomes == name).sum()) for name in RECORD_OUTCOMES}
+    withheld = bool(blocking)
+
+    def end(value: float) -> float | None:
+        return None if withheld or not np.isfinite(value) else 1.0 - value
+
+    return Verdict(
+        outcome, sentence, _advice(f, outcome, blocking, checks), tuple(c.name for c in blocking), f.alpha,
+        f.tolerance, counts, f.p_under, f.p_over, end(f.left), end(f.left_high), end(f.left_low),
+        None if withheld else f.could_be_whole, f.allowed, f.at_least, f.n, f.null, f.kept,
+        evidence.effective_null, powers, f.unit,
+    )  # fmt: skip
+
+
+def _advice(f: Figures, outcome: Outcome, blocking: list[Control], checks: tuple[Control, ...]) -> str:
+    """Return what would decide an undecided request, in one or two sentences."""
+    if blocking and blocking[0].kind == "reference":
+        return (
+            "Bring never-seen records of the same kind and classes as the request, and shadows that saw neither; "
+            "then audit again."
+        )
+    if blocking:
+        return (
+            "Traces that are there were not seen: more shadow models, more retained and never-seen records, or a "
+            "model that memorises more, would make the audit sharper."
+        )
+    if outcome != "undecided":
+        return ""
+    advice = []
+    if f.p_over <= f.alpha / 2 and not _null_is_checked(checks):
+        advice.append(
+            "Whether the never-seen records were really unseen is untested: a second source of them, or a second "
+            "shadow with the original's outputs, would show."
+        )
+    if not f.kept:
+        advice.append("Add retained records: without them nothing shows what a whole trace looks like.")
+    if f.left_high > f.tolerance or f.left_low < -f.tolerance:
+        advice.append(
+            "How much can be left shrinks with more never-seen records" + (" and shadow models." if f.n >= FEW else
+            " and shadow models; so few records of a request bound it loosely.")
+        )  # fmt: skip
+    if f.could_be_whole > f.allowed:
+        advice.append(
+            "How many could be untouched shrinks with more shadow models; more never-seen records do not help there."
+        )
+    return " ".join(advice)
