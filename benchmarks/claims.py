@@ -45,9 +45,9 @@ class Row:
 
     name: str
     n: int = 200
-    m: int = 1000
-    pool: int = 300
-    q: int = 1500
+    m: int = 800
+    pool: int = 200
+    q: int = 1000
     shadows: int = 1
     gap: float = 4.0
     share: float = 0.0

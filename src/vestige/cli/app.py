@@ -105,7 +105,6 @@ def run(
 ) -> None:
     """Train, unlearn, audit and report as a YAML file says; continues a run that was stopped. (vestige.run)"""
     from vestige.cli import commands
-
     from vestige.evaluation.gate import Gate
 
     gate = Gate(require, fail_under, fail_over)
@@ -130,7 +129,6 @@ def audit(
 ) -> None:
     """Measure your own arrays; needs no model and no torch. (vestige.audit)"""
     from vestige.cli import commands
-
     from vestige.evaluation.gate import Gate
 
     gate = Gate(require, fail_under, fail_over)

@@ -236,14 +236,11 @@ def _basis(audit: Audit) -> str:
     verdict = audit.verdict
     if verdict.p_under is None:
         return ""
-    matched = (
-        ""
-        if verdict.effective_null is None
-        else f", which amount to {number(verdict.effective_null, 3)} matched ones"
-    )
+    null = counted(verdict.null, f"never-seen {verdict.unit}")
+    matched = "" if verdict.effective_null is None else f" ({number(verdict.effective_null, 3)} when matched)"
     return (
-        f"{counted(verdict.n, verdict.unit)} of the request, {counted(verdict.null, f'never-seen {verdict.unit}')}{matched}, "
-        f"{verdict.kept:,} kept. Each claim has an error rate of {100 * verdict.alpha:g} %, half of it in each direction."
+        f"{counted(verdict.n, verdict.unit)} of the request, {null}{matched}, {verdict.kept:,} kept. Each claim has an "
+        f"error rate of {100 * verdict.alpha:g} %, half of it in each direction."
     )
 
 

@@ -99,8 +99,25 @@ def permuted_labels(
     drawn = np.empty((permutations, len(forget)), bool)
     for stratum in np.unique(strata):
         rows = np.flatnonzero(strata == stratum)
-        drawn[:, rows] = rng.permuted(np.tile(forget[rows], (permutations, 1)), axis=1)
+        count = int(forget[rows].sum())
+        few = count <= len(rows) / 2
+        chosen = _subsets(len(rows), count if few else len(rows) - count, rng, permutations)
+        drawn[:, rows] = chosen if few else ~chosen
     return drawn
+
+
+def _subsets(size: int, count: int, rng: np.random.Generator, draws: int) -> Labels:
+    """Return [draws, size] with `count` marks in each row, every subset equally likely.
+
+    Positions are drawn with replacement, and what was drawn twice is drawn again: faster than to shuffle every row.
+    """
+    marked = np.zeros((draws, size), bool)
+    lacking = np.full(draws, count)
+    while lacking.any():
+        row = np.repeat(np.arange(draws), lacking)
+        marked[row, rng.integers(0, size, len(row))] = True
+        lacking = count - marked.sum(axis=1)
+    return marked
 
 
 def statistics(labels: Labels, values: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
@@ -115,8 +132,11 @@ def _scan(labels: Labels) -> Floats:
     depth = min(count // 2, DEEPEST) or 1
     n = int(labels[0].sum())
     share = n / count
-    row, column = np.nonzero(labels[:, :depth])
-    inside = np.arange(len(row)) - np.searchsorted(row, row) + 1  # forget records among the column + 1 first
+    row, column = np.divmod(np.flatnonzero(labels[:, :depth]), depth)
+    each = np.bincount(row, minlength=len(labels))
+    inside = (
+        np.arange(len(row)) - (np.cumsum(each) - each)[row] + 1
+    )  # forget records among the column + 1 first
     r = column + 1
     table = special.xlogy(np.arange(depth + 1), np.arange(depth + 1))
     value = (

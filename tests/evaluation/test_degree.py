@@ -4,7 +4,7 @@ import pytest
 import oracles
 import vestige
 from vestige.evaluation.calibration import p_values
-from vestige.evaluation.completeness import DEGREES, Scale, scale
+from vestige.evaluation.degree import DEGREES, Scale, scale
 from vestige.measures import measure
 
 
@@ -14,8 +14,8 @@ def normal_scale(spread=0.2, n=2000):
     return Scale(DEGREES, DEGREES[:, None] + noise)
 
 
-def test_completeness_of_a_known_scale():
-    value, low, high = normal_scale().completeness(np.array([0.0, 0.5, 1.0, 1.5]))
+def test_degrees_of_a_known_scale():
+    value, low, high = normal_scale().degree(np.array([0.0, 0.5, 1.0, 1.5]))
     assert value == pytest.approx([0, 0.5, 1, 1.5], abs=0.02)
     assert high - value == pytest.approx([1.96 * 0.2] * 4, abs=0.03)
     assert value - low == pytest.approx([1.96 * 0.2] * 4, abs=0.03)
@@ -33,7 +33,7 @@ def test_power_of_a_known_scale():
 def test_a_blind_measure_detects_nothing():
     flat = Scale(DEGREES, np.tile(np.sort(np.random.default_rng(0).normal(size=300)), (len(DEGREES), 1)))
     assert flat.detectable(flat.scores[0], 0.05) is None
-    value, low, high = flat.completeness(np.array([0.0]))
+    value, low, high = flat.degree(np.array([0.0]))
     assert low[0] <= DEGREES[0] + 0.5 or high[0] >= DEGREES[-1] - 0.5 or low[0] <= value[0] <= high[0]
 
 
@@ -43,7 +43,7 @@ def test_intervals_cover_the_truth_as_promised(kind, degree):
     for seed in range(25):
         world = oracles.gaussian_world(seed, kind)
         made = scale("lira_online", world, "recommended", {})
-        _, low, high = made.completeness(measure("lira_online", world)[world.roles == "forget"])
+        _, low, high = made.degree(measure("lira_online", world)[world.roles == "forget"])
         covered.append(((low <= degree) & (degree <= high)).mean())
     assert np.mean(covered) > 0.93
 
@@ -70,10 +70,10 @@ def test_an_audit_states_what_it_could_have_seen():
     seen = result.metric("iam", "detectable_influence")
     assert seen is not None and seen.value is not None and 0 < seen.value <= 1
     table = result.scores[(result.scores["role"] == "forget")]
-    assert {"completeness", "completeness_low", "completeness_high"} <= set(table)
-    assert (table["completeness_low"] <= table["completeness"]).all()
-    assert (table["completeness"] <= table["completeness_high"]).all()
-    assert table["completeness"].median() == pytest.approx(1.0, abs=0.35)
+    assert {"degree", "degree_low", "degree_high"} <= set(table)
+    assert (table["degree_low"] <= table["degree"]).all()
+    assert (table["degree"] <= table["degree_high"]).all()
+    assert table["degree"].median() == pytest.approx(1.0, abs=0.35)
 
 
 def test_without_simulated_deletions_the_reason_is_stated():
