@@ -1,7 +1,7 @@
 """Does a verdict keep its word on real data? Networks trained and retrained, and what was said of them.
 
     python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]   trains what is missing
-    python -m benchmarks.claims_real table FOLDER [--shadows 1 3]                        prints the table of docs/claims.md
+    python -m benchmarks.claims_real table FOLDER [--shadows 1 3]                        prints the table
 
 For each seed: another split, an original, three shadows, and for each request an exact retrain and a finetuned model.
 Requests are random, the hardest and the easiest fifth by a model that takes no part in the audit, and one class. The

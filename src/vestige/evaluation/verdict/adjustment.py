@@ -9,52 +9,79 @@ records are scored with the audited model itself, so that its scale, offset and 
 u is the audited model's margin, b the shadows'. Which of them is right depends on how the forget set came about
 (Lord's paradox): a set chosen by the records' true difficulty is judged rightly by `change`, one that was chosen by
 the shadow's own answer by `regression`. A verdict computes both and takes the cautious one.
+
+What is subtracted was fitted, and its error is shared by all records of a request that differs in difficulty from the
+never-seen ones. The fits of all folds are kept, so that this error can be told (a jackknife).
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vestige.evaluation.verdict.margins import Floats, Margins, Mask
 
-FOLDS = 5
+FOLDS = 10
 KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SLOPE_PENALTY, HINGE_PENALTY, CLASS_PENALTY = 1e-3, 5.0, 3.0
 ADJUSTMENTS = ("regression", "change")
 
 
-def trace_scores(margins: Margins, null: Mask) -> Floats | None:
-    """Return [2, N] the trace scores, a row for each of `ADJUSTMENTS`; None where the null has no spread.
+class TraceScores(NamedTuple):
+    """Trace scores and what was subtracted for them, both in standard deviations of never-seen records.
+
+    Attributes
+    ----------
+    values : float [2, N]
+        A row for each of `ADJUSTMENTS`; larger = more trace.
+    fits : float [2, FOLDS, N]
+        What each fold's fit subtracts from each record.
+    """
+
+    values: Floats
+    fits: Floats
+
+    def fit_error(self, score: int, forget: Mask, null: Mask, weights: Floats) -> float:
+        """Return the jackknife's standard error, by the fit, of mean(forget) - weighted mean(null)."""
+        fits = self.fits[score]
+        difference = fits[:, forget].mean(axis=1) - fits[:, null] @ weights
+        return float(np.sqrt((FOLDS - 1) / FOLDS * np.square(difference - difference.mean()).sum()))
+
+
+def trace_scores(margins: Margins, null: Mask) -> TraceScores | None:
+    """Return the trace scores of all records; None where the never-seen ones have no spread.
 
     A record of the null is left out of its own fold's fit; every other record is scored by one fold's fit, so that
     it is exchangeable with them.
     """
-    fold = np.arange(len(margins)) % FOLDS
-    if len(np.unique(fold[null])) < FOLDS:  # a handful of null records may miss a fold
-        fold = np.empty(len(margins), np.int64)
-        for rows in (null, ~null):
-            fold[rows] = np.arange(rows.sum()) % FOLDS
-    scores = np.stack([_regression(margins, null, fold), _change(margins, null, fold)])
-    spread = scores[:, null].std(axis=1, ddof=1)
+    fold = np.empty(len(margins), np.int64)
+    for rows in (null, ~null):
+        fold[rows] = np.arange(rows.sum()) % FOLDS
+    fits = np.stack([_regression(margins, null, fold), _change(margins, null, fold)])
+    values = margins.unlearned - fits[:, fold, np.arange(len(margins))]
+    spread = values[:, null].std(axis=1, ddof=1)
     if not np.isfinite(spread).all() or (spread < 1e-12).any():
         return None
-    return np.asarray((scores - scores[:, null].mean(axis=1, keepdims=True)) / spread[:, None])
+    values = (values - values[:, null].mean(axis=1, keepdims=True)) / spread[:, None]
+    return TraceScores(values, fits / spread[:, None, None])
 
 
 def _regression(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
+    """Return [FOLDS, N] what a ridge on difficulty and class says of every record."""
     u, b, classes = margins.unlearned, margins.difficulty, margins.labels
     scale = b[null].std() or 1.0
     z = (b - b[null].mean()) / scale
     knots = np.quantile(z[null], KNOTS)
     design = np.stack([np.ones_like(z), z, *(np.maximum(z - knot, 0) for knot in knots)], axis=1)
     penalty = np.diag([0.0, SLOPE_PENALTY] + [HINGE_PENALTY] * len(KNOTS))
-    residual = np.empty_like(u)
+    fits = np.empty((FOLDS, len(u)))
     for k in range(FOLDS):
-        fit, judged = null & (fold != k), fold == k
+        fit = null & (fold != k)
         slope, level = _ridge(design[fit], u[fit], classes[fit], penalty, int(classes.max()) + 1)
-        residual[judged] = u[judged] - design[judged] @ slope - level[classes[judged]]
-    return residual
+        fits[k] = design @ slope + level[classes]
+    return fits
 
 
 def _ridge(
@@ -70,14 +97,14 @@ def _ridge(
 
 
 def _change(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
+    """Return [FOLDS, N] the shadows' margins on the audited model's scale, with the mean of the class."""
     u, classes, count = margins.unlearned, margins.labels, int(margins.labels.max()) + 1
-    total = np.zeros_like(u)
-    for b in margins.shadows:
-        for k in range(FOLDS):
-            fit, judged = null & (fold != k), fold == k
-            ratio = u[fit].std() / (b[fit].std() or 1.0)
-            drift = u - u[fit].mean() - ratio * (b - b[fit].mean())
-            sums = np.bincount(classes[fit], weights=drift[fit], minlength=count)
-            level = sums / (np.bincount(classes[fit], minlength=count) + CLASS_PENALTY)
-            total[judged] += drift[judged] - level[classes[judged]]
-    return total / len(margins.shadows)
+    fits = np.zeros((FOLDS, len(u)))
+    for k in range(FOLDS):
+        fit = null & (fold != k)
+        size = np.bincount(classes[fit], minlength=count) + CLASS_PENALTY
+        for b in margins.shadows:
+            moved = u[fit].mean() + u[fit].std() / (b[fit].std() or 1.0) * (b - b[fit].mean())
+            level = np.bincount(classes[fit], weights=u[fit] - moved[fit], minlength=count) / size
+            fits[k] += moved + level[classes]
+    return fits / len(margins.shadows)

@@ -27,11 +27,13 @@ class Share(NamedTuple):
 
 
 def influence_left(
-    forget: Floats, null: Floats, kept: Floats, level: float, null_weights: Floats, kept_weights: Floats
-) -> Share:
+    forget: Floats, null: Floats, kept: Floats, level: float, null_weights: Floats, kept_weights: Floats,
+    fit_error: float = 0.0,
+) -> Share:  # fmt: skip
     """Return (mean forget - mean null) / (mean kept - mean null) with Fieller's interval.
 
-    level  the probability with which each end may miss the truth. An end is infinite where the data give none
+    level      the probability with which each end may miss the truth. An end is infinite where the data give none
+    fit_error  standard error that all forget records share
     """
     floor = np.median(null) - 6 * stats.median_abs_deviation(null)
     forget, null, kept = (np.maximum(group, floor) for group in (forget, null, kept))
@@ -43,7 +45,7 @@ def influence_left(
         z_spread,
         k_spread if len(forget) < FEW else 0.0,
     ]
-    v_f, v_z, v_k = max(spreads) / len(forget), z_spread / z_n, k_spread / k_n
+    v_f, v_z, v_k = max(spreads) / len(forget) + fit_error**2, z_spread / z_n, k_spread / k_n
     way = k - z
     if way <= 0:
         return Share(float("nan"), -np.inf, np.inf)

@@ -23,15 +23,15 @@ from vestige.evaluation.verdict.evidence import (
     Evidence,
     compare,
     left,
+    likeness,
     record_outcomes,
     record_p_values,
     traced,
     whole,
-)
+)  # fmt: skip
 from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, RETAIN, Floats, Margins, Mask
 from vestige.evaluation.verdict.power import Power, power
 
-FEWEST_NULL = 20
 PERMUTATIONS = 999
 MOST = 20_000
 """Records of each role that a verdict reads; of more, the first in the order of their hashed ids."""
@@ -67,7 +67,7 @@ class Judgement:
 
 def judge(
     margins: Margins, *, alpha: float = 0.05, tolerance: float = 0.1, seed: int = 0, unit: str = "record",
-    permutations: int = PERMUTATIONS,
+    permutations: int = PERMUTATIONS, with_power: bool = True,
 ) -> Judgement:  # fmt: skip
     """Judge the forget records of `margins`; see the head of this file for the order of the decision.
 
@@ -84,13 +84,16 @@ def judge(
         What a row stands for.
     permutations : int
         Of the group test.
+    with_power : bool
+        Plant traces and say how often they would have been found.
     """
     forget, null, kept = margins.of(FORGET), margins.of(HOLDOUT), margins.of(RETAIN)
     seeds = np.random.SeedSequence(seed).spawn(5)
     missing = _missing(margins, null)
     if missing:
         return _silent(margins, alpha, tolerance, unit, *missing)
-    evidence = compare(margins, forget, null, np.random.default_rng(seeds[0]), permutations)
+    rng = np.random.default_rng(seeds[0])
+    evidence = compare(margins, forget, null, rng, permutations)
     if evidence is None:
         why = "the audited model gives all never-seen records the same answer, or the shadows do"
         return _silent(
@@ -104,10 +107,15 @@ def judge(
     checks = controls.run(margins, evidence, seeds[1])
     share = left(evidence, kept, alpha / 2) if kept.sum() > 1 else Share(float("nan"), -np.inf, np.inf)
     p_under, p_over = record_p_values(evidence)
-    outcomes = record_outcomes(evidence, kept, p_under, p_over, alpha)
-    figures = _figures(evidence, kept, share, outcomes, alpha, tolerance, unit, seeds[2])
-    powers = power(evidence, kept, alpha, np.random.default_rng(seeds[3])) if kept.any() else ()
-    outcome, sentence, blocking = _decide(figures, checks)
+    alike = likeness(margins, evidence, kept) if kept.any() else evidence.scores
+    outcomes = record_outcomes(evidence, alike, kept, p_under, p_over, alpha)
+    figures = _figures(evidence, alike, kept, share, outcomes, alpha, tolerance, unit, seeds[2])
+    planted = with_power and kept.any()
+    powers = power(evidence, kept, alpha, np.random.default_rng(seeds[3])) if planted else ()
+    confirmed = figures.p_over <= alpha / 2 and _null_is_checked(checks)
+    if confirmed:
+        confirmed = p_over_of_every_source(margins, forget, null, rng, permutations) <= alpha / 2
+    outcome, sentence, blocking = _decide(figures, checks, confirmed)
     outcomes = _allowed_outcomes(outcomes, checks)
     verdict = _verdict(figures, evidence, outcome, sentence, blocking, outcomes, powers, checks)
     return Judgement(verdict, checks, evidence.scores.mean(axis=0), p_under, p_over, outcomes)
@@ -154,11 +162,11 @@ def allowed(n: int) -> int:
 
 
 def _figures(
-    evidence: Evidence, kept: Mask, share: Share, outcomes: NDArray[np.str_], alpha: float, tolerance: float,
-    unit: str, seed: np.random.SeedSequence,
+    evidence: Evidence, alike: Floats, kept: Mask, share: Share, outcomes: NDArray[np.str_], alpha: float,
+    tolerance: float, unit: str, seed: np.random.SeedSequence,
 ) -> Figures:  # fmt: skip
     n = int(evidence.forget.sum())
-    most = whole(evidence, kept, alpha) if kept.any() else n
+    most = whole(evidence, alike, kept, alpha) if kept.any() else n
     like_never_seen = evidence.p_over > alpha / 2 and share.low >= -tolerance
     if n >= FEW and like_never_seen and np.isfinite(share.high):
         most = min(most, int(n * max(share.high, 0.0)))
@@ -169,7 +177,7 @@ def _figures(
     )  # fmt: skip
 
 
-def _decide(f: Figures, checks: tuple[Control, ...]) -> tuple[Outcome, str, list[Control]]:
+def _decide(f: Figures, checks: tuple[Control, ...], confirmed: bool) -> tuple[Outcome, str, list[Control]]:
     reference, blunt = (controls.failed(checks, kind) for kind in ("reference", "sharpness"))
     if reference:
         return "undecided", _blocked(reference), reference
@@ -178,7 +186,7 @@ def _decide(f: Figures, checks: tuple[Control, ...]) -> tuple[Outcome, str, list
     if blunt:
         return "undecided", _blocked(blunt), blunt
     tested = any(check.passed for check in checks if check.kind == "sharpness" and "recognised" in check.name)
-    if f.p_over <= f.alpha / 2 and tested and _null_is_checked(checks):
+    if f.p_over <= f.alpha / 2 and tested and confirmed:
         return "over", answer.over_sentence(f), []
     near = f.left_high <= f.tolerance and f.left_low >= -f.tolerance
     if tested and near and f.could_be_whole <= f.allowed and f.p_over > f.alpha / 2:
@@ -192,11 +200,7 @@ def _blocked(checks: list[Control]) -> str:
 
 def _null_is_checked(checks: tuple[Control, ...]) -> bool:
     """Was it tested, in one way or another, that the never-seen records are unseen? "Over" rests on it."""
-    return any(
-        check.passed is not None
-        for check in checks
-        if check.name in ("never-seen sources agree", "the original has not seen the never-seen records")
-    )
+    return any(check.passed is not None for check in checks if check.name == controls.SOURCES)
 
 
 def _allowed_outcomes(outcomes: NDArray[np.str_], checks: tuple[Control, ...]) -> NDArray[np.str_]:
@@ -243,10 +247,10 @@ def _advice(f: Figures, outcome: Outcome, blocking: list[Control], checks: tuple
     if outcome != "undecided":
         return ""
     advice = []
-    if f.p_over <= f.alpha / 2 and not _null_is_checked(checks):
+    if f.p_over <= f.alpha / 2:
         advice.append(
-            "Whether the never-seen records were really unseen is untested: a second source of them, or a second "
-            "shadow with the original's outputs, would show."
+            "Whether the never-seen records were really unseen is untested: give a second source of them (`source`), "
+            "such as records of the shadows' pool that no shadow was trained on."
         )
     if not f.kept:
         advice.append("Add retained records: without them nothing shows what a whole trace looks like.")

@@ -9,15 +9,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
-from vestige.evaluation.verdict.adjustment import ADJUSTMENTS, trace_scores
+from vestige.evaluation.verdict.adjustment import ADJUSTMENTS, TraceScores, trace_scores
 from vestige.evaluation.verdict.bounds import Share, at_least, could_be_whole, influence_left
 from vestige.evaluation.verdict.margins import Floats, Margins, Mask
 from vestige.evaluation.verdict.matching import Matching, effective, match
 from vestige.evaluation.verdict.permutation import GroupTest, group_test, permuted_labels
+from vestige.measures.iam import Moments, interpolate
+from vestige.signals.transforms import bounded_gumbel
 
 SCORES = range(len(ADJUSTMENTS))
+FEWEST_NULL = 20  # never-seen records that a comparison takes
+ENOUGH = 50
+"""Kept records, matched in strata, from which on they stand for whole forget records."""
+QUANTILE = 1.96
+"""Standard errors of sampling and fit together beyond which a group is judged, less those of sampling alone."""
 MOST = 20_000
 """Forget records that the group test permutes; of more, the first in the order of their hashed ids."""
 
@@ -28,19 +35,24 @@ class Evidence:
 
     Attributes
     ----------
-    scores : float [2, N]
-        Trace scores, a row for each adjustment; larger = more trace, never-seen records have mean 0 and deviation 1.
+    trace : TraceScores
+        Larger = more trace; never-seen records have mean 0 and deviation 1.
     forget, null : bool [N]
     matching : Matching
     tests : tuple of GroupTest
         One for each adjustment.
     """
 
-    scores: Floats
+    trace: TraceScores
     forget: Mask
     null: Mask
     matching: Matching
     tests: tuple[GroupTest, ...]
+
+    @property
+    def scores(self) -> Floats:
+        """[2, N] the trace scores, a row for each adjustment."""
+        return self.trace.values
 
     @property
     def p_under(self) -> float:
@@ -54,8 +66,11 @@ class Evidence:
 
     def null_weights(self, score: int) -> Floats:
         """Return [m] weights of the null records, summing to 1."""
-        weights = self.matching.weights(score, self.forget, self.null)
-        return np.full(int(self.null.sum()), 1 / self.null.sum()) if weights is None else weights
+        return _null_weights(self.matching, score, self.forget, self.null)
+
+    def fit_error(self, score: int) -> float:
+        """The standard error, by the fit, of the mean of the forget records against that of the null."""
+        return self.trace.fit_error(score, self.forget, self.null, self.null_weights(score))
 
     @property
     def effective_null(self) -> float:
@@ -67,8 +82,8 @@ def compare(
     margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator, permutations: int
 ) -> Evidence | None:
     """Compare forget with null records under `margins.unlearned`; None where the null records have no spread."""
-    scores = trace_scores(margins, null)
-    if scores is None:
+    trace = trace_scores(margins, null)
+    if trace is None:
         return None
     matching = match(margins, forget, null, rng)
     tests: list[GroupTest] = []
@@ -79,8 +94,35 @@ def compare(
         rows = tested & (matching.strata[score] >= 0)
         if permuted is None or not np.array_equal(*matching.strata):
             permuted = permuted_labels(forget[rows], matching.strata[score, rows], rng, permutations)
-        tests.append(group_test(scores[score, rows], forget[rows], permuted, rng))
-    return Evidence(scores, forget, null, matching, tuple(tests))
+        weights = _null_weights(matching, score, forget, null)
+        error, sampling = (
+            trace.fit_error(score, forget, null, weights),
+            1 / forget.sum() + 1 / effective(weights),
+        )
+        allowance = QUANTILE * float(np.sqrt(sampling + error**2) - np.sqrt(sampling))
+        tests.append(group_test(trace.values[score, rows], forget[rows], permuted, rng, allowance))
+    return Evidence(trace, forget, null, matching, tuple(tests))
+
+
+def p_over_of_every_source(
+    margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator, permutations: int
+) -> float:
+    """Return the largest p_over that any single source of never-seen records gives.
+
+    Records that the audited model did see, hidden among the never-seen ones of one source, make every request look too
+    far away. "Over" must hold against each source by itself.
+    """
+    sources, counts = np.unique(margins.source[null], return_counts=True)
+    every = [
+        compare(margins, forget, null & (margins.source == one), rng, permutations)
+        for one in sources[counts >= FEWEST_NULL]
+    ]
+    return max((one.p_over for one in every if one is not None), default=1.0)
+
+
+def _null_weights(matching: Matching, score: int, forget: Mask, null: Mask) -> Floats:
+    weights = matching.weights(score, forget, null)
+    return np.full(int(null.sum()), 1 / null.sum()) if weights is None else weights
 
 
 def left(evidence: Evidence, kept: Mask, level: float) -> Share:
@@ -93,17 +135,45 @@ def left(evidence: Evidence, kept: Mask, level: float) -> Share:
         shares.append(
             influence_left(
                 t[evidence.forget], t[evidence.null], t[kept], level, evidence.null_weights(score),
-                even if weights is None else weights,
+                even if weights is None else weights, evidence.fit_error(score),
             )
         )  # fmt: skip
     value = float(np.mean([share.value for share in shares]))
     return Share(value, min(share.low for share in shares), max(share.high for share in shares))
 
 
-def whole(evidence: Evidence, kept: Mask, alpha: float) -> int:
-    """Return how many forget records could be whole, by the blunter of both scores."""
-    t = evidence.scores
-    return max(could_be_whole(t[score, evidence.forget], t[score, kept], alpha) for score in SCORES)
+def likeness(margins: Margins, evidence: Evidence, kept: Mask) -> Floats:
+    """Return [1 or 2, N] how much a record is like one that the audited model still has; larger = more.
+
+    With the original's outputs it is minus the log-odds of IAM (Wang et al. 2025), online, in its recommended form:
+    sharper, because it knows how far each record had to fall. Without them it is both trace scores.
+    """
+    if margins.original is None:
+        return evidence.scores
+    of = [bounded_gumbel(special.expit(m)) for m in (margins.unlearned, margins.shadows, margins.original)]
+    own, out, fitted = of
+    pair = np.cov(np.stack([out[:, kept].mean(axis=0), fitted[kept]]), ddof=0)
+    moments = Moments(float(out[:, kept].var()), float(pair[1, 1]), float(pair[0, 1]))
+    if moments.scale(0.0) == 0:
+        return evidence.scores
+    return -interpolate(own, out, fitted, moments=moments, output="log_odds")[None]
+
+
+def whole(evidence: Evidence, alike: Floats, kept: Mask, alpha: float) -> int:
+    """Return how many forget records could be whole, by the blunter of the scores in `alike`."""
+    matched = _matched(evidence, kept)
+    return max(could_be_whole(one[evidence.forget], one[matched], alpha) for one in alike)
+
+
+def _matched(evidence: Evidence, kept: Mask) -> Mask:
+    """Return which kept records to compare with: thinned to the strata of the request, where that leaves enough."""
+    weights = evidence.matching.weights(0, evidence.forget, kept)
+    if weights is None or weights.max() <= weights[weights > 0].min() * (1 + 1e-9):
+        return kept
+    draws = np.random.default_rng(0).random(len(weights))
+    thinned = kept.copy()
+    thinned[kept] = draws < weights / weights.max()
+    return thinned if thinned.sum() >= ENOUGH else kept
 
 
 def traced(evidence: Evidence, alpha: float, rng: np.random.Generator) -> int:
@@ -134,7 +204,7 @@ def record_p_values(evidence: Evidence) -> tuple[Floats, Floats]:
 
 
 def record_outcomes(
-    evidence: Evidence, kept: Mask, p_under: Floats, p_over: Floats, alpha: float
+    evidence: Evidence, alike: Floats, kept: Mask, p_under: Floats, p_over: Floats, alpha: float
 ) -> NDArray[np.str_]:
     """Return [n] "under", "over", "cleared" or "undecided" for each forget record.
 
@@ -145,11 +215,10 @@ def record_outcomes(
     under, over = (stats.false_discovery_control(p[forget]) <= alpha / 2 for p in (p_under, p_over))
     cleared = np.zeros(int(forget.sum()), bool)
     if kept.any():
-        like_kept = np.zeros(int(forget.sum()))
-        for score in SCORES:
-            t = evidence.scores[score]
-            below = np.searchsorted(np.sort(t[kept]), t[forget], side="right")
-            np.maximum(like_kept, (1 + below) / (1 + kept.sum()), out=like_kept)
+        like_kept, matched = np.zeros(int(forget.sum())), _matched(evidence, kept)
+        for one in alike:
+            below = np.searchsorted(np.sort(one[matched]), one[forget], side="right")
+            np.maximum(like_kept, (1 + below) / (1 + matched.sum()), out=like_kept)
         cleared = stats.false_discovery_control(like_kept) <= alpha
     quiet = np.where(cleared, "cleared", "undecided")
     return np.where(under, "under", np.where(over, "over", quiet))

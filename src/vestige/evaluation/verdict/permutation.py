@@ -72,9 +72,15 @@ class Judge:
         return both[0], both[1]
 
 
-def group_test(scores: Floats, forget: Labels, permuted: Labels, rng: np.random.Generator) -> GroupTest:
-    """Test the forget records of `scores` [N] against the others by `permuted_labels`; ties are broken at random."""
-    order = np.lexsort((rng.random(len(scores)), -scores))
+def group_test(
+    scores: Floats, forget: Labels, permuted: Labels, rng: np.random.Generator, allowance: float = 0.0
+) -> GroupTest:
+    """Test the forget records of `scores` [N] against the others by `permuted_labels`; ties are broken at random.
+
+    allowance  by which the forget records are moved towards the others before they are judged, in each direction: for
+               an error that they share
+    """
+    order = _descending(scores, rng)
     centre = float(np.median(scores))
     spread = float(np.median(np.abs(scores - centre)) or scores.std() or 1.0)
     values = np.clip((scores[order] - centre) / spread, -CLIP, CLIP)
@@ -87,9 +93,16 @@ def group_test(scores: Floats, forget: Labels, permuted: Labels, rng: np.random.
         np.concatenate(parts) for parts in zip(*((m, *extremes) for m, extremes in blocks), strict=True)
     )
     judge = _judge(centre, spread, mean, (top, bottom))
-    own, extremes = statistics(forget[None, order], values)
-    under, over = judge.p_values(own, extremes)
-    return GroupTest(float(under[0]), float(over[0]), judge)
+    p_values = []
+    for direction, moved in enumerate((scores - allowance * forget, scores + allowance * forget)):
+        order = _descending(moved, rng)
+        own, extremes = statistics(forget[None, order], judge.standard(moved[order]))
+        p_values.append(float(judge.p_values(own, extremes)[direction][0]))
+    return GroupTest(p_values[0], p_values[1], judge)
+
+
+def _descending(scores: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
+    return np.lexsort((rng.random(len(scores)), -scores))
 
 
 def permuted_labels(
