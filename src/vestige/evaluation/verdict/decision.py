@@ -20,10 +20,12 @@ from vestige.evaluation.verdict.answer import RECORD_OUTCOMES, Figures, Outcome,
 from vestige.evaluation.verdict.bounds import Share
 from vestige.evaluation.verdict.controls import Control
 from vestige.evaluation.verdict.evidence import (
+    FEWEST_NULL,
     Evidence,
     compare,
     left,
     likeness,
+    p_over_of_every_source,
     record_outcomes,
     record_p_values,
     traced,
