@@ -379,11 +379,11 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("simulate", "table"))
     parser.add_argument("file", type=Path)
     parser.add_argument("--worlds", type=int, default=200)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="rows whose name holds this text")
     parser.add_argument(
-        "--part", type=int, nargs=2, default=(0, 1), help="this part of so many, for several processes"
+        "--part", type=int, nargs=2, default=(0, 1), help="part k of n, for n processes at once"
     )
     chosen = parser.parse_args()
-    sys.exit(
-        table(chosen.file) if chosen.what == "table" else simulate(chosen.file, chosen.worlds, chosen.only)
-    )
+    if chosen.what == "table":
+        sys.exit(table(chosen.file))
+    sys.exit(simulate(chosen.file, chosen.worlds, chosen.only, *chosen.part))

@@ -107,6 +107,7 @@ def gaussian_world(
         calibration,
         rng.gamma(2, 1, (len(role), classes)) * np.where(kept, np.exp(-fit / 3), 1)[:, None],
         role=role,
+        source=np.where(np.arange(len(role)) % 2 == 0, "holdout", "pool"),
     )
 
 

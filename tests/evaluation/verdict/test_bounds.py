@@ -36,7 +36,9 @@ def test_weights_move_the_null():
     kept, forget = np.full(50, 4.0) + np.tile([-0.1, 0.1], 25), np.full(30, 2.0) + np.tile([-0.1, 0.1], 15)
     alone = np.where(null > 1, 1 / 50, 0.0)
     assert influence_left(forget, null, kept, 0.025, alone, even(kept)).value == pytest.approx(0, abs=1e-9)
-    assert influence_left(forget, null, kept, 0.025, even(null), even(kept)).value == pytest.approx(1 / 3, abs=0.01)
+    assert influence_left(forget, null, kept, 0.025, even(null), even(kept)).value == pytest.approx(
+        1 / 3, abs=0.01
+    )
 
 
 @pytest.mark.parametrize("k,q", [(1, 5), (2, 7), (3, 6), (4, 5), (8, 4)])

@@ -60,9 +60,7 @@ def test_the_level_is_kept_in_both_directions_together_with_ties():
         assert (p[:, direction] <= 0.5).mean() == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    "few,shift", [(6, 6.0), (100, 0.6)], ids=["few strong traces", "many weak traces"]
-)
+@pytest.mark.parametrize("few,shift", [(6, 6.0), (100, 0.6)], ids=["few strong traces", "many weak traces"])
 def test_it_finds_few_strong_and_many_weak_traces(few, shift):
     seen = 0
     for seed in range(20):

@@ -142,7 +142,7 @@ class Figures:
 def unlearned_sentence(f: Figures) -> str:
     """The all-clear: an equivalence claim, with what it allows."""
     return (
-        f"Unlearned within {f.tolerance:.0%}: no trace found (p {f.p_under:.2g}); at most {percent(f.left_high)} of "
+        f"Unlearned within {f.tolerance:.0%}: no trace found (p {f.p_under:.2g}); at most {percent(max(f.left_high, 0.0))} of "
         f"the influence can be left; {whole_words(f)} ({f.allowed:,} allowed)."
     )
 
@@ -176,18 +176,19 @@ def over_sentence(f: Figures) -> str:
 
 def undecided_sentence(f: Figures, sharp: bool) -> str:
     """Not an acquittal: what was found, and what could be left unseen."""
-    trace = "no trace found" if sharp else "no trace found, but none could have been"
     if f.p_over <= f.alpha / 2:
-        trace = (
-            f"the {counted(f.n, f.unit)} lie further away than never-seen ones (p {f.p_over:.2g}), which is not called "
-            "damage here"
+        return (
+            f"Undecided: the {counted(f.n, f.unit)} lie further away than never-seen ones (p {f.p_over:.2g}), "
+            f"{beyond_words(f)}; that is damage, unless the model was trained on some of the never-seen ones, which was "
+            "not ruled out."
         )
+    trace = "no trace found" if sharp else "no trace found, but none could have been"
     bound = (
         "how much of the influence can be left is not bounded"
         if f.left_high == float("inf")
-        else f"at most {percent(f.left_high)} of the influence can be left ({f.tolerance:.0%} allowed)"
+        else f"at most {percent(max(f.left_high, 0.0))} of the influence can be left ({f.tolerance:.0%} allowed)"
     )
-    if -f.tolerance > f.left_low > -float("inf") and f.p_over > f.alpha / 2:
+    if -f.tolerance > f.left_low > -float("inf"):
         bound += f", and the records can lie beyond never-seen ones by {percent(-f.left_low)} of it"
     return f"Undecided: {trace} (p {f.p_under:.2g}); {bound}; {whole_words(f)} ({f.allowed:,} allowed)."
 

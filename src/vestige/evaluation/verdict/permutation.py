@@ -141,26 +141,19 @@ def statistics(labels: Labels, values: Floats) -> tuple[Floats, tuple[Floats, Fl
 
 def _scan(labels: Labels) -> Floats:
     """Return [K] max over r of r KL(C_r / r || n / N); it is reached where a forget record comes in."""
-    count = labels.shape[1]
-    depth = min(count // 2, DEEPEST) or 1
-    n = int(labels[0].sum())
-    share = n / count
+    n, count = int(labels[0].sum()), labels.shape[1]
+    best = np.zeros(len(labels))
+    if n in (0, count):  # nothing to compare with
+        return best
+    depth, share = min(count // 2, DEEPEST) or 1, n / count
     row, column = np.divmod(np.flatnonzero(labels[:, :depth]), depth)
     each = np.bincount(row, minlength=len(labels))
-    inside = (
-        np.arange(len(row)) - (np.cumsum(each) - each)[row] + 1
-    )  # forget records among the column + 1 first
+    inside = np.arange(len(row)) - (np.cumsum(each) - each)[row] + 1  # forget records among the r first
     r = column + 1
     table = special.xlogy(np.arange(depth + 1), np.arange(depth + 1))
-    value = (
-        table[inside]
-        + table[r - inside]
-        - table[r]
-        - inside * np.log(share)
-        - (r - inside) * np.log1p(-share)
-    )
+    value = table[inside] + table[r - inside] - table[r]
+    value -= inside * np.log(share) + (r - inside) * np.log1p(-share)
     value[inside <= r * share] = 0.0
-    best = np.zeros(len(labels))
     np.maximum.at(best, row, value)
     return best
 

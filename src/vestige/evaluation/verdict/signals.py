@@ -45,8 +45,16 @@ class Judged:
 def judge_signals(signals: Signals, *, alpha: float, tolerance: float, seed: int) -> Judged:
     """Judge the forget rows of `signals`; see `judge`."""
     margins, position = margins_of(signals)
+    distinct = np.sort(np.unique(margins.shadows, axis=0, return_index=True)[1])
+    notes = []
+    if len(distinct) < len(margins.shadows):
+        notes.append(
+            f"Of {len(margins.shadows):,} shadow models {len(distinct):,} differ in their answers; the same ones count "
+            "once."
+        )
+        margins = margins.with_(shadows=margins.shadows[distinct])
     group = np.arange(len(margins))  # which row of the judged margins each of these is in
-    unit, notes = "record", []
+    unit = "record"
     if signals.cluster is not None:
         margins, group = by_cluster(margins, signals.cluster[position])
         unit = "cluster"

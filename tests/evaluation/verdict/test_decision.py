@@ -1,0 +1,178 @@
+"""What a verdict says of worlds whose truth is known, and what it never says."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from margin_worlds import world
+
+from vestige.evaluation.verdict import by_cluster, judge
+from vestige.evaluation.verdict.decision import allowed, limited
+
+
+def verdict(margins, **options):
+    return judge(margins, with_power=False, **options).verdict
+
+
+def partly(n, whole, rest=0.0):
+    left = np.full(n, rest)
+    left[:whole] = 1.0
+    return left
+
+
+def test_exact_retraining_is_unlearned_where_the_audit_is_sharp():
+    outcomes = [verdict(world(seed, gap=10, m=1000, shadows=3)).outcome for seed in range(20)]
+    assert outcomes.count("unlearned") >= 15 and outcomes.count("over") + outcomes.count("under") <= 2
+
+
+def test_exact_retraining_is_rarely_accused():
+    accused = [verdict(world(seed, n=40, m=150, pool=60, q=150, scale=0.3)).outcome for seed in range(150)]
+    assert accused.count("under") + accused.count("over") <= 0.05 * 150 + 3 * np.sqrt(0.05 * 0.95 * 150)
+
+
+@pytest.mark.parametrize("left", [0.15, 0.5, 1.0])
+def test_a_trace_in_every_record_is_found(left):
+    one = verdict(world(left=left))
+    assert one.outcome == "under" and one.p_under <= 0.025
+    assert one.low < 1 - left < one.high and "vestige remains" in one.sentence
+
+
+def test_a_few_whole_records_are_never_called_unlearned():
+    """Five of 500: Benjamini and Hochberg can flag none of them at any strength; the group and the bounds can."""
+    missed = 0
+    for seed in range(8):
+        one = verdict(world(seed, n=500, m=2000, q=1000, gap=12, left=partly(500, 10)))
+        assert one.outcome in ("under", "undecided")
+        missed += not one.blocked_by and one.could_be_whole < 10
+    assert missed <= 2  # 5 % promised
+
+
+def test_damage_is_over_and_needs_a_second_source_of_never_seen_records():
+    damaged = world(left=-0.6)
+    assert verdict(damaged).outcome == "over"
+    one_source = verdict(damaged.with_(source=np.full(len(damaged), "holdout")))
+    assert one_source.outcome == "undecided" and "not ruled out" in one_source.sentence
+    assert "second source" in one_source.advice
+
+
+def test_damaged_records_do_not_hide_whole_ones():
+    one = verdict(world(left=partly(100, 8, -2.0), gap=8))
+    assert one.outcome == "under" and "Others lie further away" in one.sentence
+
+
+@pytest.mark.parametrize("shadow", ["original", "training set"])
+def test_a_shadow_that_saw_the_records_blocks_every_answer(shadow):
+    for left in (0.0, 0.5):
+        margins = world(left=left)
+        leak = margins.original if shadow == "original" else world(1, left=1.0).unlearned
+        one = verdict(margins.with_(shadows=np.stack([leak, leak])))
+        assert one.outcome == "undecided" and one.blocked_by and one.completeness is None
+
+
+def test_a_holdout_that_was_trained_on_accuses_nobody():
+    for seed in range(6):
+        margins = world(seed, shadows=3)
+        seen = margins.of("holdout") & (np.arange(len(margins)) % 2 == 0) & (margins.source == "holdout")
+        moved = [model + 6.0 * seen for model in (margins.unlearned, margins.original)]
+        one = verdict(margins.with_(unlearned=moved[0], original=moved[1]))
+        assert one.outcome == "undecided" and "never-seen sources agree" in one.blocked_by
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_hard_request_is_not_damage(hard):
+    outcomes = [verdict(world(seed, n=80, q=320, m=800, hard=hard, shadows=3)).outcome for seed in range(20)]
+    assert outcomes.count("over") + outcomes.count("under") <= 3
+
+
+def test_one_class_without_never_seen_records_of_it_is_blocked():
+    margins = world(classes=8, n=40)
+    labels = np.where(margins.of("forget"), 8, margins.labels)
+    one = verdict(margins.with_(labels=labels))
+    assert one.outcome == "undecided" and one.blocked_by == ("classes are matched",)
+
+
+def test_alike_records_of_one_person_count_once_where_they_are_named():
+    rng, accused, naive = np.random.default_rng(0), 0, 0
+    for seed in range(40):
+        margins = world(seed, n=20, q=400, m=600, pool=0)
+        person = np.arange(len(margins)) // 20
+        alike = margins.with_(unlearned=margins.unlearned + rng.normal(0, 1.5, person.max() + 1)[person])
+        grouped, row = by_cluster(alike, person.astype(str))
+        assert len(row) == len(alike) and (np.bincount(row) == grouped.size).all()
+        accused += verdict(grouped, unit="cluster").outcome in ("under", "over")
+        naive += verdict(alike).outcome in ("under", "over")
+    assert accused <= 4 and naive > 4
+
+
+def test_a_broken_model_is_blocked_or_said():
+    margins = world()
+    constant = verdict(margins.with_(unlearned=np.zeros(len(margins))))
+    assert constant.outcome == "undecided" and "same answer" in constant.sentence
+    noise = verdict(margins.with_(unlearned=np.random.default_rng(0).normal(size=len(margins))))
+    assert noise.outcome == "undecided" and "retained records are recognised" in noise.blocked_by
+
+
+def test_what_is_missing_is_named():
+    margins = world()
+    none = verdict(margins.with_(shadows=np.zeros((0, len(margins)))))
+    assert "no shadow model" in none.sentence and "never saw these records" in none.advice
+    few = verdict(margins.take(~margins.of("holdout") | (np.cumsum(margins.of("holdout")) <= 19)))
+    assert "19 never-seen records" in few.sentence
+    alone = verdict(margins.take(~margins.of("retain")))
+    assert alone.outcome == "undecided" and "retained" in alone.advice and alone.could_be_whole == 100
+
+
+def test_exact_retrains_that_are_accused_block():
+    margins = world(left=0.5)
+    assert verdict(margins.with_(retrained=world(0).unlearned[None])).outcome == "under"
+    wrong = verdict(margins.with_(retrained=margins.unlearned[None]))
+    assert wrong.blocked_by == ("exact retraining shows nothing",)
+
+
+def test_the_same_seed_gives_the_same_answer():
+    one, two = judge(world(3)), judge(world(3))
+    assert one.verdict == two.verdict and one.controls == two.controls
+    assert np.array_equal(one.scores, two.scores)
+    other = judge(world(3), seed=1)
+    assert other.verdict.completeness == one.verdict.completeness  # no chance in it
+
+
+def test_the_interval_of_completeness_covers_exact_retraining():
+    answers = [verdict(world(seed, n=50, m=200, scale=0.3)) for seed in range(120)]
+    inside = [v.low <= 1 <= v.high for v in answers if v.low is not None and v.high is not None]
+    assert len(inside) > 100
+    assert np.mean(inside) >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 120)
+
+
+def test_power_rises_with_the_trace_and_is_reached():
+    judged = judge(world(5, n=100, m=500))
+    rates = {p.trace: p.probability for p in judged.verdict.power}
+    assert rates["1 of 100 whole"] <= rates["5 of 100 whole"] + 0.1
+    weak = [rates[f"{share} of the influence in every record"] for share in ("5%", "10%", "25%")]
+    assert weak == sorted(weak) and weak[-1] == 1.0
+    found = np.mean([verdict(world(seed, n=100, m=500, left=0.1)).outcome == "under" for seed in range(40)])
+    assert found == pytest.approx(weak[1], abs=0.3)
+
+
+def test_how_many_may_be_whole():
+    assert [allowed(n) for n in (1, 19, 20, 99, 100, 500, 5000)] == [0, 0, 1, 1, 1, 5, 50]
+
+
+def test_large_sets_are_limited_but_never_the_request():
+    margins = world(n=30, m=30_000, pool=0, q=25_000)
+    rows = limited(margins)
+    part = margins.take(rows)
+    assert [int(part.of(r).sum()) for r in ("forget", "retain", "holdout")] == [30, 20_000, 20_000]
+
+
+def test_sentences_state_every_figure():
+    one = verdict(world(gap=10, m=1000, shadows=3))
+    record = one.record()
+    assert record["left_at_most"] == one.left_at_most == max(0.0, 1 - one.low)
+    for figure in (f"p {one.p_under:.2g}", f"{one.allowed:,} allowed"):
+        assert figure in one.sentence
+    assert (
+        sum(one.counts.values()) == one.n == 100
+        and f"{one.counts['cleared']:,} cleared" in one.records_sentence
+    )
+    assert dataclasses.asdict(one)["outcome"] in one.sentence.lower()
