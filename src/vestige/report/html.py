@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vestige.report.samples import Samples
 
 MOST_FIGURES = 40
-"""Methods x measures beyond which figures are drawn for the verdict's measure only."""
+"""Methods x measures beyond which figures are drawn for one measure only."""
 
 
 MOST_CARDS = 6
@@ -123,18 +123,18 @@ def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, A
     runs = [(run.label, run.status) for audit in audits.values() for run in audit.measures]
     measures = list(dict.fromkeys(name for name, _ in runs))
     many = len(measures) * len(audits) > MOST_FIGURES
+    first = next(filter(None, map(ranking_measure, audits.values())), tables[0].measure)
     methods = []
     for i, (name, audit) in enumerate(audits.items()):
         scatter = plots.before_after(audit.signals, key=f"m{i}-before-after")
         methods.append({
             "name": name,
-            "panels": _panels(audit, measures, f"m{i}", tables[i].measure if many else None),
+            "panels": _panels(audit, measures, f"m{i}", first if many else None),
             "scatter": shown_figure(scatter),
             "measures": sections.measure_rows(audit),
             "metrics": sections.metric_rows(audit),
             "seconds": words.seconds(audit.seconds),
         })  # fmt: skip
-    first = ranking_measure(next(iter(audits.values()))) or tables[0].measure
     scored = {name for name, status in runs if status == "scored"}
     return {
         "methods": methods,
@@ -159,7 +159,7 @@ def _panels(audit: Audit, measures: list[str], key: str, only: str | None) -> li
         elif run.status == "failed":
             reason = f"{measure} could not be computed: {run.reason or 'no reason given'}"
         elif only is not None and measure != only:
-            reason = "Left out to keep this report small; figures are drawn for the verdict's measure only."
+            reason = f"Left out to keep this report small; figures are drawn for {only} only."
         if reason is not None or run is None:
             panels.append({"reason": reason})
             continue

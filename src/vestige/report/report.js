@@ -71,7 +71,7 @@ function tableRow(row, withPicture) {
   const interval = low === null || high === null ? DASH : number(low, 4) + " to " + number(high, 4);
   const end = (value) => number(value, 2)
     + (value <= payload.degrees[0] ? " or less" : value >= payload.degrees[1] ? " or more" : "");
-  const degree = share === null ? DASH : end(share) + " (" + end(least) + " to " + end(most) + ")";
+  const degree = share === null || least === null || most === null ? DASH : end(share) + " (" + end(least) + " to " + end(most) + ")";
   const made = element("tr");
   if (withPicture) made.append(picture(id));
   made.append(element("td", "id", id), element("td", "", label), badge(verdict));

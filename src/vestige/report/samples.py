@@ -122,7 +122,7 @@ def server_row(row: Sequence[Any]) -> dict[str, Any]:
 
 def degree_words(value: Any, low: Any, high: Any) -> str:
     """Return "0.8 (0.5 to 1.2)"; an end of the scale says that it is one."""
-    if value is None:
+    if value is None or low is None or high is None:
         return DASH
     ends = [
         f"{number(v, 2)}{' or less' if v <= LOWEST_DEGREE else ' or more' if v >= HIGHEST_DEGREE else ''}"

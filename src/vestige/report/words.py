@@ -71,6 +71,12 @@ def with_interval(value: Any, low: Any, high: Any) -> str:
     return f"{shown} [{lower}, {upper}]"
 
 
+def completeness_words(value: Any, low: Any, high: Any) -> str:
+    """Return a completeness with its interval, "0.95 [0.90, 1.00]", or "0.95 (not bounded)" where it has none."""
+    text = with_interval(value, low, high)
+    return text if is_missing(value) or not (is_missing(low) or is_missing(high)) else f"{text} (not bounded)"
+
+
 def range_words(low: float | None, high: float | None) -> str:
     """Return the range of a figure: "0 to 1", "from 0", "unbounded"."""
     if low is None and high is None:
