@@ -118,12 +118,11 @@ def _overview(audits: Mapping[str, Audit]) -> dict[str, Any]:
 
 def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, Any]:
     from vestige.report import plots, sections, words
-    from vestige.report.tables import ranking_measure
 
     runs = [(run.label, run.status) for audit in audits.values() for run in audit.measures]
     measures = list(dict.fromkeys(name for name, _ in runs))
     many = len(measures) * len(audits) > MOST_FIGURES
-    first = next(filter(None, map(ranking_measure, audits.values())), tables[0].measure)
+    first = next((table.measure for table in tables if table.measure), None)
     methods = []
     for i, (name, audit) in enumerate(audits.items()):
         scatter = plots.before_after(audit.signals, key=f"m{i}-before-after")
@@ -200,13 +199,14 @@ def _samples(tables: list[Samples], pictures: dict[str, str], asked: bool) -> di
         "degrees": [samples.LOWEST_DEGREE, samples.HIGHEST_DEGREE],
         "pictures": places,
         "page": samples.PAGE,
-        "methods": [{"rows": table.rows, "ranked": table.ranked} for table in tables],
+        "methods": [{"rows": table.rows, "ranked": table.ranked, **table.columns} for table in tables],
     }
     return {
         "tables": [
             {
                 "rows": [samples.server_row(row) for row in table.rows[: samples.PAGE]],
                 "listed": len(table.rows), "measure": table.measure, "ranked": table.ranked, "notes": table.notes,
+                **table.columns,
             }
             for table in tables
         ],

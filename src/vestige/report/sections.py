@@ -18,6 +18,7 @@ from vestige.report.words import (
     plural,
     range_words,
     seconds,
+    unbroken,
     with_interval,
 )
 
@@ -106,7 +107,7 @@ def card(name: str, audit: Audit) -> dict[str, Any]:
     return {
         "name": name, "outcome": verdict.outcome, "sign": OUTCOME_WORDS[verdict.outcome].sign,
         "word": OUTCOME_WORDS[verdict.outcome].word + (", blocked" if verdict.blocked_by else ""),
-        "counts": counts, "sentence": verdict.sentence, "advice": verdict.advice, "total": total,
+        "counts": counts, "sentence": unbroken(verdict.sentence), "advice": verdict.advice, "total": total,
         "bar": completeness_bar(audit), "bounds": _bounds(audit), "blocked": bool(verdict.blocked_by),
         "sharpness": verdict.sharpness, "warnings": _control_warnings(audit), "basis": _basis(audit),
         "failed": failed_sentence(audit),
@@ -188,7 +189,7 @@ def control_rows(audits: Mapping[str, Audit]) -> list[dict[str, Any]]:
             "method": name, "control": control.name.capitalize(), "guards": GUARDS[control.kind],
             "statement": control.statement, "value": number(control.value, 3), "wanted": control.wanted or DASH,
             "state": {True: "passed", False: "failed", None: "not run"}[control.passed],
-            "reason": control.reason or ("" if control.passed is not None else "No reason was given."),
+            "reason": "" if control.passed is not None else f"Not run: {control.reason or 'no reason was given'}.",
         }
         for name, audit in audits.items()
         for control in audit.controls

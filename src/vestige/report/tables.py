@@ -149,11 +149,11 @@ def _withheld(audit: Audit) -> str:
 
 def left_at_most(audit: Audit) -> str:
     """Return how much of the influence can be left, and how much may be; or why that is not said."""
+    from vestige.evaluation.verdict.answer import percent
+
     most = audit.verdict.left_at_most
     return (
-        _withheld(audit)
-        if most is None
-        else f"{number(100 * most, 2)} % ({100 * audit.verdict.tolerance:g} % allowed)"
+        _withheld(audit) if most is None else f"{percent(most)} ({100 * audit.verdict.tolerance:g} % allowed)"
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vestige.report.html import configuration, page
-from vestige.report.sections import card
 from vestige.report.words import DASH, RECORD_WORDS, is_missing, number, plural, with_interval
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ def write_texts_report(
     texts  {id: text} of the forget texts, to show them
     words  AUC of telling forget from holdout texts by their words alone; a high one is warned of
     """
+    from vestige.report.sections import card
     from vestige.store import write_text
 
     verdict = made.audit.verdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -104,6 +105,11 @@ def plural(count: int, noun: str) -> str:
 def listed(names: list[str]) -> str:
     """Return "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def unbroken(text: str) -> str:
+    """Return `text` with the spaces of "5 %" and "(p 0.05)" made such that no line breaks there."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\(p) (?=\d)", "\u00a0", text)
 
 
 def plain_text(value: Any) -> str:
