@@ -15,7 +15,6 @@ from vestige.errors import InputError
 from vestige.evaluation.result import Audit
 from vestige.report import samples
 
-
 COLUMNS = ["id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over", "degree", "verdict"]
 
 

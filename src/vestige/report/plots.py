@@ -100,7 +100,7 @@ def roc_points(forget: Floats, retain: Floats) -> tuple[Floats, Floats]:
 
 
 def roc(scores: Mapping[str, Floats], measure: str, auc: Metric | None, key: str) -> tuple[Drawing, Drawing]:
-    """Draw the ROC of forget against retain, linear and log-log; `auc` is the figure with its interval, if there is one."""
+    """Draw the ROC of forget against retain, linear and log-log; `auc` is the figure with its interval, if any."""
     from vestige.evaluation.roc import auc as area_under
 
     missing = [role for role in ("forget", "retain") if not len(scores.get(role, ()))]
