@@ -32,7 +32,8 @@ def vestige(*arguments, cwd=None):
 
 def saved(world, path):
     np.savez(path, labels=world.labels, original=world.original, unlearned=world.unlearned,
-             shadow_out=world.shadow_out, role=world.roles)  # fmt: skip
+             shadow_out=world.shadow_out, role=world.roles,
+             source=world.roles if world.source is None else world.source)  # fmt: skip
     return path
 
 
@@ -81,6 +82,9 @@ def worlds():
     """Requests whose truth is known, by what an audit must say of them."""
     made = {"retrain": "unlearned", "nothing": "under", "over": "over"}
     known = {word: oracles.gaussian_world(3, kind, fit=8.0) for kind, word in made.items()}
+    source = WORLD.roles.astype("<U8")
+    source[np.flatnonzero(source == "holdout")[::2]] = "pool"  # damage is called so against two sources only
+    known["over"] = known["over"].with_(source=source)
     leaked = np.random.default_rng(0).normal(0, 0.5, WORLD.shadow_out.shape) + WORLD.original[None]
     blocked = WORLD.with_(shadow_out=leaked.astype(np.float32))
     return known | {"blocked": blocked, "open": oracles.gaussian_world(3)}  # with fit=3 little can be seen
