@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +14,14 @@ import pytest
 
 import oracles
 from vestige import Signals, audit
-from vestige.cli.commands import doctor, parse_measure, print_rows, print_run, report
-from vestige.errors import InputError
+from vestige.cli import main
+from vestige.cli.commands import doctor, parse_measure, passed, print_rows, print_run, report
+from vestige.errors import ArtefactError, InputError
+from vestige.evaluation.gate import Gate
+from vestige.report import write_report
+from vestige.store import file_hash, write_json
 
-WORLD = oracles.gaussian_world(3)
+WORLD = oracles.gaussian_world(3, fit=8.0)
 
 
 def vestige(*arguments, cwd=None):
@@ -25,12 +30,30 @@ def vestige(*arguments, cwd=None):
     return made.returncode, made.stdout, made.stderr
 
 
+def saved(world, path):
+    np.savez(path, labels=world.labels, original=world.original, unlearned=world.unlearned,
+             shadow_out=world.shadow_out, role=world.roles,
+             source=world.roles if world.source is None else world.source)  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def here(monkeypatch, capsys):
+    """The command line in this process: exit code, stdout, stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["vestige", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
 @pytest.fixture
 def arrays(tmp_path):
     path = tmp_path / "mine.npz"
-    np.savez(path, labels=WORLD.labels, original=WORLD.original, unlearned=WORLD.unlearned,
-             shadow_out=WORLD.shadow_out, role=WORLD.roles)  # fmt: skip
-    return path
+    return saved(WORLD, path)
 
 
 def test_audit_your_own_arrays(arrays, tmp_path):
@@ -39,9 +62,12 @@ def test_audit_your_own_arrays(arrays, tmp_path):
     )
     assert code == 0, err
     verdict = json.loads(out)["audits"]["mine"]
-    assert verdict["outcome"] == "unlearned" and verdict["measure"] == "lira_offline"
+    assert verdict["outcome"] == "unlearned" and verdict["sentence"].startswith(
+        "Unlearned within 10%: no trace"
+    )
     assert {p.name for p in (tmp_path / "o").iterdir()} >= {
         "manifest.json",
+        "audit.json",
         "metrics.json",
         "scores.parquet",
         "report.html",
@@ -52,23 +78,212 @@ def test_audit_your_own_arrays(arrays, tmp_path):
     assert rendered[0] == 0 and "report.html" in rendered[1]
 
 
-def test_the_gate(arrays, tmp_path):
-    options = ("audit", arrays, "--measure", "lira_offline", "--out", tmp_path / "o")
-    assert vestige(*options, "--fail-under", "0.5")[0] == 0
-    code, _, err = vestige(*options, "--fail-under", "1.5")
-    assert code == 1 and "--fail-under asks for 1.5" in err
-    np.savez(tmp_path / "bare.npz", labels=WORLD.labels, original=WORLD.original, unlearned=WORLD.unlearned)
-    code, _, err = vestige(
+def worlds():
+    """Requests whose truth is known, by what an audit must say of them."""
+    made = {"retrain": "unlearned", "nothing": "under", "over": "over"}
+    known = {word: oracles.gaussian_world(3, kind, fit=8.0) for kind, word in made.items()}
+    source = WORLD.roles.astype("<U8")
+    source[np.flatnonzero(source == "holdout")[::2]] = "pool"  # damage is called so against two sources only
+    known["over"] = known["over"].with_(source=source)
+    leaked = np.random.default_rng(0).normal(0, 0.5, WORLD.shadow_out.shape) + WORLD.original[None]
+    blocked = WORLD.with_(shadow_out=leaked.astype(np.float32))
+    return known | {"blocked": blocked, "open": oracles.gaussian_world(3)}  # with fit=3 little can be seen
+
+
+WORLDS = worlds()
+
+
+def test_machines_get_the_whole_verdict(here, tmp_path):
+    code, out, _ = here(
         "audit",
-        tmp_path / "bare.npz",
+        saved(WORLDS["open"], tmp_path / "a.npz"),
         "--measure",
-        "loss_difference",
+        "random",
+        "--out",
+        tmp_path / "o",
+        "--json",
+    )
+    told = json.loads(out)["audits"]["a"]
+    assert code == 0 and told["outcome"] == "undecided" and told["blocked_by"] == []
+    assert "more shadow models" in told["advice"]
+    assert 0 < told["left_at_most"] == pytest.approx(1 - told["low"])
+    assert told["could_be_whole"] > told["allowed"] == 1
+    assert (
+        told["counts"].keys() == {"cleared", "under", "over", "undecided"}
+        and sum(told["counts"].values()) == 150
+    )
+    assert told["power"][0].keys() == {"trace", "records", "influence", "probability"}
+    code, out, _ = here(
+        "audit",
+        saved(WORLDS["blocked"], tmp_path / "b.npz"),
+        "--measure",
+        "random",
         "--out",
         tmp_path / "p",
-        "--fail-under",
-        "0.1",
+        "--json",
     )
-    assert code == 1 and "could not be measured" in err
+    told = json.loads(out)["audits"]["b"]
+    assert "shadows fit training records no better" in told["blocked_by"]
+    assert told["left_at_most"] is None and told["completeness"] is None and told["could_be_whole"] is None
+    assert told["counts"]["undecided"] == 150
+
+
+def test_people_are_told_the_verdict_what_would_decide_it_and_how_sharp_it_was(here, tmp_path):
+    source = saved(WORLDS["open"], tmp_path / "a.npz")
+    code, out, err = here("audit", source, "--measure", "random", "--out", tmp_path / "o")
+    assert code == 0 and err == ""
+    lines = out.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("a: Undecided: no trace found"))
+    assert "could still be untouched unseen (1 allowed)" in lines[first]
+    assert "more shadow models" in lines[first + 1]
+    assert lines[first + 2].startswith("  Of 150 records: ") and " cleared, " in lines[first + 2]
+    assert lines[first + 3].startswith("  Sharpness: it would have found 1 of 150 whole in ")
+    table = "\n".join(lines[:first])
+    assert (
+        "Left at most ↓" in table and "Could be untouched unseen ↓" in table and "% (10 % allowed)" in table
+    )
+
+
+def test_people_are_told_what_blocked_a_verdict(here, tmp_path):
+    source = saved(WORLDS["blocked"], tmp_path / "b.npz")
+    code, out, _ = here("audit", source, "--measure", "random", "--out", tmp_path / "o")
+    assert (
+        code == 0 and "b: Undecided, blocked by the control “shadows fit training records no better”" in out
+    )
+    assert "Bring never-seen records of the same kind" in out and "– (a control failed)" in out
+
+
+GATE = [
+    ("unlearned", (), 0, ""),
+    ("under", (), 0, ""),
+    ("unlearned", ("--require", "unlearned"), 0, ""),
+    ("unlearned", ("--fail-under", "0.5", "--fail-over", "1.5"), 0, ""),
+    (
+        "unlearned",
+        ("--fail-under", "1.5"),
+        1,
+        r"failed; completeness is 1\.0\d \[0\.9\d, 1\.0\d\]; --fail-under asks for 1\.5 or more",
+    ),
+    ("unlearned", ("--fail-over", "0.5"), 1, "--fail-over asks for 0.5 or less"),
+    (
+        "unlearned",
+        ("--fail-under", "1"),
+        4,
+        r"undecided; completeness is 1\.0\d \[0\.9\d, 1\.0\d\]; --fail-under asks for 1 or more",
+    ),
+    ("unlearned", ("--require", "unlearned", "--fail-under", "1"), 4, "--fail-under"),
+    ("under", ("--require", "unlearned"), 1, "failed; the verdict is 'under': A vestige remains"),
+    ("under", ("--fail-under", "-9"), 1, "the verdict is 'under'"),
+    ("over", ("--fail-over", "9"), 1, "the verdict is 'over': Over-unlearned"),
+    ("open", ("--require", "unlearned"), 4, "undecided; Undecided: no trace found"),
+    ("open", ("--fail-under", "0.5"), 0, ""),
+    ("open", ("--require", "unlearned", "--fail-under", "1.5"), 1, "--fail-under asks for 1.5"),
+    ("blocked", ("--require", "unlearned"), 4, "blocked by the control"),
+    (
+        "blocked",
+        ("--fail-under", "0.1"),
+        4,
+        "no completeness can be given. Undecided, blocked by the control",
+    ),
+    ("unlearned", ("--fail-under", "nan"), 2, "--fail-under is nan; a finite number is wanted"),
+    ("unlearned", ("--fail-over", "inf"), 2, "--fail-over is inf; a finite number is wanted"),
+    ("unlearned", ("--fail-under", "1", "--fail-over", "0.5"), 2, "nothing can pass both"),
+    ("unlearned", ("--require", "unlearnd"), 2, "Did you mean 'unlearned'"),
+]
+
+
+@pytest.mark.parametrize(("world", "asked", "code", "message"), GATE, ids=str)
+def test_the_gate(world, asked, code, message, here, tmp_path):
+    source = saved(WORLDS[world], tmp_path / "mine.npz")
+    ended, _, err = here("audit", source, "--measure", "random", "--out", tmp_path / "o", *asked)
+    assert ended == code, err
+    assert re.search(message, err) and err.count("\n") == bool(message)
+    assert (tmp_path / "o").exists() == (code != 2)  # what cannot be asked is refused before any work
+    assert err.startswith("vestige: mine: " if code in (1, 4) else "vestige: --" if code == 2 else "")
+
+
+def test_without_shadows_the_gate_is_undecided(here, tmp_path):
+    np.savez(tmp_path / "bare.npz", labels=WORLD.labels, original=WORLD.original, unlearned=WORLD.unlearned)
+    bare = ("audit", tmp_path / "bare.npz", "--measure", "loss_difference", "--out", tmp_path / "p")
+    code, out, err = here(*bare, "--fail-under", "0.1")
+    assert code == 4 and "no completeness can be given. Undecided: no shadow model is given" in err
+    assert "Add the outputs of at least one model that never saw these records." in out
+
+
+def test_of_several_methods_each_that_does_not_pass_is_named(capsys):
+    audits = {word: audit(world, ["random"], name=word) for word, world in WORLDS.items()}
+    assert passed(audits, Gate(require="unlearned")) == 1
+    told = [line.split("; ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "vestige: under: failed", "vestige: over: failed", "vestige: blocked: undecided", "vestige: open: undecided"
+    ]  # fmt: skip
+    some = {word: audits[word] for word in ("unlearned", "blocked", "open")}
+    assert passed(some, Gate(require="unlearned")) == 4
+    assert [line.split(":")[1] for line in capsys.readouterr().err.splitlines()] == [" blocked", " open"]
+    assert passed({"unlearned": audits["unlearned"]}, Gate(require="unlearned")) == 0
+    assert passed(audits, Gate()) == 0 and capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Folders of two audits, one of each verdict, as the command writes them."""
+    folders = []
+    for word in ("unlearned", "under"):
+        folder = audit(WORLDS[word], ["random"], name="mine").save(tmp_path / word)
+        write_json(
+            folder / "manifest.json",
+            {"kind": "audit", "hashes": {"audit.json": file_hash(folder / "audit.json")}},
+        )
+        folders.append(folder)
+    return folders
+
+
+def test_an_edited_verdict_is_not_printed(two, here):
+    folder = two[1]
+    path = folder / "metrics.json"
+    edited = path.read_text().replace('"under"', '"unlearned"')
+    assert edited != path.read_text()
+    path.write_text(edited)
+    code, out, err = here("report", folder)
+    assert (
+        code == 2
+        and out == ""
+        and "metrics.json is missing or was changed after the audit was written" in err
+    )
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "names", [("metrics.json",), ("metrics.json", "audit.json", "scores.parquet", "signals")], ids=len
+)
+def test_swapped_audits_are_refused(two, names, tmp_path):
+    """Also where all files of both were swapped, so that each seal is whole: the manifest knows its own."""
+    for name in names:
+        one, other = (folder / name for folder in two)
+        one.rename(tmp_path / "aside")
+        other.rename(one)
+        (tmp_path / "aside").rename(other)
+    for folder in two:
+        with pytest.raises(ArtefactError, match="was changed"):
+            report(folder, json=True)
+
+
+def test_an_audit_that_is_whole_is_reported_again(two, here):
+    code, out, _ = here("report", two[1])
+    assert code == 0 and "A vestige remains" in out and (two[1] / "report.html").is_file()
+    before = (two[1] / "report.html").read_bytes()
+    again = json.loads(here("report", two[1], "--json")[1])
+    assert again["audits"]["mine"]["outcome"] == "under" and before == (two[1] / "report.html").read_bytes()
+
+
+def test_a_report_of_verdicts_shows_each_word(tmp_path):
+    audits = {word: audit(world, ["random"], name=word) for word, world in WORLDS.items()}
+    page = write_report(tmp_path / "r.html", audits).read_text()
+    assert (
+        "5 methods audited: 1 unlearned (unlearned), 1 under-unlearned (under), 1 over-unlearned (over)"
+        in page
+    )
+    assert "2 undecided (blocked, open)" in page and "Undecided, blocked" in page
 
 
 def test_another_audits_folder_is_left_alone(arrays, tmp_path):

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 
 import vestige
 from vestige.cli import main
+from vestige.cli.commands import report
 from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig, load_config, run
@@ -60,7 +61,11 @@ def test_the_folder_is_the_truth(finished):
     assert finished.report.stat().st_size < 3_000_000
     for name, audit in finished.audits.items():
         assert audit.metric("model", "run_time").value > 0
-        assert len(scores(finished.folder)[name]) == 3 * 200
+        source = pd.Series(audit.signals.source).value_counts().to_dict()
+        assert source.pop("pool") > 0  # what no shadow drew is a second source of never-seen samples
+        assert source == {"forget": 20, "retain": 80, "holdout": 100}
+        rows = scores(finished.folder)[name].groupby("measure", observed=True).size().to_dict()
+        assert rows == dict.fromkeys(("trace", "iam", "lira_offline", "random"), len(audit.signals))
     assert finished.audits["retrain"].metric("model", "average_disparity").value == 0
     assert not list(finished.folder.rglob("*.part")) and not list(finished.folder.rglob("*.partial*"))
 
@@ -87,6 +92,7 @@ def test_shadows_never_saw_what_they_are_asked_about(finished):
         "logits/shadow-1.safetensors",
         "audits/retrain/scores.parquet",
         "audits/finetune/metrics.json",
+        "audits/finetune/audit.json",
         "audits/finetune/done.json",
     ],
 )
@@ -106,6 +112,27 @@ def test_damage_is_noticed_and_mended(finished, victim, damage):
         assert table.equals(wanted[name])
 
 
+@pytest.mark.parametrize("kept", [(), ("done.json",)], ids=["folders", "all but what the run wrote"])
+def test_swapped_audits_are_noticed_and_mended(finished, kept, tmp_path):
+    """A whole audit in the place of another: its own seal holds, the run's does not."""
+    wanted = scores(finished.folder)
+    one, other = (finished.folder / "audits" / name for name in ("retrain", "finetune"))
+    for name in sorted({path.name for path in one.iterdir()} - set(kept)):
+        (one / name).rename(tmp_path / name)
+        (other / name).rename(one / name)
+        (tmp_path / name).rename(other / name)
+    with pytest.raises(InputError, match=r"audit\.json is not the audit that .*manifest\.json names"):
+        report(finished.folder, json=True)
+    made = run(config(), finished.folder, say=silent)
+    assert {name: audit.name for name, audit in made.audits.items()} == {
+        "retrain": "retrain",
+        "finetune": "finetune",
+    }
+    for name, table in scores(finished.folder).items():
+        assert table.equals(wanted[name])
+    report(finished.folder, json=True)
+
+
 def test_another_run_does_not_overwrite(finished, tmp_path):
     with pytest.raises(InputError, match=r"holds another run \(recipe.lr is 0.05 there and 0.1 here\)"):
         run(config(recipe=SMALL["recipe"] | {"lr": 0.1}), finished.folder, say=silent)
@@ -116,10 +143,11 @@ def test_another_run_does_not_overwrite(finished, tmp_path):
 
 def test_json_of_another_shape_is_noticed(finished, tmp_path):
     done = finished.folder / "audits" / "finetune" / "done.json"
-    before = done.read_text()
+    key = vestige.store.read_record(done)["key"]
     done.write_text("[]")
     run(config(), finished.folder, say=silent)
-    assert done.read_text() == before
+    seal = vestige.store.file_hash(done.with_name("audit.json"))
+    assert vestige.store.read_record(done) == {"key": key, "audit": seal}
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(InputError, match=r"manifest\.json: it holds a list, a JSON object is wanted"):
         run(config(), tmp_path, say=silent)

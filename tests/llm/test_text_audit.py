@@ -51,8 +51,8 @@ from vestige.report import write_texts_report
 from vestige.store import plain
 
 TOKENIZER = tiny.tokenizer()
-FORGET, RETAIN, HELD = tiny.news(24, 1), tiny.news(24, 2), tiny.news(24, 3)
-ROLE = np.repeat(["forget", "retain", "holdout"], 24)
+FORGET, RETAIN, HELD = tiny.news(24, 1), tiny.news(24, 2), tiny.news(80, 3)
+ROLE = np.repeat(["forget", "retain", "holdout"], [24, 24, 80])
 TEXTS = FORGET + RETAIN + HELD
 LEARN = {"lr": 3e-3, "epochs": 30, "batch_size": 4, "length": 128}
 
@@ -62,7 +62,8 @@ def models():
     base = unlearn("finetune", tiny.model(), TOKENIZER, retain=tiny.news(60, 7), **LEARN).model
     original = unlearn("finetune", base, TOKENIZER, retain=FORGET + RETAIN, **LEARN).model
     retrained = unlearn("retrain", original, TOKENIZER, FORGET, RETAIN, base=base, **LEARN).model
-    return {"base": base, "original": original, "retrain": retrained}
+    other = unlearn("finetune", tiny.model(), TOKENIZER, retain=tiny.news(60, 8), **LEARN).model
+    return {"base": base, "original": original, "retrain": retrained, "other": other}
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +73,9 @@ def signals(models):
 
 @pytest.fixture(scope="module")
 def audits(signals):
+    shadows = [signals["base"], signals["other"]]
     return {
-        name: audit_texts(
-            signals[name], signals["original"], [signals["base"]], role=ROLE, extra={"texts": TEXTS}
-        )
+        name: audit_texts(signals[name], signals["original"], shadows, role=ROLE, extra={"texts": TEXTS})
         for name in ("original", "retrain")
     }
 
@@ -83,7 +83,10 @@ def audits(signals):
 def test_retraining_is_cleared_and_the_untouched_model_is_not(audits):
     kept, gone = audits["original"].audit.verdict, audits["retrain"].audit.verdict
     assert kept.outcome == "under" and kept.counts["under"] > 12
-    assert gone.outcome == "unlearned" and gone.completeness > 0.7
+    assert gone.outcome == "unlearned" and gone.completeness > 0.9 and gone.counts["cleared"] > 12
+    assert gone.left_at_most <= 0.1 and gone.could_be_whole <= gone.allowed == 1
+    measures = [run.label for run in audits["retrain"].audit.measures]
+    assert measures[0] == "trace" and {"emia_reference", "iam"} < set(measures)
     table = {row["measure"]: row for row in audits["retrain"].table}
     assert table["iam"]["auc_retain"] > 0.9 and abs(table["ratio"]["auc_holdout"] - 0.5) < 0.25
     assert 0 <= table["min_k"]["low_retain"] <= table["min_k"]["auc_retain"] + 1e-9
@@ -97,8 +100,22 @@ def test_traces_sit_where_tokens_are_likelier(audits, signals):
     first = traces[0]
     row = int(np.flatnonzero(signals["base"].ids == first["id"])[0])
     own = signals["base"].of(row)
-    assert first["gap"] == pytest.approx((signals["original"].logp - signals["base"].logp)[own], abs=1e-3)
+    never = (signals["base"].logp + signals["other"].logp) / 2
+    assert first["gap"] == pytest.approx((signals["original"].logp - never)[own], abs=1e-3)
     assert first["mean"] == pytest.approx(np.mean(first["gap"]), abs=1e-3)
+
+
+def test_few_never_seen_texts_block_the_verdict_and_one_model_tells_none(signals):
+    """A fifth of the texts that were held out are too few to compare with; without a shadow nothing is said."""
+    few = audit_texts(
+        *(of_first(signals[name], 64) for name in ("retrain", "original")), [of_first(signals["base"], 64)],
+        role=ROLE[:64],
+    ).audit.verdict  # fmt: skip
+    assert few.outcome == "undecided" and few.completeness is None and few.counts["undecided"] == 24
+    bare = audit_texts(signals["retrain"], signals["original"], role=ROLE)
+    assert bare.audit.verdict.sentence.startswith("Undecided: no shadow model is given")
+    assert bare.audit.verdict.advice.startswith("Add the outputs of at least one model")
+    assert not (bare.audit.scores["measure"] == "trace").any() and bare.traces == []
 
 
 def test_other_tokenizers_are_compared_by_character(signals):
@@ -113,6 +130,17 @@ def test_other_tokenizers_are_compared_by_character(signals):
     assert made.unlearned[:, 0] == pytest.approx(-loss - np.log(-np.expm1(-loss)))
     with pytest.raises(InputError, match="ids must agree"):
         audit_texts(base, collect(tiny.model(), TOKENIZER, FORGET), role=ROLE)
+
+
+def of_first(one, count):
+    """The signals of the first texts only."""
+    end = int(one.offsets[count])
+    cut = {
+        n: getattr(one, n)[:end] for n in ("logp", "mean", "std", "entropy", "weighted_std", "start", "end")
+    }
+    return TextSignals(
+        **cut, offsets=one.offsets[: count + 1], characters=one.characters[:count], ids=one.ids[:count]
+    )
 
 
 def test_figures_beside_the_scores(models, signals):
@@ -236,6 +264,15 @@ def test_the_report_of_texts(audits, tmp_path):
         and "by their words alone (AUC 0.9)" in page
         and 'class="token more-' in page
     )
+    verdict = audits["original"].audit.verdict
+    head = page[: page.index("Forget texts, token by token")]
+    assert (
+        head.index("A vestige remains")
+        < head.index(verdict.sharpness)
+        < head.index("Could be untouched unseen")
+    )
+    assert f"<strong>{verdict.counts['under']}</strong> flagged as under" in head and "Left at most" in head
+    assert page.count("▼</span> Flagged as under</span>") == 20  # each text that is shown bears its answer
     bare = re.sub(r"<[^>]+>", "", page)
     first = audits["original"].traces[0]["id"]
     assert TEXTS[int(first)].replace("'", "&#39;") in bare
@@ -385,10 +422,12 @@ def test_commands(folder, tmp_path):
     groups = [x for n in ("forget", "retain", "holdout") for x in (f"--{n}", folder / f"{n}.json")]
     code, out, err = vestige(
         "llm", "audit", "--after", tmp_path / "npo", "--before", folder / "original", "--shadow", folder / "base", *groups,
-        "--out", tmp_path / "a", "--json",
+        "--out", tmp_path / "a", "--json", "--require", "unlearned",
     )  # fmt: skip
-    found = json.loads(out)
-    assert code == 0 and found["verdict"]["outcome"] in ("under", "over", "undecided", "unlearned"), err
+    told = json.loads(out)["verdict"]
+    assert code == {"unlearned": 0, "undecided": 4, "under": 1, "over": 1}[told["outcome"]], err
+    assert err.startswith("vestige: audit: ") == (told["outcome"] != "unlearned")
+    assert {"left_at_most", "could_be_whole", "blocked_by", "advice", "power"} <= told.keys()
     assert (tmp_path / "a" / "texts.html").is_file() and (tmp_path / "a" / "report.html").is_file()
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(config(folder, methods=["task_vector"], relearn=0)))
     code, out, err = vestige("run", tmp_path / "run.yaml", "--out", tmp_path / "r", "--json")

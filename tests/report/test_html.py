@@ -15,8 +15,8 @@ import pytest
 
 import vestige
 from vestige.errors import InputError
-from vestige.evaluation.result import Audit, Verdict
-from vestige.report import html, write_report
+from vestige.evaluation.result import Audit
+from vestige.report import html, words, write_report
 
 MISSING = re.compile(r"\b(nan|NaN|None|null|undefined|Infinity)\b")
 VOID = {"meta", "link", "br", "input", "wbr"}
@@ -72,10 +72,13 @@ def page_of(text: str) -> Page:
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "no roles": {"roles": (80, 0, 0), "original": False},
-    "one shadow": {"shadows": 1, "p_values": False, "classes": 2},
+    "one shadow": {"shadows": 1, "classes": 2},
     "no shadow": {"shadows": 0},
     "binary": {"classes": 2},
-    "control failed": {"failing": True},
+    "not comparable": {"failing": "reference"},
+    "blunt": {"name": "retrain", "failing": "sharpness"},
+    "blunt, but found": {"failing": "sharpness"},
+    "undecided": {"name": "retrain", "outcome": "undecided"},
     "one sample": {"roles": (1, 0, 0)},
     "one measure": {"measures": ("iam",), "failed_measure": False},
 }
@@ -85,18 +88,39 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def test_every_variant_is_a_whole_page(
     audit: Callable[..., Audit], tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    made = audit("finetune", **options)
+    made = audit(**options)
     path = write_report(tmp_path / "sub" / "report.html", {"finetune": made})
     text = path.read_text(encoding="utf-8")
     page = page_of(text)
     shown = " ".join(page.text)
     assert text.startswith("<!DOCTYPE html>")
-    assert made.verdict.sentence in shown
-    assert shown.index(made.verdict.sentence) < shown.index("Key figures")
+    assert words.unbroken(made.verdict.sentence) in shown
+    assert_first_lines(shown, made)
     if options.get("failed_measure", True):
         assert "rmia needs `population`" in shown
-    if sum(made.signals.roles == "forget") == len(made.signals):
+    if not made.controls:
         assert "No control was run." in shown
+
+
+def assert_first_lines(shown: str, made: Audit) -> None:
+    """Verdict, advice, sharpness, completeness, what could be left, and counts stand in this order before all else."""
+    verdict, (first, _) = made.verdict, shown.split("Key figures", 1)
+    lines = [words.unbroken(verdict.sentence), verdict.advice, verdict.sharpness]
+    if verdict.completeness is not None:
+        assert verdict.left_at_most is not None
+        lines += [words.completeness_words(verdict.completeness, verdict.low, verdict.high), "Left at most"]
+        lines += [f"({100 * verdict.tolerance:g} % allowed)", "Could be untouched unseen"]
+        lines += [f"{verdict.could_be_whole} of {verdict.n} ({verdict.allowed} allowed)"]
+    else:
+        lines += ["completeness is withheld" if verdict.blocked_by else "No completeness"]
+        assert "Left at most" not in first
+    at = 0
+    for line in [
+        *lines,
+        f"{verdict.counts['cleared']}  cleared",
+        f"{verdict.counts['undecided']}  undecided",
+    ]:
+        at = first.index(line, at)
 
 
 def test_sections_come_in_order(audit: Callable[..., Audit], manifest: dict[str, Any]) -> None:
@@ -110,14 +134,25 @@ def test_sections_come_in_order(audit: Callable[..., Audit], manifest: dict[str,
     for piece in ("train.lr", "not set", "9f2c" * 16, "class 3", "vestige 0.1.0", "2026-11-21T18:00:00Z"):
         assert piece in shown
     charts = [found for tag, found in page.tags if tag == "svg"]
-    assert len(charts) == 3 * 3 + 1
+    assert len(charts) == 4 * 3 + 1  # of the trace and three measures
     assert all(found["role"] == "img" and found["aria-label"] for found in charts)
 
 
-def test_blocked_verdict_is_said_before_everything(audit: Callable[..., Audit]) -> None:
-    shown = " ".join(Page(html.render({"x": audit(failing=True)}, manifest={})).text)
-    assert shown.index("No verdict can be given") < shown.index("A vestige remains")
-    assert "Completeness and counts are withheld" in shown
+@pytest.mark.parametrize("kind", ["reference", "sharpness"])
+def test_what_blocks_a_verdict_is_said_before_everything(audit: Callable[..., Audit], kind: str) -> None:
+    made = audit("retrain", failing=kind)
+    shown = " ".join(Page(html.render({"x": made}, manifest={})).text)
+    (name,) = made.verdict.blocked_by
+    assert shown.index("Undecided, blocked") < shown.index(f"blocked by the control “{name}”")
+    assert shown.index(f"blocked by the control “{name}”") < shown.index("Key figures")
+    assert "The completeness is withheld" in shown and "– (a control failed)" in shown
+    assert shown.count("A control failed: no sample is cleared.") == 1
+
+
+def test_a_trace_found_by_a_blunt_audit_stands(audit: Callable[..., Audit]) -> None:
+    shown = " ".join(Page(html.render({"x": audit(failing="sharpness")}, manifest={})).text)
+    assert "Under-unlearned" in shown and "blocked" not in shown
+    assert "what is flagged stands, but a sample that is not flagged is not cleared" in shown
 
 
 def test_ten_thousand_samples_eight_measures_three_methods(
@@ -126,13 +161,16 @@ def test_ten_thousand_samples_eight_measures_three_methods(
     path = write_report(tmp_path / "report.html", three, manifest=manifest)
     assert path.stat().st_size < 2_000_000
     page = page_of(path.read_text(encoding="utf-8"))
-    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 3 * (8 * 3 + 1)
+    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 3 * (9 * 3 + 1)
     assert "3 methods audited: 1 unlearned (" in " ".join(page.text)
 
 
 def test_many_methods_are_a_table_with_the_cards_folded(audit: Callable[..., Audit]) -> None:
     """Up to six methods have a card each; more are rows, a dash in place of each reason, which the card tells."""
-    made = {f"method_{k}": audit("finetune", failing=k == 0, measures=("iam",)) for k in range(7)}
+    made = {
+        f"method_{k}": audit("finetune", failing="reference" if k == 0 else "", measures=("iam",))
+        for k in range(7)
+    }
     page = page_of(html.render(made, manifest={}))
     tables = [found["class"] for tag, found in page.tags if tag == "table" and "class" in found]
     assert "compared by-method" in tables and "Every verdict in words" in " ".join(page.text)
@@ -184,7 +222,13 @@ def test_many_figures_are_left_out_with_a_reason(
     monkeypatch.setattr(html, "MOST_FIGURES", 3)
     page = page_of(html.render({"x": audit()}, manifest={}))
     assert len([tag for tag, _ in page.tags if tag == "svg"]) == 3 + 1
-    assert "Left out to keep this report small" in " ".join(page.text)
+    assert "Left out to keep this report small; figures are drawn for trace only." in " ".join(page.text)
+    shown = [
+        p for tag, p in page.tags if p.get("class") == "panel" and "hidden" not in p and "data-measure" in p
+    ]
+    drawn = {p["data-measure"] for p in shown}
+    chosen = next(p["value"] for tag, p in page.tags if tag == "option" and "selected" in p)
+    assert drawn == {chosen} == {"0"}  # the measure that is drawn is the one that is shown
 
 
 def test_an_audit_without_any_score(audit: Callable[..., Audit]) -> None:
@@ -192,7 +236,7 @@ def test_an_audit_without_any_score(audit: Callable[..., Audit]) -> None:
     failed = tuple(run for run in made.measures if run.status == "failed")
     empty = replace(
         made, measures=failed, scores=made.scores.head(0), metrics=(), limits=(), controls=(),
-        verdict=Verdict("undecided", "Undecided: no measure could run.", None, {}, 0.05),
+        verdict=audit(shadows=0).verdict,
     )  # fmt: skip
     shown = " ".join(page_of(html.render({"x": empty}, manifest={})).text)
     for piece in (
@@ -214,7 +258,7 @@ def test_a_true_audit_with_a_repeated_measure(audit: Callable[..., Audit]) -> No
     made = vestige.audit(signals, ["confidence", "iam", {"name": "iam", "family": "norm"}], name="x")
     shown = " ".join(page_of(html.render({"x": made}, manifest={})).text)
     assert "iam (2)" in shown
-    assert made.verdict.sentence in shown
+    assert words.unbroken(made.verdict.sentence) in shown
 
 
 def test_no_audit_is_refused(tmp_path: Path) -> None:

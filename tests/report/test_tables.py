@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from vestige.errors import InputError
-from vestige.evaluation.result import Audit, Control, Metric, Verdict
-from vestige.report.tables import auc_of, blocking_controls, compare, outcome_of, table
+from vestige.evaluation.result import Audit, Metric
+from vestige.report.tables import auc_of, blocking_controls, compare, table
 
 ROWS = pd.DataFrame({"measure_1": ["a|b", "c & d"], "auc ↑": [0.912345, float("nan")], "n": [10_000, 3]})
 
@@ -52,11 +52,15 @@ def test_compare(audit: Callable[..., Audit]) -> None:
     first = rows.iloc[0]
     assert first["Verdict (wanted: unlearned)"] == "Under-unlearned"
     assert first["Completeness (closer to 1)"] == "0.550 [0.510, 0.600]"
-    assert first["Flagged under ↓"].endswith(" of 60")
     assert first["RA (closer to retrain)"] == "0.993 [0.983, 1.003]"
     assert first["MIA (closer to retrain)"] == "– (No retrained model was given.)"
-    assert first["AUC of iam (closer to retrain)"] == "0.930 [0.918, 0.942]"
-    assert all(any(mark in name for mark in ("↓", "closer", "wanted")) for name in rows.columns[1:])
+    assert first["AUC, forget against retain (closer to retrain)"] == "0.930 [0.918, 0.942] (iam)"
+    assert first["Left at most ↓"] == "49 % (10 % allowed)"
+    assert first["Could be untouched unseen ↓"] == "20 of 60 (1 allowed)"
+    assert [first[f"{name}"] for name in ("Cleared ↑", "Flagged under ↓", "Flagged over ↓")] == [
+        f"{audit('finetune').verdict.counts[key]} of 60" for key in ("cleared", "under", "over")
+    ]
+    assert all(any(mark in name for mark in ("↓", "↑", "closer", "wanted")) for name in rows.columns[1:])
     assert not rows.isna().to_numpy().any()
 
 
@@ -66,7 +70,7 @@ def test_compare_shows_the_retrained_figure_and_its_unit(audit: Callable[..., Au
     row = compare({"x": replace(audit(), metrics=(percent, gap))}).iloc[0]
     assert row["UA (closer to retrain)"] == "8.2 % (retrain: 0 %)"
     assert row["Average disparity ↓"] == "1.5 %"
-    assert row["AUC of iam (closer to retrain)"] == "– (not computed)"
+    assert row["AUC, forget against retain (closer to retrain)"] == "– (not computed) (iam)"
     made = {name: replace(audit(), metrics=(percent,)) for name in ("retrain", "x")}
     assert list(compare(made)["UA (closer to retrain)"]) == [
         "8.2 %",
@@ -74,13 +78,10 @@ def test_compare_shows_the_retrained_figure_and_its_unit(audit: Callable[..., Au
     ]  # retraining has a row of its own
 
 
-def test_methods_whose_verdicts_other_measures_carry(audit: Callable[..., Audit]) -> None:
-    other = audit("finetune")
-    other = replace(other, verdict=replace(other.verdict, measure="lira"))
-    cells = list(
-        compare({"a": audit("finetune"), "b": other})["AUC of the verdict's measure (closer to retrain)"]
-    )
-    assert cells[0] == "0.930 [0.918, 0.942] (iam)" and cells[1].endswith(" (lira)")
+def test_each_method_is_compared_by_the_first_measure_that_has_scores(audit: Callable[..., Audit]) -> None:
+    made = {"a": audit("finetune"), "b": audit("finetune", measures=("lira", "iam"))}
+    cells = list(compare(made)["AUC, forget against retain (closer to retrain)"])
+    assert cells == ["0.930 [0.918, 0.942] (iam)", "0.930 [0.918, 0.942] (lira)"]
 
 
 def test_figures_that_no_audit_has_are_left_out(audit: Callable[..., Audit]) -> None:
@@ -88,27 +89,37 @@ def test_figures_that_no_audit_has_are_left_out(audit: Callable[..., Audit]) -> 
     assert not [name for name in rows.columns if name.startswith(("UA", "MIA"))]
 
 
-def test_a_failed_control_withholds_what_rests_on_it(audit: Callable[..., Audit]) -> None:
-    blocked = audit(failing=True)
-    assert outcome_of(blocked) == "blocked"
+@pytest.mark.parametrize("kind", ["reference", "sharpness"])
+def test_a_failed_control_withholds_what_rests_on_it(audit: Callable[..., Audit], kind: str) -> None:
+    blocked = audit("retrain", failing=kind)
+    assert [control.kind for control in blocking_controls(blocked)] == [kind]
     row = compare({"x": blocked}).iloc[0]
-    assert row["Verdict (wanted: unlearned)"] == "Verdict blocked"
-    assert row["Completeness (closer to 1)"] == row["Flagged over ↓"] == "– (a control failed)"
+    assert row["Verdict (wanted: unlearned)"] == "Undecided, blocked"
+    assert row["Completeness (closer to 1)"] == row["Left at most ↓"] == "– (a control failed)"
+    assert row["Could be untouched unseen ↓"] == "– (a control failed)"
+    assert row["Flagged over ↓"] == row["Cleared ↑"] == "0 of 60"
 
 
-def test_a_failed_positive_control_blocks_clearing_but_not_findings(audit: Callable[..., Audit]) -> None:
-    blunt = (Control("positive", "iam", "Nothing is seen", 0.01, "at least 0.5", False),)
-    assert not blocking_controls(replace(audit("finetune"), controls=blunt))
-    assert blocking_controls(replace(audit("retrain"), controls=blunt))
-    elsewhere = (Control("negative", "lira", "False alarms", 0.5, "at most 0.05", False),)
-    assert not blocking_controls(replace(audit("finetune"), controls=elsewhere))
+def test_a_failed_control_of_the_sharpness_does_not_block_a_trace(audit: Callable[..., Audit]) -> None:
+    found = audit("finetune", failing="sharpness")
+    assert not blocking_controls(found)
+    assert compare({"x": found}).iloc[0]["Verdict (wanted: unlearned)"] == "Under-unlearned"
 
 
-def test_no_measure_and_no_verdict(audit: Callable[..., Audit]) -> None:
-    nothing = Verdict("undecided", "Undecided.", None, {"undecided": 60}, 0.05)
-    row = compare({"x": replace(audit(), verdict=nothing)}).iloc[0]
-    assert row["AUC of the verdict's measure (closer to retrain)"] == "– (no measure carries the verdict)"
-    assert row["Flagged under ↓"] == "– (no sample has a verdict)"
+def test_what_the_data_do_not_bound(audit: Callable[..., Audit]) -> None:
+    row = compare({"x": audit(shadows=0)}).iloc[0]
+    for name in ("Completeness (closer to 1)", "Left at most ↓", "Could be untouched unseen ↓"):
+        assert row[name] == "– (the data do not bound it)"
+    made = audit()
+    point = replace(made, verdict=replace(made.verdict, low=None, high=None))
+    assert compare({"x": point}).iloc[0]["Completeness (closer to 1)"] == "0.55 (not bounded)"
+
+
+def test_no_measure_with_scores(audit: Callable[..., Audit]) -> None:
+    made = audit()
+    none = replace(made, measures=made.measures[:1])
+    row = compare({"x": none}).iloc[0]
+    assert row["AUC, forget against retain (closer to retrain)"] == "– (no measure has scores)"
 
 
 def test_auc_is_found_by_label(audit: Callable[..., Audit]) -> None:

@@ -37,6 +37,17 @@ def test_interval_needs_both_ends() -> None:
     assert words.with_interval(None, 0.91, 0.95) == "–"
 
 
+def test_completeness_without_ends_says_that_nothing_bounds_it() -> None:
+    assert words.completeness_words(1.0814, 0.879, 1.3) == "1.08 [0.88, 1.30]"
+    assert words.completeness_words(1.0814, None, None) == "1.08 (not bounded)"
+    assert words.completeness_words(None, None, None) == "–"
+
+
+def test_lines_do_not_break_before_a_unit() -> None:
+    text = words.unbroken("A vestige remains (p 0.05): 5 % [4 %, 6 %] of a 5% share")
+    assert text == "A vestige remains (p\u00a00.05): 5\u00a0% [4\u00a0%, 6\u00a0%] of a 5% share"
+
+
 @pytest.mark.parametrize(
     ("ends", "text"),
     [((0.0, 1.0), "0 to 1"), ((None, None), "unbounded"), ((0.0, None), "from 0"), ((None, 0.0), "up to 0")],

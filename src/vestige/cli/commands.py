@@ -203,7 +203,7 @@ def report(folder: Path, json: bool) -> None:
     if manifest.get("kind") == "audit":
         from vestige.report import write_report
 
-        made = Audit.load(folder)
+        made = _sealed(folder, "audit.json", manifest)
         path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
         print_run({made.name: made}, path, json)
         return
@@ -221,9 +221,20 @@ def report(folder: Path, json: bool) -> None:
             f"{folder} holds a run that is not finished; the same vestige run command continues it."
         )
     titles, data = _told(folder, manifest)
-    audits = {title: Audit.load(folder / "audits" / title) for title in titles}
+    audits = {title: _sealed(folder, f"audits/{title}/audit.json", manifest) for title in titles}
     path = render(folder, audits, manifest, _data_of(data, json))
     print_run(audits, path, json)
+
+
+def _sealed(folder: Path, name: str, manifest: Mapping[str, Any]) -> Audit:
+    """Return the audit whose seal is the file `name`; refuse one that is not the manifest's."""
+    hashes, seal = manifest.get("hashes"), folder / name
+    wanted = hashes.get(name) if isinstance(hashes, Mapping) else None
+    if seal.is_file() and file_hash(seal) != wanted:
+        raise ArtefactError(
+            f"{seal} is not the audit that {folder / 'manifest.json'} names; it was changed or swapped, audit again."
+        )
+    return Audit.load(seal.parent)
 
 
 def _told(folder: Path, manifest: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
@@ -469,12 +480,15 @@ def print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
     for row in frame.itertuples(index=False):
         table.add_row(*(Text(str(cell)) for cell in row))
     console.print(table)
-    for name, audit in () if many else audits.items():
-        lines = [
-            audit.verdict.sentence,
-            audit.verdict.advice,
-            audit.verdict.records_sentence,
-            audit.verdict.sharpness,
-        ]
-        console.print(Text.assemble((name, "bold"), ": ", "\n  ".join(filter(None, lines))))
+    if not many:
+        print_verdicts(audits)
     print(f"Report: {path}")
+
+
+def print_verdicts(audits: Mapping[str, Audit]) -> None:
+    """Print of each audit the verdict, what would decide it, the records, and how sharp the audit was."""
+    for name, audit in audits.items():
+        verdict = audit.verdict
+        lines = [verdict.sentence, verdict.advice, verdict.records_sentence, verdict.sharpness]
+        text = Text.assemble((name, "bold"), ": ", "\n  ".join(filter(None, lines)))
+        Console().print(text, soft_wrap=True)

@@ -13,7 +13,7 @@ import yaml
 
 import vestige
 from vestige import llm
-from vestige.cli.commands import passed, print_rows, say_to
+from vestige.cli.commands import passed, print_rows, print_verdicts, say_to
 from vestige.errors import InputError, need
 from vestige.evaluation.gate import Gate
 from vestige.llm.evaluation import bag_of_words
@@ -140,7 +140,8 @@ def audit(
     else:
         rows = [{k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")} for r in made.table]
         print_rows("AUC of forget against retained and holdout texts", rows)
-        print(f"{made.audit.verdict.sentence}\nReports: {report}, {report.with_name('texts.html')}")
+        print_verdicts({"audit": made.audit})
+        print(f"Reports: {report}, {report.with_name('texts.html')}")
     return passed({"audit": made.audit}, gate)
 
 
@@ -168,8 +169,7 @@ def run(values: dict[str, Any], source: str, out: Path | None, gate: Gate, json:
         print(jsonlib.dumps(plain({**manifest, "models": rows, "report": str(report)})))
     else:
         print_rows("what is left of the forget texts", [{"model": r["model"], **_brief(r)} for r in rows])
-        for name, found in made.audits.items():
-            print(f"{name}: {found.audit.verdict.sentence}")
+        print_verdicts({name: found.audit for name, found in made.audits.items()})
         print(f"Report: {report}; texts: {folder}/*/texts.html")
     # nobody has unlearned the original
     asked = {name: found.audit for name, found in made.audits.items() if name != "original"}

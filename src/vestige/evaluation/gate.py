@@ -7,7 +7,8 @@
 | `fail_under=x` | completeness is x or more for certain | it is below x for certain | x lies within its interval |
 | `fail_over=x` | completeness is x or less for certain | it is above x for certain | x lies within its interval |
 
-"For certain": the whole interval lies there. Where a control withholds the completeness, the answer is undecided.
+"For certain": the whole interval lies there. Of several that are asked, one that failed counts before an undecided
+one. Where a control withholds the completeness, the answer is undecided.
 Completeness: 0 = like records that the model still has, 1 = like never-seen ones, above 1 = damaged.
 """
 
@@ -66,21 +67,25 @@ class Gate:
             return "passed", ""
         if verdict.outcome in ("under", "over"):
             return "failed", f"the verdict is {verdict.outcome!r}: {verdict.sentence}"
+        answers: list[tuple[State, str]] = []
         if self.require is not None and verdict.outcome != self.require:
-            return "undecided", verdict.sentence
-        if self.fail_under is None and self.fail_over is None:
-            return "passed", ""
-        if verdict.completeness is None or verdict.low is None or verdict.high is None:
-            return "undecided", f"no completeness can be given. {verdict.sentence}"
-        return self._limits(verdict.completeness, verdict.low, verdict.high)
+            answers.append(("undecided", verdict.sentence))
+        answers += self._limits(verdict)
+        return min(answers, key=lambda answer: answer[0], default=("passed", ""))  # failed before undecided
 
-    def _limits(self, value: float, low: float, high: float) -> tuple[State, str]:
+    def _limits(self, verdict: Verdict) -> list[tuple[State, str]]:
+        """Return what each limit that is not passed says."""
+        value, low, high = verdict.completeness, verdict.low, verdict.high
+        if self.fail_under is None and self.fail_over is None:
+            return []
+        if value is None or low is None or high is None:
+            return [("undecided", f"no completeness can be given. {verdict.sentence}")]
         figure = f"completeness is {value:.2f} [{low:.2f}, {high:.2f}]"
-        states: list[tuple[State, str]] = []
+        answers: list[tuple[State, str]] = []
         if self.fail_under is not None and low < self.fail_under:
             asked = f"{figure}; --fail-under asks for {self.fail_under:g} or more"
-            states.append(("failed" if high < self.fail_under else "undecided", asked))
+            answers.append(("failed" if high < self.fail_under else "undecided", asked))
         if self.fail_over is not None and high > self.fail_over:
             asked = f"{figure}; --fail-over asks for {self.fail_over:g} or less"
-            states.append(("failed" if low > self.fail_over else "undecided", asked))
-        return min(states, default=("passed", ""))  # "failed" comes before "undecided"
+            answers.append(("failed" if low > self.fail_over else "undecided", asked))
+        return answers

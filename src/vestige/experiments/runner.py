@@ -446,16 +446,18 @@ def _audit(
         )  # fmt: skip
     made = dataclasses.replace(made, metrics=(*made.metrics, *_cost(plan, method)))
     made.save(folder)
-    write_json(done, {"key": key})
+    write_json(done, {"key": key, "audit": file_hash(folder / "audit.json")})
     return made
 
 
 def _is_audited(done: Path, key: str) -> bool:
-    """Was the audit `key` written to its end? A file that cannot be read says no."""
+    """Was the audit `key`, and no other, written to its end there? A file that cannot be read says no."""
     try:
-        return bool(read_record(done).get("key") == key)
+        record = read_record(done)
     except ArtefactError:
         return False
+    seal = done.with_name("audit.json")
+    return record.get("key") == key and seal.is_file() and record.get("audit") == file_hash(seal)
 
 
 def _cost(plan: Plan, method: MethodConfig) -> tuple[Metric, Metric]:

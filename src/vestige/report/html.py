@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vestige.report.samples import Samples
 
 MOST_FIGURES = 40
-"""Methods x measures beyond which figures are drawn for the verdict's measure only."""
+"""Methods x measures beyond which figures are drawn for one measure only."""
 
 
 MOST_CARDS = 6
@@ -118,23 +118,22 @@ def _overview(audits: Mapping[str, Audit]) -> dict[str, Any]:
 
 def _evidence(audits: Mapping[str, Audit], tables: list[Samples]) -> dict[str, Any]:
     from vestige.report import plots, sections, words
-    from vestige.report.tables import ranking_measure
 
     runs = [(run.label, run.status) for audit in audits.values() for run in audit.measures]
     measures = list(dict.fromkeys(name for name, _ in runs))
     many = len(measures) * len(audits) > MOST_FIGURES
+    first = next((table.measure for table in tables if table.measure), None)
     methods = []
     for i, (name, audit) in enumerate(audits.items()):
         scatter = plots.before_after(audit.signals, key=f"m{i}-before-after")
         methods.append({
             "name": name,
-            "panels": _panels(audit, measures, f"m{i}", tables[i].measure if many else None),
+            "panels": _panels(audit, measures, f"m{i}", first if many else None),
             "scatter": shown_figure(scatter),
             "measures": sections.measure_rows(audit),
             "metrics": sections.metric_rows(audit),
             "seconds": words.seconds(audit.seconds),
         })  # fmt: skip
-    first = ranking_measure(next(iter(audits.values()))) or tables[0].measure
     scored = {name for name, status in runs if status == "scored"}
     return {
         "methods": methods,
@@ -159,7 +158,7 @@ def _panels(audit: Audit, measures: list[str], key: str, only: str | None) -> li
         elif run.status == "failed":
             reason = f"{measure} could not be computed: {run.reason or 'no reason given'}"
         elif only is not None and measure != only:
-            reason = "Left out to keep this report small; figures are drawn for the verdict's measure only."
+            reason = f"Left out to keep this report small; figures are drawn for {only} only."
         if reason is not None or run is None:
             panels.append({"reason": reason})
             continue
@@ -200,13 +199,14 @@ def _samples(tables: list[Samples], pictures: dict[str, str], asked: bool) -> di
         "degrees": [samples.LOWEST_DEGREE, samples.HIGHEST_DEGREE],
         "pictures": places,
         "page": samples.PAGE,
-        "methods": [{"rows": table.rows, "ranked": table.ranked} for table in tables],
+        "methods": [{"rows": table.rows, "ranked": table.ranked, **table.columns} for table in tables],
     }
     return {
         "tables": [
             {
                 "rows": [samples.server_row(row) for row in table.rows[: samples.PAGE]],
                 "listed": len(table.rows), "measure": table.measure, "ranked": table.ranked, "notes": table.notes,
+                **table.columns,
             }
             for table in tables
         ],

@@ -100,14 +100,16 @@ def roc_points(forget: Floats, retain: Floats) -> tuple[Floats, Floats]:
 
 
 def roc(scores: Mapping[str, Floats], measure: str, auc: Metric | None, key: str) -> tuple[Drawing, Drawing]:
-    """Draw the ROC of forget against retain, linear and log-log."""
+    """Draw the ROC of forget against retain, linear and log-log; `auc` is the figure with its interval, if any."""
+    from vestige.evaluation.roc import auc as area_under
+
     missing = [role for role in ("forget", "retain") if not len(scores.get(role, ()))]
     if missing:
         reason = f"No ROC for {measure}: it has no scores of {listed(missing)} samples to compare."
         return Drawing(None, reason), Drawing(None, reason)
     forget, retain = scores["forget"], scores["retain"]
     false, true = roc_points(forget, retain)
-    area = _auc_words(auc)
+    area = f"AUC {number(area_under(forget, retain), 3)}" if auc is None else _auc_words(auc)
     caught = [(limit, float(true[false <= limit + 1e-12].max())) for limit in (0.001, 0.01, 0.1)]
     facts = (
         ("AUC (chance: 0.5)", area.removeprefix("AUC ")),
@@ -271,9 +273,7 @@ def thinned(x: Floats, y: Floats, step: float = 1 / 300) -> tuple[Floats, Floats
     return x[keep], y[keep]
 
 
-def _auc_words(auc: Metric | None) -> str:
-    if auc is None:
-        return "AUC not computed"
+def _auc_words(auc: Metric) -> str:
     if is_missing(auc.value):
         return f"AUC not computed ({auc.reason or 'no reason given'})"
     return f"AUC {with_interval(auc.value, auc.low, auc.high)}"

@@ -66,18 +66,19 @@ function picture(id) {
   return cell;
 }
 
-function tableRow(row, withPicture) {
+function tableRow(row, withPicture, { degrees, intervals }) {
   const [id, label, score, low, high, under, over, verdict, share, least, most] = row;
   const interval = low === null || high === null ? DASH : number(low, 4) + " to " + number(high, 4);
   const end = (value) => number(value, 2)
     + (value <= payload.degrees[0] ? " or less" : value >= payload.degrees[1] ? " or more" : "");
-  const degree = share === null ? DASH : end(share) + " (" + end(least) + " to " + end(most) + ")";
+  const degree = share === null || least === null || most === null ? DASH : end(share) + " (" + end(least) + " to " + end(most) + ")";
   const made = element("tr");
   if (withPicture) made.append(picture(id));
   made.append(element("td", "id", id), element("td", "", label), badge(verdict));
-  for (const text of [degree, number(under, 3), number(over, 3), number(score, 4), interval]) {
-    made.append(element("td", "number", text));
-  }
+  const numbers = [number(under, 3), number(over, 3), number(score, 4)];
+  if (degrees) numbers.unshift(degree);
+  if (intervals) numbers.push(interval);
+  for (const text of numbers) made.append(element("td", "number", text));
   return made;
 }
 
@@ -92,7 +93,8 @@ function compare(column, sign) {
 }
 
 function sampleTable(root) {
-  const { rows } = payload.methods[Number(root.dataset.samples)];
+  const method = payload.methods[Number(root.dataset.samples)];
+  const { rows } = method;
   const body = root.querySelector("tbody");
   const find = root.querySelector(".find");
   const only = root.querySelector(".only");
@@ -113,7 +115,7 @@ function sampleTable(root) {
     page = Math.min(page, pages - 1);
     const start = page * payload.page;
     const shown = found.slice(start, start + payload.page);
-    body.replaceChildren(...shown.map((row) => tableRow(row, withPicture)));
+    body.replaceChildren(...shown.map((row) => tableRow(row, withPicture, method)));
     if (!shown.length) {
       const cell = element("td", "", "No sample matches.");
       cell.colSpan = heads.length + withPicture;

@@ -47,6 +47,14 @@ class Samples(NamedTuple):
     ranked: str
     notes: list[str]
 
+    @property
+    def columns(self) -> dict[str, bool]:
+        """Which of the columns that not every audit has are shown."""
+        return {
+            "degrees": any(row[8] is not None for row in self.rows),
+            "intervals": any(row[3] is not None for row in self.rows),
+        }
+
 
 def shown_measure(audit: Audit) -> str | None:
     """Return the measure whose scores are shown first: the verdict's own, else the first that has scores."""
@@ -122,7 +130,7 @@ def server_row(row: Sequence[Any]) -> dict[str, Any]:
 
 def degree_words(value: Any, low: Any, high: Any) -> str:
     """Return "0.8 (0.5 to 1.2)"; an end of the scale says that it is one."""
-    if value is None:
+    if value is None or low is None or high is None:
         return DASH
     ends = [
         f"{number(v, 2)}{' or less' if v <= LOWEST_DEGREE else ' or more' if v >= HIGHEST_DEGREE else ''}"
@@ -162,7 +170,7 @@ def _notes(audit: Audit, forget: pd.DataFrame, measure: str) -> list[str]:
     if blocking_controls(audit):
         notes.append("A control failed: no sample is cleared.")
     ranked = ranking_measure(audit)
-    if ranked is not None and measure == "trace":
+    if measure == "trace" and forget["degree"].notna().any():
         notes.append(f"Degree: by {ranked}, from simulated deletions; 0 = untouched, 1 = exactly deleted.")
     if len(forget) > MOST_ROWS:
         notes.append(

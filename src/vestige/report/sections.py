@@ -10,6 +10,7 @@ from vestige.report.words import (
     DASH,
     OUTCOME_WORDS,
     RECORD_WORDS,
+    completeness_words,
     is_missing,
     listed,
     number,
@@ -17,12 +18,12 @@ from vestige.report.words import (
     plural,
     range_words,
     seconds,
+    unbroken,
     with_interval,
 )
 
 if TYPE_CHECKING:
     from vestige.evaluation.result import Audit, MeasureRun, Metric
-    from vestige.evaluation.verdict import Control
 
 ORDER = ("unlearned", "under", "over", "undecided")
 RECORD_ORDER = ("cleared", "under", "over", "undecided")
@@ -106,11 +107,19 @@ def card(name: str, audit: Audit) -> dict[str, Any]:
     return {
         "name": name, "outcome": verdict.outcome, "sign": OUTCOME_WORDS[verdict.outcome].sign,
         "word": OUTCOME_WORDS[verdict.outcome].word + (", blocked" if verdict.blocked_by else ""),
-        "counts": counts, "sentence": verdict.sentence, "advice": verdict.advice, "total": total,
-        "bar": completeness_bar(audit), "blocked": bool(verdict.blocked_by),
+        "counts": counts, "sentence": unbroken(verdict.sentence), "advice": verdict.advice, "total": total,
+        "bar": completeness_bar(audit), "bounds": _bounds(audit), "blocked": bool(verdict.blocked_by),
         "sharpness": verdict.sharpness, "warnings": _control_warnings(audit), "basis": _basis(audit),
         "failed": failed_sentence(audit),
     }  # fmt: skip
+
+
+def _bounds(audit: Audit) -> list[tuple[str, str]]:
+    """Return what could be left unseen, as (term, text); nothing where none of it is known."""
+    from vestige.report.tables import could_be_untouched, left_at_most
+
+    bounds = [("Left at most", left_at_most(audit)), ("Could be untouched unseen", could_be_untouched(audit))]
+    return [] if all(text.startswith(DASH) for _, text in bounds) else bounds
 
 
 def overview(audits: Mapping[str, Audit]) -> str:
@@ -139,7 +148,7 @@ def completeness_bar(audit: Audit) -> dict[str, Any] | None:
         return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
 
     bar: dict[str, Any] = {
-        "text": with_interval(verdict.completeness, verdict.low, verdict.high),
+        "text": completeness_words(verdict.completeness, verdict.low, verdict.high),
         "value": place(verdict.completeness),
         "zero": place(0.0),
         "one": place(1.0),
@@ -178,9 +187,9 @@ def control_rows(audits: Mapping[str, Audit]) -> list[dict[str, Any]]:
     rows = [
         {
             "method": name, "control": control.name.capitalize(), "guards": GUARDS[control.kind],
-            "statement": control.statement, "value": _control_value(control), "wanted": control.wanted or DASH,
+            "statement": control.statement, "value": number(control.value, 3), "wanted": control.wanted or DASH,
             "state": {True: "passed", False: "failed", None: "not run"}[control.passed],
-            "reason": control.reason or ("" if control.passed is not None else "No reason was given."),
+            "reason": "" if control.passed is not None else f"Not run: {control.reason or 'no reason was given'}.",
         }
         for name, audit in audits.items()
         for control in audit.controls
@@ -227,8 +236,8 @@ def _metric_row(metric: Metric) -> dict[str, str]:
 
 
 def failed_sentence(audit: Audit) -> str:
-    """Return which requested measures have no scores, or nothing."""
-    failed = list(dict.fromkeys(run.label for run in audit.measures if run.status == "failed"))
+    """Return which requested measures have no scores, or nothing; what the verdict lacks is in its own sentence."""
+    failed = [run.label for run in audit.measures if run.status == "failed" and run.measure != "trace"]
     return f"Could not be computed: {listed(failed)}; the reasons are under Measures." if failed else ""
 
 
@@ -244,17 +253,11 @@ def _basis(audit: Audit) -> str:
     )
 
 
-def _control_value(control: Control) -> str:
-    """Return the value in the unit of what is wanted: percent where that is in percent."""
-    if is_missing(control.value) or "%" not in control.wanted or control.value is None:
-        return number(control.value, 3)
-    return f"{number(100 * control.value, 3)}%"
-
-
 def _control_warnings(audit: Audit) -> list[str]:
     """Return sentences on controls that failed without blocking the verdict, and on controls that were not run."""
     warnings = []
-    if any(c.passed is False and c.name not in audit.verdict.blocked_by for c in audit.controls):
+    blunt = any(c.passed is False and c.kind == "sharpness" for c in audit.controls)
+    if blunt and not audit.verdict.blocked_by:
         warnings.append(
             "A control of the sharpness failed: what is flagged stands, but a sample that is not flagged is not "
             "cleared."

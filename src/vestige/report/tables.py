@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vestige.errors import InputError, unknown
-from vestige.report.words import DASH, OUTCOME_WORDS, is_missing, number, plain_text, with_interval
+from vestige.report.words import (
+    DASH,
+    OUTCOME_WORDS,
+    completeness_words,
+    is_missing,
+    number,
+    plain_text,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +84,8 @@ def compare(audits: Mapping[str, Audit]) -> pd.DataFrame:
             "Verdict (wanted: unlearned)": OUTCOME_WORDS[verdict.outcome].word
             + (", blocked" if verdict.blocked_by else ""),
             "Completeness (closer to 1)": _completeness(audit),
-            "Left at most ↓": _left(audit),
-            "Could be untouched unseen ↓": _could_be(audit),
+            "Left at most ↓": left_at_most(audit),
+            "Could be untouched unseen ↓": could_be_untouched(audit),
             "Cleared ↑": _count(audit, "cleared"),
             "Flagged under ↓": _count(audit, "under"),
             "Flagged over ↓": _count(audit, "over"),
@@ -132,23 +140,25 @@ def _completeness(audit: Audit) -> str:
     verdict = audit.verdict
     if is_missing(verdict.completeness):
         return _withheld(audit)
-    return with_interval(verdict.completeness, verdict.low, verdict.high)
+    return completeness_words(verdict.completeness, verdict.low, verdict.high)
 
 
 def _withheld(audit: Audit) -> str:
     return f"{DASH} (a control failed)" if audit.verdict.blocked_by else f"{DASH} (the data do not bound it)"
 
 
-def _left(audit: Audit) -> str:
+def left_at_most(audit: Audit) -> str:
+    """Return how much of the influence can be left, and how much may be; or why that is not said."""
+    from vestige.evaluation.verdict.answer import percent
+
     most = audit.verdict.left_at_most
     return (
-        _withheld(audit)
-        if most is None
-        else f"{number(100 * most, 2)} % ({100 * audit.verdict.tolerance:g} % allowed)"
+        _withheld(audit) if most is None else f"{percent(most)} ({100 * audit.verdict.tolerance:g} % allowed)"
     )
 
 
-def _could_be(audit: Audit) -> str:
+def could_be_untouched(audit: Audit) -> str:
+    """Return how many records could be untouched unseen, and how many may be; or why that is not said."""
     verdict = audit.verdict
     if verdict.could_be_whole is None:
         return _withheld(audit)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vestige.report.html import configuration, page
-from vestige.report.words import DASH, OUTCOME_WORDS, RECORD_WORDS, is_missing, number, with_interval
+from vestige.report.words import DASH, RECORD_WORDS, is_missing, number, plural, with_interval
 
 if TYPE_CHECKING:
     from vestige.llm.audit import TextAudit
@@ -39,10 +39,10 @@ def write_texts_report(
     texts  {id: text} of the forget texts, to show them
     words  AUC of telling forget from holdout texts by their words alone; a high one is warned of
     """
+    from vestige.report.sections import card
     from vestige.store import write_text
 
     verdict = made.audit.verdict
-    shown = OUTCOME_WORDS[verdict.outcome]
     path = Path(path)
     warning = ""
     if words is not None and abs(words - 0.5) > 0.2:
@@ -54,14 +54,8 @@ def write_texts_report(
         "texts.html.jinja",
         title=title or f"Texts: {made.audit.name}",
         script="",
-        facts=[
-            f"{sum(verdict.counts.values()):,} forget texts",
-            *filter(None, [verdict.advice, verdict.sharpness]),
-        ],
-        outcome=verdict.outcome,
-        word=shown.word,
-        sign=shown.sign,
-        sentence=verdict.sentence,
+        facts=[plural(sum(verdict.counts.values()), "forget text")],
+        card=card(made.audit.name, made.audit),
         warning=warning,
         texts=_texts(made, texts),
         rows=[_row(row) for row in made.table],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -71,6 +72,12 @@ def with_interval(value: Any, low: Any, high: Any) -> str:
     return f"{shown} [{lower}, {upper}]"
 
 
+def completeness_words(value: Any, low: Any, high: Any) -> str:
+    """Return a completeness with its interval, "0.95 [0.90, 1.00]", or "0.95 (not bounded)" where it has none."""
+    text = with_interval(value, low, high)
+    return text if is_missing(value) or not (is_missing(low) or is_missing(high)) else f"{text} (not bounded)"
+
+
 def range_words(low: float | None, high: float | None) -> str:
     """Return the range of a figure: "0 to 1", "from 0", "unbounded"."""
     if low is None and high is None:
@@ -98,6 +105,11 @@ def plural(count: int, noun: str) -> str:
 def listed(names: list[str]) -> str:
     """Return "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def unbroken(text: str) -> str:
+    """Return `text` with the spaces of "5 %" and "(p 0.05)" made such that no line breaks there."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\(p) (?=\d)", "\u00a0", text)
 
 
 def plain_text(value: Any) -> str:
