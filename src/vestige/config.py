@@ -4,18 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from vestige.errors import InputError, unknown
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen, unknown keys forbidden."""
+    """Base of every configuration: frozen, unknown keys forbidden.
+
+    Raises `InputError`, the first fault as one sentence, also where it is made in Python: `Recipe(epochs=-1)`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(f"{type(self).__name__}: {_sentence(type(self), error)}") from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse True where a number is wanted: pydantic takes it for 1."""
+        if isinstance(value, bool) and info.field_name in cls.model_fields:
+            annotation = cls.model_fields[info.field_name].annotation
+            kinds = {annotation, *get_args(annotation)}
+            if kinds & {int, float} and bool not in kinds:
+                raise ValueError("a truth value is no number")
+        return value
+
+
+# Fields that are configurations are checked by pydantic itself, which knows where in the whole the fault is.
+Config.__init__.__dict__["__pydantic_base_init__"] = True
 
 
 class DataConfig(Config):
@@ -27,6 +59,20 @@ class DataConfig(Config):
 
 
 C = TypeVar("C", bound=BaseModel)
+
+
+def plain_name(name: str) -> str:
+    """Return a name that is one part of a path on every system, or raise `ValueError`."""
+    wanted = "a plain folder name is wanted, without spaces and slashes"
+    if not name or len(name) > LONGEST or any(c in name for c in '/\\ :*?"<>|') or not name.isprintable():
+        raise ValueError(wanted)
+    if name[0] in ".~-" or name[-1] == ".":
+        raise ValueError(wanted)
+    return name
+
+
+PlainName: TypeAlias = Annotated[str, AfterValidator(plain_name)]
+"""What a folder is named by: one part of a path, so that nothing is written anywhere else."""
 
 LONGEST = 100
 """Characters of a value that a message repeats; of a longer one it names the field alone."""

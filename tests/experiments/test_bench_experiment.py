@@ -127,7 +127,7 @@ def test_an_unknown_experiment_names_the_nearest():
         ({"small": TINY["small"] | {"groups": [1, 1]}}, "each size is wanted once"),
         ({"kind": "leaks"}, "'small' has no leaks"),
         ({"kind": "epsilon", "methods": ["ssd"], "small": TINY["small"] | {"models": 3}}, "needs at least 4"),
-        ({"name": "../x"}, "plain file name"),
+        ({"name": "../x"}, "plain folder name"),
         (
             {"small": TINY["small"] | {"blocks": {"digits": BLOCK | {"counts": COUNTS | {"seed": -1}}}}},
             "seed' is -1",

@@ -325,7 +325,7 @@ def test_a_recipe_has_a_name_or_fields() -> None:
     for recipe, message in (
         ("sped", "no recipe 'sped'. Did you mean 'speed'"),
         ({"lr": -1}, "lr"),
-        (3, r"recipe is of type int; .*vestige.training.preset"),
+        (3, r"recipe is 3; Recipe, str or Mapping is wanted"),
     ):
         with pytest.raises(InputError, match=message):
             train(model, rows, recipe)

@@ -230,7 +230,10 @@ def test_methods_compute_in_the_precision_of_training(precision, wanted):
 
 
 def test_samples_that_do_not_fit_the_model():
-    with pytest.raises(InputError, match=r"does not take samples of clusters, float32 \[2, 5\]"):
+    with pytest.raises(
+        InputError,
+        match=r"on clusters: The model does not take samples of shape \[5\] and type torch.float32",
+    ):
         unlearn("finetune", nn.Linear(4, 3), SPLIT)
 
 

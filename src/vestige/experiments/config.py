@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from vestige.config import Config, DataConfig, bare_names, named_recipe, read_yaml, validated
+from vestige.config import (
+    Config,
+    DataConfig,
+    PlainName,
+    bare_names,
+    named_recipe,
+    read_yaml,
+    validated,
+)
 from vestige.evaluation.audit import DEFAULT_MEASURES
 
 
@@ -79,7 +87,7 @@ class AuditConfig(Config):
 class RunConfig(Config):
     """A whole run. `recipe`: fields of `vestige.Recipe`, or the name of a published one."""
 
-    name: str
+    name: PlainName
     title: str | None = None
     data: DataConfig
     split: SplitConfig = SplitConfig()
@@ -90,11 +98,6 @@ class RunConfig(Config):
     audit: AuditConfig = AuditConfig()
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
-
-    @field_validator("name")
-    @classmethod
-    def _plain_name(cls, name: str) -> str:
-        return plain_name(name, "a plain folder name is wanted")
 
     _names = field_validator("methods", mode="before")(bare_names)
     _published = field_validator("recipe", mode="before")(named_recipe)
@@ -107,13 +110,6 @@ class RunConfig(Config):
         for method in distinct(methods):
             _check_title(method.title)
         return methods
-
-
-def plain_name(name: str, wanted: str) -> str:
-    """Return a name that is one part of a path, or raise `ValueError` with what is wanted."""
-    if not name or any(c in name for c in "/\\ \0") or name.startswith("."):
-        raise ValueError(wanted)
-    return name
 
 
 def distinct(methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:

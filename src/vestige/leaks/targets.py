@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -19,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, need, unknown
+from vestige.estimators import fit_sklearn, probabilities
 from vestige.signals import collect_logits
 from vestige.signals.transforms import softmax
 
@@ -87,9 +87,7 @@ def fitted(target: Any, rows: Dataset, seed: int) -> Any:
     if isinstance(target, Network):
         need("torch", "torch", "Attacking a network")
         return _network(target, rows, seed)
-    fresh = clone(target)
-    states = {name: seed for name in fresh.get_params() if name.split("__")[-1] == "random_state"}
-    return fresh.set_params(**states).fit(rows.x.reshape(len(rows), -1), rows.y)
+    return fit_sklearn(target, rows, seed)
 
 
 def _network(target: Network, rows: Dataset, seed: int) -> Any:
@@ -139,9 +137,6 @@ def posteriors(model: Any, rows: Dataset) -> Floats:
     """Return class probabilities [n, K] over all classes of the data; 0 for a class that the model never saw."""
     if hasattr(model, "forward"):
         return softmax(collect_logits(model, rows))
-    p = np.asarray(model.predict_proba(rows.x.reshape(len(rows), -1)), dtype=np.float64)
-    known = np.asarray(model.classes_).astype(np.int64)
-    full = np.zeros((len(rows), len(rows.classes)))
-    full[:, known] = p
+    full = probabilities(model, rows)
     total = full.sum(axis=1, keepdims=True)
     return np.where(total > 0, full / np.where(total > 0, total, 1), 1 / full.shape[1])

@@ -1,7 +1,8 @@
 """The small networks that the papers use. Any `nn.Module` from batches to logits may take their place."""
 
-from vestige.models.copies import copied
+from vestige.models.copies import copied, restore_types
 from vestige.models.initial import reinitialise, seeded
+from vestige.models.outputs import answer, expect_logits, expect_logits_in_training, read_as
 from vestige.models.registry import MODELS, Architecture, build_model, register
 from vestige.models.scale import InputScale, fit_input_scale, to_float
 
@@ -9,11 +10,16 @@ __all__ = [
     "MODELS",
     "Architecture",
     "InputScale",
+    "answer",
     "build_model",
     "copied",
+    "expect_logits",
+    "expect_logits_in_training",
     "fit_input_scale",
+    "read_as",
     "register",
     "reinitialise",
+    "restore_types",
     "seeded",
     "to_float",
 ]

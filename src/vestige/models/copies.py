@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from vestige.errors import InputError
@@ -15,8 +16,14 @@ Network = TypeVar("Network", bound=nn.Module)
 def copied(model: Network) -> Network:
     """Return a deep copy. What a forward pass has left in an attribute, such as features, is copied without its graph.
 
-    Raises `InputError` where an attribute cannot be copied, such as an open file.
+    Raises `InputError` where an attribute cannot be copied, such as an open file, and for a scripted network
+    (`torch.jit`), whose copies torch cannot train.
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise InputError(
+            f"{type(model).__name__} is scripted or traced (torch.jit), and torch cannot train a copy of it; give the "
+            "network that it was made from."
+        )
     left = {
         id(value): value.detach().clone()
         for module in model.modules()
@@ -25,8 +32,20 @@ def copied(model: Network) -> Network:
     }
     try:
         return copy.deepcopy(model, dict(left))
-    except (TypeError, RuntimeError) as error:
+    except Exception as error:  # whatever an attribute raises
+        why = " ".join(str(error).split())
         raise InputError(
-            f"{type(model).__name__} cannot be copied ({error}); keep what cannot be, such as an open file, out of "
-            "its attributes."
+            f"{type(model).__name__} cannot be copied ({why}); keep what cannot be, such as an open file, out of its "
+            "attributes."
         ) from error
+
+
+def restore_types(result: nn.Module, original: nn.Module) -> None:
+    """Give weights and buffers the original's types, by name; a new name gets that of all its weights, if it is one."""
+    types = {name: value.dtype for name, value in (*original.named_parameters(), *original.named_buffers())}
+    of_weights = {p.dtype for p in original.parameters()}
+    usual = of_weights.pop() if len(of_weights) == 1 else None
+    for name, value in (*result.named_parameters(), *result.named_buffers()):
+        wanted = types.get(name, usual)
+        if wanted is not None and value.is_floating_point() and value.dtype != wanted:
+            value.data, value.grad = value.data.to(wanted), None

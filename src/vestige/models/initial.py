@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from vestige.arguments import shown
 from vestige.errors import InputError
 from vestige.models.copies import copied
 
@@ -20,14 +21,18 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Everything drawn inside comes from `seed`; outside, the global generators are as if nothing was.
 
     Needed for what only knows the global generator: initialisers and dropout.
+
+    Raises `InputError` for a seed that is no whole number from 0 to 2**63 - 1.
     """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
+        raise InputError(f"seed is {shown(seed)}; a whole number from 0 to 2**63 - 1 is wanted.")
     cuda = device is not None and device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if cuda else []):
         # not torch.manual_seed: it also seeds devices that are not restored here
-        torch.default_generator.manual_seed(operator.index(seed))
+        torch.default_generator.manual_seed(int(seed))
         if cuda:
             with torch.cuda.device(device):
-                torch.cuda.manual_seed(operator.index(seed))
+                torch.cuda.manual_seed(int(seed))
         yield
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, need
+from vestige.estimators import probabilities
 from vestige.signals.transforms import confidence
 
 if TYPE_CHECKING:
@@ -33,17 +34,29 @@ def collect_logits(
     model   a `torch.nn.Module` that maps a batch to logits [n, C], or a fitted scikit-learn classifier
     device  where to compute; default: where the module's parameters are
 
-    Classes that a scikit-learn model has never seen get the log-probability log(1e-12). Raises `InputError`
-    where the output is not [n, C] or not finite.
+    Classes that a scikit-learn model has never seen get the log-probability log(1e-12); its columns are matched by
+    class, see `vestige.estimators`. Networks of half or double precision that do not take samples of single precision
+    are read as a copy in single precision. Raises `InputError` where the model does not take the samples, and where the
+    output is not [n, C] or not finite.
     """
+    _expect_rows(rows)
     if not _is_network(model) and hasattr(model, "predict_proba"):
         return _from_sklearn(model, rows)
-    if not hasattr(model, "forward"):
+    if not _is_network(model):
         raise InputError(
             f"{type(model).__name__} is neither a torch.nn.Module nor a classifier with predict_proba."
         )
     need("torch", "torch", "Collecting signals from a network")
     return _from_torch(model, rows, batch_size, device)
+
+
+def _expect_rows(rows: Any) -> None:
+    from vestige.data.dataset import Dataset
+
+    if not isinstance(rows, Dataset):
+        raise InputError(
+            f"The rows are of type {type(rows).__name__}; signals are collected on a vestige.Dataset, which has ids."
+        )
 
 
 def _is_network(model: Any) -> bool:
@@ -73,8 +86,9 @@ def collect_sensitivity(
     clipped); Yuan and Zhang 2022 (SAMIA). Measured as `collect_logits` does. Raises `InputError` where `model` is no
     network, `copies` below 1 or `sigma` not above 0.
     """
-    if not hasattr(model, "forward"):
+    if not _is_network(model):
         raise InputError(f"Sensitivity is measured on a torch.nn.Module; this is {type(model).__name__}.")
+    _expect_rows(rows)
     if copies < 1 or not sigma > 0:
         raise InputError(
             f"copies is {copies} and sigma {sigma}; copies from 1 and a sigma above 0 are wanted."
@@ -82,7 +96,7 @@ def collect_sensitivity(
     need("torch", "torch", "Collecting signals from a network")
     import torch
 
-    from vestige.models import to_float
+    from vestige.models import answer, expect_logits, to_float
     from vestige.models.samia import all_digits, sensitivity_of
 
     where = _place(model, device)
@@ -90,9 +104,10 @@ def collect_sensitivity(
     result = np.empty((len(rows), len(rows.classes)), np.float32)
 
     def output(batch: torch.Tensor) -> torch.Tensor:
-        return torch.softmax(model(batch).float(), dim=1)
+        logits = expect_logits(answer(network, batch), len(batch), len(rows.classes))
+        return torch.softmax(logits.float(), dim=1)
 
-    with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]), all_digits(where):
+    with _reading(model, rows, where) as network, all_digits(where):
         for start in range(0, len(rows), batch_size):
             part = slice(start, start + batch_size)
             batch = to_float(torch.from_numpy(rows.x[part]).to(where))
@@ -104,39 +119,39 @@ def collect_sensitivity(
 
 
 def _from_sklearn(model: Any, rows: Dataset) -> NDArray[np.float32]:
-    p = np.asarray(model.predict_proba(rows.x.reshape(len(rows), -1)), dtype=np.float64)
-    known = np.asarray(model.classes_).astype(np.int64)
-    if len(known) != p.shape[1] or known.max() >= len(rows.classes):
-        raise InputError(
-            f"The classifier's classes {known.tolist()} do not fit the {len(rows.classes)} of {rows.name}."
-        )
-    full = np.zeros((len(rows), len(rows.classes)))
-    full[:, known] = p
-    return np.log(np.maximum(full, FLOOR)).astype(np.float32)
+    return np.log(np.maximum(probabilities(model, rows), FLOOR)).astype(np.float32)
 
 
 def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) -> NDArray[np.float32]:
     import torch
 
-    from vestige.models import to_float
+    from vestige.models import answer, expect_logits, to_float
 
     where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
-    with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
+    with _reading(model, rows, where) as network:
         for start in range(0, len(rows), batch_size):
             part = slice(start, start + batch_size)
             batch = to_float(torch.from_numpy(rows.x[part]).to(where))
-            output = model(batch)
-            n = len(batch)
-            if not isinstance(output, torch.Tensor) or output.shape != (n, len(rows.classes)):
-                shape = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-                wanted = f"logits [{n}, {len(rows.classes)}]"
-                raise InputError(f"The model returns {shape} for {n} samples; {wanted} are wanted.")
+            output = expect_logits(answer(network, batch), len(batch), len(rows.classes))
             result[part] = output.float().cpu().numpy()
     if not np.isfinite(result).all():
         row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
         raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
     return result
+
+
+@contextmanager
+def _reading(model: torch.nn.Module, rows: Dataset, where: torch.device) -> Iterator[torch.nn.Module]:
+    """Give what is read of a network, as it is measured: itself, or a copy where its weights have other digits."""
+    import torch
+
+    from vestige.models import read_as, to_float
+
+    with evaluating(model), torch.random.fork_rng(devices=[]):
+        network = read_as(model, to_float(torch.from_numpy(rows.x[:2]).to(where)))
+        with torch.inference_mode():
+            yield network
 
 
 def _place(model: Any, device: str | None) -> torch.device:

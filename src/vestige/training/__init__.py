@@ -1,5 +1,6 @@
 """Recipes, the training loop, checkpoints."""
 
+from vestige.estimators import fit_sklearn
 from vestige.training.batches import Resident, Rows, augmented, batch_count, batches, resident
 from vestige.training.checkpoints import load_model, save_model, write_weights
 from vestige.training.device import device_of, forward_context, has_fast_bf16, pick_device, settled
@@ -15,7 +16,6 @@ from vestige.training.loop import (
 )
 from vestige.training.private import TrainedPrivately, train_private
 from vestige.training.recipe import PRESETS, Recipe, learning_rate, preset
-from vestige.training.sklearn import fit_sklearn
 from vestige.training.sparse import train_sparse
 
 __all__ = [

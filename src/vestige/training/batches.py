@@ -5,16 +5,17 @@ All draws come from one CPU generator, so that a seed gives the same batches on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
+from vestige.arguments import OWN_CHECK
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.scale import to_float
@@ -27,12 +28,21 @@ class Resident(NamedTuple):
     y: Tensor
 
 
-Rows: TypeAlias = Dataset | Resident | TorchDataset[Any]
+Rows: TypeAlias = Annotated[Dataset | Resident | TorchDataset[Any], OWN_CHECK]
 
 
 def row_count(rows: Rows) -> int:
-    """Return how many samples there are."""
-    return len(rows.y) if isinstance(rows, Resident) else len(rows)  # type: ignore[arg-type]
+    """Return how many samples there are. Raises `InputError` where `rows` is none of the three kinds of rows."""
+    if isinstance(rows, (Dataset, Resident)):
+        return len(rows.y)
+    others = (DataLoader, IterableDataset, Mapping, str, np.ndarray, Tensor)
+    if not hasattr(rows, "__getitem__") or not isinstance(rows, Sized) or isinstance(rows, others):
+        hint = " Give the data set that the loader reads." if isinstance(rows, DataLoader) else ""
+        raise InputError(
+            f"The rows are of type {type(rows).__name__}; a vestige.Dataset is wanted, or a map-style torch Dataset of "
+            f"(x, y), with a length.{hint}"
+        )
+    return len(rows)
 
 
 def resident(rows: Rows, device: torch.device) -> Rows:
@@ -73,6 +83,8 @@ def batches(
     """
     where = torch.device(device)
     n = row_count(rows)
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; at least 1 is wanted.")
     if n == 0:
         raise InputError("There are no rows to make batches of.")
     if generator is None and (shuffle or augment != "none"):
@@ -95,12 +107,44 @@ def _taken(rows: Rows, parts: list[Tensor]) -> Iterable[tuple[Tensor, Tensor]]:
         at = (part.to(rows.y.device) for part in parts)
         return ((rows.x.index_select(0, i), rows.y.index_select(0, i)) for i in at)
     # a loader draws one number for its workers; from its own generator, it disturbs no other
-    loader: DataLoader[Any] = DataLoader(
+    return DataLoader(
         rows,  # type: ignore[arg-type]
         batch_sampler=[part.tolist() for part in parts],
         generator=torch.Generator().manual_seed(0),
+        collate_fn=_pairs,
     )
-    return ((torch.as_tensor(x), torch.as_tensor(y)) for x, y in loader)
+
+
+def _pairs(samples: list[Any]) -> tuple[Tensor, Tensor]:
+    """Return samples (x, y) of a torch `Dataset` as a batch: x [n, ...], y int64 [n]. Raises `InputError`."""
+    for sample in samples:
+        if not isinstance(sample, (tuple, list)) or len(sample) != 2:
+            of = f" of {len(sample)}" if isinstance(sample, (tuple, list, dict)) else ""
+            raise InputError(
+                f"A sample of the torch Dataset is a {type(sample).__name__}{of}; a pair (x, y) is wanted: the input "
+                "and its label."
+            )
+    try:
+        x, y = (torch.as_tensor(part) for part in default_collate([tuple(sample) for sample in samples]))
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"Samples of the torch Dataset cannot be put into one batch ({' '.join(str(error).split())}); every x must "
+            "be a tensor or an array of one shape, every y a whole number."
+        ) from error
+    if x.is_complex():
+        raise InputError(f"x of the torch Dataset is {x.dtype}; real numbers are wanted.")
+    if (
+        y.shape != (len(samples),)
+        or y.is_complex()
+        or (y.is_floating_point() and bool((y != y.trunc()).any()))
+    ):
+        raise InputError(
+            f"y of the torch Dataset is {list(y.shape)} of {y.dtype} for {len(samples)} samples; one whole number a "
+            "sample is wanted, the place of its class."
+        )
+    if int(y.min()) < 0:
+        raise InputError(f"A sample of the torch Dataset has the label {int(y.min())}; labels are from 0.")
+    return x, y
 
 
 def augmented(x: Tensor, how: str, generator: torch.Generator) -> Tensor:

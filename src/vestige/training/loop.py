@@ -23,11 +23,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from vestige.arguments import Whole, checked, shown
 from vestige.config import validated
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.initial import is_frozen, seeded
+from vestige.models.outputs import answer, expect_logits
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
@@ -61,6 +63,7 @@ class Trained:
         return len(self.loss)
 
 
+@checked
 def train(
     model: nn.Module,
     rows: Rows,
@@ -84,6 +87,7 @@ def train(
     )
 
 
+@checked
 def descend(
     model: nn.Module,
     rows: Rows,
@@ -92,7 +96,7 @@ def descend(
     loss: Loss | None = None,
     objective: Objective | None = None,
     freeze_batchnorm: bool = False,
-    first_epoch: int = 0,
+    first_epoch: Whole = 0,
     device: str | torch.device = "auto",
     checkpoint: Path | None = None,
     progress: bool = False,
@@ -128,7 +132,8 @@ def descend(
     with ExitStack() as stack:
         with seeded(recipe.seed, where):
             if is_lazy(model):
-                _outputs(model, sample.to(device_of(model)))
+                with torch.no_grad():
+                    answer(model.eval(), sample.to(device_of(model)))
             stack.enter_context(settled(model, where, sample))
             _check_outputs(model, sample, rows)
         bar = stack.enter_context(_bar(progress))
@@ -149,7 +154,8 @@ def descend(
                 with context:
                     if objective is not None:
                         return objective(x, y).float()
-                    logits = answers(x)
+                    logits = expect_logits(answer(answers, x), len(x), training=True)
+                _check_labels(y, logits.shape[1])
                 return loss(logits.float(), y)
 
             def stepped(samples: int) -> bool:
@@ -280,7 +286,7 @@ def recipe_of(given: Recipe | str | Mapping[str, Any]) -> Recipe:
         return validated(Recipe, given, "recipe")
     if not isinstance(given, Recipe):
         raise InputError(
-            f"recipe is of type {type(given).__name__}; a Recipe is wanted, such as vestige.training.preset('speed')."
+            f"recipe is {shown(given)}; a Recipe is wanted, such as vestige.training.preset('speed')."
         )
     return given
 
@@ -306,30 +312,17 @@ def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
 
 @torch.no_grad()
 def _check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
-    logits = _outputs(model, sample)
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise InputError(f"The model returns {got} for {len(sample)} samples; logits [N, C] are wanted.")
+    logits = expect_logits(answer(model.eval(), sample), len(sample))
     if isinstance(rows, Dataset) and logits.shape[1] < len(rows.classes):
         raise InputError(
             f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."
         )
 
 
-@torch.no_grad()
-def _outputs(model: nn.Module, sample: Tensor) -> Any:
-    try:
-        return model.eval()(sample)
-    except InputError:
-        raise
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        kinds = sorted({str(p.dtype) for p in model.parameters() if p.dtype != sample.dtype})
-        hint = f" The model has weights of {', '.join(kinds)}; call model.float() first." if kinds else ""
-        raise InputError(
-            f"The model does not take samples of shape {list(sample.shape[1:])} and type {sample.dtype}, in a batch of "
-            f"{len(sample)}: {why[0].rstrip('.')}.{hint}"
-        ) from error
+def _check_labels(y: Tensor, outputs: int) -> None:
+    """Refuse labels beyond the outputs; on a GPU, where a look would wait for it, those of a `Dataset` are known."""
+    if y.device.type == "cpu" and len(y) and int(y.max()) >= outputs:
+        raise InputError(f"The model has {outputs} outputs; a sample has the label {int(y.max())}.")
 
 
 def _bar(show: bool) -> Progress:

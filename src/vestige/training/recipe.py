@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from vestige.arguments import Seed
 from vestige.config import Config, validated
 from vestige.errors import InputError, unknown
 from vestige.store import key_of
@@ -56,7 +57,7 @@ class Recipe(Config):
     augment: Literal["none", "flip", "crop_flip"] = "none"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: Literal["no", "default", "reduce-overhead", "max-autotune"] = "no"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _fields_fit_together(self) -> Self:

@@ -28,8 +28,10 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from vestige.arguments import NotNegative, Positive, fitting
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.estimators import flat, labels_for
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work
 
@@ -77,10 +79,8 @@ class CertifiedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, x: Any, y: Any) -> CertifiedLinear:
         """Fit one weight vector per class (one in all for two classes)."""
         x, y = np.asarray(x, np.float64), np.asarray(y)
-        if not self.lam > 0 or self.sigma < 0:
-            raise InputError(
-                f"CertifiedLinear: lam is {self.lam}, sigma {self.sigma}; above 0 and from 0 are wanted."
-            )
+        fitting("CertifiedLinear", "lam", self.lam, Positive)
+        fitting("CertifiedLinear", "sigma", self.sigma, NotNegative)
         if self.loss not in GAMMA:
             raise InputError(f'CertifiedLinear: loss is {self.loss!r}; "logistic" or "squared" is wanted.')
         self.classes_ = np.unique(y)
@@ -149,13 +149,10 @@ def certified_newton(
 def _certified(
     model: CertifiedLinear, forget: Dataset, retain: Dataset, delta: float, max_epsilon: float | None
 ) -> CertifiedLinear:
-    x_f, x = (rows.x.reshape(len(rows), -1).astype(np.float64) for rows in (forget, retain))
-    if not np.isin(model.classes_, retain.y).all():
-        raise InputError(
-            "certified_newton: a class would be left without samples; retrain on the others instead."
-        )
+    (x_f, y_f), (x, y) = (_read(model, rows) for rows in (forget, retain))
+    _expect_every_class(model, y)
     penalty, size, bound, residual = model.lam * len(x), float(np.linalg.norm(x, 2)), model.bound_, 0.0
-    targets = zip(model.coef_, model.noise_, model.signs(forget.y), model.signs(retain.y), strict=True)
+    targets = zip(model.coef_, model.noise_, model.signs(y_f), model.signs(y), strict=True)
     for w, b, s_f, s in targets:
         everything = np.concatenate([x, x_f]), np.concatenate([s, s_f])
         before = _gradient(w, *everything, penalty + model.lam * len(x_f), b, model.loss)
@@ -204,24 +201,39 @@ def _plain(model: Any, forget: Dataset, retain: Dataset) -> Any:
             f"certified_newton works on logistic regression with an l2 penalty; this is {type(model).__name__}"
             f"{'' if penalty is None else f' with penalty {penalty!r}'}."
         )
-    x, x_f = (rows.x.reshape(len(rows), -1).astype(np.float64) for rows in (retain, forget))
-    if not np.isin(model.classes_, retain.y).all():
-        raise InputError(
-            "certified_newton: a class would be left without samples; retrain on the others instead."
-        )
+    (x, y), (x_f, y_f) = (_read(model, rows) for rows in (retain, forget))
+    _expect_every_class(model, y)
     theta = np.concatenate([model.coef_, model.intercept_[:, None]], axis=1)
     penalised = np.append(np.ones(x.shape[1]), 0.0 if model.fit_intercept else 1e12) / model.C
-    everything = np.concatenate([x, x_f]), np.concatenate([retain.y, forget.y])
+    everything = np.concatenate([x, x_f]), np.concatenate([y, y_f])
     start, _ = _softmax_parts(theta, *everything, model.classes_, penalised)
     if np.linalg.norm(start) > STATIONARY * len(x):
         raise InputError(
             f"certified_newton: the model is not at its minimum on these samples (gradient "
             f"{np.linalg.norm(start):.2g}); fit it to convergence (max_iter, tol) on the split's training samples."
         )
-    slope, hessian = _softmax_parts(theta, x, retain.y, model.classes_, penalised)
+    slope, hessian = _softmax_parts(theta, x, y, model.classes_, penalised)
     step = np.linalg.lstsq(hessian, slope.ravel(), rcond=None)[0].reshape(theta.shape)
     model.coef_, model.intercept_ = theta[:, :-1] - step[:, :-1], theta[:, -1] - step[:, -1]
     return model
+
+
+def _read(model: Any, rows: Dataset) -> tuple[Floats, NDArray[Any]]:
+    """Return the samples [N, F], and their labels as entries of the model's classes. Raises `InputError`."""
+    x = flat(rows).astype(np.float64)
+    if not hasattr(model, "coef_") or model.coef_.shape[1] != x.shape[1]:
+        features = f"takes {model.coef_.shape[1]} features" if hasattr(model, "coef_") else "is not fitted"
+        raise InputError(
+            f"certified_newton: {type(model).__name__} {features}; {rows.name} has {x.shape[1]} features."
+        )
+    return x, labels_for(model, rows)
+
+
+def _expect_every_class(model: Any, y: NDArray[Any]) -> None:
+    if not np.isin(model.classes_, y).all():
+        raise InputError(
+            "certified_newton: a class would be left without samples; retrain on the others instead."
+        )
 
 
 def _softmax_parts(theta: Floats, x: Floats, y: Any, classes: Any, penalty: Floats) -> tuple[Floats, Floats]:

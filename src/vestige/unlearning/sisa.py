@@ -87,6 +87,8 @@ class Sisa(nn.Module):
 class SisaClassifier:
     """An ensemble of scikit-learn classifiers, one a shard; `predict_proba` averages them, or counts their votes."""
 
+    vestige_places_ = True  # its classes are places in `Dataset.classes`, see `vestige.estimators`
+
     def __init__(
         self, members: list[Any], classes: NDArray[np.int64], layout: Layout, aggregation: str
     ) -> None:
@@ -143,7 +145,9 @@ def train_sisa(
             raise InputError("train_sisa: scikit-learn classifiers cannot go on training; slices must be 1.")
         from vestige.training import fit_sklearn
 
-        fitted = [fit_sklearn(model, layout.until(rows, k, 0), seed=seed + k) for k in range(shards)]
+        fitted = [
+            fit_sklearn(model, layout.until(rows, k, 0), seed=seed + k, places=True) for k in range(shards)
+        ]
         classifier = SisaClassifier(fitted, np.arange(len(rows.classes)), layout, aggregation)
         classifier.slices_trained = shards
         return classifier
@@ -190,8 +194,8 @@ def sisa(model: Any, split: Split, work: Work) -> Any:
         if isinstance(model, SisaClassifier):
             from vestige.training import fit_sklearn
 
-            rows = layout.until(retain, int(shard), 0)
-            model.members[shard] = fit_sklearn(model.members[shard], rows, seed=layout.seed + int(shard))
+            rows, own = layout.until(retain, int(shard), 0), layout.seed + int(shard)
+            model.members[shard] = fit_sklearn(model.members[shard], rows, seed=own, places=True)
             model.slices_trained += 1
             work.spend(len(rows))
         else:

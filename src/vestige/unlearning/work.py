@@ -225,7 +225,7 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
     """
     import torch
 
-    from vestige.models import seeded
+    from vestige.models import answer, expect_logits, expect_logits_in_training, seeded
 
     if not any(p.requires_grad for p in model.parameters()):
         raise InputError(
@@ -243,17 +243,10 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
     blank = torch.zeros(2, *data.shape, device=next(model.parameters()).device)
     try:
         with torch.no_grad():
-            logits = model.eval()(blank)
-    except RuntimeError as error:
-        raise InputError(
-            f"{work.method}: the model does not take samples of {data.name}, float32 {list(blank.shape)}: {error}"
-        ) from error
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape[1] != len(data.classes):
-        got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise InputError(
-            f"{work.method}: the model returns {got} for 2 samples; logits [2, {len(data.classes)}], one a class of "
-            f"{data.name}, are wanted."
-        )
+            expect_logits(answer(model.eval(), blank), 2, len(data.classes))
+        expect_logits_in_training(model, blank, len(data.classes))
+    except InputError as error:
+        raise InputError(f"{work.method} on {data.name}: {error}") from error
     with seeded(work.seed, work.where):
         yield model.eval()
 
@@ -262,12 +255,13 @@ def finish(result: nn.Module, original: nn.Module) -> None:
     """Leave the result as the original was: masks, precision, device. Raises `InputError` for weights not finite."""
     import torch
 
+    from vestige.models import restore_types
     from vestige.models.sparsity import apply_masks, masks_of
     from vestige.training import device_of
 
     apply_masks(masks_of(result))
     result.to(device_of(original))
-    _restore_types(result, original)
+    restore_types(result, original)
     before = original.state_dict()
     for name, value in result.state_dict().items():
         if not isinstance(value, torch.Tensor) or not value.is_floating_point():
@@ -281,17 +275,6 @@ def finish(result: nn.Module, original: nn.Module) -> None:
         if not torch.isfinite(value[known]).all():
             raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
     result.eval()
-
-
-def _restore_types(result: nn.Module, original: nn.Module) -> None:
-    """Give weights and buffers the original's types, by name; a new name gets that of all its weights, if it is one."""
-    types = {name: value.dtype for name, value in (*original.named_parameters(), *original.named_buffers())}
-    of_weights = {p.dtype for p in original.parameters()}
-    usual = of_weights.pop() if len(of_weights) == 1 else None
-    for name, value in (*result.named_parameters(), *result.named_buffers()):
-        wanted = types.get(name, usual)
-        if wanted is not None and value.is_floating_point() and value.dtype != wanted:
-            value.data, value.grad = value.data.to(wanted), None
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -9,9 +9,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from vestige.config import Config, DataConfig, bare_names, named_recipe, overridden, read_yaml, validated
+from vestige.config import (
+    Config,
+    DataConfig,
+    PlainName,
+    bare_names,
+    named_recipe,
+    overridden,
+    read_yaml,
+    validated,
+)
 from vestige.errors import InputError, unknown
-from vestige.experiments.config import MethodConfig, ModelConfig, distinct, plain_name
+from vestige.experiments.config import MethodConfig, ModelConfig, distinct
 
 Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts", "degrees_of_texts"]
 MEASURED: tuple[Kind, ...] = ("separation", "degrees", "texts", "degrees_of_texts")  # rows are measures
@@ -140,7 +149,7 @@ class Experiment(Config):
     note       what a reader must know of the difference between the scales
     """
 
-    name: str
+    name: PlainName
     title: str
     source: str
     kind: Kind
@@ -160,11 +169,6 @@ class Experiment(Config):
 
     _names = field_validator("methods", mode="before")(bare_names)
     _distinct = field_validator("methods")(distinct)
-
-    @field_validator("name")
-    @classmethod
-    def _plain_name(cls, name: str) -> str:
-        return plain_name(name, "a plain file name is wanted, without spaces and slashes")
 
     @model_validator(mode="after")
     def _rows(self) -> Experiment:

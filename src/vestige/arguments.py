@@ -1,0 +1,157 @@
+"""The door of the Python API: what a caller passes is checked by the function's own annotations, in one place.
+
+    @checked
+    def collect(model: nn.Module, *, batch_size: Count = 512, device: str | None = None) -> ...
+
+Ranges stand in the annotation (`Count`, `Positive`, ...). A number is never made of text or of a truth value, and an
+argument of another kind is refused by its name; what an annotation cannot say is left to the function.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+
+from vestige.errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LARGEST_SEED = 2**63 - 1
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Whole: TypeAlias = Annotated[int, Field(ge=0)]
+Seed: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+
+OWN_CHECK = "checked by the function itself"
+"""Mark of an annotation that is left to the function: `Annotated[..., OWN_CHECK]`."""
+
+LONGEST = 100
+"""Characters of a value that a message repeats; of a longer one it names the type alone."""
+PLAIN = (bool, int, float, str, tuple, Path)
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Check a function's arguments against its annotations before it runs. Raises `InputError`, one sentence.
+
+    Annotations that are imported for the type checker alone are not read; `**options` are left to the function.
+    """
+    signature = inspect.signature(function)
+    hints: dict[str, Any] = {}
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = signature.bind(*args, **kwargs)
+        if not hints:
+            hints.update(_hints(function, signature))
+        for name, value in bound.arguments.items():
+            if name in hints:
+                bound.arguments[name] = fitting(function.__name__, name, value, hints[name])
+        return function(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[str, Any]:
+    """Return the annotations of the function's parameters, those that can be read."""
+    names = getattr(function, "__globals__", {})
+    known = {}
+    for p in signature.parameters.values():
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            continue
+        only = types.SimpleNamespace(__annotations__={p.name: p.annotation})
+        try:
+            known[p.name] = get_type_hints(only, names, include_extras=True)[p.name]
+        except NameError:  # imported for the type checker alone
+            continue
+    return known
+
+
+def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
+    """Return a value as its annotation wants it, or raise `InputError`: which argument, what it is, what is wanted."""
+    if OWN_CHECK in getattr(wanted, "__metadata__", ()):
+        return value
+    parts = _parts(wanted)
+    if {Any, object} & set(parts) or (value is None and type(None) in parts):
+        return value
+    numbers_or_text = [p for p in parts if _is_plain(p)]
+    kinds = [k for p in parts if p not in numbers_or_text and isinstance(k := get_origin(p) or p, type)]
+    text = isinstance(value, str)
+    if kinds and isinstance(value, tuple(kinds)) and not text:
+        return value
+    if not numbers_or_text:
+        raise InputError(f"{where}: {name} is {shown(value)}; {_named(parts)} is wanted.")
+    if isinstance(value, (bool, np.bool_)) and bool not in parts:
+        raise InputError(f"{where}: {name} is {value}; a truth value is not wanted here.")
+    if text and all(p in (bool, int, float, tuple, type(None)) for p in parts):
+        other = "True or False" if set(parts) <= {bool, type(None)} else "a number"
+        raise InputError(f"{where}: {name} is {shown(value)}, which is text; {other} is wanted.")
+    try:
+        return TypeAdapter(_plain(wanted)).validate_python(value)
+    except ValidationError as error:
+        if set(kinds) - {type(None)}:
+            raise InputError(f"{where}: {name} is {shown(value)}; {_named(parts)} is wanted.") from None
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ").rstrip(".")
+        raise InputError(f"{where}: {name} is {shown(value)}: {reason[:1].lower()}{reason[1:]}.") from None
+
+
+def _named(parts: list[Any]) -> str:
+    """Return the names of what is wanted: "Recipe, str or Mapping"."""
+    names = [(get_origin(p) or p).__name__ for p in parts if p is not type(None)]
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _plain(hint: Any) -> Any:
+    """Return what pydantic is to check of a hint: a union without its classes, all else as it is."""
+    if get_origin(hint) not in (Union, types.UnionType):
+        return hint
+    members = [m for m in get_args(hint) if any(p is type(None) or _is_plain(p) for p in _parts(m))]
+    return functools.reduce(operator.or_, members)
+
+
+def _is_plain(part: Any) -> bool:
+    return part in PLAIN or get_origin(part) in (tuple, Literal)
+
+
+def _parts(hint: Any) -> list[Any]:
+    """Return the members of a union, at any depth; of an annotation with a range, what it annotates."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return _parts(get_args(hint)[0])
+    if origin in (Union, types.UnionType):
+        return [part for member in get_args(hint) for part in _parts(member)]
+    return [hint]
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message repeats it: whole where it is short, else its type."""
+    if isinstance(value, (str, int, float, bytes, tuple, list, dict, np.generic)) or value is None:
+        try:
+            text = repr(value)
+        except ValueError:  # an integer of more digits than Python writes
+            text = ""
+        if text and len(text) <= LONGEST and "\n" not in text:
+            return text
+    return f"of type {type(value).__name__}"

@@ -1,0 +1,167 @@
+"""scikit-learn classifiers: read by class, fitted again on the same classes. No other file looks at `classes_`.
+
+The columns of `predict_proba` belong to the entries of `classes_`, which may be text, negative, or have gaps. An entry
+is the class of that name, or the place of a class in `Dataset.classes`, which is what `Dataset.y` holds:
+
+    text             the class of that name
+    numbers, bools   the places 0, 1, ... where they can be; else the classes of those names ("1", "-1", ...)
+    both             refused where the two readings differ and the classifier was not fitted here: with the classes
+                     "1", "2", "3", the entries 1 and 2 may be either
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from vestige.data.dataset import Dataset
+from vestige.errors import InputError
+
+Estimator = TypeVar("Estimator")
+Floats = NDArray[np.float64]
+PLACES = "vestige_places_"
+"""Attribute of a classifier that was fitted here on `Dataset.y`: its classes are places."""
+
+
+def fit_sklearn(estimator: Estimator, rows: Dataset, seed: int, *, places: bool = False) -> Estimator:
+    """Return a fitted clone of a classifier or pipeline; the one that is given stays as it is.
+
+    rows    images are flattened to [N, C * H * W], their bytes as they are
+    seed    becomes every `random_state` among the parameters, those of inner steps included
+    places  fit on `rows.y` whatever classes a fitted estimator knows
+
+    The clone has the classes that a fitted one was fitted on, by name or by place. Raises `InputError` where
+    scikit-learn refuses the samples, for example because one class is left, or a fold has none of a class.
+    """
+    name = type(estimator).__name__
+    y: NDArray[Any] = rows.y
+    known = None if places else getattr(estimator, "classes_", None)
+    if known is not None and not np.array_equal(class_places(estimator, rows), known):
+        y = labels_for(estimator, rows)
+    try:
+        fresh = clone(estimator)
+        states = {key: seed for key in fresh.get_params() if key.split("__")[-1] == "random_state"}
+        fresh.set_params(**states).fit(flat(rows), y)
+    except InputError:
+        raise
+    except Exception as error:  # foreign code: whatever it refuses is a fault of what it was given
+        left = len(np.unique(rows.y))
+        classes = "one class" if left == 1 else f"{left} classes"
+        raise InputError(
+            f"{name} cannot be fitted on {len(rows):,} samples of {classes}: {_why(error)}."
+        ) from error
+    if y is rows.y:
+        setattr(fresh, PLACES, True)
+    return fresh  # type: ignore[no-any-return]
+
+
+def probabilities(model: Any, rows: Dataset) -> Floats:
+    """Return class probabilities [N, C] in the order of `rows.classes`; 0 for a class that the model never saw.
+
+    A row may sum to 0, where a classifier of one class against the rest favours none. Raises `InputError` where the
+    model is not fitted, does not take the samples, knows other classes, or gives no probabilities.
+    """
+    name = type(model).__name__
+    try:
+        p = np.asarray(model.predict_proba(flat(rows)), dtype=np.float64)
+    except InputError:
+        raise
+    except Exception as error:  # foreign code, as above
+        raise InputError(f"{name} does not take the samples of {rows.name}: {_why(error)}.") from error
+    places = class_places(model, rows)
+    if p.shape != (len(rows), len(places)):
+        raise InputError(
+            f"{name}.predict_proba returns {list(p.shape)} for {len(rows)} samples; [{len(rows)}, {len(places)}] is "
+            "wanted, a probability for each of its classes."
+        )
+    total = p.sum(axis=1)
+    fine = np.isfinite(p).all(axis=1) & (p >= -1e-6).all(axis=1)
+    fine &= (np.abs(total - 1) <= 1e-3) | (total == 0)
+    if not fine.all():
+        row = int(np.flatnonzero(~fine)[0])
+        raise InputError(
+            f"{name}.predict_proba gives sample {str(rows.ids[row])!r} values that sum to {total[row]:.4g}, the least "
+            f"of them {p[row].min():.4g}; probabilities, which sum to 1, are wanted."
+        )
+    full = np.zeros((len(rows), len(rows.classes)))
+    full[:, places] = p
+    return full
+
+
+def class_places(model: Any, rows: Dataset) -> NDArray[np.int64]:
+    """Return, for each entry of the model's `classes_`, the place of that class in `rows.classes`; see above.
+
+    Raises `InputError` where an entry is none of the classes, and where it may be either of two.
+    """
+    known, names = _entries(model), [str(c) for c in rows.classes]
+    where = {name: place for place, name in enumerate(names)}
+    by_name = [where.get(_named(entry)) for entry in known.tolist()]
+    numbers = known.dtype.kind in "iub" or (
+        known.dtype.kind == "f" and bool((known == np.trunc(known)).all())
+    )
+    by_place = [int(c) for c in known] if numbers else []
+    if numbers and (min(by_place) < 0 or max(by_place) >= len(names)):
+        by_place = []
+    if by_place and (getattr(model, PLACES, False) or None in by_name or by_place == by_name):
+        return np.array(by_place, np.int64)
+    if by_place:
+        raise InputError(
+            f"The classes {known.tolist()} of {type(model).__name__} may be the names or the places of the classes "
+            f"{_some(names)} of {rows.name}, which differ; fit it on the names as text, np.array(data.classes)[data.y]."
+        )
+    if None in by_name:
+        raise InputError(
+            f"The classifier's classes {_some(known.tolist())} do not fit the {len(names)} of {rows.name}, "
+            f"{_some(names)}; fit it on data.y, or on the names of the classes."
+        )
+    return np.array(by_name, np.int64)
+
+
+def labels_for(model: Any, rows: Dataset) -> NDArray[Any]:
+    """Return the labels [N] of `rows` as the fitted model knows them: entries of its `classes_`.
+
+    Raises `InputError` for a sample of a class that the model does not know.
+    """
+    known, places = _entries(model), class_places(model, rows)
+    entry = np.full(len(rows.classes), -1)
+    entry[places] = np.arange(len(places))
+    strange = np.flatnonzero(entry[rows.y] < 0)
+    if len(strange):
+        raise InputError(
+            f"{type(model).__name__} does not know the class {str(rows.classes[rows.y[strange[0]]])!r} of sample "
+            f"{str(rows.ids[strange[0]])!r}; its classes are {_some(known.tolist())}."
+        )
+    return np.asarray(known[entry[rows.y]])
+
+
+def flat(rows: Dataset) -> NDArray[np.generic]:
+    """Return the samples as scikit-learn takes them, [N, F]."""
+    return rows.x.reshape(len(rows), -1)
+
+
+def _entries(model: Any) -> NDArray[Any]:
+    known = np.asarray(getattr(model, "classes_", None))
+    if known.ndim != 1 or not len(known) or (known.dtype.kind == "f" and not np.isfinite(known).all()):
+        raise InputError(
+            f"{type(model).__name__} has no list of classes (classes_), which its columns are matched by; is it "
+            "fitted, on one label a sample?"
+        )
+    return known
+
+
+def _named(entry: Any) -> str:
+    """Return an entry as the name of a class: 3.0 is "3"."""
+    return str(int(entry)) if isinstance(entry, float) and entry == int(entry) else str(entry)
+
+
+def _some(entries: list[Any]) -> str:
+    text = ", ".join(repr(entry) for entry in entries[:5])
+    return f"{text}, ..." if len(entries) > 5 else text
+
+
+def _why(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return (text if len(text) <= 300 else f"{text[:300]}...").rstrip(".")

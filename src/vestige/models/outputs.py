@@ -1,0 +1,85 @@
+"""What a network answers: logits, or one sentence on why it gives none. Every first look at one goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vestige.errors import InputError
+from vestige.models.copies import copied
+from vestige.models.initial import seeded
+
+
+def answer(model: Callable[[Tensor], Any], batch: Tensor) -> Any:
+    """Return what `model` makes of a batch. Raises `InputError` where it does not take it, whatever it raises."""
+    try:
+        return model(batch)
+    except InputError:
+        raise
+    except Exception as error:  # foreign code: whatever goes wrong in it is a fault of what was given
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        why = next((line for line in reversed(lines) if line.strip() and len(lines[0]) > 300), lines[0])
+        raise InputError(
+            f"The model does not take samples of shape {list(batch.shape[1:])} and type {batch.dtype}, in a batch of "
+            f"{len(batch)}: {why.strip().rstrip('.')}.{_hint(model, batch)}"
+        ) from error
+
+
+def _hint(model: Callable[[Tensor], Any], batch: Tensor) -> str:
+    parameters = model.parameters() if isinstance(model, nn.Module) else ()
+    kinds = sorted({str(p.dtype) for p in parameters if p.dtype != batch.dtype})
+    return f" The model has weights of {', '.join(kinds)}; call model.float() first." if kinds else ""
+
+
+def expect_logits(output: Any, samples: int, classes: int | None = None, *, training: bool = False) -> Tensor:
+    """Return the output where it is logits [samples, classes], or raise `InputError`.
+
+    classes   None: any number
+    training  say that it is so in training mode: networks with a second head, such as GoogLeNet, answer otherwise there
+    """
+    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == samples:
+        if (classes is None or output.shape[1] == classes) and output.is_floating_point():
+            return output
+    got = type(output).__name__
+    if isinstance(output, Tensor):
+        got = (
+            str(list(output.shape))
+            if output.is_floating_point()
+            else f"{list(output.shape)} of {output.dtype}"
+        )
+    wanted = "logits [N, C]" if classes is None else f"logits [{samples}, {classes}]"
+    mode, hint = "", ""
+    if training:
+        mode, hint = " in training mode", " Return the logits alone, such as by aux_logits=False."
+    raise InputError(f"The model returns {got} for {samples} samples{mode}; {wanted} are wanted.{hint}")
+
+
+def expect_logits_in_training(model: nn.Module, sample: Tensor, classes: int | None = None) -> None:
+    """Raise `InputError` where the network answers with something else in training mode; it stays as it is.
+
+    sample  two samples or more, as a batch
+    """
+    probe = copied(model).train()
+    with torch.no_grad(), seeded(0, sample.device):
+        expect_logits(answer(probe, sample), len(sample), classes, training=True)
+
+
+def read_as(model: nn.Module, sample: Tensor) -> nn.Module:
+    """Return what to read of a network: itself, or a copy in single precision where it does not take `sample` as it is.
+
+    So weights of half and of double precision are read: samples come in single precision. Raises `InputError` where
+    the copy does not take the sample either.
+    """
+    if all(p.dtype == torch.float32 for p in model.parameters() if p.is_floating_point()):
+        return model
+    with torch.no_grad(), seeded(0, sample.device):
+        try:
+            answer(model, sample)
+        except InputError:
+            single = copied(model).float()
+            answer(single, sample)
+            return single
+    return model

@@ -1,0 +1,159 @@
+"""What a network answers is looked at in one place, in evaluation and in training mode, and it stays as it is."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import vestige
+from vestige.data import Dataset, make_split
+from vestige.errors import InputError
+from vestige.models import expect_logits_in_training
+from vestige.unlearning import METHODS, unlearn
+
+RNG = np.random.default_rng(0)
+ROWS = Dataset(
+    "d", RNG.normal(size=(60, 8)).astype(np.float32), RNG.integers(0, 4, 60), np.arange(60), tuple("abcd")
+)
+SPLIT = make_split(ROWS, "random", forget=5, train=30, holdout=10, shadow=10)
+ONCE = vestige.Recipe(epochs=1, batch_size=16, lr=0.05)
+
+
+class Heads(nn.Module):
+    """A network whose answer in training mode is of another kind, as GoogLeNet's is."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.first, self.second = kind, nn.Linear(8, 4), nn.Linear(8, 4)
+        self.norm = nn.BatchNorm1d(8)
+
+    def forward(self, x: torch.Tensor) -> object:
+        x = self.norm(x)
+        logits, other = self.first(x), self.second(x)
+        if not self.training or self.kind == "plain":
+            return logits
+        kinds = {
+            "tuple": (logits, other), "list": [logits], "dict": {"out": logits}, "None": None,
+            "ModelOutput": SimpleNamespace(logits=logits), "three axes": logits[:, :, None],
+            "fewer rows": logits[:1], "labels": logits.argmax(dim=1), "whole numbers": logits.long(),
+        }  # fmt: skip
+        if self.kind == "asks for targets":
+            raise ValueError("targets should not be none when in training mode")
+        return kinds[self.kind]
+
+
+KINDS = (
+    "tuple", "list", "dict", "None", "ModelOutput", "three axes", "fewer rows", "labels", "whole numbers",
+    "asks for targets",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_answers_in_training_are_refused_before_a_step(kind):
+    for call in (
+        lambda: vestige.train(Heads(kind), ROWS, ONCE),
+        lambda: unlearn("finetune", Heads(kind), SPLIT, epochs=1),
+    ):
+        with pytest.raises(InputError, match=r"in training mode|targets should not be none"):
+            call()
+
+
+@pytest.mark.parametrize("name", [n for n in METHODS if "torch" in METHODS[n].worlds and n != "sisa"])
+def test_every_method_refuses_a_second_head(name):
+    recipe = {"recipe": ONCE} if name == "retrain" else {}
+    with pytest.raises(InputError, match=f"{name} on d: The model returns tuple .* in training mode"):
+        unlearn(name, Heads("tuple"), SPLIT, **recipe)
+
+
+def test_looking_changes_nothing():
+    model = Heads("plain").eval()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    state = torch.random.get_rng_state()
+    expect_logits_in_training(model, torch.randn(2, 8, generator=torch.Generator().manual_seed(0)), 4)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert not model.training and torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_number_formats_are_read_in_single_precision(dtype):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 4)).eval()
+    other = nn.Sequential(*[type(m)(*a) for m, a in zip(model, ((8, 16), (16,), (), (16, 4)), strict=True)])
+    other.load_state_dict(model.state_dict())
+    other = other.to(dtype).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(p.to(dtype))
+    np.testing.assert_allclose(
+        vestige.collect_logits(other, ROWS), vestige.collect_logits(model, ROWS), rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        vestige.collect_sensitivity(other, ROWS, copies=2),
+        vestige.collect_sensitivity(model, ROWS, copies=2), rtol=1e-3, atol=1e-4,
+    )  # fmt: skip
+    fit = vestige.collect_fit(other, ROWS)
+    assert fit.shape == (60,) and {p.dtype for p in other.parameters()} == {dtype}
+
+
+def test_what_unlearn_returns_can_be_collected():
+    half = unlearn("finetune", nn.Sequential(nn.Linear(8, 4)).bfloat16(), SPLIT, epochs=1).model
+    assert np.isfinite(vestige.collect_logits(half, ROWS)).all()
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * mask
+
+
+class Broken(Two):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return self.layer(x)["logits"]  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Linear(9, 4),
+        nn.Linear(8, 3),
+        Two(),
+        Broken(),
+        nn.Conv2d(3, 4, 3),
+        nn.Linear(9, 4).double(),
+        nn.Embedding(5, 4),
+    ],
+)
+def test_a_network_that_does_not_take_the_samples_is_refused(model):
+    for call in (
+        lambda: vestige.collect_logits(model, ROWS),
+        lambda: vestige.collect_fit(model, ROWS),
+        lambda: vestige.collect_sensitivity(model, ROWS, copies=1),
+        lambda: vestige.train(model, ROWS, ONCE),
+        lambda: unlearn("finetune", model, SPLIT),
+    ):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_scripted_network_is_read_but_not_trained():
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(8, 4)))
+    assert vestige.collect_logits(scripted, ROWS).shape == (60, 4)
+    for call in (lambda: vestige.train(scripted, ROWS, ONCE), lambda: unlearn("finetune", scripted, SPLIT)):
+        with pytest.raises(InputError, match="give the network that it was made from"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "rows", [torch.utils.data.TensorDataset(torch.zeros(3, 8), torch.zeros(3)), ROWS.x, None, "d"]
+)
+def test_signals_are_collected_on_rows_with_ids(rows):
+    with pytest.raises(InputError, match="collected on a vestige.Dataset"):
+        vestige.collect_logits(nn.Linear(8, 4), rows)
