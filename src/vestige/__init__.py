@@ -49,6 +49,9 @@ _HOME = {
     "train": "training",
     "unlearn": "unlearning",
 }
+_PACKAGES = ("data", "evaluation", "experiments", "leaks", "llm", "measures", "models", "report", "signals", "training",
+             "unlearning")  # fmt: skip
+"""Loaded when they are first named: `vestige.llm.unlearn` needs no import of its own."""
 _NEEDS_TORCH = {"models", "training", "experiments"}
 
 __all__ = [
@@ -78,6 +81,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"vestige.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'vestige' has no attribute {name!r}")
     home = _HOME[name]
@@ -91,4 +96,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, *_PACKAGES, "__version__"])

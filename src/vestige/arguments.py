@@ -9,6 +9,7 @@ argument of another kind is refused by its name; what an annotation cannot say i
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import operator
@@ -89,6 +90,13 @@ def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[s
     return known
 
 
+def check_fields(where: str, record: Any) -> None:
+    """Check the fields of a dataclass by their annotations. Raises `InputError`."""
+    hints = get_type_hints(type(record), include_extras=True)
+    for field in dataclasses.fields(record):
+        fitting(where, field.name, getattr(record, field.name), hints[field.name])
+
+
 def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
     """Return a value as its annotation wants it, or raise `InputError`: which argument, what it is, what is wanted."""
     if OWN_CHECK in getattr(wanted, "__metadata__", ()):
@@ -113,8 +121,10 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
     except ValidationError as error:
         if set(kinds) - {type(None)}:
             raise InputError(f"{where}: {name} is {shown(value)}; {_named(parts)} is wanted.") from None
-        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ").rstrip(".")
-        raise InputError(f"{where}: {name} is {shown(value)}: {reason[:1].lower()}{reason[1:]}.") from None
+        reason = error.errors(include_url=False)[0]["msg"].rstrip(".")
+        wanted = reason.removeprefix("Input should be ")
+        end = f"; {wanted} is wanted." if wanted != reason else f": {reason[:1].lower()}{reason[1:]}."
+        raise InputError(f"{where}: {name} is {shown(value)}{end}") from None
 
 
 def _named(parts: list[Any]) -> str:
@@ -138,11 +148,19 @@ def _is_plain(part: Any) -> bool:
 def _parts(hint: Any) -> list[Any]:
     """Return the members of a union, at any depth; of an annotation with a range, what it annotates."""
     origin = get_origin(hint)
+    if isinstance(hint, TypeVar):
+        return _parts(hint.__bound__ or Any)
     if origin is Annotated:
         return _parts(get_args(hint)[0])
     if origin in (Union, types.UnionType):
         return [part for member in get_args(hint) for part in _parts(member)]
     return [hint]
+
+
+def told(error: BaseException, most: int = 200) -> str:
+    """Return what another library says, on one line and short, without its full stop."""
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def shown(value: Any) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from vestige.arguments import told
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 
@@ -51,7 +52,7 @@ def fit_sklearn(estimator: Estimator, rows: Dataset, seed: int, *, places: bool 
         left = len(np.unique(rows.y))
         classes = "one class" if left == 1 else f"{left} classes"
         raise InputError(
-            f"{name} cannot be fitted on {len(rows):,} samples of {classes}: {_why(error)}."
+            f"{name} cannot be fitted on {len(rows):,} samples of {classes}: {told(error, 300)}."
         ) from error
     if y is rows.y:
         setattr(fresh, PLACES, True)
@@ -70,7 +71,7 @@ def probabilities(model: Any, rows: Dataset) -> Floats:
     except InputError:
         raise
     except Exception as error:  # foreign code, as above
-        raise InputError(f"{name} does not take the samples of {rows.name}: {_why(error)}.") from error
+        raise InputError(f"{name} does not take the samples of {rows.name}: {told(error, 300)}.") from error
     places = class_places(model, rows)
     if p.shape != (len(rows), len(places)):
         raise InputError(
@@ -160,8 +161,3 @@ def _named(entry: Any) -> str:
 def _some(entries: list[Any]) -> str:
     text = ", ".join(repr(entry) for entry in entries[:5])
     return f"{text}, ..." if len(entries) > 5 else text
-
-
-def _why(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return (text if len(text) <= 300 else f"{text[:300]}...").rstrip(".")

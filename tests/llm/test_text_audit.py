@@ -47,6 +47,7 @@ from vestige.llm.evaluation import (
     verbatim,
 )
 from vestige.llm.experiment import LlmConfig, comparison
+from vestige.llm.texts import as_texts
 from vestige.report import write_texts_report
 from vestige.store import plain
 
@@ -175,7 +176,7 @@ def test_what_brings_texts_back(models):
     )
     assert len(torch.unique(weight.flatten()[:64])) <= 15
     assert torch.equal(rounded.lm_head.weight, gone.lm_head.weight)
-    with pytest.raises(InputError, match="2 to 8"):
+    with pytest.raises(InputError, match="equal to 2"):
         quantised(gone, bits=1)
 
 
@@ -249,8 +250,7 @@ def test_changed_forms_of_texts(models):
 
 
 def test_the_report_of_texts(audits, tmp_path):
-    texts = dict(zip(map(str, range(len(TEXTS))), TEXTS, strict=True))
-    texts["0"] = TEXTS[0]
+    texts = dict(zip(as_texts(TEXTS).ids, TEXTS, strict=True))
     one = write_texts_report(
         tmp_path / "a.html", audits["original"], texts, words=0.9, manifest={"vestige": "0"}
     )
@@ -275,7 +275,7 @@ def test_the_report_of_texts(audits, tmp_path):
     assert page.count("▼</span> Flagged as under</span>") == 20  # each text that is shown bears its answer
     bare = re.sub(r"<[^>]+>", "", page)
     first = audits["original"].traces[0]["id"]
-    assert TEXTS[int(first)].replace("'", "&#39;") in bare
+    assert texts[first].replace("'", "&#39;") in bare
     assert not re.search(r"\b(nan|None)\b", re.sub(r"<style>.*?</style>", "", page, flags=re.S))
 
 

@@ -105,12 +105,12 @@ def test_texts_that_cannot_be_used(tmp_path):
     for call, message in (
         (lambda: collect(MODEL, TOKENIZER, ["  "]), "is empty"),
         (lambda: collect(MODEL, TOKENIZER, []), "no texts"),
-        (lambda: collect(MODEL, TOKENIZER, "one text"), "list of texts"),
-        (lambda: collect(MODEL, TOKENIZER, ["a long text", "."]), "Text '1' has 1 token"),
+        (lambda: collect(MODEL, TOKENIZER, "one text"), "One string was given as texts; a list is wanted"),
+        (lambda: collect(MODEL, TOKENIZER, ["a long text", "."]), "Text 'cdb4ee2aea69cc6a' has 1 token"),
         (lambda: Texts(("a", "b"), ("x", "x")), "distinct"),
         (lambda: Texts(("a", "b"), ("x",)), "as many"),
         (lambda: expect_disjoint(forget=Texts(("a", "b"), ("0", "1")), retain=Texts(("b",), ("7",))), "both in forget and in retain"),
-        (lambda: collect(MODEL, TOKENIZER, NEWS, context=2), "at least 4"),
+        (lambda: collect(MODEL, TOKENIZER, NEWS, context=2), "context is 2; greater than or equal to 4"),
         (lambda: collect(MODEL.model, TOKENIZER, NEWS), "gives no logits"),
         (lambda: read_texts(tmp_path / "none.jsonl"), "no such file"),
     ):  # fmt: skip
@@ -119,16 +119,42 @@ def test_texts_that_cannot_be_used(tmp_path):
 
 
 def test_files_of_texts(tmp_path):
-    (tmp_path / "a.jsonl").write_text('{"text": "one", "id": "x"}\n\n"two"\n')
-    assert read_texts(tmp_path / "a.jsonl") == Texts(("one", "two"), ("x", "1"))
-    (tmp_path / "b.json").write_text(json.dumps(["one", "two"]))
-    assert read_texts(tmp_path / "b.json").ids == ("0", "1")
+    (tmp_path / "a.jsonl").write_text('{"text": "one", "id": "x"}\n\n{"text": "two", "id": 7}\n')
+    assert read_texts(tmp_path / "a.jsonl") == Texts(("one", "two"), ("x", "7"))
+    (tmp_path / "b.json").write_text(json.dumps(["one", "two", "one"]))
+    one, two, again = read_texts(tmp_path / "b.json").ids
+    assert again == f"{one}-2" and one != two
+    (tmp_path / "b.json").write_text(json.dumps(["two", "one"]))
+    assert read_texts(tmp_path / "b.json").ids == (two, one)  # an id is of the text, not of its place
+    lines = "a\u2028b", "c\u0085d", "e\u2029f"
+    for mark in (b"", b"\xef\xbb\xbf"):
+        content = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+        (tmp_path / "s.jsonl").write_bytes(mark + content.replace("\n", "\r\n").encode())
+        assert read_texts(tmp_path / "s.jsonl").texts == lines
     for name, content, message in (
         ("c.jsonl", b'{"text": 3}', "entry 1: a string"),
         ("d.jsonl", b'"one"\n{"text"', "line 2: not valid JSON"),
         ("e.jsonl", "caf\xe9".encode("latin-1"), "not UTF-8"),
         ("f.json", b'{"text": "a"}', "JSON list"),
         ("g.jsonl", b"\n", "holds no texts"),
+        (
+            "h.jsonl",
+            b'"one"\n{"text": "two", "id": "x"}',
+            "entry 2: ids are wanted for every text, or for none",
+        ),
+        (
+            "i.jsonl",
+            b'{"text": "one", "id": "x"}\n"two"',
+            "entry 2: ids are wanted for every text, or for none",
+        ),
+        ("j.jsonl", b'{"text": "one", "id": 1.0}', "id 1.0 is neither text nor a whole number"),
+        ("k.jsonl", b'{"text": "one", "id": null}', "id None is neither"),
+        ("l.jsonl", b'{"text": "one", "id": true}', "id True is neither"),
+        ("m.jsonl", b'{"text": "one", "id": ""}', "id '' is neither"),
+        ("n.jsonl", b'{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}', "Two texts have the id 'x'"),
+        ("o.json", b"[" * 100000, "too many levels"),
+        ("p.json", b"[" + b"9" * 5000 + b"]", "too many levels or digits"),
+        ("q.jsonl", b'"half \\ud800"', "half a character"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=message):

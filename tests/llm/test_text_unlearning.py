@@ -80,7 +80,7 @@ def test_rmu_sends_features_into_one_direction(original):
     made = unlearn(
         "rmu", original, TOKENIZER, FORGET, RETAIN, layer=1, **QUICK | {"epochs": 20, "lr": 5e-3}
     ).model
-    blocks = [cut(TOKENIZER, as_texts(t), 128) for t in (FORGET, RETAIN)]
+    blocks = [cut(tiny.model(), TOKENIZER, as_texts(t), 128) for t in (FORGET, RETAIN)]
 
     def found(model, side):
         batch = batch_of(blocks[side][:4], "cpu")
@@ -101,7 +101,7 @@ def test_rmu_sends_features_into_one_direction(original):
 
 
 def work(model, **options):
-    tokens = [cut(TOKENIZER, as_texts(t), 128) for t in (FORGET, RETAIN)]
+    tokens = [cut(tiny.model(), TOKENIZER, as_texts(t), 128) for t in (FORGET, RETAIN)]
     return Work("test", model, TOKENIZER, *tokens, Steps(**QUICK | options), 0)
 
 
@@ -221,8 +221,14 @@ def test_bad_input(original):
         (lambda: unlearn("npo", original, TOKENIZER, retain=RETAIN), "give forget="),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, beta=0), "above 0"),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, bta=1), "Did you mean 'beta'"),
-        (lambda: unlearn("npo", original, TOKENIZER, FORGET, epochs=0), "from 1"),
-        (lambda: unlearn("npo", original, TOKENIZER, FORGET, lora=0), "from 1"),
+        (
+            lambda: unlearn("npo", original, TOKENIZER, FORGET, epochs=0),
+            "epochs is 0; greater than or equal to 1",
+        ),
+        (
+            lambda: unlearn("npo", original, TOKENIZER, FORGET, lora=0),
+            "lora is 0; greater than or equal to 1",
+        ),
         (lambda: unlearn("npo", frozen, TOKENIZER, FORGET), "frozen"),
         (lambda: unlearn("rmu", original, TOKENIZER, FORGET, RETAIN, layer=7), "layers 0 to 1"),
         (lambda: unlearn("retrain", original, TOKENIZER, FORGET, RETAIN), "base="),

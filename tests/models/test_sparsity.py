@@ -62,8 +62,8 @@ def test_training_rewinds_and_keeps_zeros():
 def test_refusals():
     model = build_model("mlp", (4,), 3)
     for call, message in (
-        (lambda: prune(model, 1.0), "below 1"),
-        (lambda: prune(model, -0.1), "from 0"),
+        (lambda: prune(model, 1.0), "less than 1"),
+        (lambda: prune(model, -0.1), "equal to 0"),
         (lambda: prune(nn.Linear(3, 2), 0.5), "nothing to prune"),
         (lambda: prune(nn.Sequential(nn.LazyConv1d(2, 1)), 0.5), "0 is lazy"),
     ):

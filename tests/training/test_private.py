@@ -89,11 +89,11 @@ def test_batch_norm_becomes_group_norm_and_the_scale_is_not_fitted_on_secrets():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"epsilon": 0}, "above 0"),
-        ({"epsilon": -1}, "above 0"),
+        ({"epsilon": 0}, "greater than 0"),
+        ({"epsilon": -1}, "greater than 0"),
         ({"epsilon": 1, "delta": 0.01}, "one over the records"),
-        ({"epsilon": 1, "delta": 0}, "one over the records"),
-        ({"epsilon": 1, "clip": 0}, "above 0"),
+        ({"epsilon": 1, "delta": 0}, "greater than 0"),
+        ({"epsilon": 1, "clip": 0}, "greater than 0"),
         ({"epsilon": 1e-7}, "allow a larger"),
     ],
 )

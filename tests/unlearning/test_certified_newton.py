@@ -122,7 +122,7 @@ def test_refusals():
             lambda: unlearn("certified_newton", CertifiedLinear().fit(everything.x, everything.y), one_class),
             "without samples",
         ),
-        (lambda: CertifiedLinear(lam=0).fit(rows.x, rows.y), "lam is 0: input should be greater than 0"),
+        (lambda: CertifiedLinear(lam=0).fit(rows.x, rows.y), "lam is 0; greater than 0 is wanted"),
         (lambda: CertifiedLinear(loss="hinge").fit(rows.x, rows.y), '"logistic" or "squared"'),
         (lambda: CertifiedLinear().fit(rows.x, rows.y * 0), "two classes"),
         (

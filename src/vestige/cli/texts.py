@@ -107,7 +107,9 @@ def audit(
 
     def signals(name: str, source: str) -> llm.TextSignals:
         if any(Path(source).glob("part-*.parquet")):
-            return llm.TextSignals.load(source)
+            kept = llm.TextSignals.load(source)
+            kept.expect(everything.ids, everything.hashes, f"the files given, in {source}")
+            return kept
         say(f"{name}: {source}")
         model, tokenizer = llm.load_model(source, remote_code=remote_code)
         return llm.collect(model, tokenizer, everything, context=context, out=out / "signals" / name)

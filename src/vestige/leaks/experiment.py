@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from vestige.config import Config, DataConfig
+from vestige.arguments import Seed
+from vestige.config import Config, DataConfig, PlainName
 from vestige.errors import unknown
 from vestige.leaks.attack import Leakage, attack, choose_models, three_way
 from vestige.leaks.defences import defended
@@ -48,7 +49,7 @@ class ShadowSide(Config):
 class LeakConfig(Config):
     """One experiment. The other classes and functions of this package say what the fields may hold."""
 
-    name: str = "leaks"
+    name: PlainName = "leaks"
     title: str | None = None
     data: DataConfig = DataConfig(name="location30")
     target: str | Network = "decision-tree"
@@ -57,7 +58,7 @@ class LeakConfig(Config):
     attacks: tuple[str, ...] = ATTACKS
     features: tuple[str, ...] | None = None
     defences: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
 
     @field_validator("attacks")
     @classmethod

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import shown
 from vestige.errors import InputError
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audit_samples
 from vestige.evaluation.roc import auc, bootstrap
 from vestige.llm.measures import MEASURES, measure
 from vestige.llm.signals import TextSignals
+from vestige.llm.texts import hash_of
 from vestige.signals import Signals
 
 Floats = NDArray[np.float64]
@@ -70,14 +72,38 @@ def audit_texts(
     Raises `InputError` where the signals are of other texts, or nothing could be measured.
     """
     roles = np.asarray(role).astype(str)
-    for one in (original, *shadows):
-        if one is not None and not np.array_equal(one.ids, unlearned.ids):
-            raise InputError("The signals are of other texts, or in another order; ids must agree.")
+    expect_same_texts(unlearned, original, shadows, extra)
     signals = as_signals(unlearned, original, shadows, roles)
     made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha, tolerance=tolerance)
     arrays = _arrays(unlearned, original, shadows, roles == "holdout", extra)
     table = [_row(measure_name, arrays, roles, preset) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))
+
+
+def expect_same_texts(
+    unlearned: TextSignals,
+    original: TextSignals | None,
+    shadows: Sequence[TextSignals],
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Raise `InputError` unless all signals, and the texts in `extra`, are of the same texts in the same order."""
+    named = {"original": original} | {f"shadows[{i}]": one for i, one in enumerate(shadows)}
+    for name, one in {"unlearned": unlearned, **named}.items():
+        if one is not None and not isinstance(one, TextSignals):
+            raise InputError(
+                f"{name} is {shown(one)}; `TextSignals` are wanted, as vestige.llm.collect gives them."
+            )
+    for name, one in named.items():
+        if one is None:
+            continue
+        unlearned.expect(one.ids.tolist(), None if one.hashes is None else one.hashes.tolist(), name)
+        if not np.array_equal(one.characters, unlearned.characters):
+            raise InputError(f"{name} and unlearned are of other texts: their lengths in characters differ.")
+    texts = (extra or {}).get("texts")
+    if texts is not None and unlearned.hashes is not None:
+        hashes = [hash_of(text) for text in texts]
+        if hashes != unlearned.hashes.tolist():
+            raise InputError("texts in extra= are not those that the signals are of, or in another order.")
 
 
 def as_signals(
@@ -159,6 +185,7 @@ def degrees(
         raise InputError("degrees: at least one checkpoint's signals are wanted.")
     needs, found = MEASURES[name].needs, []
     for one in checkpoints:
+        expect_same_texts(one, original, [*shadows, checkpoints[0]], extra)
         held = np.zeros(len(one), bool) if holdout is None else holdout
         arrays = _arrays(one, original, shadows, held, extra)
         found.append(measure(name, **{need: arrays[need] for need in needs if need in arrays}, **options))

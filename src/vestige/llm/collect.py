@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
+from vestige.arguments import OWN_CHECK, Count, checked
 from vestige.errors import InputError
+from vestige.llm.asking import answered, context_of, encoded, expect_language_model, expect_room
 from vestige.llm.signals import PER_TOKEN, TextSignals, joined
 from vestige.llm.texts import Texts, as_texts
 from vestige.store import key_of, read_json, write_json
@@ -34,14 +37,15 @@ class Window(NamedTuple):
     first: int
 
 
+@checked
 def collect(
     model: Any,
     tokenizer: Any,
-    texts: Texts | Sequence[str],
+    texts: Annotated[Texts | Sequence[str], OWN_CHECK],
     *,
-    context: int | None = None,
-    batch_tokens: int = 2048,
-    part: int = 256,
+    context: Annotated[int, Field(ge=4)] | None = None,
+    batch_tokens: Count = 2048,
+    part: Count = 256,
     out: Path | None = None,
     progress: bool = False,
 ) -> TextSignals:
@@ -55,36 +59,42 @@ def collect(
     out           a folder to keep the parts in, and to continue from
     progress      show a bar of the tokens that are scored
 
-    Raises `InputError` for texts of fewer than two tokens, and for a model without a language-model head.
+    A list of strings gets ids from what the texts say, see `vestige.llm.texts.content_ids`.
+
+    Raises `InputError` for texts of fewer than two tokens, for tokens and a context that the model does not take, and
+    for a model without a language-model head.
     """
     given = as_texts(texts)
+    expect_language_model(model, tokenizer)
+    if context is not None:
+        expect_room(model, "context", context)
     longest = context or context_of(model)
-    if longest < 4:
-        raise InputError(f"context is {longest}; at least 4 tokens are wanted.")
     weights = None if out is None else _fingerprint(model)
     parts = []
     for number, start in enumerate(range(0, len(given), part)):
         some = Texts(given.texts[start : start + part], given.ids[start : start + part])
         path = None if out is None else out / f"part-{number:05d}.parquet"
-        key = key_of(some.ids, some.texts, longest, weights)
+        words = [encoded(model, tokenizer, *named) for named in zip(some.ids, some.texts, strict=True)]
+        key = key_of(some.ids, some.texts, [ids for ids, _ in words], longest, weights)
         if path is not None and path.is_file() and _same(path, key):
             parts.append(TextSignals.load(path))
             continue
         label = f"texts {start + 1:,} to {start + len(some):,} of {len(given):,}"
-        made = _collect_part(model, tokenizer, some, longest, batch_tokens, label if progress else None)
+        made = _collect_part(model, words, some, longest, batch_tokens, label if progress else None)
         if path is not None:
             made.save(path)
             write_json(path.with_suffix(".json"), {"key": key})
         parts.append(made)
+    if out is not None:
+        _leave_only(out, len(parts))
     return joined(parts)
 
 
-def context_of(model: Any) -> int:
-    """Return the longest input in tokens, at most 4096."""
-    known = getattr(model.config, "max_position_embeddings", None) or getattr(
-        model.config, "n_positions", None
-    )
-    return min(int(known or 1024), 4096)
+def _leave_only(out: Path, count: int) -> None:
+    """Remove parts of an earlier, longer list of texts: whoever reads the folder would take them for these texts'."""
+    for path in sorted(out.glob("part-*.parquet"))[count:]:
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink()
 
 
 def _fingerprint(model: Any) -> list[float]:
@@ -98,13 +108,17 @@ def _same(path: Path, key: str) -> bool:
 
 
 def _collect_part(
-    model: Any, tokenizer: Any, part: Texts, context: int, batch_tokens: int, label: str | None = None
+    model: Any,
+    words: list[tuple[list[int], np.ndarray]],
+    part: Texts,
+    context: int,
+    batch_tokens: int,
+    label: str | None = None,
 ) -> TextSignals:
     import torch
     from rich.progress import track
 
-    encoded = [_encoded(tokenizer, text) for text in part.texts]
-    lengths = np.array([len(ids) for ids, _ in encoded])
+    lengths = np.array([len(ids) for ids, _ in words])
     if (lengths < 2).any():
         name = part.ids[int(np.flatnonzero(lengths < 2)[0])]
         raise InputError(
@@ -120,27 +134,19 @@ def _collect_part(
             batches = list(_batches(windows, batch_tokens))
             for batch in track(batches, label or "", disable=label is None):
                 for window, found in zip(
-                    batch, _scored(model, [encoded[w.text][0] for w in batch], batch), strict=True
+                    batch, _scored(model, [words[w.text][0] for w in batch], batch), strict=True
                 ):
                     place = offsets[window.text] + window.first - 1
                     for name, row in zip(PER_TOKEN, found, strict=True):
                         values[name][place : place + len(row)] = row
     finally:
         model.train(training)
-    spans = np.concatenate([spans[1:] for _, spans in encoded]).astype(np.int32)
+    spans = np.concatenate([spans[1:] for _, spans in words]).astype(np.int32)
     return TextSignals(
         **values, start=spans[:, 0], end=spans[:, 1], offsets=offsets,
-        characters=np.array([len(t) for t in part.texts]), ids=np.array(part.ids),
+        characters=np.array([len(t) for t in part.texts]), ids=np.array(part.ids, dtype=np.str_),
+        hashes=np.array(part.hashes, dtype=np.str_),
     )  # fmt: skip
-
-
-def _encoded(tokenizer: Any, text: str) -> tuple[list[int], np.ndarray]:
-    """Return the token ids, and where each stands in the text: [tokens, 2], -1 where unknown."""
-    if getattr(tokenizer, "is_fast", False):
-        found = tokenizer(text, return_offsets_mapping=True, verbose=False)
-        return found["input_ids"], np.array(found["offset_mapping"]).reshape(-1, 2)
-    ids = tokenizer(text, verbose=False)["input_ids"]
-    return ids, np.full((len(ids), 2), -1)
 
 
 def _windows(text: int, length: int, context: int) -> Iterator[Window]:
@@ -179,11 +185,7 @@ def _scored(model: Any, ids: list[list[int]], batch: list[Window]) -> Iterator[l
         mask[row, : window.end - window.begin] = 1
     tokens, mask = tokens.to(model.device), mask.to(model.device)
     padded = len({w.end - w.begin for w in batch}) > 1
-    logits = getattr(model(input_ids=tokens, **({"attention_mask": mask} if padded else {})), "logits", None)
-    if logits is None or logits.ndim != 3:
-        raise InputError(
-            f"{type(model).__name__} gives no logits for every token; a causal language model is wanted."
-        )
+    logits = answered(model, tokens, mask if padded else None)
     for row, window in enumerate(batch):
         first, last = window.first - window.begin, window.end - window.begin
         predicted, wanted = logits[row, first - 1 : last - 1], tokens[row, first:last]

@@ -16,18 +16,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from vestige.arguments import OWN_CHECK, Count, Positive, Seed, Share, checked
 from vestige.errors import InputError
 from vestige.evaluation.roc import auc
-from vestige.llm.collect import collect, context_of
+from vestige.llm.asking import answered, context_of, expect_language_model, expect_room, token_ids
+from vestige.llm.collect import collect
 from vestige.llm.signals import TextSignals
 from vestige.llm.texts import Texts, as_texts
 
 Floats = NDArray[np.float64]
+Given: TypeAlias = Annotated[Texts | Sequence[str], OWN_CHECK]
 
 
 def perplexity(signals: TextSignals) -> float:
@@ -49,17 +53,18 @@ def rouge_l(said: str, truth: str) -> float:
     return 2 * common / (len(a) + len(b))
 
 
-def verbatim(
-    model: Any, tokenizer: Any, texts: Texts | Sequence[str], *, prompt: int = 32, answer: int = 32
-) -> Floats:
+@checked
+def verbatim(model: Any, tokenizer: Any, texts: Given, *, prompt: Count = 32, answer: Count = 32) -> Floats:
     """Return ROUGE-L [n] of the greedy continuation of each text's first `prompt` tokens with its own `answer` tokens.
 
     Raises `InputError` where a text is not longer than the prompt.
     """
     scores = []
     given = as_texts(texts)
+    expect_language_model(model, tokenizer)
+    expect_room(model, "prompt and answer", prompt + answer)
     for name, text in zip(given.ids, given.texts, strict=True):
-        ids = tokenizer(text, verbose=False)["input_ids"]
+        ids = token_ids(model, tokenizer, name, text)
         if len(ids) <= prompt:
             raise InputError(
                 f"Text {name!r} has {len(ids)} tokens; more than the prompt's {prompt} are needed."
@@ -69,8 +74,9 @@ def verbatim(
     return np.array(scores)
 
 
+@checked
 def knowledge(
-    model: Any, tokenizer: Any, questions: Sequence[str], answers: Sequence[str], *, longest: int = 32
+    model: Any, tokenizer: Any, questions: Sequence[str], answers: Sequence[str], *, longest: Count = 32
 ) -> Floats:
     """Return ROUGE-L [n] of the greedy answer to each question, up to the end of its line. Raises `InputError`."""
     if len(questions) != len(answers) or not questions:
@@ -78,26 +84,31 @@ def knowledge(
             f"There are {len(questions)} questions and {len(answers)} answers; as many are wanted."
         )
     scores = []
-    for question, truth in zip(questions, answers, strict=True):
-        said = tokenizer.decode(_greedy(model, tokenizer(question)["input_ids"], longest))
+    expect_language_model(model, tokenizer)
+    for number, (question, truth) in enumerate(zip(questions, answers, strict=True)):
+        ids = token_ids(model, tokenizer, f"questions[{number}]", question)
+        said = tokenizer.decode(_greedy(model, ids, longest))
         scores.append(rouge_l(said.strip().split("\n")[0], truth))
     return np.array(scores)
 
 
-def extraction_strength(model: Any, tokenizer: Any, texts: Texts | Sequence[str]) -> Floats:
+@checked
+def extraction_strength(model: Any, tokenizer: Any, texts: Given) -> Floats:
     """Return, for each text [n], 1 minus the least share of it after which the model predicts all the rest greedily.
 
     One pass a text: token by token the most likely one, given the text's own past; at most one context long.
     """
     import torch
 
-    scores = []
-    for text in as_texts(texts).texts:
-        ids = torch.tensor(
-            [tokenizer(text, verbose=False)["input_ids"][: context_of(model)]], device=model.device
-        )
+    scores, given = [], as_texts(texts)
+    expect_language_model(model, tokenizer)
+    for named in zip(given.ids, given.texts, strict=True):
+        own = token_ids(model, tokenizer, *named)[: context_of(model)]
+        if len(own) < 2:
+            raise InputError(f"Text {named[0]!r} has {len(own)} token; at least two are needed.")
+        ids = torch.tensor([own], device=model.device)
         with torch.inference_mode():
-            right = (model(input_ids=ids).logits[0, :-1].argmax(dim=-1) == ids[0, 1:]).cpu().numpy()
+            right = (answered(model, ids)[0, :-1].argmax(dim=-1) == ids[0, 1:]).cpu().numpy()
         wrong = np.flatnonzero(~right)
         scores.append(1.0 if not len(wrong) else 1 - (wrong[-1] + 2) / ids.shape[1])
     return np.array(scores)
@@ -135,7 +146,8 @@ def privleak(
     return PrivLeak(value, own, exact, warning)
 
 
-def quantised(model: Any, *, bits: int = 4, block: int = 64) -> Any:
+@checked
+def quantised(model: Any, *, bits: Annotated[int, Field(ge=2, le=8)] = 4, block: Count = 64) -> Any:
     """Return a copy whose linear layers' weights are rounded to `bits` bits, scaled by the largest of each block.
 
     Fine changes of weights vanish in rounding; a text that unlearning has only just hidden may come back.
@@ -143,8 +155,7 @@ def quantised(model: Any, *, bits: int = 4, block: int = 64) -> Any:
     """
     import torch
 
-    if not 2 <= bits <= 8 or block < 1:
-        raise InputError(f"bits is {bits} and block {block}; 2 to 8 and at least 1 are wanted.")
+    expect_language_model(model)
     made = copy.deepcopy(model)
     levels = 2 ** (bits - 1) - 1
     head = made.get_output_embeddings()
@@ -152,7 +163,7 @@ def quantised(model: Any, *, bits: int = 4, block: int = 64) -> Any:
         for layer in made.modules():
             if not isinstance(layer, torch.nn.Linear) or layer is head:
                 continue
-            flat = layer.weight.flatten()
+            flat = layer.weight.flatten().float()  # in half precision 1e-12 would be 0, and the scale a NaN
             padded = torch.nn.functional.pad(flat, (0, -len(flat) % block)).reshape(-1, block)
             scale = padded.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / levels
             rounded = ((padded / scale).round() * scale).flatten()[: len(flat)]
@@ -160,9 +171,8 @@ def quantised(model: Any, *, bits: int = 4, block: int = 64) -> Any:
     return made
 
 
-def relearned(
-    model: Any, tokenizer: Any, texts: Texts | Sequence[str], *, steps: int = 10, lr: float = 1e-5
-) -> Any:
+@checked
+def relearned(model: Any, tokenizer: Any, texts: Given, *, steps: Count = 10, lr: Positive = 1e-5) -> Any:
     """Return a copy after so many steps of training on `texts`: what was only hidden comes back at once."""
     from vestige.llm.unlearning import unlearn
 
@@ -170,7 +180,10 @@ def relearned(
     return unlearn("finetune", model, tokenizer, retain=texts, **options).model
 
 
-def bag_of_words(first: Sequence[str], second: Sequence[str], *, seed: int = 0) -> float:
+@checked
+def bag_of_words(
+    first: Sequence[str], second: Sequence[str], *, seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+) -> float:
     """Return the out-of-fold AUC of telling two groups of texts apart by their words alone; 0.5 = not at all.
 
     Where it is high, an AUC of any measure between these groups says little: the texts differ by themselves.
@@ -196,13 +209,15 @@ def bag_of_words(first: Sequence[str], second: Sequence[str], *, seed: int = 0) 
     return auc(p[truth == 1], p[truth == 0])
 
 
-def lowercased(model: Any, tokenizer: Any, texts: Texts | Sequence[str]) -> Floats:
+@checked
+def lowercased(model: Any, tokenizer: Any, texts: Given) -> Floats:
     """Return the mean token loss [n] of the lowercased texts, for the measure `lowercase`."""
     given = as_texts(texts)
     return collect(model, tokenizer, Texts(tuple(t.lower() for t in given.texts), given.ids)).nll
 
 
-def prefixed(model: Any, tokenizer: Any, texts: Texts | Sequence[str], shots: Sequence[str]) -> Floats:
+@checked
+def prefixed(model: Any, tokenizer: Any, texts: Given, shots: Sequence[str]) -> Floats:
     """Return the mean token loss [n] of the texts behind `shots`, texts that were never seen, for `recall`."""
     given = as_texts(texts)
     prefix = "\n".join(shots) + "\n"
@@ -214,9 +229,8 @@ def prefixed(model: Any, tokenizer: Any, texts: Texts | Sequence[str], shots: Se
     return losses
 
 
-def swapped(
-    texts: Texts | Sequence[str], *, copies: int = 5, share: float = 0.3, seed: int = 0
-) -> list[Texts]:
+@checked
+def swapped(texts: Given, *, copies: Count = 5, share: Share = 0.3, seed: Seed = 0) -> list[Texts]:
     """Return copies of the texts with a share of their words exchanged at random, for `pac`."""
     given, rng = as_texts(texts), np.random.default_rng(seed)
     made = []
@@ -232,15 +246,16 @@ def swapped(
     return made
 
 
+@checked
 def neighbouring(
     model: Any,
     tokenizer: Any,
-    texts: Texts | Sequence[str],
+    texts: Given,
     *,
-    copies: int = 5,
-    share: float = 0.1,
-    top: int = 10,
-    seed: int = 0,
+    copies: Count = 5,
+    share: Share = 0.1,
+    top: Count = 10,
+    seed: Seed = 0,
 ) -> list[Texts]:
     """Return copies of the texts with a share of their tokens replaced by likely others, for `neighbourhood`.
 
@@ -253,23 +268,26 @@ def neighbouring(
     import torch
 
     given, rng = as_texts(texts), np.random.default_rng(seed)
+    expect_language_model(model, tokenizer)
     special = sorted(set(tokenizer.all_special_ids))
-    if not 0 < share <= 1 or copies < 1 or not 1 <= top < len(tokenizer) - len(special):
-        raise InputError(f"share is {share}, copies {copies}, top {top}; 0 to 1, and at least 1, are wanted.")
+    if not top < len(tokenizer) - len(special):
+        raise InputError(
+            f"top is {top}; the tokenizer has {len(tokenizer) - len(special)} tokens to choose from."
+        )
     start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     made: list[list[str]] = [[] for _ in range(copies)]
     training = model.training
     model.eval()
     try:
         for name, text in zip(given.ids, given.texts, strict=True):
-            ids = tokenizer(text, verbose=False, add_special_tokens=False)["input_ids"]
+            ids = token_ids(model, tokenizer, name, text, add_special_tokens=False)
             if len(ids) < 2:
                 raise InputError(
                     f"Text {name!r} has one token; at least two are needed, the first is never replaced."
                 )
             head = torch.tensor([(start + ids)[: context_of(model)]], device=model.device)
             with torch.inference_mode():
-                logits = model(input_ids=head).logits[0, len(start) : -1]
+                logits = answered(model, head)[0, len(start) : -1]
                 logits[:, special] = -torch.inf
                 likely = logits.topk(top + 1).indices.cpu().numpy()  # [i] stands for token i + 1
             changed = max(1, round(share * len(likely)))

@@ -17,7 +17,8 @@ import numpy as np
 from pydantic import Field, field_validator
 
 import vestige
-from vestige.config import Config, bare_names
+from vestige.arguments import Seed
+from vestige.config import Config, PlainName, bare_names
 from vestige.errors import InputError
 from vestige.llm.audit import TextAudit, audit_texts
 from vestige.llm.collect import collect
@@ -33,7 +34,7 @@ from vestige.llm.evaluation import (
 )
 from vestige.llm.load import load_model
 from vestige.llm.signals import TextSignals
-from vestige.llm.texts import Texts, gathered, read_texts
+from vestige.llm.texts import Texts, content_ids, gathered, read_texts
 from vestige.llm.unlearning import METHODS, unlearn
 from vestige.store import key_of, read_json, write_json
 
@@ -75,7 +76,7 @@ class LlmConfig(Config):
     """
 
     kind: str = "llm"
-    name: str = "llm"
+    name: PlainName = "llm"
     title: str | None = None
     model: LlmModel
     data: LlmData
@@ -83,7 +84,7 @@ class LlmConfig(Config):
     methods: tuple[LlmMethod, ...] = ()
     relearn: int = Field(default=10, ge=0)
     further: bool = False
-    seed: int = 0
+    seed: Seed = 0
 
     @field_validator("methods")
     @classmethod
@@ -261,7 +262,7 @@ def _read(data: LlmData) -> tuple[dict[str, Texts], Texts, np.ndarray]:
 
 def _learned(groups: dict[str, Texts]) -> Texts:
     own = groups["forget"].texts + groups["retain"].texts
-    return Texts(own, tuple(map(str, range(len(own)))))
+    return Texts(own, content_ids(own))
 
 
 def _texts(data: LlmData, name: str) -> Texts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class TextSignals:
     offsets       int64 [n+1]  a text's tokens are offsets[i] to offsets[i + 1]
     characters    int64 [n]    length of the text
     ids           str [n]
+    hashes        str [n]      what each text is, `Texts.hashes`; None in files of earlier versions
 
     Raises `InputError` where the arrays do not fit or a log-probability is not finite.
     """
@@ -43,17 +44,25 @@ class TextSignals:
     offsets: NDArray[np.int64]
     characters: NDArray[np.int64]
     ids: NDArray[np.str_]
+    hashes: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
-        total, n = int(self.offsets[-1]), len(self.ids)
-        if len(self.offsets) != n + 1 or len(self.characters) != n:
-            raise InputError(f"{n} ids need {n + 1} offsets and {n} lengths.")
+        n, offsets = len(self.ids), self.offsets
+        if offsets.shape != (n + 1,) or self.characters.shape != (n,) or offsets.dtype.kind not in "iu":
+            raise InputError(f"{n} ids need {n + 1} offsets and {n} lengths, which are whole numbers.")
+        total = int(offsets[-1])
+        if self.hashes is not None and self.hashes.shape != (n,):
+            raise InputError(f"hashes has shape {list(self.hashes.shape)}; [{n}] is wanted.")
         for name in (*PER_TOKEN, "start", "end"):
             if getattr(self, name).shape != (total,):
                 raise InputError(f"{name} has shape {list(getattr(self, name).shape)}; [{total}] is wanted.")
         if (np.diff(self.offsets) < 1).any():
             text = self.ids[int(np.flatnonzero(np.diff(self.offsets) < 1)[0])]
             raise InputError(f"Text {text!r} has no token to score; at least two tokens are needed.")
+        if offsets[0] != 0:
+            raise InputError(f"The first offset is {offsets[0]}; 0 is wanted.")
+        if len(np.unique(self.ids)) < n:
+            raise InputError("Two texts have one id; ids must be distinct.")
         if not np.isfinite(self.logp).all():
             text = self.ids[
                 int(np.searchsorted(self.offsets, int(np.flatnonzero(~np.isfinite(self.logp))[0]), "right"))
@@ -88,6 +97,24 @@ class TextSignals:
         """Return where the tokens of a text are."""
         return slice(int(self.offsets[text]), int(self.offsets[text + 1]))
 
+    def expect(self, ids: Sequence[str], hashes: Sequence[str] | None, of: str) -> None:
+        """Raise `InputError` unless these are the signals of the same texts in the same order, by id and by content.
+
+        of  whose texts they are to be, for the message
+        """
+        if list(self.ids) != list(ids):
+            missing = sorted(set(map(str, ids)) - set(map(str, self.ids)))
+            why = f"{missing[0]!r} is missing" if missing else "they are in another order"
+            raise InputError(f"The signals are not of the texts of {of}: {why}; ids must agree, one by one.")
+        if self.hashes is None or hashes is None:
+            return
+        other = np.flatnonzero(np.asarray(self.hashes) != np.asarray(hashes))
+        if len(other):
+            raise InputError(
+                f"The signals are not of the texts of {of}: {len(other)} texts say something else under the same id, "
+                f"among them {str(self.ids[other[0]])!r}."
+            )
+
     def save(self, path: Path | str) -> Path:
         """Write one Parquet file, a row a text, its tokens as lists."""
         import pyarrow as pa
@@ -96,6 +123,8 @@ class TextSignals:
         from vestige.store import published
 
         columns: dict[str, Any] = {"id": pa.array(self.ids.tolist()), "characters": pa.array(self.characters)}
+        if self.hashes is not None:
+            columns["hash"] = pa.array(self.hashes.tolist())
         for name in (*PER_TOKEN, "start", "end"):
             columns[name] = pa.ListArray.from_arrays(
                 pa.array(self.offsets, pa.int32()), pa.array(getattr(self, name))
@@ -128,20 +157,29 @@ class TextSignals:
                 parts.append(
                     cls(
                         **flat, offsets=offsets.astype(np.int64), characters=table["characters"].to_numpy(),
-                        ids=np.array(table["id"].to_pylist()),
+                        ids=np.array(table["id"].to_pylist(), dtype=np.str_),
+                        hashes=np.array(table["hash"].to_pylist(), dtype=np.str_)
+                        if "hash" in table.column_names else None,
                     )
                 )  # fmt: skip
-            except (OSError, KeyError, pa.ArrowInvalid) as error:
-                raise ArtefactError(f"{file}: not readable signals ({error}); was it cut off?") from None
+            except InputError as error:
+                raise ArtefactError(f"{file}: {error}") from None
+            except (
+                Exception
+            ) as error:  # the parser's own, and what a file of another kind makes of the arrays
+                why = " ".join(str(error).split())[:200]
+                raise ArtefactError(f"{file}: not readable signals ({why}); was it cut off?") from None
         return joined(parts)
 
 
 def joined(parts: Sequence[TextSignals]) -> TextSignals:
     """Return the texts of all parts, one after another."""
     offsets = np.concatenate([[0], np.cumsum(np.concatenate([p.tokens for p in parts]))]).astype(np.int64)
-    arrays: Mapping[str, Any] = {
+    arrays: dict[str, Any] = {
         f.name: np.concatenate([getattr(p, f.name) for p in parts])
         for f in fields(TextSignals)
-        if f.name != "offsets"
+        if f.name not in ("offsets", "hashes")
     }
-    return TextSignals(**arrays, offsets=offsets)
+    known = [p.hashes for p in parts if p.hashes is not None]
+    hashes = np.concatenate(known) if len(known) == len(parts) else None
+    return TextSignals(**arrays, offsets=offsets, hashes=hashes)

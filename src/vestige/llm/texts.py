@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from vestige.arguments import shown
 from vestige.errors import InputError
 
 
@@ -22,6 +26,8 @@ class Texts:
     ids: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "texts", _strings(self.texts, "texts"))
+        object.__setattr__(self, "ids", tuple(_id_of(name) for name in _listed(self.ids, "ids")))
         if not self.texts:
             raise InputError("There are no texts.")
         if len(self.ids) != len(self.texts):
@@ -40,28 +46,75 @@ class Texts:
     def __len__(self) -> int:
         return len(self.texts)
 
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """What each text is, in 16 hex digits: signals carry it, so that those of other texts are known as such."""
+        return tuple(map(hash_of, self.texts))
+
+
+def hash_of(text: str) -> str:
+    """Return the first 16 hex digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def content_ids(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return an id for each text from what it says, never from its position; a text that comes again gets "-2"."""
+    ids, times = [], Counter[str]()
+    for name in map(hash_of, texts):
+        times[name] += 1
+        ids.append(name if times[name] == 1 else f"{name}-{times[name]}")
+    return tuple(ids)
+
 
 def as_texts(given: Texts | Sequence[str]) -> Texts:
-    """Return texts as they are, or a list of strings with their numbers as ids."""
+    """Return texts as they are; those of a list of strings get ids from what they say, see `content_ids`.
+
+    Raises `InputError` where there is something else than texts.
+    """
     if isinstance(given, Texts):
         return given
-    if isinstance(given, str):
-        raise InputError("One string was given; a list of texts is wanted.")
-    return Texts(tuple(given), tuple(map(str, range(len(given)))))
+    texts = _strings(given, "texts")
+    return Texts(texts, content_ids(texts))
+
+
+def _listed(values: Any, what: str) -> list[Any]:
+    if isinstance(values, (str, bytes)):
+        raise InputError(f"One string was given as {what}; a list is wanted.")
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise InputError(f"{what} are {shown(values)}; a list is wanted.")
+    return list(values)
+
+
+def _strings(values: Any, what: str) -> tuple[str, ...]:
+    texts = _listed(values, what)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"{what}[{place}] is {shown(text)}; a string is wanted.")
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InputError(f"{what}[{place}] holds half a character (a lone surrogate); it is no text.")
+    return tuple(texts)
+
+
+def _id_of(value: Any) -> str:
+    """Return an id as text: text as it is written, a whole number by its digits. Raises `InputError` for others."""
+    if isinstance(value, str) and value:
+        return str(value)
+    if isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) < 10**40:
+        return str(int(value))
+    raise InputError(f"The id {shown(value)} is neither text nor a whole number.")
 
 
 def read_texts(path: Path | str) -> Texts:
     """Read texts from a `.jsonl` file of strings or of objects with "text" (and "id"), or a `.json` list of them.
 
-    Raises `InputError` for a file that is missing, not UTF-8, or holds something else; the line is named.
+    Lines end with a newline alone; a byte-order mark is left out. Ids stand in the file for every text or for none:
+    then they are made of what the texts say.
+
+    Raises `InputError` for a file that is missing, no regular file, not UTF-8, or holds something else; the line is
+    named.
     """
     path = Path(path)
-    try:
-        content = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); convert it first.") from None
+    content = _content(path)
     if path.suffix == ".json":
         rows = _parsed(path, content, 1)
         if not isinstance(rows, list):
@@ -70,20 +123,43 @@ def read_texts(path: Path | str) -> Texts:
     else:
         numbered = (
             (number, _parsed(path, line, number))
-            for number, line in enumerate(content.splitlines(), 1)
+            for number, line in enumerate(content.split("\n"), 1)
             if line.strip()
         )
     texts: list[str] = []
-    ids: list[str] = []
+    ids: list[Any] = []
     for number, row in numbered:
         text = row.get("text") if isinstance(row, dict) else row
         if not isinstance(text, str):
             raise InputError(f'{path}, entry {number}: a string, or an object with "text", is wanted.')
+        if isinstance(row, dict) and "id" in row:
+            ids.append(row["id"])
         texts.append(text)
-        ids.append(str(row["id"]) if isinstance(row, dict) and "id" in row else str(len(ids)))
+        if len(ids) not in (0, len(texts)):
+            raise InputError(f"{path}, entry {number}: ids are wanted for every text, or for none.")
     if not texts:
         raise InputError(f"{path} holds no texts.")
-    return Texts(tuple(texts), tuple(ids))
+    try:
+        return Texts(tuple(texts), tuple(ids)) if ids else as_texts(texts)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _content(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no regular file.")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}); convert it first.") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{str(path)[:200]!r} cannot be read ({' '.join(str(error).split())[:100]})."
+        ) from None
 
 
 def expect_disjoint(**groups: Texts) -> None:
@@ -98,7 +174,7 @@ def expect_disjoint(**groups: Texts) -> None:
 
 
 def gathered(groups: Mapping[str, Texts]) -> Texts:
-    """Return the texts of all groups, one after another, with the ids "forget-0" and so on.
+    """Return the texts of all groups, one after another, with ids such as "forget-17": the group, then the text's own.
 
     Raises `InputError` where a text is in two groups.
     """
@@ -114,3 +190,5 @@ def _parsed(path: Path, text: str, number: int) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {number}: not valid JSON ({error.msg}).") from None
+    except (RecursionError, ValueError):
+        raise InputError(f"{path}, line {number}: JSON of too many levels or digits.") from None

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from vestige.arguments import told
 from vestige.errors import InputError
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -33,10 +34,9 @@ def copied(model: Network) -> Network:
     try:
         return copy.deepcopy(model, dict(left))
     except Exception as error:  # whatever an attribute raises
-        why = " ".join(str(error).split())
         raise InputError(
-            f"{type(model).__name__} cannot be copied ({why}); keep what cannot be, such as an open file, out of its "
-            "attributes."
+            f"{type(model).__name__} cannot be copied ({told(error)}); keep what cannot be, such as an open file, out "
+            "of its attributes."
         ) from error
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from vestige.arguments import shown
+from vestige.arguments import checked, shown
 from vestige.errors import InputError
 from vestige.models.copies import copied
 
@@ -36,6 +36,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
         yield
 
 
+@checked
 def reinitialise(model: nn.Module, seed: int) -> nn.Module:
     """Return a copy of `model` with every parameter drawn anew, as for training from scratch.
 

@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 from pydantic import create_model
 from torch import nn
 
+from vestige.arguments import Count, Seed, checked
 from vestige.config import Config, validated
 from vestige.errors import InputError
 from vestige.models.initial import seeded
@@ -58,7 +59,10 @@ def register(name: str, *, cites: str = "") -> Callable[[Callable[..., nn.Module
     return keep
 
 
-def build_model(name: str, shape: tuple[int, ...], classes: int, *, seed: int = 0, **knobs: Any) -> nn.Module:
+@checked
+def build_model(
+    name: str, shape: tuple[Count, ...], classes: Count, *, seed: Seed = 0, **knobs: Any
+) -> nn.Module:
     """Build an untrained model on the CPU, in evaluation mode.
 
     name     a registered architecture, see `vestige list models`
@@ -70,8 +74,8 @@ def build_model(name: str, shape: tuple[int, ...], classes: int, *, seed: int = 
     Raises `InputError` for an unknown name or knob, and for a shape the architecture cannot take.
     """
     architecture = MODELS[name]
-    if classes < 1:
-        raise InputError(f"classes is {classes}; a model needs at least one.")
+    if not shape:
+        raise InputError("build_model: shape is empty; (C, H, W) or (F,) is wanted, as `Dataset.shape`.")
     options = architecture.resolve(knobs)
     with seeded(seed):
         return architecture.build(tuple(shape), classes, **options).eval()

@@ -9,20 +9,25 @@ Which weights live is a buffer beside the weight, `weight_mask`, so that copies 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 
 Masks: TypeAlias = list[tuple[nn.Parameter, Tensor]]
 MASK = "weight_mask"
 
 
-def prune(model: nn.Module, sparsity: float, *, sample: Tensor | None = None) -> nn.Module:
+@checked
+def prune(
+    model: nn.Module, sparsity: Annotated[float, Field(ge=0, lt=1)], *, sample: Tensor | None = None
+) -> nn.Module:
     """Zero the smallest share `sparsity` of the prunable weights, in place; return the model.
 
     sparsity  from 0 to below 1; 0.95 keeps every twentieth weight
@@ -31,8 +36,6 @@ def prune(model: nn.Module, sparsity: float, *, sample: Tensor | None = None) ->
     Raises `InputError` where the share is outside, where the model has nothing to prune or weights that are computed
     from others, and where a network without convolutions needs a sample.
     """
-    if not 0 <= sparsity < 1:
-        raise InputError(f"sparsity is {sparsity}; a share from 0 to below 1 is wanted.")
     layers = prunable(model, sample)
     _check_weights(model, layers)
     sizes = torch.cat([layer.weight.detach().abs().flatten() for layer in layers])

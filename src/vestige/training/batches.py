@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
-from vestige.arguments import OWN_CHECK
+from vestige.arguments import OWN_CHECK, told
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.scale import to_float
@@ -128,7 +128,7 @@ def _pairs(samples: list[Any]) -> tuple[Tensor, Tensor]:
         x, y = (torch.as_tensor(part) for part in default_collate([tuple(sample) for sample in samples]))
     except (TypeError, RuntimeError, ValueError) as error:
         raise InputError(
-            f"Samples of the torch Dataset cannot be put into one batch ({' '.join(str(error).split())}); every x must "
+            f"Samples of the torch Dataset cannot be put into one batch ({told(error)}); every x must "
             "be a tensor or an array of one shape, every y a whole number."
         ) from error
     if x.is_complex():

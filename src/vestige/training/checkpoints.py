@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from vestige.arguments import checked
 from vestige.errors import ArtefactError, InputError
 from vestige.models.sparsity import expect_masks
 from vestige.store import file_hash, published, read_json, sidecar, write_json
@@ -35,6 +36,7 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
     return dict(state)
 
 
+@checked
 def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
     """Write a model to `path` (`.safetensors`) and its manifest to `<path>.json`.
 
@@ -48,6 +50,7 @@ def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
     write_json(sidecar(path), {"sha256": digest, **facts})
 
 
+@checked
 def load_model(path: Path, model: Module, *, verify: bool = True) -> Module:
     """Fill `model` with the weights at `path`; return it, in evaluation mode.
 

@@ -26,6 +26,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 
+from vestige.arguments import Count, checked
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.copies import copied
@@ -46,6 +47,7 @@ TOGETHER = 16
 """Members in one stack at most: more do not fit into a processor's cache."""
 
 
+@checked
 def train_fleet(
     models: Sequence[nn.Module],
     rows: Sequence[Dataset],
@@ -53,7 +55,7 @@ def train_fleet(
     seeds: Sequence[int],
     *,
     device: str | torch.device = "auto",
-    workers: int = 1,
+    workers: Count = 1,
 ) -> list[Trained]:
     """Train a copy of each model on its rows, by one recipe, each with its own seed; `train` many times over.
 
@@ -70,9 +72,12 @@ def train_fleet(
             f"There are {len(models)} models, {len(rows)} sets of rows and {len(seeds)} seeds; as many of each, and "
             "one at least, are wanted."
         )
+    for own in rows:
+        if not isinstance(own, Dataset):
+            raise InputError(
+                f"train_fleet: rows hold a {type(own).__name__}; a vestige.Dataset each is wanted."
+            )
     where = pick_device(device)
-    if workers < 1:
-        raise InputError(f"workers is {workers}; at least 1 is wanted.")
     workers = min(workers, len(models)) if where.type == "cpu" else 1
     with threads(1) if workers > 1 else nullcontext():
         if stackable(models, rows, recipe) and stacking_wins(models, rows, recipe, seeds, where):
@@ -199,9 +204,10 @@ def _one_function(models: Sequence[nn.Module], rows: Dataset) -> bool:
         own = {**dict(member.named_parameters()), **dict(member.named_buffers())}
         try:
             both = member(x), functional_call(skeleton, own, (x,))
-        except RuntimeError:  # lazy or unfit modules: training says what is wrong
+            alike = torch.allclose(*both, rtol=1e-3, atol=1e-4, equal_nan=True)
+        except Exception:  # lazy or unfit modules: training says what is wrong
             return False
-        if not torch.allclose(*both, rtol=1e-3, atol=1e-4, equal_nan=True):
+        if not alike:
             return False
     return True
 

@@ -12,28 +12,29 @@ for experiments, not for a release.
 
 from __future__ import annotations
 
-import copy
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
+from vestige.arguments import Positive, checked, told
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, need
+from vestige.models.copies import copied
 from vestige.models.initial import seeded
+from vestige.models.outputs import answer, expect_logits
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.training.batches import input_chunks
-from vestige.training.device import pick_device
-from vestige.training.loop import Trained, make_optimizer, set_learning_rate
+from vestige.training.device import device_of, pick_device
+from vestige.training.loop import Trained, first_samples, make_optimizer, recipe_of, set_learning_rate
 from vestige.training.recipe import Recipe, learning_rate
-
-if TYPE_CHECKING:
-    from torch import nn
 
 ACCOUNTANT = "rdp"
 
@@ -51,14 +52,15 @@ class TrainedPrivately(Trained):
     noise: float = float("nan")
 
 
+@checked
 def train_private(
     model: nn.Module,
     rows: Dataset,
-    recipe: Recipe,
+    recipe: Recipe | str | Mapping[str, Any],
     *,
-    epsilon: float,
-    delta: float = 1e-5,
-    clip: float = 1.0,
+    epsilon: Positive,
+    delta: Positive = 1e-5,
+    clip: Positive = 1.0,
     public: Dataset | None = None,
     device: str | torch.device = "auto",
 ) -> TrainedPrivately:
@@ -68,14 +70,16 @@ def train_private(
     clip            largest norm of a sample's gradient
     public          rows that are nobody's secret, to fit the input scale on; default: inputs pass as they are
 
-    Raises `InputError` for a budget that cannot be, `MissingExtra` without opacus.
+    Raises `InputError` for a budget that cannot be, and where the network's layers have no gradient for a single sample
+    (`inplace=True`, several uses of one layer, a second head in training); `MissingExtra` without opacus.
     """
     need("opacus", "dp", "Differentially private training")
-    if not epsilon > 0 or not 0 < delta < 1 / len(rows) or not clip > 0:
+    recipe, device = recipe_of(recipe), pick_device(device)
+    if len(rows) < 2 or not delta < 1 / len(rows):
         raise InputError(
-            f"epsilon is {epsilon:g}, delta {delta:g} and clip {clip:g} with {len(rows):,} records; epsilon and clip "
-            f"above 0 and delta between 0 and {1 / len(rows):.2g}, one over the records, are wanted."
+            f"delta is {delta:g} with {len(rows):,} records; less than one over the records is wanted."
         )
+    _check_network(model, rows, recipe.seed)
     for name, only in (("augment", "none"), ("compile", "no")):
         if (got := getattr(recipe, name)) != only:
             raise InputError(f"{name} is {got!r}; private training takes {only!r}.")
@@ -83,7 +87,32 @@ def train_private(
     noise = noise_for(float(epsilon), float(delta), rate, recipe.epochs)
     with warnings.catch_warnings(), seeded(recipe.seed):  # opacus warns of what is said above
         warnings.simplefilter("ignore")
-        return _train(model, rows, recipe, (epsilon, delta, noise), clip, public, pick_device(device))
+        try:
+            return _train(model, rows, recipe, (epsilon, delta, noise), clip, public, device)
+        except InputError:
+            raise
+        except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{type(model).__name__} cannot be trained privately: {told(error)}. Every layer must give a gradient "
+                "for each sample: no in-place operations, no layer of an unusual kind."
+            ) from error
+
+
+def _check_network(model: nn.Module, rows: Dataset, seed: int) -> None:
+    """Raise `InputError` where the network does not take the rows, or changes values in place."""
+    inplace = [name for name, module in model.named_modules() if getattr(module, "inplace", False)]
+    if inplace:
+        raise InputError(
+            f"The layer {inplace[0]!r} works in place, so that there are no gradients of single samples; make it with "
+            "inplace=False."
+        )
+    with torch.no_grad(), seeded(seed):
+        sample = first_samples(rows, seed, device_of(model))
+        logits = expect_logits(answer(copied(model).eval(), sample), len(sample))
+    if logits.shape[1] < len(rows.classes):
+        raise InputError(
+            f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."
+        )
 
 
 @lru_cache(maxsize=256)
@@ -122,8 +151,8 @@ def _train(
     from opacus import PrivacyEngine
     from opacus.validators import ModuleValidator
 
-    home = next(model.parameters()).device
-    model = ModuleValidator.fix(copy.deepcopy(model)).to(device).train()
+    home = device_of(model)
+    model = ModuleValidator.fix(copied(model)).to(device).train()
     if public is not None:
         fit_input_scale(model, input_chunks(public))
     x, y = torch.from_numpy(np.array(rows.x)), torch.from_numpy(np.array(rows.y))
@@ -148,10 +177,10 @@ def _train(
         for step, (part, labels) in enumerate(loader):
             set_learning_rate(optimizer, learning_rate(recipe, epoch, step, len(loader)))
             optimizer.zero_grad()
+            logits = expect_logits(wrapped(to_float(part.to(device))), len(part), training=True)
             summed = F.cross_entropy(
-                wrapped(to_float(part.to(device))), labels.long().to(device),
-                label_smoothing=recipe.label_smoothing, reduction="sum",
-            )  # fmt: skip
+                logits, labels.long().to(device), label_smoothing=recipe.label_smoothing, reduction="sum"
+            )
             loss = summed / max(len(part), 1)  # Poisson sampling may draw nobody: then noise alone is added
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from torch import nn
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.initial import seeded
@@ -25,11 +27,12 @@ from vestige.training.recipe import Recipe
 PUBLISHED = 8 / 182
 
 
+@checked
 def train_sparse(
     model: nn.Module,
     rows: Rows,
     recipe: Recipe | str | Mapping[str, Any],
-    sparsity: float,
+    sparsity: Annotated[float, Field(ge=0, lt=1)],
     *,
     rewind: int | None = None,
     **options: Any,

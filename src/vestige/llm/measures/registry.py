@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vestige.arguments import shown, told
 from vestige.errors import InputError, MissingArray
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 
@@ -113,7 +114,8 @@ def measure(
         value = given[array]
         if value is None:
             raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}.")
-        arrays[array] = _losses(array, np.asarray(value, np.float64)) if array in LOSSES else value
+        arrays[array] = _losses(array, _given(array, value)) if array in LOSSES else value
+    _check_objects(name, arrays)
     counts = {array: _count(array, value) for array, value in arrays.items() if array != "population"}
     if len(set(counts.values())) > 1:
         raise InputError(f"{name}: {', '.join(f'{a} speaks of {n} texts' for a, n in counts.items())}.")
@@ -124,6 +126,32 @@ def measure(
             f"{name} has no finite score for text {int(np.flatnonzero(~np.isfinite(scores))[0])}."
         )
     return scores
+
+
+def _check_objects(name: str, arrays: Mapping[str, Any]) -> None:
+    """Raise `InputError` where what is no array is of another kind, or the texts are not those of the signals."""
+    from vestige.llm.signals import TextSignals
+    from vestige.llm.texts import as_texts
+
+    swapped = arrays.get("swapped", ())
+    if not isinstance(swapped, (list, tuple)) or ("swapped" in arrays and not swapped):
+        raise InputError(f"{name}: swapped is {shown(swapped)}; a list of `TextSignals` is wanted.")
+    for one in (*([arrays["tokens"]] if "tokens" in arrays else []), *swapped):
+        if not isinstance(one, TextSignals):
+            raise InputError(
+                f"{name}: {shown(one)} is given; `TextSignals` are wanted, as vestige.llm.collect gives."
+            )
+    if "texts" in arrays and "tokens" in arrays and arrays["tokens"].hashes is not None:
+        if list(as_texts(arrays["texts"]).hashes) != arrays["tokens"].hashes.tolist():
+            raise InputError(f"{name}: the texts are not those that the signals are of, or in another order.")
+
+
+def _given(array: str, value: Any) -> Floats:
+    """Return losses as numbers. Raises `InputError`."""
+    try:
+        return np.asarray(value, np.float64)
+    except Exception as error:  # whatever the object's own conversion raises
+        raise InputError(f"{array} cannot be made an array of losses: {told(error)}.") from None
 
 
 def _losses(array: str, losses: Floats) -> Floats:

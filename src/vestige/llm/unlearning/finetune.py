@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vestige.errors import InputError
 from vestige.llm.unlearning.registry import register
 from vestige.llm.unlearning.work import Batch, Steps, Work, logits_of, mean_nll, sequence_nll
 
@@ -49,10 +48,6 @@ def retrain(work: Work, *, base: Any = None) -> Any:
 
     base  the model before it had learned any of the texts
     """
-    if base is None:
-        raise InputError("retrain needs base=, the model before it had learned any of the texts.")
-    import copy
-
-    fresh = copy.deepcopy(base)
+    fresh = work.ready(base)
     work.descend(lambda retain, _: mean_nll(fresh, retain), blocks=work.retain, model=fresh)
     return fresh

@@ -6,11 +6,13 @@ import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
+from vestige.arguments import OWN_CHECK, Count, NotNegative, Seed, check_fields, checked
 from vestige.errors import InputError, need
+from vestige.llm.asking import expect_language_model, expect_room, positions_of, token_ids
 from vestige.llm.texts import Texts, as_texts, expect_disjoint
-from vestige.llm.unlearning.work import Blocks, Steps, Work
+from vestige.llm.unlearning.work import Blocks, Steps, Work, ready
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 
 
@@ -77,18 +79,19 @@ class Unlearned:
     stopped: str | None
 
 
+@checked
 def unlearn(
     name: str,
     model: Any,
     tokenizer: Any,
-    forget: Texts | Sequence[str] | None = None,
-    retain: Texts | Sequence[str] | None = None,
+    forget: Annotated[Texts | Sequence[str] | None, OWN_CHECK] = None,
+    retain: Annotated[Texts | Sequence[str] | None, OWN_CHECK] = None,
     *,
     preset: str = "recommended",
-    seed: int = 0,
-    lora: int | None = None,
-    max_steps: int | None = None,
-    max_seconds: float | None = None,
+    seed: Seed = 0,
+    lora: Count | None = None,
+    max_steps: Count | None = None,
+    max_seconds: NotNegative | None = None,
     on_epoch: Callable[[Any], bool | None] | None = None,
     **options: Any,
 ) -> Unlearned:
@@ -98,71 +101,77 @@ def unlearn(
     forget    texts to unlearn; not needed by methods that read the retained ones alone
     retain    texts to keep; methods that need them say so
     lora      None: all weights that are not frozen; else the rank of adapters on all linear layers, which are merged
-              into the weights at the end
+              into the weights at the end. Of a model of peft its own adapters are worked on, and stay adapters
     on_epoch  called with the model after each epoch; True stops
     options   the method's own, and those of `Steps`: epochs, lr, batch_size, length, ...
 
-    Raises `InputError` for unknown names and options, a text on both sides, missing texts, and a loss or weight that is
-    not finite.
+    Weights of half precision are worked on in single precision, which takes twice or four times their memory, and are
+    rounded back at the end.
+
+    Raises `InputError` for unknown names and options, a text on both sides, missing texts, a model that cannot be
+    worked on, and a loss or weight that is not finite.
     """
     need("transformers", "llm", "Unlearning from a language model")
     method = METHODS[name]
-    knobs = resolved(name, method.knobs, method.paper, preset, options, types_of(method.function))
+    types = types_of(method.function) | types_of(Steps)
+    knobs = resolved(name, method.knobs, method.paper, preset, options, types)
+    expect_language_model(model, tokenizer)
     sides = {k: as_texts(v) for k, v in (("forget", forget), ("retain", retain)) if v is not None}
     for side in method.needs:
         if side not in sides:
             raise InputError(f"{name} needs texts to {side}; give {side}=.")
     expect_disjoint(**sides)
+    knobs |= _fit_length(model, knobs, options)
     steps = replace(method.steps, **{k: knobs[k] for k in asdict(method.steps)})
-    _check(name, steps, max_steps)
-    changed = copy.deepcopy(model)
-    if lora is not None:
-        changed = _with_adapters(changed, lora)
-    blocks = {side: cut(tokenizer, texts, steps.length) for side, texts in sides.items()}
+    check_fields(name, steps)
+    source = model if "base" not in knobs else knobs["base"]
+    if source is None:
+        raise InputError(f"{name} needs base=, the model before it had learned any of the texts.")
+    expect_language_model(source)
+    blocks = {side: cut(source, tokenizer, texts, steps.length) for side, texts in sides.items()}
+    changed = ready(name, model, lora) if source is model else copy.deepcopy(model)
     work = Work(
         name, changed, tokenizer, blocks.get("forget", []), blocks.get("retain", []), steps, seed, max_steps,
-        max_seconds, on_epoch,
+        max_seconds, on_epoch, lora,
     )  # fmt: skip
     start = time.perf_counter()
     other = method.function(work, **{k: v for k, v in knobs.items() if k not in asdict(steps)})
     made: Any = work.model if other is None else other
-    if hasattr(made, "merge_and_unload"):
+    if lora is not None:
         made = made.merge_and_unload()
-    _expect_finite(name, made)
-    for parameter, own in zip(made.parameters(), model.parameters(), strict=True):
-        parameter.requires_grad_(own.requires_grad)
-        parameter.grad = None
+    _restore(name, made, source)
     seconds = time.perf_counter() - start
     return Unlearned(made.eval(), name, knobs, seconds, work.taken, work.losses, work.stopped)
 
 
-def cut(tokenizer: Any, texts: Texts, length: int) -> Blocks:
+def _fit_length(model: Any, knobs: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the length of blocks: the method's, or as many tokens as the model takes where these are fewer."""
+    if "length" in options:
+        expect_room(model, "length", knobs["length"])
+    return {"length": min(knobs["length"], positions_of(model) or knobs["length"])}
+
+
+def _restore(name: str, made: Any, source: Any) -> None:
+    """Give weights the types that they had, and open those that were, in place. Raises `InputError` for a NaN."""
+    from vestige.models import restore_types
+
+    restore_types(made, source)
+    was = {key: p.requires_grad for key, p in source.named_parameters()}
+    for key, parameter in made.named_parameters():
+        parameter.requires_grad_(was.get(key, True))
+        parameter.grad = None
+    _expect_finite(name, made)
+
+
+def cut(model: Any, tokenizer: Any, texts: Texts, length: int) -> Blocks:
     """Return the texts' tokens in blocks of at most `length`; a last block of one token is left out."""
     blocks = []
-    for text in texts.texts:
-        ids = tokenizer(text, verbose=False)["input_ids"]
+    for name, text in zip(texts.ids, texts.texts, strict=True):
+        ids = token_ids(model, tokenizer, name, text)
         blocks += [ids[i : i + length] for i in range(0, len(ids), length) if len(ids[i : i + length]) > 1]
     if not blocks:
         raise InputError("No text has two tokens; there is nothing to learn from.")
     return blocks
-
-
-def _check(name: str, steps: Steps, max_steps: int | None) -> None:
-    if min(steps.epochs, steps.batch_size) < 1 or steps.length < 2 or not steps.lr > 0 or not steps.clip > 0:
-        raise InputError(
-            f"{name}: epochs and batch_size from 1, length from 2, lr and clip above 0 are wanted."
-        )
-    if max_steps is not None and max_steps < 1:
-        raise InputError(f"{name}: max_steps is {max_steps}; at least 1 is wanted.")
-
-
-def _with_adapters(model: Any, rank: int) -> Any:
-    peft = need("peft", "llm", "Unlearning with adapters")
-    if rank < 1:
-        raise InputError(f"lora is {rank}; a rank from 1 is wanted.")
-    return peft.get_peft_model(
-        model, peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
-    )
 
 
 def _expect_finite(name: str, model: Any) -> None:

@@ -10,11 +10,14 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
+from pydantic import Field
 
-from vestige.errors import InputError
+from vestige.arguments import Count, NotNegative, Positive, told
+from vestige.errors import InputError, need
+from vestige.llm.asking import answered
 
 if TYPE_CHECKING:
     import torch
@@ -31,16 +34,16 @@ class Steps:
     epochs  passes over the forget blocks; over the retained ones where a method has no others
     warmup  share of the steps over which the learning rate rises from 0
     clip    largest norm of the gradient
-    length  tokens in a block
+    length  tokens in a block; no more than the model takes
     """
 
-    epochs: int = 5
-    lr: float = 1e-5
-    weight_decay: float = 0.01
-    batch_size: int = 4
-    warmup: float = 0.1
-    clip: float = 1.0
-    length: int = 512
+    epochs: Count = 5
+    lr: Positive = 1e-5
+    weight_decay: NotNegative = 0.01
+    batch_size: Count = 4
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
+    clip: Positive = 1.0
+    length: Annotated[int, Field(ge=2)] = 512
 
 
 @dataclass(eq=False)
@@ -50,6 +53,7 @@ class Work:
     model      changed in place
     tokenizer  its tokenizer
     forget, retain  token blocks, empty where no texts were given
+    lora       rank of the adapters that are trained in place of the weights, None for the weights
     on_epoch   the caller's early stop: called with the model after each epoch, True stops
     """
 
@@ -63,6 +67,7 @@ class Work:
     max_steps: int | None = None
     max_seconds: float | None = None
     on_epoch: Callable[[Any], bool | None] | None = None
+    lora: int | None = None
     taken: int = 0
     losses: list[float] = field(default_factory=list)
     stopped: str | None = None
@@ -78,6 +83,10 @@ class Work:
         for parameter in made.parameters():
             parameter.requires_grad_(False)
         return made
+
+    def ready(self, model: Any) -> Any:
+        """Return a copy of a model to work on: in single precision, and with adapters where they are asked for."""
+        return ready(self.method, model, self.lora)
 
     def descend(
         self,
@@ -100,10 +109,7 @@ class Work:
         own = self.forget if blocks is None else blocks
         target = self.model if model is None else model
         open_ = [p for p in target.parameters() if p.requires_grad]
-        if not open_:
-            raise InputError(
-                f"{self.method}: every parameter of the model is frozen; nothing can be unlearned."
-            )
+        expect_open(self.method, target)
         fused = all(p.device.type in ("cpu", "cuda") for p in open_)
         optimiser = torch.optim.AdamW(open_, self.steps.lr, weight_decay=self.steps.weight_decay, fused=fused)
         rng = np.random.default_rng((self.seed, seed))
@@ -160,6 +166,52 @@ class Work:
             yield from self._batches(self.retain, rng)
 
 
+def ready(method: str, model: Any, lora: int | None) -> Any:
+    """Return a copy of a model to work on: in single precision, and with adapters of rank `lora` where it is given.
+
+    Steps are small: bfloat16 rounds them away, and float16 divides by what it has rounded to 0. Raises `InputError`
+    where the weights are quantised, or all frozen, or a model with adapters is to get others.
+    """
+    if getattr(model, "is_quantized", False) or getattr(model, "quantization_method", None) is not None:
+        raise InputError(
+            f"{method}: the weights of {type(model).__name__} are quantised; load them in full precision."
+        )
+    expect_open(method, model)
+    if lora is not None and hasattr(model, "peft_config"):
+        raise InputError(
+            f"{method}: the model has adapters of its own, which are worked on without lora=. For new ones merge them "
+            "first: model = model.merge_and_unload()."
+        )
+    try:
+        made = copy.deepcopy(model).float()
+    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"{method}: {type(model).__name__} cannot be copied in single precision: {told(error)}."
+        ) from error
+    if lora is None:
+        return made
+    peft = need("peft", "llm", "Unlearning with adapters")
+    try:
+        return peft.get_peft_model(
+            made, peft.LoraConfig(r=lora, lora_alpha=2 * lora, target_modules="all-linear")
+        )
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{method}: no adapters fit {type(model).__name__}: {told(error)}.") from error
+
+
+def expect_open(method: str, model: Any) -> None:
+    """Raise `InputError` where every parameter is frozen."""
+    if any(p.requires_grad for p in model.parameters()):
+        return
+    hint = " Open those that may change: model.requires_grad_(True)."
+    if hasattr(model, "peft_config") or getattr(model, "_hf_peft_config_loaded", False):
+        hint = (
+            " It has adapters that were loaded for use alone; load them by peft with is_trainable=True, or merge them "
+            "into the weights: model = model.merge_and_unload()."
+        )
+    raise InputError(f"{method}: every parameter of the model is frozen; nothing can be unlearned.{hint}")
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Blocks side by side, padded on the right.
@@ -193,8 +245,7 @@ def batch_of(blocks: Blocks, device: Any) -> Batch:
 
 def logits_of(model: Any, batch: Batch) -> Tensor:
     """Return the prediction of every token but the first: float32 [n, t - 1, V]."""
-    found: Tensor = model(input_ids=batch.tokens, attention_mask=batch.mask).logits
-    return found[:, :-1].float()
+    return answered(model, batch.tokens, batch.mask)[:, :-1].float()
 
 
 def sequence_nll(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
