@@ -109,7 +109,10 @@ def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
 
 
 def _sentence(model: type[BaseModel], error: ValidationError) -> str:
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    fault = next(
+        (f for f in faults if f["type"] == "extra_forbidden"), faults[0]
+    )  # a wrong name leaves the right out
     path = [str(part) for part in fault["loc"]]
     field = ".".join(path)
     if fault["type"] == "extra_forbidden":

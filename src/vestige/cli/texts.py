@@ -20,6 +20,7 @@ from vestige.llm.evaluation import bag_of_words
 from vestige.llm.experiment import LlmConfig, comparison
 from vestige.llm.texts import gathered
 from vestige.report import write_report, write_texts_report
+from vestige.report.tables import plain_cell
 from vestige.store import plain, write_json
 
 TABLE = ("iam", "lira_online", "loss", "min_k", "zlib")
@@ -192,7 +193,7 @@ def _write(
     words: float | None,
 ) -> Path:
     made.audit.save(out / "audit")
-    pd.DataFrame(made.table).to_csv(out / "measures.csv", index=False)
+    pd.DataFrame(made.table).map(plain_cell).to_csv(out / "measures.csv", index=False)
     write_json(out / "manifest.json", manifest)
     by_id = dict(zip(texts.ids, texts.texts, strict=True))
     write_texts_report(out / "texts.html", made, by_id, manifest=manifest, words=words)

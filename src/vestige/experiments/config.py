@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from vestige.arguments import Seed
 from vestige.config import (
     Config,
     DataConfig,
@@ -96,7 +97,7 @@ class RunConfig(Config):
     shadows: ShadowConfig = ShadowConfig()
     methods: tuple[MethodConfig, ...]
     audit: AuditConfig = AuditConfig()
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     device: str = "auto"
 
     _names = field_validator("methods", mode="before")(bare_names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vestige.errors import InputError, unknown
@@ -38,7 +38,7 @@ LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
     "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "–": "--", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$",
-    "±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "\n": " ",
+    "±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$",
 }  # fmt: skip
 
 
@@ -182,14 +182,33 @@ def _text(value: Any) -> str:
 
 
 def _csv(header: list[str], body: list[list[Any]]) -> str:
+    return csv_text(header, [[DASH if is_missing(value) else value for value in row] for row in body])
+
+
+def csv_text(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
+    """Return rows as CSV, see `plain_cell`."""
     import csv
     import io
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([DASH if is_missing(value) else value for value in row] for row in body)
+    writer.writerows([plain_cell(value) for value in row] for row in (header, *body))
     return out.getvalue()
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def plain_cell(value: Any) -> Any:
+    """Return a cell as a spreadsheet shows it: text that it would compute, such as "=1+1", gets a quote before it."""
+    if not isinstance(value, str) or not value.startswith(FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def _markdown(header: list[str], cells: list[list[str]], numeric: list[bool]) -> str:
@@ -200,9 +219,14 @@ def _markdown(header: list[str], cells: list[list[str]], numeric: list[bool]) ->
     return "\n".join([line(header), rule, *map(line, cells)]) + "\n"
 
 
+def latex_cell(text: str, letters: Mapping[str, str] = LATEX) -> str:
+    """Return text for a cell of a LaTeX table: on one line, special characters escaped, unprintable ones as "?"."""
+    return "".join(letters.get(c, c if c.isprintable() else "?") for c in " ".join(text.split()))
+
+
 def _latex(header: list[str], cells: list[list[str]], numeric: list[bool]) -> str:
     def line(row: list[str]) -> str:
-        return " & ".join("".join(LATEX.get(letter, letter) for letter in cell) for cell in row) + r" \\"
+        return " & ".join(latex_cell(cell) for cell in row) + r" \\"
 
     columns = "".join("r" if right else "l" for right in numeric)
     return "\n".join([

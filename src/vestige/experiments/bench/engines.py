@@ -6,6 +6,7 @@ died is given out again, three times in all; a step that refuses its input is no
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -16,7 +17,9 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Protocol
 
+from vestige.arguments import Count, NotNegative, checked, told
 from vestige.errors import InputError, need, unknown
+from vestige.experiments.bench.address import check_address
 from vestige.experiments.bench.steps import Step, Store, ordered, perform
 from vestige.store import FULL, disk_full
 
@@ -119,17 +122,15 @@ class RayCluster:
     ) -> None:
         self.ray: Any = need("ray", "ray", "the engine 'ray'")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        if not (0 <= gpu <= 1 or gpu == int(gpu) > 0):
+        if not (0 <= gpu <= 1 or (math.isfinite(gpu) and gpu == int(gpu) > 0)):
             raise InputError(f"gpu is {gpu}; a share up to 1, or a whole number of GPUs, is wanted.")
         self._opened = not self.ray.is_initialized()
         if self._opened:
+            check_address(address)
             try:
                 self.ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
-            except ConnectionError as error:
-                raise InputError(
-                    f"No Ray cluster answers at {address}: {' '.join(str(error).split())}. Is it up, and is "
-                    "RAY_AUTH_MODE (token or disabled) the same on its machines and here?"
-                ) from None
+            except Exception as error:  # of whatever kind: there is no cluster to work on
+                raise InputError(f"Ray cannot be started at {address or 'local'}: {told(error)}.") from error
         self.place, self.root = place, root
         most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
         if gpu > most:
@@ -176,22 +177,21 @@ ENGINES = ("local", "ray")
 
 
 @contextmanager
+@checked
 def engine(
     name: str,
     place: str,
     root: str | None,
     *,
-    workers: int | None = None,
+    workers: Count | None = None,
     address: str | None = None,
-    gpu: float = 0.0,
+    gpu: NotNegative = 0.0,
 ) -> Iterator[Engine]:
     """Open an engine by name, and close it. Raises `InputError` for an unknown one, for less
     than one worker, and for GPUs that are not there.
     """
     if name not in ENGINES:
         raise InputError(unknown("engine", name, ENGINES))
-    if workers is not None and workers < 1:
-        raise InputError(f"workers is {workers}; at least 1 is wanted, or none for one on each core.")
     if gpu and name != "ray":
         raise InputError(
             "A share of a GPU is for the engine 'ray'; local workers use the GPU that torch sees."

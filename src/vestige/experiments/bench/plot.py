@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.experiments.bench.table import Value, column_of, values_of
 from vestige.store import published
@@ -14,6 +15,7 @@ from vestige.store import published
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
 
+@checked
 def render_plot(result: dict[str, Any], path: Path, figure: str | None = None) -> Path:
     """Write the table as SVG, PDF or PNG, after `path`'s ending. Columns that are numbers of shadows become an axis.
 

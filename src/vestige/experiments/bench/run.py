@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 import vestige
+from vestige.arguments import Count, NotNegative, checked
+from vestige.config import validated
 from vestige.errors import ArtefactError, InputError
 from vestige.experiments.bench.engines import engine, execute
 from vestige.experiments.bench.experiment import Experiment, experiments
@@ -31,6 +35,24 @@ BEAT = 10.0
 SILENT = 120.0
 """Seconds without a sign of life after which a runner seems to have stopped."""
 Say = Callable[[str], None]
+
+
+class _Cell(BaseModel):
+    column: str
+    row: str
+    group: int
+    figures: dict[str, list[list[float | None]]]
+
+
+class _Result(BaseModel):
+    """What tables and pictures read of a result file."""
+
+    name: str
+    scale: str
+    content: str
+    experiment: dict[str, Any]
+    cells: list[_Cell]
+    missing: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +71,7 @@ class Outcome:
         return list(self.result["missing"])
 
 
+@checked
 def run_bench(
     experiment: Experiment,
     scale: str = "small",
@@ -56,9 +79,9 @@ def run_bench(
     store: str | Path = "runs/bench",
     root: str | None = None,
     engine_name: str = "local",
-    workers: int | None = None,
+    workers: Count | None = None,
     address: str | None = None,
-    gpu: float = 0.0,
+    gpu: NotNegative = 0.0,
     say: Say = lambda text: None,
     progress: bool = False,
 ) -> Outcome:
@@ -161,6 +184,8 @@ def read_result(path: Path, experiment: Experiment | None = None, again: str | N
             f"{path} is of vestige {found.get('vestige')} (format {found.get('format')}), this is "
             f"{vestige.__version__} (format {FORMAT}); run it again: {again or _again(found)}"
         )
+    whole = validated(_Result, found, f"{path}: this result file was changed by hand, or cut off")
+    validated(Experiment, whole.experiment, f"{path}: this result file was changed by hand")
     if experiment is not None and found["content"] != content(experiment, found["scale"]):
         raise InputError(
             f"{path} is of another configuration of {experiment.name}; run it again: {again or _again(found)}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from vestige.arguments import checked
 from vestige.errors import InputError, unknown
-from vestige.report.tables import LATEX
+from vestige.report.tables import LATEX, csv_text, latex_cell
 
 Floats = NDArray[np.float64]
 FORMATS = ("md", "latex", "csv")
@@ -149,29 +148,18 @@ def _half(values: Floats) -> float | None:
     return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
 
 
+@checked
 def render_table(result: dict[str, Any], form: str = "md", figure: str | None = None) -> str:
     """Return the table as Markdown, LaTeX (booktabs) or CSV. Raises `InputError` for another format or figure."""
     if form not in FORMATS:
         raise InputError(unknown("format", form, FORMATS))
     cells = values_of(result, figure)
     if form == "csv":
-        text = io.StringIO()
-        out = csv.writer(text, lineterminator="\n")
-        out.writerow(["row", "column", "figure", "mean", "half_width_95", "values", "published", "why"])
-        for c in cells:
-            out.writerow(
-                [
-                    c.row,
-                    c.column,
-                    figure or result["experiment"]["figure"],
-                    c.mean,
-                    c.half,
-                    c.n,
-                    c.published,
-                    c.why,
-                ]
-            )
-        return text.getvalue()
+        head = ["row", "column", "figure", "mean", "half_width_95", "values", "published", "why"]
+        shown = figure or result["experiment"]["figure"]
+        return csv_text(
+            head, [[c.row, c.column, shown, c.mean, c.half, c.n, c.published, c.why] for c in cells]
+        )
     columns = list(dict.fromkeys(c.column for c in cells))
     at = {(c.row, c.column): c for c in cells}
     rows = list(dict.fromkeys(c.row for c in cells))
@@ -228,7 +216,7 @@ def _latex(head: list[str], body: list[list[str]]) -> str:
     letters = LATEX | {"·": r"$\cdot$"}
 
     def line(cells: list[str]) -> str:
-        return " & ".join("".join(letters.get(letter, letter) for letter in cell) for cell in cells) + r" \\"
+        return " & ".join(latex_cell(cell, letters) for cell in cells) + r" \\"
 
     rows = "\n".join(line(cells) for cells in body)
     shape = "l" + "r" * (len(head) - 1)
