@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vestige.errors import InputError
-from vestige.evaluation.accuracy import PARTS, accuracy_figures, average_disparity, mia_efficacy
+from vestige.evaluation.accuracy import (
+    PARTS,
+    accuracy_figures,
+    average_disparity,
+    mia_efficacy,
+    published_words,
+)
 from vestige.evaluation.calibration import Reference, p_values
 from vestige.evaluation.result import Metric
 from vestige.evaluation.roc import FIGURES, bootstrap, figures
@@ -69,7 +75,7 @@ def model_figures(signals: Signals) -> list[Metric]:
             Metric(
                 "model",
                 "mia_efficacy_svc",
-                "MIA-efficacy by the published SVC",
+                published_words(signals),
                 mia_efficacy(signals, "paper"),
                 "closer to the retrained model's is better",
                 (0.0, 100.0),

@@ -11,7 +11,8 @@ in which Jia et al. 2023 (Unlearn-Sparse) and Sharma et al. 2024 (DAU) judge unl
 
 Members are the retained samples, non-members the holdout samples. `paper`: a support vector classifier, fitted on
 the first |holdout| retained samples in their order and all holdout samples, and applied to the samples that it was
-fitted on as to the others; the score is its decision, 1 = non-member. `recommended`: logistic regression on the
+fitted on as to the others; the score is its decision, 1 = non-member; see `measures.svc` for what changes beyond 10,000
+samples. `recommended`: logistic regression on the
 standardised feature, both groups weighted alike, cross-fitted in five folds by sample id, so that no sample is
 scored by an attack that has seen it; the score is the log-odds of "non-member". With a feature of two values,
 correctness says what the accuracy says.
@@ -27,11 +28,11 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from vestige.errors import InputError, unknown
 from vestige.measures.crossfit import cross_fitted, members_and_others
 from vestige.measures.registry import register
+from vestige.measures.svc import decided
 from vestige.signals import Signals
 from vestige.signals.transforms import scaled_logit
 
@@ -129,7 +130,7 @@ def _scores(
     if attack == "svc":
         rows = np.concatenate([members[: len(others)], others])
         truth = np.isin(rows, others)
-        return np.asarray(SVC(C=3, gamma="auto", kernel="rbf").fit(x[rows], truth).predict(x), np.float64)
+        return decided(x[rows], truth, x, signals.names[rows]).astype(np.float64)
 
     def fit(rows: NDArray[np.int64], truth: NDArray[np.bool_]) -> Callable[[NDArray[np.int64]], Floats]:
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))

@@ -192,8 +192,13 @@ def csv_text(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([plain_cell(value) for value in row] for row in (header, *body))
+    writer.writerows([_one_kind_of_break(plain_cell(v)) for v in row] for row in (header, *body))
     return out.getvalue()
+
+
+def _one_kind_of_break(value: Any) -> Any:
+    """Return text with newlines alone: a carriage return would end the row."""
+    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
