@@ -107,7 +107,7 @@ def collect_sensitivity(
         logits = expect_logits(answer(network, batch), len(batch), len(rows.classes))
         return torch.softmax(logits.float(), dim=1)
 
-    with _reading(model, rows, where) as network, all_digits(where):
+    with _reading(model, rows, where, batch_size) as network, all_digits(where):
         for start in range(0, len(rows), batch_size):
             part = slice(start, start + batch_size)
             batch = to_float(torch.from_numpy(rows.x[part]).to(where))
@@ -129,7 +129,7 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
     where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
-    with _reading(model, rows, where) as network:
+    with _reading(model, rows, where, batch_size) as network:
         for start in range(0, len(rows), batch_size):
             part = slice(start, start + batch_size)
             batch = to_float(torch.from_numpy(rows.x[part]).to(where))
@@ -142,15 +142,19 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
 
 @contextmanager
-def _reading(model: torch.nn.Module, rows: Dataset, where: torch.device) -> Iterator[torch.nn.Module]:
+def _reading(
+    model: torch.nn.Module, rows: Dataset, where: torch.device, batch_size: int
+) -> Iterator[torch.nn.Module]:
     """Give what is read of a network, as it is measured: itself, or a copy where its weights have other digits."""
     import torch
 
     from vestige.models import read_as, to_float
+    from vestige.models.threads import few_threads
 
     with evaluating(model), torch.random.fork_rng(devices=[]):
-        network = read_as(model, to_float(torch.from_numpy(rows.x[:2]).to(where)))
-        with torch.inference_mode():
+        sample = to_float(torch.from_numpy(rows.x[:2]).to(where))
+        network = read_as(model, sample)
+        with torch.inference_mode(), few_threads(network, sample, batch_size):
             yield network
 
 

@@ -86,17 +86,6 @@ def compiled(model: nn.Module, mode: str = "no") -> Callable[[Tensor], Tensor]:
 
 
 @contextlib.contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch compute with so many threads in this block; the caller's setting comes back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
 def settled(model: nn.Module, device: torch.device, sample: Tensor) -> Iterator[nn.Module]:
     """Move `model` to `device`, in the memory layout that is fast there; afterwards all is as it was.
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import nullcontext
 from multiprocessing import get_context
 
 import numpy as np
@@ -32,8 +31,9 @@ from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.models.sparsity import masks_of
+from vestige.models.threads import few_threads, threads
 from vestige.training.batches import batch_count, input_chunks, parts_of, resident
-from vestige.training.device import pick_device, threads
+from vestige.training.device import pick_device
 from vestige.training.loop import (
     Trained,
     epoch_seeds,
@@ -79,7 +79,9 @@ def train_fleet(
             )
     where = pick_device(device)
     workers = min(workers, len(models)) if where.type == "cpu" else 1
-    with threads(1) if workers > 1 else nullcontext():
+    first = to_float(torch.from_numpy(rows[0].x[:2].copy()))
+    few = few_threads(copied(models[0]).cpu(), first, TOGETHER * recipe.batch_size)
+    with threads(1) if workers > 1 else few:
         if stackable(models, rows, recipe) and stacking_wins(models, rows, recipe, seeds, where):
             return _in_stacks(models, rows, recipe, seeds, where, workers)
     if workers > 1:

@@ -32,6 +32,7 @@ from vestige.models.initial import is_frozen, seeded
 from vestige.models.outputs import answer, expect_logits
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
+from vestige.models.threads import few_threads
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
 from vestige.training.device import compiled, device_of, forward_context, pick_device, settled
 from vestige.training.recipe import Recipe, learning_rate, preset
@@ -136,6 +137,7 @@ def descend(
                     answer(model.eval(), sample.to(device_of(model)))
             stack.enter_context(settled(model, where, sample))
             _check_outputs(model, sample, rows)
+        stack.enter_context(few_threads(model, sample, min(n, recipe.batch_size)))
         bar = stack.enter_context(_bar(progress))
         data = resident(rows, where)
         optimizer = make_optimizer(recipe, model.parameters())

@@ -226,6 +226,7 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
     import torch
 
     from vestige.models import answer, expect_logits, expect_logits_in_training, seeded
+    from vestige.models.threads import few_threads
 
     if not any(p.requires_grad for p in model.parameters()):
         raise InputError(
@@ -247,7 +248,7 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
         expect_logits_in_training(model, blank, len(data.classes))
     except InputError as error:
         raise InputError(f"{work.method} on {data.name}: {error}") from error
-    with seeded(work.seed, work.where):
+    with seeded(work.seed, work.where), few_threads(model, blank, work.steps.batch_size):
         yield model.eval()
 
 

@@ -141,7 +141,7 @@ def perform(one: Step, place: str, root: str | None) -> dict[str, Any]:
 
     A step computes with one thread: its result does not depend on how many run beside it.
     """
-    from vestige.training.device import threads
+    from vestige.models.threads import threads
 
     store = Store(place)
     if store.done(one):
