@@ -344,12 +344,13 @@ def test_files_that_cannot_be_used_are_one_sentence(tmp_path):
         assert code == 2 and err.startswith(f"vestige: {file}") and err.count("\n") == 1, err
 
 
-def test_an_interrupted_run_says_that_it_continues(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_that_it_continues(tmp_path, number):
     (tmp_path / "run.yaml").write_text(RUN)
     command = [sys.executable, "-m", "vestige", "run", "run.yaml"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert "training original" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         told = process.stderr.read()
     assert process.returncode == 130
     assert told == "vestige: interrupted; the same command continues where it stopped.\n"

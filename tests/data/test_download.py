@@ -6,10 +6,12 @@ import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
 
+from vestige.data import Dataset, load_dataset
 from vestige.data.download import fetch
-from vestige.data.registry import Download
+from vestige.data.registry import DATASETS, Download, Source
 from vestige.errors import ArtefactError, InputError
 
 CONTENT = b"forty-two bytes of a data set, give or take"
@@ -71,3 +73,19 @@ def test_an_unreachable_home_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path))
     with pytest.raises(InputError, match="name its folder by root="):
         fetch("toy", (Download("http://127.0.0.1:9/x", "x"),))
+
+
+def test_what_nothing_vouches_for_is_said_in_the_data(home, monkeypatch):
+    sha = hashlib.sha256(CONTENT).hexdigest()
+    downloads = (
+        Download(f"{home}/a", "a.bin", hashlib.md5(CONTENT).hexdigest()),
+        Download(f"{home}/b", "b.bin"),
+    )
+    made = Dataset("toy", np.zeros((2, 1), np.float32), [0, 1], ["a", "b"], ("x", "y"), ("a note",))
+    monkeypatch.delenv("VESTIGE_DATA", raising=False)
+    monkeypatch.setitem(DATASETS._entries, "toy", Source("toy", "", "", lambda root: made, downloads))
+    first, note = load_dataset("toy").notes
+    assert first == "a note" and f"trusted on first use, SHA-256 {sha}" in note and "over plain http" in note
+    assert "b.bin" in note and "a.bin" not in note
+    folder = fetch("toy", downloads)
+    assert load_dataset("toy", root=folder.parent.parent).notes == ("a note",)  # the user's own folder

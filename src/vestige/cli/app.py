@@ -6,8 +6,10 @@ Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an 
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -55,8 +57,12 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; an unusable input or file, or a full disk, is one sentence on stderr and exit code 2."""
+    """Run the command line; an unusable input or file, or a full disk, is one sentence on stderr and exit code 2.
+
+    SIGTERM, as from a batch system or a container that ends, is taken as Ctrl-C: what is under way is written first.
+    """
     try:
+        signal.signal(signal.SIGTERM, _interrupt)
         app()
     except (InputError, MissingExtra) as error:
         print(f"vestige: {error}", file=sys.stderr)
@@ -68,6 +74,10 @@ def main() -> None:
         if ended.code == INTERRUPTED:
             print("vestige: interrupted; the same command continues where it stopped.", file=sys.stderr)
         raise
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _sentence(error: OSError) -> str:

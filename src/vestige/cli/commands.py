@@ -405,6 +405,7 @@ def doctor(json: bool) -> None:
         "data folder (VESTIGE_DATA)": os.environ.get("VESTIGE_DATA") or "not set",
         "browser": next(filter(None, map(shutil.which, ("chromium", "google-chrome", "firefox"))), "none"),
     }
+    facts |= _unverified()
     for extra, version in found.items():
         facts[f"extra [{extra}]"] = version or f"missing: pip install 'vestige[{extra}]'"
     if found["torch"]:
@@ -421,6 +422,19 @@ def doctor(json: bool) -> None:
     for name, value in facts.items():
         table.add_row(Text(name), Text(str(value)))
     Console().print(table)
+
+
+def _unverified() -> dict[str, str]:
+    """Say which data sets are downloaded without a published digest, and which of them over plain http."""
+    from vestige.data.registry import DATASETS
+
+    loose = {
+        name: any(d.url.startswith("http://") for d in DATASETS[name].downloads if d.digest is None)
+        for name in DATASETS
+        if any(d.digest is None for d in DATASETS[name].downloads)
+    }
+    names = [f"{name} (plain http)" if plain_http else name for name, plain_http in loose.items()]
+    return {"downloads trusted on first use": ", ".join(names) or "none"}
 
 
 def _version_of(module: str) -> str | None:

@@ -41,6 +41,20 @@ def fetch(name: str, downloads: tuple[Download, ...]) -> Path:
     return folder
 
 
+def trusted(name: str, downloads: tuple[Download, ...]) -> tuple[str, ...]:
+    """Return a sentence for each kept file that nothing but its first download vouches for: no digest is published."""
+    notes = []
+    for wanted in downloads:
+        path = cache_folder() / name / wanted.file
+        if wanted.digest is None and sidecar(path).is_file():
+            way = "over plain http " if wanted.url.startswith("http://") else ""
+            notes.append(
+                f"{wanted.file} was downloaded {way}from {wanted.url} and has no published digest: it is trusted on "
+                f"first use, SHA-256 {_recorded(path)}"
+            )
+    return tuple(notes)
+
+
 def _recorded(path: Path) -> str | None:
     """Return the SHA-256 of the first download of `path`, or None before it."""
     if not sidecar(path).is_file():

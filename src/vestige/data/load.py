@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vestige.data.dataset import Dataset
-from vestige.data.download import fetch
+from vestige.data.download import cache_folder, fetch, trusted
 from vestige.data.registry import DATASETS, Source
 from vestige.errors import InputError, unknown
 
@@ -41,7 +42,11 @@ def load_dataset(name: str | Path, root: str | Path | None = None, **options: An
             raise InputError(f"{name} takes no options; {option!r} was given.")
         if option not in source.options:
             raise InputError(f"{name}: {unknown('option', option, source.options)}")
-    return source.read(_folder(source, root), **options)
+    folder = _folder(source, root)
+    data = source.read(folder, **options)
+    if folder != cache_folder() / source.name:
+        return data
+    return replace(data, notes=(*data.notes, *trusted(source.name, source.downloads)))
 
 
 def _is_path(name: str | Path) -> bool:

@@ -73,6 +73,10 @@ class TextSignals:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        loss = f"mean loss {self.nll.mean():.4g} nats"
+        return f"TextSignals({len(self):,} texts, {len(self.logp):,} scored tokens, {loss})"
+
     @property
     def tokens(self) -> NDArray[np.int64]:
         """[n] scored tokens of each text."""

@@ -46,6 +46,9 @@ class Texts:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def __repr__(self) -> str:
+        return f"Texts({len(self):,} texts: {self.ids[0]!r}{', ...' if len(self) > 1 else ''})"
+
     @property
     def hashes(self) -> tuple[str, ...]:
         """What each text is, in 16 hex digits: signals carry it, so that those of other texts are known as such."""

@@ -129,6 +129,14 @@ class Signals:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        roles, counts = np.unique(self.roles, return_counts=True)
+        groups = ", ".join(f"{n:,} {role}" for role, n in zip(roles.tolist(), counts.tolist(), strict=True))
+        held = [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is not None]
+        more = [name for name in held if name not in ("labels", "unlearned", "role", "ids")]
+        arrays = f"; with {', '.join(more)}" if more else ""
+        return f"Signals({len(self):,} samples of {self.classes:,} classes: {groups}{arrays})"
+
     @property
     def classes(self) -> int:
         """C, the number of classes."""
