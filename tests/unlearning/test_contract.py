@@ -371,7 +371,7 @@ STRONG = {
     "boundary_expanding": {"lr": 0.1},
     "influence": {"alpha": 2.0, "radius": 0.5},
     "dau": {"lr": 0.01, "batch_size": 32, "epochs": 20, "copies": 2},
-    "unsir": {"lr": 0.2, "batch_size": 32, "noise_share": 0.5, "noise_steps": 25},
+    "unsir": {"noise_steps": 25},
     "forsaken": {"lr": 0.01},
     "amnesiac_ascent": {"lr": 0.5},
     "cf_k": {"lr": 0.05, "batch_size": 16, "epochs": 60, "k": 2},

@@ -12,7 +12,10 @@ Published labels are uniform over all classes, the true one included, so that on
 label: `paper`. `recommended` draws from the others. Krähenmann's settings: SGD with Nesterov momentum 0.9, weight decay
 5e-4, batch 128, no augmentation, a constant rate; their code's poison_full decays it by a cosine, as does `paper`.
 Differs from the authors: they shuffle the retained samples in their finetuning alone, so that the relabelled ones end
-every epoch of poison_full and hybrid repairs in one fixed order; here everything is shuffled, in both presets.
+every epoch of poison_full and hybrid repairs in one fixed order; here everything is shuffled, in both presets. SalUn's
+code draws new labels for every batch, here they are drawn for an epoch, which is the same; for CIFAR-100 it shuffles
+both sets into one, as poison_full does. All passes of random labels have one optimiser, as there; the two stages of
+hybrid are trainings of their own, with an optimiser each, as with Krähenmann et al.
 """
 
 from __future__ import annotations
@@ -95,7 +98,7 @@ def hybrid(
     """
     wrong = relabelled(split.rows("forget"), work.seed, true_label=true_label)
     work.descend(model, wrong, epochs=1, lr=poison_lr)
-    work.descend(model, split.rows("retain"), seed=1)
+    work.descend(model, split.rows("retain"), seed=1, fresh=True)
     return model
 
 
