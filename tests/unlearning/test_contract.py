@@ -335,13 +335,13 @@ def test_shapes_that_do_not_fit_say_why(name, trained):
 
 
 # Unlearning a random request must not cost more test accuracy than this, by the recommended settings; those that draw
-# weights anew are given enough steps to repair on 130 samples.
+# weights anew, or whose passes over 30 samples would weigh as much as those over 130, are given enough steps to repair.
 MARGIN = 0.15
 REPAIR = {
     name: {"lr": 0.05, "epochs": 20, "batch_size": 32}
     for name in TORCH
     if name in ("activation_reset", "eu_k") or name.startswith("selective_pruning")
-}
+} | {name: {"batch_size": 32} for name in ("random_labels", "salun")}
 
 
 @pytest.mark.parametrize("name", TORCH)

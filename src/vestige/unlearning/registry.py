@@ -15,8 +15,8 @@ from numbers import Integral
 from typing import Any, Literal
 
 from vestige.data.split import Split
-from vestige.errors import InputError, need
-from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.errors import InputError, need, unknown
+from vestige.registry import PRESETS, Registry, knobs_of, resolved, summary_of, types_of
 from vestige.unlearning.work import Steps, Work, finish, prepared
 
 World = Literal["torch", "sklearn"]
@@ -30,6 +30,7 @@ class Method:
     worlds  model kinds it works on: "torch", "sklearn"
     exact   True where the result is distributed as a model that never saw the forget set
     steps   its optimiser's settings; None where it takes no gradient steps
+    presets further ones by name, such as another group's version
     """
 
     name: str
@@ -40,6 +41,7 @@ class Method:
     cites: str
     paper: Mapping[str, Any] = field(default_factory=dict)
     steps: Steps | None = None
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -59,10 +61,15 @@ class Method:
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed.
 
-        Raises `InputError` for an unknown preset or option, and for a value of another type.
+        Raises `InputError` for an unknown preset or option, and for a value of another type or outside its range.
         """
+        if preset not in (*PRESETS, *self.presets):
+            raise InputError(unknown("preset", preset, (*PRESETS, *self.presets)))
         types = types_of(self.function) | ({} if self.steps is None else types_of(Steps))
-        return resolved(self.name, self.knobs, self.paper, preset, options, types)
+        knobs = self.knobs | dict(self.presets.get(preset, {}))
+        return resolved(
+            self.name, knobs, self.paper, preset if preset in PRESETS else "recommended", options, types
+        )
 
 
 METHODS: Registry[Method] = Registry("method", "vestige.unlearning", "vestige.methods")
@@ -77,11 +84,14 @@ def register(
     cites: str,
     paper: Mapping[str, Any] | None = None,
     steps: Steps | None = None,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as the method `name`; the function stays a plain function."""
 
     def keep(function: Callable[..., Any]) -> Callable[..., Any]:
-        METHODS.add(name, Method(name, function, needs, worlds, exact, cites, paper or {}, steps))
+        METHODS.add(
+            name, Method(name, function, needs, worlds, exact, cites, paper or {}, steps, presets or {})
+        )
         return function
 
     return keep

@@ -234,14 +234,23 @@ class Work:
             yield from batches(rows, size, generator=generator, augment=augment, device=self.where)
 
     def once(
-        self, rows: Dataset, *, batch_size: int | None = None, cost: float = FORWARD
+        self, rows: Dataset, *, batch_size: int | None = None, cost: float = FORWARD, short_last: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batches of `rows` once, in their order, each counted as `cost` passes a sample."""
+        """Yield the batches of `rows` once, in their order, each counted as `cost` passes a sample.
+
+        Batches are of one size, to one sample; with `short_last` the last one holds what is left over.
+        """
+        import numpy as np
+
         from vestige.training import batches
 
-        for x, y in batches(rows, batch_size or self.steps.batch_size, shuffle=False, device=self.where):
-            yield x, y
-            self.spend(cost * len(x))
+        size = batch_size or self.steps.batch_size
+        starts = range(0, len(rows), size)
+        parts = [rows.take(np.arange(i, min(i + size, len(rows)))) for i in starts] if short_last else [rows]
+        for part in parts:
+            for x, y in batches(part, size, shuffle=False, device=self.where):
+                yield x, y
+                self.spend(cost * len(x))
 
 
 @contextmanager
