@@ -27,6 +27,7 @@ import numpy as np
 
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
+from vestige.registry import Positive
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
 
@@ -89,7 +90,7 @@ def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool 
 
 @register("hybrid", needs=("forget", "retain"), cites=CITES, steps=ETH, paper=PAPER)
 def hybrid(
-    model: nn.Module, split: Split, work: Work, *, true_label: bool = False, poison_lr: float = 0.01
+    model: nn.Module, split: Split, work: Work, *, true_label: bool = False, poison_lr: Positive = 0.01
 ) -> nn.Module:
     """Poison with a large step, then repair on the retained samples.
 

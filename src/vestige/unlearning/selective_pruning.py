@@ -26,6 +26,7 @@ import torch
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
+from vestige.registry import Count
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, alive_of, last_linear, own_weight, trainable
@@ -41,7 +42,7 @@ RETAIN_SHARE = 0.02
 
 @register("selective_pruning", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew, in every layer, the weights that overfitting on the forget samples moves least; then finetune.
 
@@ -54,7 +55,7 @@ def selective_pruning(
 
 @register("selective_pruning_last_layer", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning_last_layer(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """The same in the last linear layer only.
 
@@ -74,7 +75,7 @@ def selective_pruning_last_layer(
 
 @register("selective_pruning_complex", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning_complex(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew what both forget and retained samples leave alone; then finetune.
 

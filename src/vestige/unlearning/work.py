@@ -216,8 +216,7 @@ class Work:
         from vestige.training import Recipe, learning_rate
 
         own = self.steps
-        milestones = own.milestones if own.schedule == "multistep" else ()
-        chosen = {"epochs": own.epochs, "lr": own.lr, "schedule": own.schedule, "milestones": milestones}
+        chosen = {"epochs": own.epochs, "lr": own.lr, "schedule": own.schedule, "milestones": own.milestones}
         whole = validated(Recipe, chosen, self.method)
         return {"epochs": 1, "lr": learning_rate(whole, epoch), "schedule": "constant", "milestones": ()}
 
@@ -329,6 +328,15 @@ def _restore_types(result: nn.Module, original: nn.Module) -> None:
         wanted = types.get(name, usual)
         if wanted is not None and value.is_floating_point() and value.dtype != wanted:
             value.data, value.grad = value.data.to(wanted), None
+
+
+def check_steps(method: str, steps: dict[str, Any]) -> None:
+    """Raise `InputError` where an optimiser's settings, fields of `Steps`, are none of a `Recipe`."""
+    from vestige.config import validated
+    from vestige.training import Recipe
+
+    chosen = {key: value for key, value in steps.items() if key not in ("freeze_batchnorm", "augment")}
+    validated(Recipe, chosen | ({} if steps["augment"] == "auto" else {"augment": steps["augment"]}), method)
 
 
 def _settings(optimizer: torch.optim.Optimizer) -> tuple[Any, ...]:
