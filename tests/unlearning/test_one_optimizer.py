@@ -144,3 +144,24 @@ def test_frozen_weights_and_a_mask_hold_over_all_passes():
         made = unlearn(name, frozen, SPLIT, epochs=3, lr=0.1).model
         assert torch.equal(made[0].weight, MODEL[0].weight)
         assert not np.allclose(made[2].weight.detach(), MODEL[2].weight.detach(), atol=1e-4)
+
+
+@pytest.mark.parametrize(("anneal", "equal"), [("epoch", True), ("step", False)])
+def test_a_cosine_falls_once_an_epoch_or_at_every_step(anneal, equal):
+    """Two epochs of two batches: as torch's scheduler has it where it steps once an epoch."""
+    steps = {
+        "epochs": 2,
+        "lr": 0.1,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+        "schedule": "cosine",
+        "batch_size": 54,
+    }
+    made = unlearn("finetune", MODEL, SPLIT, anneal=anneal, **steps).model
+    plain, rows = copy.deepcopy(MODEL), SPLIT.rows("retain")
+    optimizer = torch.optim.SGD(plain.parameters(), 0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    for epoch in range(2):
+        plain_pass(plain, optimizer, *tensors(rows), 54, epoch=epoch)
+        scheduler.step()
+    assert (apart(made, plain) < 1e-6) == equal

@@ -28,6 +28,7 @@ OUTSIDE = {
     "optimizer": ("sdg", 3),
     "schedule": ("slowly", None),
     "milestones": ((0,), (3, 2), (1,), 5),  # rising, from 1, and of "multistep" alone
+    "anneal": ("batch",),
     "augment": ("crop", None),
 }
 

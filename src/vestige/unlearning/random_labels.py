@@ -8,14 +8,14 @@ Learning, AAAI 2021; poison, poison full and hybrid as in Krähenmann et al., Fo
     poison_full    five epochs over D_r and relabelled D_f together, lr 0.002
     hybrid         one epoch over relabelled D_f, lr 0.01, then five over D_r, lr 0.001
 
-Published labels are uniform over all classes, the true one included, so that one in C samples is taught its own
-label: `paper`. `recommended` draws from the others. Krähenmann's settings: SGD with Nesterov momentum 0.9, weight decay
-5e-4, batch 128, no augmentation, a constant rate; their code's poison_full decays it by a cosine, as does `paper`.
-Differs from the authors: they shuffle the retained samples in their finetuning alone, so that the relabelled ones end
-every epoch of poison_full and hybrid repairs in one fixed order; here everything is shuffled, in both presets. SalUn's
-code draws new labels for every batch, here they are drawn for an epoch, which is the same; for CIFAR-100 it shuffles
-both sets into one, as poison_full does. All passes of random labels have one optimiser, as there; the two stages of
-hybrid are trainings of their own, with an optimiser each, as with Krähenmann et al.
+Published labels are uniform over all classes, the true one included, so that one in C samples is taught its own label:
+`paper`. `recommended` draws from the others. Krähenmann's settings: SGD with Nesterov momentum 0.9, weight decay 5e-4,
+batch 128, no augmentation, a constant rate; their code's poison_full decays it by a cosine, once an epoch, as does
+`paper`. Differs from the authors: they shuffle the retained samples in their finetuning alone, so that the relabelled
+ones end every epoch of poison_full and hybrid repairs in one fixed order; here everything is shuffled, in both presets.
+SalUn's code draws new labels for every batch, here they are drawn for an epoch, which is the same; for CIFAR-100 it
+shuffles both sets into one, as poison_full does. All passes of random labels have one optimiser, as there; the two
+stages of hybrid are trainings of their own, with an optimiser each, as with Krähenmann et al.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = Fal
     needs=("forget", "retain"),
     cites=CITES,
     steps=dataclasses.replace(ETH, lr=0.002),
-    paper=PAPER | {"schedule": "cosine"},
+    paper=PAPER | {"schedule": "cosine", "anneal": "epoch"},
 )
 def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     """Fit random labels on the forget samples and true ones on the retained, in one set.

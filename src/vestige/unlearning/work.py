@@ -45,6 +45,8 @@ class Steps:
     batch_size        samples per step, at most
     schedule          "constant"; "cosine" down to 0; "onecycle"; "multistep": a tenth at each of `milestones`
     milestones        epochs of "multistep"
+    anneal            whether the schedule moves with each "step" or stands still for an "epoch", as it does where an
+                      epoch has several passes
     augment           "none", "flip", "crop_flip", or "auto": as the original was trained, where `recipe` tells; where
                       it does not, "crop_flip" on images of 16 pixels and more, else "none"
     freeze_batchnorm  normalise by the running statistics of the original model, and do not change them
@@ -59,6 +61,7 @@ class Steps:
     batch_size: Count = 256
     schedule: str = "constant"
     milestones: tuple[int, ...] = ()
+    anneal: str = "step"
     augment: str = "auto"
     freeze_batchnorm: bool = False
 
