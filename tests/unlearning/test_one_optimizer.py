@@ -11,6 +11,7 @@ from plain import apart, plain_pass
 from small import MODEL, SPLIT, work
 from torch.nn.functional import cross_entropy
 
+from vestige.models import reinitialise
 from vestige.training import Recipe, learning_rate
 from vestige.unlearning import unlearn
 from vestige.unlearning.gradients import mean_gradient
@@ -165,3 +166,88 @@ def test_a_cosine_falls_once_an_epoch_or_at_every_step(anneal, equal):
         plain_pass(plain, optimizer, *tensors(rows), 54, epoch=epoch)
         scheduler.step()
     assert (apart(made, plain) < 1e-6) == equal
+
+
+def joined_tensors(*roles):
+    parts = [tensors(SPLIT.rows(role)) for role in roles]
+    return tuple(torch.cat(side) for side in zip(*parts, strict=True))
+
+
+def retained(model, epoch):
+    x, y = tensors(SPLIT.rows("retain"))
+    return cross_entropy(model(x), y)
+
+
+def climbed(model, epoch):
+    x, y = tensors(SPLIT.rows("forget"))
+    return -cross_entropy(model(x), y)
+
+
+def sparse(model, epoch):
+    size = sum(p.abs().sum() for p in model.parameters())
+    return retained(model, epoch) + 5e-4 * (1 - epoch / EPOCHS) * size
+
+
+def both(model, epoch):
+    return 0.95 * retained(model, epoch) + 0.05 * climbed(model, epoch)
+
+
+def poisoned(model, epoch):
+    forget = relabelled(SPLIT.rows("forget"), 0)
+    x, y = joined_tensors("retain", "forget")
+    return cross_entropy(model(x), torch.cat([y[:-12], torch.from_numpy(forget.y)]))
+
+
+def taught(model, epoch):
+    """A teacher with fresh weights for the forget samples, the original for the others."""
+    with torch.no_grad():
+        x, _ = joined_tensors("forget", "retain")
+        said = torch.cat([reinitialise(MODEL, 0)(x[:12]), MODEL(x[12:])])
+    return distance(model(x), said)
+
+
+def shrunk(model, epoch):
+    """The nearest other class after a signed step of 0.1."""
+    x, y = tensors(SPLIT.rows("forget"))
+    moved = x.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(cross_entropy(MODEL(moved), y), moved)
+    logits = MODEL(x + 0.1 * slope.sign()).detach()
+    logits[torch.arange(len(y)), y] = -torch.inf
+    return cross_entropy(model(x), logits.argmax(1))
+
+
+EPOCHS = 6
+SINGLE = {
+    "finetune": (retained, {}),
+    "gradient_ascent": (climbed, {}),
+    "l1_sparse": (sparse, {}),
+    "negative_gradient_plus": (both, {}),
+    "poison_full": (poisoned, {"nesterov": False, "true_label": False}),
+    "bad_teacher": (taught, {"share": 1.0}),
+    "boundary_shrink": (shrunk, {}),
+}
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("name", SINGLE)
+def test_methods_of_one_pass_an_epoch_as_well(name, kind):
+    """All samples in a batch, six steps of torch's own optimiser."""
+    value, knobs = SINGLE[name]
+    settings = OPTIMIZERS[kind]
+    options = {
+        "preset": "paper",
+        "epochs": EPOCHS,
+        "batch_size": 256,
+        "schedule": "constant",
+        **settings,
+        **knobs,
+    }
+    made = unlearn(name, MODEL, SPLIT, **options).model
+    plain = copy.deepcopy(MODEL)
+    optimizer = optimizer_of(plain, **settings)
+    for epoch in range(EPOCHS):
+        optimizer.zero_grad()
+        value(plain, epoch).backward()
+        optimizer.step()
+    assert apart(made, plain) < 1e-5 * apart(MODEL, plain) + 1e-6
+    assert apart(MODEL, plain) > 1e-3
