@@ -9,11 +9,12 @@ Krähenmann, Neubecker, Strozzi, Martinelli: Forget with Precision, ETH Zurich 2
                 |theta - theta_R| are below their quantiles; F: lr 0.01, R: lr 0.01 / 3
 
 Weights that move least are taken as those that hold the forget set. SGD with Nesterov momentum 0.9, weight decay 5e-4,
-batch 128, no augmentation. Differs from the authors: their newest code for "complex" divides whole numbers, so that
-R's learning rate is 0 and no weight is ever chosen; the intended rate is used in both presets. Only tensors of two
+batch 128, no augmentation. Differs from the authors: their newest code for "complex" divides whole numbers, so that R's
+learning rate is 0 and no weight is ever chosen; the intended rate is used in both presets. Only tensors of two
 dimensions and more take part. Of a sparse model the weights that are alive are compared, and the others stay masked.
-The retained samples are shuffled, which the authors do in their finetuning alone. A budget that ends while a copy is
-overfitted leaves the model as it was.
+The quantile is the value that the floor of 0.30 n weights lie below; theirs is interpolated, and one weight of a tensor
+more lies below it. The retained samples are shuffled, which the authors do in their finetuning alone. A budget that
+ends while a copy is overfitted leaves the model as it was.
 """
 
 from __future__ import annotations
