@@ -167,7 +167,7 @@ def _in_sample(retrained: Floats, unlearned: Floats, delta: float) -> Floats:
     """The published estimator: fit, threshold and errors on the same models.
 
     Error rates are counts, so the formula is tabulated once for every pair of counts. Where the retrained models
-    have the larger median score, they are the positive class.
+    have the larger median of likelihood ratios, they are the positive class.
     """
     a, b = retrained.shape[1], unlearned.shape[1]
     first, second = np.arange(a + 1)[:, None] / a, np.arange(b + 1) / b
@@ -186,10 +186,13 @@ def _in_sample(retrained: Floats, unlearned: Floats, delta: float) -> Floats:
 
 
 def _middle(ranked: Floats, own: NDArray[np.bool_], below: Counts, n: int) -> Floats:
-    """The median of the `n` scores of every row that are `own`, of which `below` lie below each."""
+    """The log of the median of exp(score), over the `n` scores of every row that are `own`; `below` lie below each.
+
+    Of an even number it is the mean of the two in the middle, and a mean of ratios is not that of their logarithms.
+    """
     lower, upper = ((own & (below == k)).argmax(axis=1) for k in ((n - 1) // 2, n // 2))
     rows = np.arange(len(ranked))
-    return np.asarray((ranked[rows, lower] + ranked[rows, upper]) / 2)
+    return np.asarray(np.logaddexp(ranked[rows, lower], ranked[rows, upper]) - np.log(2))
 
 
 def _published(fpr: Floats, fnr: Floats, delta: float) -> Floats:
