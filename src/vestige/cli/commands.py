@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 import vestige
+from vestige.config import option_value
 from vestige.errors import ArtefactError, InputError, need, unknown
 from vestige.evaluation import DEFAULT_MEASURES, Audit
 from vestige.evaluation.audit import MeasureSpec
@@ -127,7 +128,7 @@ def parse_measure(text: str) -> MeasureSpec:
         key, equals, value = pair.partition("=")
         if not equals:
             raise InputError(f"--measure {text}: {pair!r} is not of the form option=value.")
-        options[key.strip()] = yaml.safe_load(value)
+        options[key.strip()] = option_value(value, f"--measure {text}")
     return options
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 import vestige
 from vestige.config import validated
@@ -31,6 +31,7 @@ from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit, Metric, audit
 from vestige.experiments.config import MethodConfig, RunConfig
 from vestige.experiments.render import render
+from vestige.files import read_lines, read_safetensors
 from vestige.measures import MEASURES
 from vestige.models import MODELS, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
@@ -257,12 +258,8 @@ def _manifest(plan: Plan) -> dict[str, Any]:
 
 
 def read_ids(path: Path) -> list[str]:
-    """Read a user's list of sample ids: one per line, blank lines ignored."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as a list of ids ({error}).") from None
-    return [line.strip() for line in lines if line.strip()]
+    """Read a user's list of sample ids: one per line, exactly as it is written; blank lines are ignored."""
+    return [line for line in read_lines(path) if line.strip()]
 
 
 def _build(plan: Plan, seed: int) -> Any:
@@ -391,7 +388,7 @@ def _logits(plan: Plan, name: str, model: Any) -> dict[str, NDArray[np.float32]]
         )
 
     step(path, key_of(weights, plan.key, sorted(wanted)), make)
-    return dict(load_file(path))
+    return read_safetensors(path)
 
 
 def _references(

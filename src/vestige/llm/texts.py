@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
+from vestige.files import parse_json, read_text
+from vestige.values import as_ids, told
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,24 @@ class Texts:
     ids: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if isinstance(self.texts, str):
+            raise InputError("One string was given; a list of texts is wanted.")
         if not self.texts:
             raise InputError("There are no texts.")
+        object.__setattr__(self, "ids", tuple(as_ids("ids", self.ids).tolist()))
         if len(self.ids) != len(self.texts):
             raise InputError(
                 f"There are {len(self.texts)} texts and {len(self.ids)} ids; as many are wanted."
             )
         for name, text in zip(self.ids, self.texts, strict=True):
+            if not isinstance(text, str):
+                raise InputError(f"Text {name!r} is of type {type(text).__name__}; a string is wanted.")
             if not text.strip():
                 raise InputError(f"Text {name!r} is empty; there is nothing to measure in it.")
-        seen: set[str] = set()
-        for name in self.ids:
-            if name in seen:
-                raise InputError(f"Two texts have the id {name!r}; ids must be distinct.")
-            seen.add(name)
+            if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+                raise InputError(
+                    f"Text {name!r} holds half a character (a lone surrogate), which is no text."
+                )
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -47,43 +52,53 @@ def as_texts(given: Texts | Sequence[str]) -> Texts:
         return given
     if isinstance(given, str):
         raise InputError("One string was given; a list of texts is wanted.")
-    return Texts(tuple(given), tuple(map(str, range(len(given)))))
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise InputError(f"Texts are of type {type(given).__name__}; a list of texts is wanted.")
+    texts = tuple(given)
+    return Texts(texts, tuple(map(str, range(len(texts)))))
 
 
 def read_texts(path: Path | str) -> Texts:
     """Read texts from a `.jsonl` file of strings or of objects with "text" (and "id"), or a `.json` list of them.
 
-    Raises `InputError` for a file that is missing, not UTF-8, or holds something else; the line is named.
+    A line ends with a newline alone, as JSON Lines says: what Unicode calls a line end may stand in a text. Ids are
+    text or integers; without any, the texts are numbered from 0.
+
+    Raises `InputError` for a file that is missing, no regular file, not UTF-8, or holds something else; the line is
+    named.
     """
     path = Path(path)
-    try:
-        content = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); convert it first.") from None
-    if path.suffix == ".json":
-        rows = _parsed(path, content, 1)
+    content = read_text(path)
+    if path.suffix.lower() == ".json":
+        rows = _parsed(f"{path}", content)
         if not isinstance(rows, list):
             raise InputError(f"{path}: a JSON list of texts is wanted.")
         numbered: Iterable[tuple[int, Any]] = enumerate(rows, 1)
     else:
         numbered = (
-            (number, _parsed(path, line, number))
-            for number, line in enumerate(content.splitlines(), 1)
+            (number, _parsed(f"{path}, line {number}", line))
+            for number, line in enumerate(content.split("\n"), 1)
             if line.strip()
         )
     texts: list[str] = []
-    ids: list[str] = []
+    ids: list[Any] = []
     for number, row in numbered:
         text = row.get("text") if isinstance(row, dict) else row
         if not isinstance(text, str):
             raise InputError(f'{path}, entry {number}: a string, or an object with "text", is wanted.')
         texts.append(text)
-        ids.append(str(row["id"]) if isinstance(row, dict) and "id" in row else str(len(ids)))
+        if isinstance(row, dict) and "id" in row:
+            ids.append(row["id"])
+        if ids and len(ids) < len(texts):
+            raise InputError(
+                f"{path}, entry {number}: some texts have an id and others none; all or none are wanted."
+            )
     if not texts:
         raise InputError(f"{path} holds no texts.")
-    return Texts(tuple(texts), tuple(ids))
+    try:
+        return Texts(tuple(texts), tuple(ids or map(str, range(len(texts)))))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def expect_disjoint(**groups: Texts) -> None:
@@ -109,8 +124,8 @@ def gathered(groups: Mapping[str, Texts]) -> Texts:
     )
 
 
-def _parsed(path: Path, text: str, number: int) -> Any:
+def _parsed(where: str, text: str) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {number}: not valid JSON ({error.msg}).") from None
+        return parse_json(text)
+    except ValueError as error:
+        raise InputError(f"{where}: not valid JSON ({told(error)}).") from None

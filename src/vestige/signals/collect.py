@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError, need
 from vestige.signals.transforms import confidence
+from vestige.values import are_probabilities
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +35,9 @@ def collect_logits(
     device  where to compute; default: where the module's parameters are
 
     Classes that a scikit-learn model has never seen get the log-probability log(1e-12). Raises `InputError`
-    where the output is not [n, C] or not finite.
+    where the output is not [n, C], not finite, or probabilities: a network that ends in a softmax gives no logits.
     """
+    _expect_rows(rows, batch_size)
     if not _is_network(model) and hasattr(model, "predict_proba"):
         return _from_sklearn(model, rows)
     if not hasattr(model, "forward"):
@@ -44,6 +46,17 @@ def collect_logits(
         )
     need("torch", "torch", "Collecting signals from a network")
     return _from_torch(model, rows, batch_size, device)
+
+
+def _expect_rows(rows: Any, batch_size: int) -> None:
+    from vestige.data.dataset import Dataset
+
+    if not isinstance(rows, Dataset):
+        raise InputError(
+            f"Signals are collected on a vestige.Dataset; this is of type {type(rows).__name__}."
+        )
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; at least one sample a batch is wanted.")
 
 
 def _is_network(model: Any) -> bool:
@@ -75,6 +88,7 @@ def collect_sensitivity(
     """
     if not hasattr(model, "forward"):
         raise InputError(f"Sensitivity is measured on a torch.nn.Module; this is {type(model).__name__}.")
+    _expect_rows(rows, batch_size)
     if copies < 1 or not sigma > 0:
         raise InputError(
             f"copies is {copies} and sigma {sigma}; copies from 1 and a sigma above 0 are wanted."
@@ -136,6 +150,11 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
     if not np.isfinite(result).all():
         row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
         raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
+    if are_probabilities(result):
+        raise InputError(
+            "The model returns probabilities, rows from 0 to 1 that sum to 1; logits are wanted: leave its softmax "
+            "out, or return the logarithm."
+        )
     return result
 
 
