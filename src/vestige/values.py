@@ -95,7 +95,7 @@ def as_ids(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.str_]:
     if array.dtype.kind == "U" and (whole or all(isinstance(one, str) for one in value)):
         ids = array
     elif array.dtype.kind in "iu":
-        ids = array.astype(np.str_)
+        ids = np.array([str(number) for number in array.tolist()], dtype=np.str_)
     elif len(array) and array.dtype.kind in "bfSmM":
         raise InputError(f"{name} are {array.dtype}; text or integers are wanted.")
     else:
@@ -107,7 +107,9 @@ def as_ids(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.str_]:
         unique, counts = np.unique(ids, return_counts=True)
         if len(unique) != len(ids):
             twice = str(unique[counts > 1][0])
-            raise InputError(f"{name}: {twice!r} appears twice; overlapping roles or a repeated row?")
+            raise InputError(
+                f"{name}: {twice!r} appears twice; ids must be distinct. Overlapping roles, or a repeated row?"
+            )
     return ids
 
 

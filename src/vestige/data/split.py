@@ -73,7 +73,7 @@ def make_split(
     forget: int | float | None = None,
     label: int | str | None = None,
     ids: Iterable[str] | None = None,
-    train: int | float | None = None,
+    train: int | None = None,
     holdout: int | float = 0.2,
     shadow: int | float = 0.4,
     seed: int = 0,
@@ -87,8 +87,7 @@ def make_split(
               "ids": exactly the samples in `ids`; they become part of the training set
     label     the name of a class; a number is the class of that name where class names are numbers, by value, and else
               a place in `data.classes`
-    train     how many samples, or which fraction of all, the original model is trained on (forget and retain); default:
-              the rest
+    train     how many samples the original model is trained on (forget and retain); default: the rest
     holdout   how many, or which fraction of all, no model sees
     shadow    how many, or which fraction of all, form the shadow pool
     seed      of the draw; the same seed gives the same split
@@ -99,9 +98,7 @@ def make_split(
     """
     if not isinstance(data, Dataset):
         raise InputError(f"A split is made of a Dataset; this is of type {type(data).__name__}.")
-    for name, value in (("seed", seed), ("request", request)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 0):
-            raise InputError(f"{name} is {value!r}; a whole number from 0 is wanted.")
+    seed, request = _whole(seed, "seed"), None if request is None else _whole(request, "request")
     if scenario not in SCENARIOS:
         raise InputError(unknown("scenario", scenario, SCENARIOS))
     for name, some, wanted in (("ids", ids, ("ids",)), ("label", label, ("class", "partial_class"))):
@@ -114,14 +111,14 @@ def make_split(
     if scenario == "ids" and (fixed is None or not len(fixed)):
         raise InputError("The scenario 'ids' needs a list of at least one id to forget.")
     n_holdout, n_shadow = _count(holdout, n, "holdout"), _count(shadow, n, "shadow")
-    n_train = n - n_holdout - n_shadow if train is None else _count(train, n, "train")
+    n_train = n - n_holdout - n_shadow if train is None else _whole(train, "train")
     if n_train < 2 or n_train + n_holdout + n_shadow > n:
         raise InputError(
             f"train {n_train} + holdout {n_holdout} + shadow {n_shadow} samples do not fit in the {n} of {data.name}."
         )
-    draw, choose = (np.random.default_rng(s) for s in np.random.SeedSequence(int(seed)).spawn(2))
+    draw, choose = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     if request is not None:
-        choose = np.random.default_rng(np.random.SeedSequence((int(seed), int(request))))
+        choose = np.random.default_rng(np.random.SeedSequence((seed, request)))
     order = draw.permutation(n)
     if fixed is not None:  # the user's list comes first, so that it falls into the training set
         order = np.concatenate([fixed, order[~np.isin(order, fixed)]])
@@ -168,6 +165,12 @@ def _chosen(
         return np.asarray(members)
     count = _count(0.1 if forget is None else forget, len(members), "forget")
     return np.asarray(rng.permutation(members)[:count])
+
+
+def _whole(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 0:
+        raise InputError(f"{what} is {value!r}; a whole number from 0 is wanted.")
+    return int(value)
 
 
 def _count(value: int | float, total: int, what: str) -> int:

@@ -36,7 +36,7 @@ from vestige.measures import MEASURES
 from vestige.models import MODELS, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
-from vestige.store import file_hash, key_of, read_record, room_in, sidecar, step, write_json
+from vestige.store import file_hash, is_done, key_of, read_record, room_in, sidecar, step, write_json
 from vestige.training import Recipe, load_model, pick_device, train, train_sparse, write_weights
 from vestige.unlearning import METHODS, unlearn
 
@@ -126,7 +126,7 @@ def run(
 def _run(config: RunConfig, folder: Path, say: Say, progress: bool) -> Run:
     start = time.perf_counter()
     plan = _plan(config, folder)
-    _claim(plan)
+    _claim(plan, say)
     models: dict[str, Any] = {"original": _original(plan, say, progress)}
     members = plan.members
     for number, member in enumerate(members):
@@ -200,23 +200,39 @@ def _named(title: str) -> Iterator[None]:
         raise InputError(f"{title}: {error}") from error
 
 
-def _claim(plan: Plan) -> None:
-    """Write the manifest into an empty folder, or check that the folder's manifest is this run's."""
+def _claim(plan: Plan, say: Say) -> None:
+    """Write the manifest into an empty folder, or check that the folder's manifest is this run's.
+
+    A manifest that is lost or damaged is written anew where the folder holds the original model of this very run.
+    """
     path = plan.folder / "manifest.json"
     if plan.folder.is_file():
         raise InputError(f"{plan.folder} is a file; a folder for the results is wanted.")
-    if not path.exists():
+    try:
+        found = read_record(path)
+    except ArtefactError as damage:
         if plan.folder.is_dir() and any(plan.folder.iterdir()):
-            raise InputError(f"{plan.folder} is not empty and holds no run; name another folder.")
+            if not _has_begun(plan):
+                raise InputError(
+                    f"{plan.folder} is not empty and holds no run that this one continues ({damage}); delete it, or "
+                    "name another folder."
+                ) from None
+            say(f"the manifest is written anew, the finished steps are kept ({damage})")
         plan.folder.mkdir(parents=True, exist_ok=True)
         write_json(path, _manifest(plan))
         return
-    found = read_record(path)
     if found.get("key") == plan.key:
         return
     if is_finished(found) or found.get("base") != plan.base:
         raise InputError(f"{plan.folder} holds another run{_difference(found, plan)}; name another folder.")
     write_json(path, _manifest(plan))
+
+
+def _has_begun(plan: Plan) -> bool:
+    """Does the folder hold the original model that this run trains?"""
+    rows = plan.data.take(plan.split.train)
+    key = _training_key(plan, rows, plan.seed("original"))
+    return is_done(plan.folder / "models" / "original.safetensors", key)
 
 
 def is_finished(manifest: Mapping[str, Any]) -> bool:
@@ -267,10 +283,16 @@ def _build(plan: Plan, seed: int) -> Any:
     return build_model(chosen.name, plan.data.shape, len(plan.data.classes), seed=seed, **chosen.knobs)
 
 
+def _training_key(plan: Plan, rows: Dataset, seed: int) -> str:
+    return key_of(
+        plan.config.model.model_dump(), plan.recipe.key, seed, rows.fingerprint, vestige.__version__
+    )
+
+
 def _train_step(plan: Plan, name: str, rows: Dataset, seed: int, say: Say, progress: bool) -> Any:
     """Train one model, or read it back if the step is done; a half-trained one is continued."""
     path = plan.folder / "models" / f"{name}.safetensors"
-    key = key_of(plan.config.model.model_dump(), plan.recipe.key, seed, rows.fingerprint, vestige.__version__)
+    key = _training_key(plan, rows, seed)
     partial = path.with_name(f"{name}.partial.safetensors")
 
     def make(temporary: Path) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import ArtefactError, InputError
-from vestige.values import as_array, as_ids
 
 Floats32 = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -46,11 +45,6 @@ class TextSignals:
     ids: NDArray[np.str_]
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            array = as_array(field.name, getattr(self, field.name))
-            object.__setattr__(self, field.name, as_ids("ids", array) if field.name == "ids" else array)
-        if self.offsets.ndim != 1 or self.offsets.dtype.kind not in "iu" or not len(self.offsets):
-            raise InputError("offsets are whole numbers [n + 1]: where the tokens of each text begin.")
         total, n = int(self.offsets[-1]), len(self.ids)
         if len(self.offsets) != n + 1 or len(self.characters) != n:
             raise InputError(f"{n} ids need {n + 1} offsets and {n} lengths.")

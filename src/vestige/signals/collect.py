@@ -37,7 +37,6 @@ def collect_logits(
     Classes that a scikit-learn model has never seen get the log-probability log(1e-12). Raises `InputError`
     where the output is not [n, C], not finite, or probabilities: a network that ends in a softmax gives no logits.
     """
-    _expect_rows(rows, batch_size)
     if not _is_network(model) and hasattr(model, "predict_proba"):
         return _from_sklearn(model, rows)
     if not hasattr(model, "forward"):
@@ -46,17 +45,6 @@ def collect_logits(
         )
     need("torch", "torch", "Collecting signals from a network")
     return _from_torch(model, rows, batch_size, device)
-
-
-def _expect_rows(rows: Any, batch_size: int) -> None:
-    from vestige.data.dataset import Dataset
-
-    if not isinstance(rows, Dataset):
-        raise InputError(
-            f"Signals are collected on a vestige.Dataset; this is of type {type(rows).__name__}."
-        )
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}; at least one sample a batch is wanted.")
 
 
 def _is_network(model: Any) -> bool:
@@ -88,7 +76,6 @@ def collect_sensitivity(
     """
     if not hasattr(model, "forward"):
         raise InputError(f"Sensitivity is measured on a torch.nn.Module; this is {type(model).__name__}.")
-    _expect_rows(rows, batch_size)
     if copies < 1 or not sigma > 0:
         raise InputError(
             f"copies is {copies} and sigma {sigma}; copies from 1 and a sigma above 0 are wanted."
@@ -99,6 +86,7 @@ def collect_sensitivity(
     from vestige.models import to_float
     from vestige.models.samia import all_digits, sensitivity_of
 
+    _expect_batches(batch_size)
     where = _place(model, device)
     generator = torch.Generator().manual_seed(seed)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
@@ -134,6 +122,7 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
     from vestige.models import to_float
 
+    _expect_batches(batch_size)
     where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
@@ -156,6 +145,11 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
             "out, or return the logarithm."
         )
     return result
+
+
+def _expect_batches(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; at least one sample a batch is wanted.")
 
 
 def _place(model: Any, device: str | None) -> torch.device:

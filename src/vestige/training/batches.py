@@ -5,14 +5,14 @@ All draws come from one CPU generator, so that a seed gives the same batches on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from vestige.data.dataset import Dataset
@@ -31,17 +31,8 @@ Rows: TypeAlias = Dataset | Resident | TorchDataset[Any]
 
 
 def row_count(rows: Rows) -> int:
-    """Return how many samples there are. Raises `InputError` for what is no data set with numbered samples."""
-    if isinstance(rows, (Resident, Dataset)):
-        return len(rows.y)
-    if not (isinstance(rows, Sized) and hasattr(rows, "__getitem__")) or isinstance(
-        rows, (IterableDataset, str, Mapping)
-    ):
-        raise InputError(
-            f"The samples are of type {type(rows).__name__}; a vestige.Dataset, or a map-style torch Dataset of "
-            "(x, y), is wanted."
-        )
-    return len(rows)
+    """Return how many samples there are."""
+    return len(rows.y) if isinstance(rows, Resident) else len(rows)  # type: ignore[arg-type]
 
 
 def resident(rows: Rows, device: torch.device) -> Rows:
@@ -109,26 +100,7 @@ def _taken(rows: Rows, parts: list[Tensor]) -> Iterable[tuple[Tensor, Tensor]]:
         batch_sampler=[part.tolist() for part in parts],
         generator=torch.Generator().manual_seed(0),
     )
-    return map(_pair, loader)
-
-
-def _pair(batch: Any) -> tuple[Tensor, Tensor]:
-    """Return a batch of a torch `Dataset` as inputs and whole labels. Raises `InputError` for any other samples."""
-    if not isinstance(batch, (list, tuple)) or len(batch) != 2:
-        parts = f" of {len(batch)} parts" if isinstance(batch, (list, tuple, dict)) else ""
-        raise InputError(
-            f"A sample is a {type(batch).__name__}{parts}; a torch Dataset of pairs (x, y) is wanted."
-        )
-    for name, part in zip("xy", batch, strict=True):
-        if not isinstance(part, Tensor):
-            kind = type(part).__name__
-            raise InputError(f"{name} of the samples is a {kind}; one array or number a sample is wanted.")
-    if batch[1].is_floating_point() or batch[1].is_complex() or batch[1].ndim != 1:
-        raise InputError(
-            f"y of the samples is {batch[1].dtype} of shape {list(batch[1].shape)} in a batch; one whole number a "
-            "sample, its class, is wanted."
-        )
-    return batch[0], batch[1]
+    return ((torch.as_tensor(x), torch.as_tensor(y)) for x, y in loader)
 
 
 def augmented(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
