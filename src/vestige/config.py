@@ -63,6 +63,7 @@ def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
     """
     if not isinstance(values, Mapping):
         raise InputError(f"{where}: a mapping of keys is wanted; this is of type {type(values).__name__}.")
+    _check_plain(values, where)
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
@@ -79,6 +80,27 @@ def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
         raise InputError(
             f"{where}: a value is of a kind that its key does not take ({told(error)})."
         ) from None
+
+
+def _check_plain(values: Any, where: str) -> None:
+    """Refuse what pydantic would take and no field means: bytes for text, integers of any length, endless nesting."""
+    level = [values]
+    for _ in range(YAML_DEPTH):
+        parts: list[Any] = []
+        for value in level:
+            if isinstance(value, bytes):
+                raise InputError(f"{where}: a value is bytes, {shown(value)}; text is wanted.")
+            if isinstance(value, int) and abs(value) >= 10**DIGITS:
+                raise InputError(f"{where}: a value is an integer of more than {DIGITS} digits.")
+            if isinstance(value, Mapping):
+                parts += value.values()
+            elif isinstance(value, (list, tuple)):
+                parts += value
+        if len(parts) > YAML_VALUES:
+            raise InputError(f"{where}: it holds more than {YAML_VALUES:,} values.")
+        level = parts
+    if level:
+        raise InputError(f"{where}: it nests deeper than {YAML_DEPTH} levels.")
 
 
 def _sentence(model: type[BaseModel], error: ValidationError) -> str:
@@ -132,8 +154,8 @@ def parse_yaml(text: str) -> Any:
     Raises `ValueError`, its text a reason in words, for what is no YAML, for a key that stands twice, for more than 50
     levels, for aliases that expand to more than 100,000 values, and for integers of more than 40 digits.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -143,8 +165,6 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"it nests deeper than {YAML_DEPTH} levels") from None
     except (yaml.YAMLError, TypeError, OverflowError, AttributeError, KeyError, IndexError) as error:
         raise ValueError(told(error)) from None
-    finally:
-        loader.dispose()
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import stat
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -66,6 +67,14 @@ KINDS = (
 )
 
 
+def as_path(value: Any) -> Path:
+    """Return what a caller gives as a path. Raises `InputError` for what is none."""
+    try:
+        return Path(value)
+    except TypeError:
+        raise InputError(f"A path is of type {type(value).__name__}; text or a path is wanted.") from None
+
+
 def looked_at(path: Path) -> os.stat_result | None:
     """Return what the system says of `path`, None where nothing is there.
 
@@ -84,7 +93,7 @@ def regular(path: Path | str, most: int | None = None) -> Path:
 
     Raises `ArtefactError` where it is missing, `InputError` where it is something else or larger.
     """
-    path = Path(path)
+    path = as_path(path)
     facts = looked_at(path)
     if facts is None:
         raise ArtefactError(f"{path}: no such file.")
@@ -135,14 +144,15 @@ def read_lines(path: Path | str) -> list[str]:
 
 # JSON
 
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 def parse_json(text: str) -> Any:
     """Return what JSON says.
 
-    Raises `ValueError`, its text a reason in words, for what is no JSON, for a key that stands twice, for NaN, for
-    integers of more than 40 digits and for more than 100 levels.
+    Raises `ValueError`, its text a reason in words, for what is no JSON, for a key that stands twice, for NaN, for half
+    of a surrogate pair, for integers of more than 40 digits and for more than 100 levels.
     """
     if text.count("[") + text.count("{") > DEPTH:
         level = 0
@@ -151,9 +161,15 @@ def parse_json(text: str) -> Any:
             if level > DEPTH:
                 raise ValueError(f"it nests deeper than {DEPTH} levels")
     try:
-        return json.loads(text, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object)
+        value = json.loads(text, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object)
     except RecursionError:
         raise ValueError(f"it nests deeper than {DEPTH} levels") from None
+    if SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text holds half a character (a lone surrogate)") from None
+    return value
 
 
 def _integer(text: str) -> int:
@@ -187,7 +203,12 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     with reading(path, "not a readable .npz file"):
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+        count = _entries(path)
     names = [member.filename for member in members]
+    if count not in (len(names), 0xFFFF):
+        raise ArtefactError(
+            f"{path}: its directory has {count} entries, {len(names)} are there; was it damaged?"
+        )
     if len(names) > MEMBERS or len(set(names)) < len(names):
         fault = f"more than {MEMBERS:,} arrays" if len(names) > MEMBERS else "an array that stands twice"
         raise InputError(f"{path}: it holds {fault}; each array is wanted once.")
@@ -208,6 +229,15 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         if not isinstance(array, np.ndarray):
             raise InputError(f"{path}: {name!r} is no array; plain number and text arrays are wanted.")
     return arrays
+
+
+def _entries(path: Path) -> int:
+    """Return how many members the last record of a zip file says that there are."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 65_557))
+        tail = file.read()
+    place = tail.rindex(b"PK\5\6")
+    return int.from_bytes(tail[place + 10 : place + 12], "little")
 
 
 def check_expansion(path: Path, expanded: int) -> None:
@@ -263,18 +293,29 @@ def read_table(path: Path, *, written: Sequence[str] = (), **options: Any) -> pd
 def _csv(path: Path, written: Sequence[str], options: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
-    header = first_row(path)
+    header = [name or f"Unnamed: {place}" for place, name in enumerate(first_row(path))]
     if len(header) > COLUMNS:
         raise InputError(f"{path} has {len(header):,} columns; at most {COLUMNS:,} are read.")
-    named = "header" not in options
-    if named:
-        _check_distinct(path, [name for name in header if name])
-    converters: Any = {name: str for name in written if named and name in header}
-    with reading(path):
-        table: pd.DataFrame = pd.read_csv(path, converters=converters, low_memory=False, **options)
-    if not isinstance(table.index, pd.RangeIndex):
-        raise InputError(f"{path}: its rows have more entries than its first line names columns.")
+    if "header" not in options:
+        _check_distinct(path, header)
+    texts = [name for name in written if name in header]
+    if texts:
+        gaps = {name: list(GAPS) for name in header if name not in texts}
+        options = options | {"keep_default_na": False, "na_values": gaps}
+        options["dtype"] = options.get("dtype", {}) | dict.fromkeys(texts, str)
+    with reading(path), warnings.catch_warnings():
+        warnings.simplefilter(
+            "error", pd.errors.ParserWarning
+        )  # rows with more entries than there are columns
+        table: pd.DataFrame = pd.read_csv(path, low_memory=False, index_col=False, **options)
     return table
+
+
+GAPS = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""What pandas takes for a missing entry, in columns that are not read as they are written."""
 
 
 def first_row(path: Path) -> list[str]:

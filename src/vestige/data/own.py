@@ -94,6 +94,9 @@ def table(
     Raises `InputError` for a column that is neither numbers nor text of few categories, for one that numbers the rows,
     for labels that are not classes, and where `like` has other features or classes.
     """
+    for option, value in (("label", label), ("id", id)):
+        if not isinstance(value, str) and not (value is None and option == "id"):
+            raise InputError(f"{path}: {option} is {value!r}; the name of a column is wanted.")
     frame = read_table(path, written=[id] if isinstance(id, str) else [], dtype={label: str})
     notes = []
     if not numbered_plainly(frame):

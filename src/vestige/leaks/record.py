@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, unknown
-from vestige.files import read_npz
+from vestige.files import as_path, read_npz
 from vestige.store import published
 from vestige.values import as_array, as_floats, as_rows
 
@@ -118,7 +118,7 @@ class PosteriorPairs:
     @classmethod
     def load(cls, path: Path | str) -> PosteriorPairs:
         """Read an `.npz` with arrays named as the fields."""
-        path = Path(path)
+        path = as_path(path)
         arrays = read_npz(path)
         for name in ("original", "unlearned", "status"):
             if name not in arrays:

@@ -212,9 +212,10 @@ class Signals:
     @classmethod
     def load(cls, path: Path | str) -> Signals:
         """Read a folder that `save` wrote, or a user's `.npz`, `.csv` or `.parquet` file."""
+        from vestige.files import as_path
         from vestige.signals import files
 
-        return files.read(Path(path))
+        return files.read(as_path(path))
 
     def chunks(self, size: int = 65_536) -> Iterator[slice]:
         """Yield slices that cover the samples, so that memory does not grow with their number."""

@@ -135,6 +135,8 @@ def _losses(array: str, losses: NDArray[Any]) -> Floats:
     if losses.ndim != (2 if array in wanted else 1) or (array == "population" and losses.shape[1] != 3):
         shape = wanted.get(array, "[N], one loss a text,")
         raise InputError(f"{array} has shape {list(losses.shape)}; {shape} is wanted.")
+    if not len(losses):
+        raise InputError(f"{array} speaks of no texts; at least one loss is wanted.")
     bad = ~(np.isfinite(losses) & (losses >= 0))
     if bad.any():
         text = int(np.argwhere(bad)[0][0])
