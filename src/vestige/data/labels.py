@@ -17,7 +17,8 @@ from vestige.values import as_array
 
 Labels = tuple[NDArray[np.int64], tuple[str, ...]]
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
-PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?")
+PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE)
+"""A number as a table writes it; what has leading zeros, or more digits than a float, is a name."""
 FEW, MOST_GRADES = 20, 100
 
 
