@@ -42,14 +42,22 @@ def bomb(levels: int) -> str:
 def _yaml(folder: Path) -> Iterator[Case]:
     texts = {
         "bomb": bomb(9), "small bomb": bomb(6), "merges": "a: &a {b: 1}\n" + "c: {<<: [" + "*a, " * 200_000 + "*a]}",
-        "cycle": "a: &a [*a]", "cycle of keys": "&a {b: *a}", "deep": "[" * 3000, "deep and closed": "[" * 200 + "]" * 200, "deep keys": "{a: " * 2000,
-        "large": "a: " + "x" * 300_000, "many": "- a\n" * 65_000, "digits": "seed: " + "9" * 5000, "hex": "seed: 0x" + "f" * 5000, "twice": "name: a\nname: b",
-        "twice inside": "data: {name: a, name: b}", "code": "!!python/object/apply:os.system [ls]", "name of Python": "a: !!python/name:os.system", "tag": "!x y",
-        "date": "seed: 2024-99-99", "float": "seed: !!float abc", "integer": "seed: !!int abc", "binary": "seed: !!binary '***'", "key of a list": "[a]: b",
-        "key of keys": "{a: 1}: b", "surrogate": 'name: "\\ud800"', "list": "[a]", "text": "a", "nothing": "", "null": "null", "number": "3", "two": "a: 1\n---\nb: 2",
-        "tab": "a:\n\tb", "quote": "name: 'a", "anchor": "a: *b", "sexagesimal": "seed: " + ":".join(["1"] * 500), "set": "!!set {a, b}", "pairs": "!!pairs [a: b]",
-        "omap": "!!omap [a]", "percent": "%" * 1000, "at": "@a", "timestamp": "seed: !!timestamp x", "bool": "seed: !!bool x", "null tag": "seed: !!null x",
-        "keys of numbers": "1: 2", "key of null": "null: 2", "key of true": "true: 2", "value": "= : 1", "merge of text": "<<: a", "merge of a number": "{<<: [1]}",
+        "cycle": "a: &a [*a]", "cycle of keys": "&a {b: *a}", "deep": "[" * 3000,
+        "deep and closed": "[" * 200 + "]" * 200, "deep keys": "{a: " * 2000,
+        "large": "a: " + "x" * 300_000, "many": "- a\n" * 65_000, "digits": "seed: " + "9" * 5000,
+        "hex": "seed: 0x" + "f" * 5000, "twice": "name: a\nname: b",
+        "twice inside": "data: {name: a, name: b}", "code": "!!python/object/apply:os.system [ls]",
+        "name of Python": "a: !!python/name:os.system", "tag": "!x y",
+        "date": "seed: 2024-99-99", "float": "seed: !!float abc", "integer": "seed: !!int abc",
+        "binary": "seed: !!binary '***'", "key of a list": "[a]: b",
+        "key of keys": "{a: 1}: b", "surrogate": 'name: "\\ud800"', "list": "[a]", "text": "a", "nothing": "",
+        "null": "null", "number": "3", "two": "a: 1\n---\nb: 2",
+        "tab": "a:\n\tb", "quote": "name: 'a", "anchor": "a: *b", "sexagesimal": "seed: " + ":".join(["1"] * 500),
+        "set": "!!set {a, b}", "pairs": "!!pairs [a: b]",
+        "omap": "!!omap [a]", "percent": "%" * 1000, "at": "@a", "timestamp": "seed: !!timestamp x",
+        "bool": "seed: !!bool x", "null tag": "seed: !!null x",
+        "keys of numbers": "1: 2", "key of null": "null: 2", "key of true": "true: 2", "value": "= : 1",
+        "merge of text": "<<: a", "merge of a number": "{<<: [1]}",
     }  # fmt: skip
     for name, text in texts.items():
         path = folder / f"{name}.yaml"
@@ -129,7 +137,8 @@ def _overrides(folder: Path) -> Iterator[Case]:
 
 
 STRANGE: dict[str, Any] = {
-    "list of itself": [1], "a set": {1}, "bytes": b"a", "object": object(), "a type": int, "a function": len, "NaN": float("nan"), "infinity": float("inf"),
+    "list of itself": [1], "a set": {1}, "bytes": b"a", "object": object(), "a type": int, "a function": len,
+    "NaN": float("nan"), "infinity": float("inf"),
     "a huge integer": 10**5000, "complex": 1j, "deep": {},
 }  # fmt: skip
 STRANGE["list of itself"].append(STRANGE["list of itself"])
@@ -165,8 +174,10 @@ def _values() -> Iterator[Case]:
             InputError,
         )
     for path, value in {
-        "data.name": 3, "data.root": 3, "data.options": 3, "split.scenario": 3, "split.train": 1, "split.holdout": -1, "split.label": [1], "split.ids_file": 3,
-        "model.name": None, "model.sparsity": 1.0, "model.knobs": [], "shadows.size": 0, "shadows.count": True, "audit.preset": "papr", "audit.measures": [3],
+        "data.name": 3, "data.root": 3, "data.options": 3, "split.scenario": 3, "split.train": 1,
+        "split.holdout": -1, "split.label": [1], "split.ids_file": 3,
+        "model.name": None, "model.sparsity": 1.0, "model.knobs": [], "shadows.size": 0, "shadows.count": True,
+        "audit.preset": "papr", "audit.measures": [3],
         "methods.0": 3, "data": "digits", "split": [], "recipe.preset": "nothing", "device": 3,
     }.items():  # fmt: skip
         yield (
@@ -193,14 +204,25 @@ def _plans(folder: Path) -> Iterator[Case]:
     """Runs that are refused before any work, though each field by itself is allowed."""
     (folder / "ids.txt").write_text("digits/0003\nnone\n")
     changes: dict[str, dict[str, Any]] = {
-        "data": {"data": {"name": "nothing"}}, "option": {"data": {"name": "digits", "options": {"part": "test"}}}, "path": {"data": {"name": "./gone.csv"}},
-        "label": {"split": {"scenario": "class", "label": "ten"}}, "label of a number": {"split": {"scenario": "class", "label": 10}}, "no label": {"split": {"scenario": "class"}},
-        "label for nothing": {"split": {"label": 3}}, "ids": {"split": {"scenario": "ids", "ids_file": str(folder / "ids.txt")}}, "no ids": {"split": {"scenario": "ids"}},
-        "ids gone": {"split": {"scenario": "ids", "ids_file": str(folder / "gone.txt")}}, "ids for nothing": {"split": {"ids_file": str(folder / "ids.txt")}},
-        "train": {"split": {"train": 10**9}}, "huge": {"split": {"train": 10**30}}, "holdout": {"split": {"holdout": 1.5}}, "model": {"model": {"name": "mpl"}},
-        "knob": {"model": {"name": "mlp", "knobs": {"width": 3}}}, "recipe": {"recipe": {"epoch": 3}}, "rate": {"recipe": {"lr": "fast"}}, "method": {"methods": ["fintune"]},
-        "method knob": {"methods": [{"name": "finetune", "knobs": {"epoch": 3}}]}, "measure": {"audit": {"measures": ["imm"]}}, "measure knob": {"audit": {"measures": [{"name": "iam", "stepz": 3}]}},
-        "measure without name": {"audit": {"measures": [{"steps": 3}]}}, "device": {"device": "cuda:99"}, "shadow size": {"shadows": {"size": 10**6}},
+        "data": {"data": {"name": "nothing"}}, "option": {"data": {"name": "digits", "options": {"part": "test"}}},
+        "path": {"data": {"name": "./gone.csv"}},
+        "label": {"split": {"scenario": "class", "label": "ten"}},
+        "label of a number": {"split": {"scenario": "class", "label": 10}},
+        "no label": {"split": {"scenario": "class"}},
+        "label for nothing": {"split": {"label": 3}},
+        "ids": {"split": {"scenario": "ids", "ids_file": str(folder / "ids.txt")}},
+        "no ids": {"split": {"scenario": "ids"}},
+        "ids gone": {"split": {"scenario": "ids", "ids_file": str(folder / "gone.txt")}},
+        "ids for nothing": {"split": {"ids_file": str(folder / "ids.txt")}},
+        "train": {"split": {"train": 10**9}}, "huge": {"split": {"train": 10**30}},
+        "holdout": {"split": {"holdout": 1.5}}, "model": {"model": {"name": "mpl"}},
+        "knob": {"model": {"name": "mlp", "knobs": {"width": 3}}}, "recipe": {"recipe": {"epoch": 3}},
+        "rate": {"recipe": {"lr": "fast"}}, "method": {"methods": ["fintune"]},
+        "method knob": {"methods": [{"name": "finetune", "knobs": {"epoch": 3}}]},
+        "measure": {"audit": {"measures": ["imm"]}},
+        "measure knob": {"audit": {"measures": [{"name": "iam", "stepz": 3}]}},
+        "measure without name": {"audit": {"measures": [{"steps": 3}]}}, "device": {"device": "cuda:99"},
+        "shadow size": {"shadows": {"size": 10**6}},
     }  # fmt: skip
     for name, change in changes.items():
         yield f"plan: {name}", lambda c=change, n=name: _run(c, folder / n), InputError

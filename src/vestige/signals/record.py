@@ -254,12 +254,12 @@ def _labels(value: ArrayLike, n: int, c: int) -> NDArray[np.int64]:
         raise InputError(
             f"labels has shape {list(labels.shape)}; [{n}] is wanted, one per row of `unlearned`."
         )
-    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.round(labels)).all():
-        labels = np.clip(labels, -1, c).astype(np.int64)
-    if labels.dtype.kind not in "iu":
+    whole = labels.dtype.kind in "iu" or (labels.dtype.kind == "f" and bool((labels == np.round(labels)).all()))
+    if not whole:
         raise InputError(f"labels has dtype {labels.dtype}; whole numbers 0..{c - 1} are wanted.")
-    if labels.min() < 0 or labels.max() >= c:
-        row = int(np.flatnonzero((labels < 0) | (labels >= c))[0])
+    outside = ~((labels >= 0) & (labels < c))
+    if outside.any():
+        row = int(outside.argmax())
         raise InputError(f"labels[{row}] is {labels[row]}; with {c} logits per sample 0..{c - 1} is allowed.")
     return labels.astype(np.int64)
 
