@@ -254,7 +254,9 @@ def _labels(value: ArrayLike, n: int, c: int) -> NDArray[np.int64]:
         raise InputError(
             f"labels has shape {list(labels.shape)}; [{n}] is wanted, one per row of `unlearned`."
         )
-    whole = labels.dtype.kind in "iu" or (labels.dtype.kind == "f" and bool((labels == np.round(labels)).all()))
+    whole = labels.dtype.kind in "iu" or (
+        labels.dtype.kind == "f" and bool((labels == np.round(labels)).all())
+    )
     if not whole:
         raise InputError(f"labels has dtype {labels.dtype}; whole numbers 0..{c - 1} are wanted.")
     outside = ~((labels >= 0) & (labels < c))
