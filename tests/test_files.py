@@ -142,3 +142,21 @@ def test_a_named_index_of_parquet_is_a_column(tmp_path):
     assert files.read_table(tmp_path / "t.parquet")["id"].tolist() == ["a", "b", "c"]
     frame.rename_axis(None).to_parquet(tmp_path / "t.parquet")
     assert not files.numbered_plainly(files.read_table(tmp_path / "t.parquet"))
+
+
+def test_parquet_that_expands(tmp_path, monkeypatch):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(files, "FREE_BYTES", 100_000)
+    path = tmp_path / "t.parquet"
+    zeros = np.zeros(2_000_000, np.int8)
+    pq.write_table(pa.table({"a": zeros, "b": zeros}), path)
+    with pytest.raises(InputError, match="expands to 3.815 MB; at most 200 times"):
+        files.read_table(path)
+    long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(200, np.int32)), pa.array(["a" * 100_000]))
+    pq.write_table(pa.table({"a": long.cast(pa.string())}), path)
+    with pytest.raises(InputError, match="expands to 19.07 MB; at most 200 times"):
+        files.read_table(path)
+    pd.DataFrame({"a": ["x", None, "y"] * 100}).to_parquet(path)
+    assert files.read_table(path)["a"].isna().sum() == 100

@@ -138,3 +138,9 @@ def test_probabilities_are_told_from_logits():
         assert are_probabilities(rows)
     for rows in (z, np.log(p), p * 2, p - 0.01, np.concatenate([p, z[:1]]), p[:1], np.zeros((5, 3))):
         assert not are_probabilities(rows)
+
+
+def test_a_name_has_at_most_a_thousand_characters():
+    for value in (["a" * 1001, "b"], np.array(["a" * 1001, "b"], object), ("b", "a" * 10**6)):
+        with pytest.raises(InputError, match="characters; at most 1,000 are read"):
+            as_ids("ids", value)

@@ -342,6 +342,7 @@ def _parquet(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} has {facts.num_columns:,} columns; at most {COLUMNS:,} are read.")
     check_expansion(path, facts.num_rows * facts.num_columns)  # a byte an entry: what is constant takes none
     with reading(path):
+        check_expansion(path, _text_bytes(path))
         _check_distinct(path, [str(name) for name in pq.read_schema(path).names])
         table = pd.read_parquet(path)
         if any(name is not None for name in table.index.names):
@@ -349,6 +350,22 @@ def _parquet(path: Path) -> pd.DataFrame:
     table.columns = pd.Index([str(name) for name in table.columns])
     _check_distinct(path, list(table.columns))
     return table
+
+
+def _text_bytes(path: Path) -> int:
+    """Return how many bytes the texts of a Parquet file take once each stands in its row; there each stands once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    texts = [field.name for field in pq.read_schema(path) if pa.types.is_string(field.type)]
+    total = 0
+    for column in pq.read_table(path, columns=texts, read_dictionary=texts).columns if texts else []:
+        for part in column.chunks:
+            lengths = pc.binary_length(part.dictionary).to_numpy(zero_copy_only=False)
+            times = np.bincount(part.indices.drop_null().to_numpy(), minlength=len(lengths))
+            total += int(lengths @ times)
+    return total
 
 
 def _check_distinct(path: Path, names: list[str]) -> None:

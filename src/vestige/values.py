@@ -6,7 +6,7 @@ refused; ids are text as it is written, and integers by their digits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from vestige.errors import InputError
 
 CHUNK = 65_536
+NAME_CHARACTERS = 1_000
+"""Characters of an id or of a class's name that are read: NumPy gives every entry the room of the longest."""
 DIGITS = 40
 """Digits of an integer that is read; a longer one is no number that anything here can mean."""
 
@@ -88,6 +90,8 @@ def as_ids(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.str_]:
     """
     if isinstance(value, (str, bytes)):
         raise InputError(f"{name}: {value!r} is one text; a list of ids is wanted, such as [{value!r}].")
+    if isinstance(value, (list, tuple)):
+        _check_lengths(name, value)
     array = as_array(name, value)
     if array.ndim != 1:
         raise InputError(f"{name} have shape {array.shape}; one id a sample, [N], is wanted.")
@@ -113,8 +117,17 @@ def as_ids(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.str_]:
     return ids
 
 
+def _check_lengths(name: str, values: Sequence[Any]) -> None:
+    for row, value in enumerate(values):
+        if isinstance(value, str) and len(value) > NAME_CHARACTERS:
+            raise InputError(
+                f"{name}: the id in row {row} has {len(value):,} characters; at most {NAME_CHARACTERS:,} are read."
+            )
+
+
 def _written(name: str, values: list[Any]) -> NDArray[np.str_]:
     """Return ids of mixed types as text, each by itself: NumPy would write 1.0 for a float and "nan" for a gap."""
+    _check_lengths(name, values)
     ids = []
     for row, value in enumerate(values):
         if isinstance(value, str):

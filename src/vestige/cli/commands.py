@@ -114,7 +114,11 @@ def _claim(folder: Path, key: str) -> None:
     path = folder / "manifest.json"
     if not path.exists():
         raise InputError(f"{folder} is not empty and holds no audit; name another folder with --out.")
-    if read_record(path).get("key") != key:
+    try:
+        known = read_record(path).get("key")
+    except ArtefactError as damage:
+        raise InputError(f"{damage} Delete {folder}, or name another folder with --out.") from None
+    if known != key:
         raise InputError(f"{folder} holds another run; name another folder with --out.")
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, unknown
-from vestige.values import as_array
+from vestige.values import NAME_CHARACTERS, as_array
 
 Labels = tuple[NDArray[np.int64], tuple[str, ...]]
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -82,6 +82,11 @@ def labels_written(column: pd.Series[Any], where: str, classes: tuple[str, ...] 
         raise InputError(f"{where}: the label of row {int(np.flatnonzero(column.isna())[0])} is missing.")
     values = column.to_numpy()
     if values.dtype.kind == "O" and all(isinstance(value, str) for value in values):
+        longest = max(map(len, values), default=0)
+        if longest > NAME_CHARACTERS:
+            raise InputError(
+                f"{where}: a label has {longest:,} characters; at most {NAME_CHARACTERS:,} are read."
+            )
         values = values.astype(str)
         if all(PLAIN.fullmatch(text.strip()) for text in set(values.tolist())):
             values = pd.to_numeric(column).to_numpy()
