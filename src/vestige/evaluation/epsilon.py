@@ -25,6 +25,7 @@ from scipy import stats
 
 from vestige.errors import InputError, unknown
 from vestige.signals.transforms import Transform, margin
+from vestige.values import as_array, as_floats
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
@@ -113,16 +114,13 @@ def _median(values: Floats) -> float:
 
 def statistics(name: str, logits: Stack, labels: NDArray[np.int64], transform: Transform = margin) -> Floats:
     """Return what the tests look at, by default the logit margins: [N, models]. Raises `InputError`."""
-    stack = np.asarray(logits)
-    if stack.ndim != 3 or stack.shape[0] < 4 or stack.shape[1] != len(labels):
+    stack, labels = as_floats(name, logits), as_array("labels", labels)
+    if stack.ndim != 3 or stack.shape[0] < 4 or labels.shape != stack.shape[1:2]:
         raise InputError(
-            f"{name} has shape {list(stack.shape)}; [at least 4 models, {len(labels)}, classes] is wanted."
+            f"{name} has shape {list(stack.shape)}; [at least 4 models, {labels.size}, classes] is wanted."
         )
-    labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= stack.shape[2]:
         raise InputError(f"labels must be whole numbers from 0 to {stack.shape[2] - 1}.")
-    if not np.isfinite(stack).all():
-        raise InputError(f"{name} holds a NaN or an infinity; every logit must be finite.")
     return np.ascontiguousarray(transform(stack, labels).T)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
+from vestige.files import parse_json, read_text
+from vestige.values import as_ids, told
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,14 @@ def as_texts(given: Texts | Sequence[str]) -> Texts:
 def read_texts(path: Path | str) -> Texts:
     """Read texts from a `.jsonl` file of strings or of objects with "text" (and "id"), or a `.json` list of them.
 
-    Raises `InputError` for a file that is missing, not UTF-8, or holds something else; the line is named.
+    A line ends with a newline alone, as JSON Lines says: what Unicode calls a line end may stand in a text.
+
+    Raises `InputError` for a file that is missing, no regular file, not UTF-8, or holds something else; the line is
+    named.
     """
     path = Path(path)
-    try:
-        content = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); convert it first.") from None
-    if path.suffix == ".json":
+    content = read_text(path)
+    if path.suffix.lower() == ".json":
         rows = _parsed(path, content, 1)
         if not isinstance(rows, list):
             raise InputError(f"{path}: a JSON list of texts is wanted.")
@@ -70,20 +69,23 @@ def read_texts(path: Path | str) -> Texts:
     else:
         numbered = (
             (number, _parsed(path, line, number))
-            for number, line in enumerate(content.splitlines(), 1)
+            for number, line in enumerate(content.split("\n"), 1)
             if line.strip()
         )
     texts: list[str] = []
-    ids: list[str] = []
+    ids: list[Any] = []
     for number, row in numbered:
         text = row.get("text") if isinstance(row, dict) else row
         if not isinstance(text, str):
             raise InputError(f'{path}, entry {number}: a string, or an object with "text", is wanted.')
         texts.append(text)
-        ids.append(str(row["id"]) if isinstance(row, dict) and "id" in row else str(len(ids)))
+        ids.append(row["id"] if isinstance(row, dict) and "id" in row else len(ids))
     if not texts:
         raise InputError(f"{path} holds no texts.")
-    return Texts(tuple(texts), tuple(ids))
+    try:
+        return Texts(tuple(texts), tuple(as_ids("ids", ids).tolist()))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def expect_disjoint(**groups: Texts) -> None:
@@ -111,6 +113,6 @@ def gathered(groups: Mapping[str, Texts]) -> Texts:
 
 def _parsed(path: Path, text: str, number: int) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {number}: not valid JSON ({error.msg}).") from None
+        return parse_json(text)
+    except ValueError as error:
+        raise InputError(f"{path}, line {number}: not valid JSON ({told(error)}).") from None

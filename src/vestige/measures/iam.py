@@ -40,6 +40,7 @@ SCALES = ("calibrated", "pooled", "per_sample")
 MODES = ("auto", "online", "offline")
 EULER = 0.5772  # as published, four digits
 NODES = 64
+MOST_STEPS = 100_000
 CHUNK = 8_192
 
 
@@ -82,7 +83,7 @@ def iam(
     family   distribution of the interpolated signal: "gumbel", "norm", "ecdf", "beta", "kde"
     scale    "calibrated": standard deviation over a calibration set (the retained samples);
              "pooled": over all queried samples; "per_sample": over shadows alone (at least two)
-    steps    None: exact integral by quadrature; K: K interpolation steps as published (at least 2)
+    steps    None: exact integral by quadrature; K: K interpolation steps as published, from 2 to 100,000
     signal   "logloss" (bounded Gumbel map), "probability", "taylor_soft_margin", "scaled_logit",
              "negative_loss"
     mode     "online": O from `original`; "offline": O = mean signal of `shadow_fit`; "auto": online where
@@ -158,8 +159,9 @@ def _levels(steps: int | None) -> tuple[Floats, Floats]:
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         a = (nodes + 1) / 2
         return a, weights * a
-    k = steps
-    a = np.arange(k) / (k - 1)
+    if not 2 <= steps <= MOST_STEPS:
+        raise InputError(f"steps is {steps}; 2 to {MOST_STEPS:,} interpolation steps are wanted.")
+    a = np.arange(steps) / (steps - 1)
     return a[:-1], a[1:] / a[1:].sum()  # the next step's weight, so that the first is not weighted by zero
 
 

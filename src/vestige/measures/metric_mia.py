@@ -129,7 +129,9 @@ def _scores(
     if attack == "svc":
         rows = np.concatenate([members[: len(others)], others])
         truth = np.isin(rows, others)
-        return np.asarray(SVC(C=3, gamma="auto", kernel="rbf").fit(x[rows], truth).predict(x), np.float64)
+        return np.asarray(
+            SVC(C=3, gamma="auto", kernel="rbf", random_state=0).fit(x[rows], truth).predict(x), np.float64
+        )
 
     def fit(rows: NDArray[np.int64], truth: NDArray[np.bool_]) -> Callable[[NDArray[np.int64]], Floats]:
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError, need
 from vestige.signals.transforms import confidence
+from vestige.values import are_probabilities
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,7 @@ def collect_logits(
     device  where to compute; default: where the module's parameters are
 
     Classes that a scikit-learn model has never seen get the log-probability log(1e-12). Raises `InputError`
-    where the output is not [n, C] or not finite.
+    where the output is not [n, C], not finite, or probabilities: a network that ends in a softmax gives no logits.
     """
     if not _is_network(model) and hasattr(model, "predict_proba"):
         return _from_sklearn(model, rows)
@@ -85,6 +86,7 @@ def collect_sensitivity(
     from vestige.models import to_float
     from vestige.models.samia import all_digits, sensitivity_of
 
+    _expect_batches(batch_size)
     where = _place(model, device)
     generator = torch.Generator().manual_seed(seed)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
@@ -120,6 +122,7 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
     from vestige.models import to_float
 
+    _expect_batches(batch_size)
     where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]):
@@ -136,7 +139,17 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
     if not np.isfinite(result).all():
         row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
         raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
+    if are_probabilities(result):
+        raise InputError(
+            "The model returns probabilities, rows from 0 to 1 that sum to 1; logits are wanted: leave its softmax "
+            "out, or return the logarithm."
+        )
     return result
+
+
+def _expect_batches(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; at least one sample a batch is wanted.")
 
 
 def _place(model: Any, device: str | None) -> torch.device:

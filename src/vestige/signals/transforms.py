@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.errors import InputError
+
 Floats = NDArray[np.float64]
 Logits = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
@@ -79,11 +81,11 @@ def margin(logits: Logits, labels: Labels) -> Floats:
 def bounded_gumbel(p: Floats, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
     """Map a confidence through the bounded Gumbel link onto [0, 1] (IAM's "logloss" signal).
 
-    r(p) = -log(eps1 - log(p + eps2)), then (r - r(0)) / (r(1) - r(0)). Raises `ValueError` where
+    r(p) = -log(eps1 - log(p + eps2)), then (r - r(0)) / (r(1) - r(0)). Raises `InputError` where
     eps1 <= log(1 + eps2), for which r is not defined at p = 1.
     """
     if eps1 <= np.log1p(eps2):
-        raise ValueError(f"eps1 = {eps1} must be larger than log(1 + eps2) = {np.log1p(eps2):.3g}.")
+        raise InputError(f"eps1 = {eps1} must be larger than log(1 + eps2) = {np.log1p(eps2):.3g}.")
     low, high = -np.log(eps1 - np.log(eps2)), -np.log(eps1 - np.log1p(eps2))
     return np.asarray((-np.log(eps1 - np.log(p + eps2)) - low) / (high - low))
 
