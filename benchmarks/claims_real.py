@@ -106,14 +106,14 @@ def world(file: Path, request: str, audited: str, shadows: int) -> Margins:
     return margins.take(order)
 
 
-def table(folder: Path, counts: list[int]) -> None:
+def table(folder: Path, only: str | None, counts: list[int]) -> None:
     print(
         "| data | request | audited | shadows | worlds | under | over | unlearned | undecided | blocked | accused "
         "[95 %] | left at most (median) | could be whole (median) | interval holds 0 |\n| --- | --- | --- |"
         + " ---: |"
         * 11
     )
-    for name in STUDIES:
+    for name in [only] if only else STUDIES:
         files = sorted(folder.glob(f"{name}-*.npz"))
         for request in REQUESTS if files else ():
             for audited in ("retrain", "finetune", "original"):
@@ -122,7 +122,7 @@ def table(folder: Path, counts: list[int]) -> None:
 
 
 def _line(name: str, files: list[Path], request: str, audited: str, shadows: int) -> str:
-    verdicts = [judge(world(file, request, audited, shadows)).verdict for file in files]
+    verdicts = [judge(world(file, request, audited, shadows), with_power=False).verdict for file in files]
     n, outcomes = len(files), Counter(v.outcome for v in verdicts)
     accused = outcomes["under"] + outcomes["over"]
     low, high = interval(accused, n)
@@ -153,4 +153,4 @@ if __name__ == "__main__":
     options = parser.parse_args()
     if options.what == "train":
         sys.exit(train(options.folder, options.data or parser.error("name the data"), options.seeds))
-    sys.exit(table(options.folder, options.shadows))
+    sys.exit(table(options.folder, options.data, options.shadows))

@@ -93,8 +93,9 @@ def plain_gradient_ascent(model: nn.Module, split: Split, epochs: int) -> None:
 
 
 def plain_random_labels(model: nn.Module, split: Split) -> None:
+    optimizer = sgd(model.train(), 0.01)
     for data in (relabelled(split.rows("forget"), 0), split.rows("retain")):
-        epoch(sgd(model.train(), 0.01), data, 256, lambda x, y: fitted(model, x, y))
+        epoch(optimizer, data, 256, lambda x, y: fitted(model, x, y))
 
 
 def plain_poison_full(model: nn.Module, split: Split) -> None:
@@ -120,8 +121,9 @@ def plain_scrub(model: nn.Module, split: Split) -> None:
         logits = model(x)
         return F.cross_entropy(logits, y) + 0.5 * apart(x, logits)
 
-    epoch(sgd(model, 5e-4), split.rows("forget"), 64, lambda x, y: -apart(x, model(x)))
-    epoch(sgd(model, 5e-4), split.rows("retain"), 64, stay)
+    optimizer = sgd(model, 5e-4)
+    epoch(optimizer, split.rows("forget"), 64, lambda x, y: -apart(x, model(x)))
+    epoch(optimizer, split.rows("retain"), 64, stay)
 
 
 def plain_bad_teacher(model: nn.Module, split: Split) -> None:

@@ -24,7 +24,7 @@ def bounded_gumbel(p, eps1=1e-2, eps2=1e-5):
 def iam_materialised(u, s, o, family="gumbel", steps=100, per_sample=False):
     """IAM as published: the whole array [shadows, steps, samples], ddof 0, weight of the next step."""
     a = np.arange(steps) / (steps - 1)
-    x = (1 - a)[None, :, None] * s[:, None, :] + a[None, :, None] * o[None, None, :]
+    x = s[:, None, :] + a[None, :, None] * (o[None, None, :] - s[:, None, :])
     m = x.mean(axis=0)
     if per_sample:
         sigma = x.std(axis=0)
@@ -119,7 +119,8 @@ def epsilon_slow(retrained, unlearned, delta=0.05):
         return stats.norm.logpdf(x, u.mean(), u.std()) - stats.norm.logpdf(x, r.mean(), r.std())
 
     negative, positive = ratio(r), ratio(u)
-    if np.median(negative) > np.median(positive):
+    largest = max(*negative, *positive)
+    if np.median(np.exp(negative - largest)) > np.median(np.exp(positive - largest)):
         negative, positive = positive, negative
     found = []
     for threshold in sorted({*negative, *positive}):

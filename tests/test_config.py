@@ -1,7 +1,7 @@
 import pytest
 from pydantic import model_validator
 
-from vestige.config import Config, validated
+from vestige.config import Config, option_value, overridden, parse_yaml, read_yaml, validated
 from vestige.errors import InputError
 
 
@@ -57,3 +57,81 @@ def test_configurations_are_frozen():
     made = validated(Outer, {"name": "a"}, "file")
     with pytest.raises(ValueError, match="frozen"):
         made.name = "b"
+
+
+def bomb(levels):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]" for k in range(1, levels)]
+    return "\n".join(lines)
+
+
+HOSTILE = {
+    "expands to more than 100,000 values": bomb(9),
+    "an alias stands inside what it names": "a: &a [*a]",
+    "nests deeper than 50 levels": "[" * 60 + "]" * 60,
+    "deeper than 50": "[" * 5000,
+    "an integer of 5000 characters; at most 40": "a: " + "9" * 5000,
+    "an integer of 5002 characters": "a: 0x" + "f" * 5000,
+    "the key 'a' stands twice": "b: {a: 1, a: 2}",
+    "lone surrogate": 'a: "\\ud800"',
+    "could not determine a constructor": "!!python/object/apply:os.system [ls]",
+    "month must be in 1..12": "a: 2024-99-99",
+    "could not convert string to float": "a: !!float abc",
+    "found unhashable key": "[a]: b",
+    "special characters are not allowed": "a: \0",
+}
+
+
+@pytest.mark.parametrize("message", HOSTILE)
+def test_yaml_that_is_refused(message, tmp_path):
+    (tmp_path / "c.yaml").write_text(HOSTILE[message], encoding="utf-8")
+    with pytest.raises(InputError, match=message) as caught:
+        read_yaml(tmp_path / "c.yaml")
+    assert str(caught.value).startswith(f"{tmp_path / 'c.yaml'}: not readable as YAML (") and "\n" not in str(
+        caught.value
+    )
+    if "integer" not in message and "\0" not in HOSTILE[message]:
+        with pytest.raises(InputError, match="--option a: "):
+            option_value(HOSTILE[message], "--option a")
+
+
+def test_yaml_with_aliases_a_mark_and_merges_is_read(tmp_path):
+    (tmp_path / "c.yaml").write_text("\ufeffa: &a {x: 1}\nb: {<<: *a, y: [2, *a]}\n", encoding="utf-8")
+    assert read_yaml(tmp_path / "c.yaml") == {"a": {"x": 1}, "b": {"x": 1, "y": [2, {"x": 1}]}}
+    assert parse_yaml(bomb(4)) is not None and parse_yaml("") is None
+
+
+def test_files_that_are_no_configuration(tmp_path):
+    (tmp_path / "large.yaml").write_text("a: " + "x" * 300_000)
+    (tmp_path / "device.yaml").symlink_to("/dev/zero")
+    for name, message in (
+        ("large", "at most 256 KB are read"),
+        ("device", "is a device"),
+        ("gone", "no such file"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_yaml(tmp_path / f"{name}.yaml")
+
+
+def test_overrides_have_limits_too():
+    for text, message in (
+        (".".join("a" * 60) + "=1", "names 60 keys; at most 50"), ("a=" + "x" * 300_000, "300,000 characters"), (f"a={bomb(9)}", "expands to more"), ("a.b=1", "'a' holds a value"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            overridden({"a": 1} if text == "a.b=1" else {}, [text])
+
+
+def test_values_that_no_field_means():
+    cycle: list = []
+    cycle.append(cycle)
+    for value, message in (
+        (b"a", "bytes"),
+        (10**50, "more than 40 digits"),
+        (cycle, "deeper than 50 levels"),
+        ([[0] * 1000] * 1000, "100,000 values"),
+    ):
+        with pytest.raises(InputError, match=f"file: .*{message}"):
+            validated(Outer, {"name": value}, "file")
+    for values in (None, [1], "a", 3):
+        with pytest.raises(InputError, match="file: a mapping of keys is wanted"):
+            validated(Outer, values, "file")

@@ -52,5 +52,8 @@ def test_location30_tells_retraining_from_fine_tuning(real_data, tmp_path):
     path = next(p for p in EXAMPLES if p.stem == "location30")
     made = run(load_config(path, [f"data.root={real_data}"]), tmp_path / "r", say=lambda text: None)
     retrained, tuned = (made.audits[name] for name in ("retrain", "finetune"))
-    assert retrained.verdict.outcome == "unlearned" and tuned.verdict.outcome == "under"
+    # the influence is bounded; how many of the 500 records could hide is not yet, with four shadows
+    assert retrained.verdict.outcome == "undecided" and retrained.verdict.p_under > 0.025
+    assert retrained.verdict.left_at_most < 0.1 and 5 < retrained.verdict.could_be_whole < 60
+    assert tuned.verdict.outcome == "under" and tuned.verdict.high < 0.5
     assert retrained.metric("iam", "auc").low > 0.9 and tuned.metric("iam", "auc").high < 0.6

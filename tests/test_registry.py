@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from vestige.errors import InputError, MissingExtra, need
-from vestige.registry import Registry, knobs_of, resolved, types_of
+from vestige.registry import Count, NotNegative, Positive, Registry, knobs_of, resolved, types_of
 
 
 @pytest.fixture
@@ -98,3 +98,31 @@ def test_every_method_and_measure_takes_its_own_values():
             for preset in ("recommended", "paper"):
                 own = entry.resolve(preset, {})
                 assert entry.resolve("recommended", own) == own
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("times", 0, "'times' is 0: input should be greater than or equal to 1"),
+        ("times", None, None),
+        ("rate", 0.0, "'rate' is 0.0: input should be greater than 0"),
+        ("rate", float("nan"), "'rate' is nan"),
+        ("weight", -1, "'weight' is -1: input should be greater than or equal to 0"),
+        ("weight", float("inf"), "finite"),
+        ("plain", float("nan"), "finite"),
+        ("plain", -3.0, None),
+    ],
+)
+def test_ranges_are_part_of_a_type(option, value, message):
+    def toy(
+        *, times: Count | None = 3, rate: Positive = 0.1, weight: NotNegative = 0.0, plain: float = 1.0
+    ) -> None: ...
+
+    def resolve():
+        return resolved("toy", knobs_of(toy), {}, "recommended", {option: value}, types_of(toy))[option]
+
+    if message is None:
+        assert resolve() == value
+        return
+    with pytest.raises(InputError, match=message):
+        resolve()

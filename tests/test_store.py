@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -83,6 +84,18 @@ def test_json_holds_no_nan_and_no_numpy(tmp_path):
     (tmp_path / "cut.json").write_text('{"a": ')
     with pytest.raises(ArtefactError, match="cut off or edited"):
         read_json(tmp_path / "cut.json")
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "1" * 5000, '{"a": 1, "a": 2}', '{"a": NaN}', r'["\ud800"]', "", "{} {}"]
+)
+def test_json_that_cannot_be_a_record_is_an_artefact(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ArtefactError, match=r"x\.json: not valid JSON \(.*cut off or edited"):
+        read_json(tmp_path / "x.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(ArtefactError, match="is a named pipe"):
+        read_json(tmp_path / "pipe.json")
 
 
 def test_a_record_is_a_json_object(tmp_path):

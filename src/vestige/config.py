@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar, get_args
@@ -18,6 +19,8 @@ from pydantic import (
 )
 
 from vestige.errors import InputError, unknown
+from vestige.files import read_text
+from vestige.values import DIGITS, told
 
 
 class Config(BaseModel):
@@ -73,7 +76,8 @@ def plain_name(name: str) -> str:
 
 PlainName: TypeAlias = Annotated[str, AfterValidator(plain_name)]
 """What a folder is named by: one part of a path, so that nothing is written anywhere else."""
-
+YAML_BYTES, YAML_DEPTH, YAML_VALUES = 2**18, 50, 100_000
+"""Bytes of a configuration, its levels, and its values with every alias expanded, that are read."""
 LONGEST = 100
 """Characters of a value that a message repeats; of a longer one it names the field alone."""
 
@@ -102,10 +106,46 @@ def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
 
     `where` names the source for the reader, for example a file name.
     """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where}: a mapping of keys is wanted; this is of type {type(values).__name__}.")
+    _check_plain(values, where)
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise InputError(f"{where}: {_sentence(model, error)}") from None
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    except (
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # of a field's own check
+        raise InputError(
+            f"{where}: a value is of a kind that its key does not take ({told(error)})."
+        ) from None
+
+
+def _check_plain(values: Any, where: str) -> None:
+    """Refuse what pydantic would take and no field means: bytes for text, integers of any length, endless nesting."""
+    level = [values]
+    for _ in range(YAML_DEPTH):
+        parts: list[Any] = []
+        for value in level:
+            if isinstance(value, bytes):
+                raise InputError(f"{where}: a value is bytes, {shown(value)}; text is wanted.")
+            if isinstance(value, int) and abs(value) >= 10**DIGITS:
+                raise InputError(f"{where}: a value is an integer of more than {DIGITS} digits.")
+            if isinstance(value, Mapping):
+                parts += value.values()
+            elif isinstance(value, (list, tuple)):
+                parts += value
+        if len(parts) > YAML_VALUES:
+            raise InputError(f"{where}: it holds more than {YAML_VALUES:,} values.")
+        level = parts
+    if level:
+        raise InputError(f"{where}: it nests deeper than {YAML_DEPTH} levels.")
 
 
 def _sentence(model: type[BaseModel], error: ValidationError) -> str:
@@ -125,8 +165,8 @@ def _sentence(model: type[BaseModel], error: ValidationError) -> str:
     reason = f"{reason[:1].lower()}{reason[1:]}."
     if not path:  # of the whole model, which the reader has at hand
         return reason
-    given = repr(fault["input"])
-    return f"{field!r} is {given}: {reason}" if len(given) <= LONGEST else f"{field!r}: {reason}"
+    value = shown(fault["input"])
+    return f"{field!r}: {reason}" if value.startswith("of type ") else f"{field!r} is {value}: {reason}"
 
 
 def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
@@ -143,18 +183,76 @@ def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
 def read_yaml(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return the mapping that a YAML file holds, with overrides such as "recipe.epochs=5" applied.
 
-    Raises `InputError` for a missing or unreadable file, and for an override that cannot be read.
+    Raises `InputError` for a file that is missing, is no regular file or cannot be read, and for an override that
+    cannot be read; the limits are those of `parse_yaml`.
     """
-    path = Path(path)
+    text = read_text(path, YAML_BYTES)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}).") from None
+        values = parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not readable as YAML ({told(error)}).") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: a mapping of keys is wanted, such as 'name:' and 'data:'.")
     return overridden(values, overrides)
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what YAML says.
+
+    Raises `ValueError`, its text a reason in words, for what is no YAML, for a key that stands twice, for more than 50
+    levels, for aliases that expand to more than 100,000 values, and for integers of more than 40 digits.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _extent(node, {})
+        return loader.construct_document(node)
+    except RecursionError:
+        raise ValueError(f"it nests deeper than {YAML_DEPTH} levels") from None
+    except (yaml.YAMLError, TypeError, OverflowError, AttributeError, KeyError, IndexError) as error:
+        raise ValueError(told(error)) from None
+
+
+def _extent(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
+    """Return how many values a node stands for, with every alias in its place, and how many levels."""
+    if id(node) in known:
+        extent = known[id(node)]
+        if extent is None:
+            raise ValueError("an alias stands inside what it names")
+        return extent
+    known[id(node)] = None
+    if isinstance(node, yaml.ScalarNode):
+        _check_scalar(node)
+        parts: list[yaml.Node] = []
+    elif isinstance(node, yaml.MappingNode):
+        _check_keys(node)
+        parts = [part for pair in node.value for part in pair]
+    else:
+        parts = list(node.value)
+    extents = [_extent(part, known) for part in parts]
+    values, levels = 1 + sum(e[0] for e in extents), 1 + max((e[1] for e in extents), default=0)
+    if values > YAML_VALUES:
+        raise ValueError(f"it expands to more than {YAML_VALUES:,} values")
+    if levels > YAML_DEPTH:
+        raise ValueError(f"it nests deeper than {YAML_DEPTH} levels")
+    known[id(node)] = values, levels
+    return values, levels
+
+
+def _check_scalar(node: yaml.ScalarNode) -> None:
+    if node.tag.endswith(":int") and len(node.value) > DIGITS:
+        raise ValueError(f"an integer of {len(node.value)} characters; at most {DIGITS} are read")
+    if any("\ud800" <= character <= "\udfff" for character in node.value):
+        raise ValueError("a text holds half a character (a lone surrogate)")
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+    twice = [key for key, count in keys.items() if count > 1]
+    if twice:
+        raise ValueError(f"the key {twice[0]!r} stands twice")
 
 
 def overridden(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -167,14 +265,35 @@ def overridden(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
 def _override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise InputError(f"The override {override!r} is not of the form a.b=c.")
+        raise InputError(f"The override {shown(override)} is not of the form a.b=c.")
     *path, last = key.split(".")
+    if len(path) >= YAML_DEPTH:
+        raise InputError(f"An override names {len(path) + 1} keys; at most {YAML_DEPTH} are read.")
     for part in path:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise InputError(f"The override {override!r}: {part!r} holds a value, not keys.")
+            raise InputError(f"The override {shown(override)}: {shown(part)} holds a value, not keys.")
         values = inner
+    values[last] = option_value(text, f"The override {shown(override)}")
+
+
+def option_value(text: str, where: str) -> Any:
+    """Return a value that is written as YAML in an option, such as "5" or "[a, b]". Raises `InputError`."""
+    if len(text) > YAML_BYTES:
+        raise InputError(f"{where}: it has {len(text):,} characters; at most {YAML_BYTES:,} are read.")
     try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"The override {override!r}: {' '.join(str(error).split())}") from None
+        return parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"{where}: {told(error)}.") from None
+
+
+def shown(value: object) -> str:
+    """Return a value as a message repeats it, its type alone where it is long or cannot be written."""
+    try:
+        text = repr(value)
+    except (
+        ValueError,
+        RecursionError,
+    ):  # an integer of more digits than Python writes, a list that holds itself
+        text = ""
+    return text if text and len(text) <= LONGEST else f"of type {type(value).__name__}"

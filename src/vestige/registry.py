@@ -12,15 +12,19 @@ import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import entry_points
-from types import SimpleNamespace
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from types import SimpleNamespace, UnionType
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from vestige.errors import InputError, unknown
 
 T = TypeVar("T")
 PRESETS = ("recommended", "paper")
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Positive: TypeAlias = Annotated[float, Field(gt=0)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0)]
 
 
 def summary_of(function: Callable[..., Any]) -> str:
@@ -46,7 +50,7 @@ def resolved(
 
     types  what the caller's values must be, where that is known; see `types_of`
 
-    Raises `InputError` for an unknown preset or option, and for a value of another type.
+    Raises `InputError` for an unknown preset or option, and for a value of another type or outside its range.
     """
     if preset not in PRESETS:
         raise InputError(unknown("preset", preset, PRESETS))
@@ -59,25 +63,35 @@ def resolved(
 
 def types_of(owner: Callable[..., Any]) -> dict[str, Any]:
     """Return the plain types (numbers, texts, truth values, tuples of them) of a function's keyword-only options, or of
-    a dataclass's fields. Names to choose from are left to whoever knows them: the message is better there.
+    a dataclass's fields, with their ranges where they are annotated by `Count`, `Positive` or `NotNegative`. Names to
+    choose from are left to whoever knows them: the message is better there.
     """
     names = getattr(owner, "__globals__", None) or vars(sys.modules[owner.__module__])
     found = {}
     for p in inspect.signature(owner).parameters.values():
         only = SimpleNamespace(__annotations__={p.name: p.annotation})
         try:
-            hint = get_type_hints(only, names)[p.name]
+            hint = get_type_hints(only, names, include_extras=True)[p.name]
         except NameError:  # imported for the type checker alone
             continue
-        parts = {part for part in (hint, *get_args(hint)) if isinstance(part, type)}
-        if parts & {bool, int, float, str, tuple} or get_origin(hint) is tuple:
+        if _parts(hint) & {bool, int, float, str, tuple}:
             found[p.name] = hint
     return found
 
 
+def _parts(hint: Any) -> set[Any]:
+    """Return the types that a value of this type may have."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return _parts(get_args(hint)[0])
+    if origin in (Union, UnionType):
+        return {part for choice in get_args(hint) for part in _parts(choice)}
+    return {origin or hint}
+
+
 def _of_type(name: str, option: str, value: Any, wanted: Any) -> Any:
     try:
-        return TypeAdapter(wanted).validate_python(value)
+        return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"]
         raise InputError(f"{name}: {option!r} is {value!r}: {reason[:1].lower()}{reason[1:]}.") from None

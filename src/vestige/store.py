@@ -14,7 +14,6 @@ import json
 import os
 import secrets
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from vestige.errors import ArtefactError, InputError
+from vestige.files import RECORD_BYTES, parse_json, read_text
+from vestige.values import told
 
 FULL = "the disk is full; free some space and run again, finished steps are kept"
 
@@ -115,11 +116,11 @@ def plain(value: Any) -> Any:
 def read_json(path: Path) -> Any:
     """Read JSON, or raise `ArtefactError` that names the file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArtefactError(f"{path}: no such file.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ArtefactError(f"{path}: not valid JSON ({error}); was it cut off or edited?") from None
+        return parse_json(read_text(path, RECORD_BYTES))
+    except InputError as error:  # missing, too large, not UTF-8
+        raise ArtefactError(str(error)) from None
+    except ValueError as error:
+        raise ArtefactError(f"{path}: not valid JSON ({told(error)}); was it cut off or edited?") from None
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -130,24 +131,6 @@ def read_record(path: Path) -> dict[str, Any]:
             f"{path}: it holds a {type(record).__name__}, a JSON object is wanted; was it edited?"
         )
     return record
-
-
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Read the plain arrays of an `.npz` file.
-
-    Raises `InputError` where the file is missing or holds pickled objects, `ArtefactError` where it cannot be read.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
-        raise ArtefactError(f"{path}: not a readable .npz file ({error}); was it cut off?") from None
-    except ValueError as error:
-        pickled = "pickle" in str(error).lower()
-        reason = "it holds pickled objects, which are refused" if pickled else str(error)
-        raise InputError(f"{path}: {reason}; plain number and text arrays are wanted.") from None
 
 
 def sidecar(path: Path) -> Path:

@@ -16,7 +16,15 @@ def test_take_keeps_ids_with_rows_and_fingerprint_tells_data_apart():
     assert data.positions(["c", "a"]).tolist() == [2, 0]
 
 
+PIXELS = np.zeros((3, 8, 8, 3), np.uint8)
 BAD = {
+    r"shape \(3, 8, 8, 3\), with channels last; .*move the channels": (PIXELS, Y, IDS),
+    r"shape \(3, 8, 8, 1\), with channels last": (PIXELS[..., :1], Y, IDS),
+    "masked entries": (np.ma.masked_equal(X, 0), Y, IDS),
+    "imaginary part": (X * 1j, Y, IDS),
+    "'abc' is one text": (X, Y, "abc"),
+    "half a character": (X, Y, ["a", "b", "\ud800"]),
+    "the id in row 1 is of type float": (X, Y, ["a", 1.5, "c"]),
     "x has shape": (np.zeros(3, np.float32), Y, IDS),
     "float32 .N, F. is wanted": (X.astype(np.float64), Y, IDS),
     "uint8 .N, C, H, W. is wanted": (np.zeros((3, 1, 2, 2), np.float32), Y, IDS),
@@ -76,3 +84,20 @@ def test_x_is_copied_only_where_an_axis_is_reversed():
     assert np.array_equal(turned.x, pixels[:, ::-1])
     assert torch.equal(torch.from_numpy(turned.x)[:, 0], torch.from_numpy(pixels)[:, 2])
     assert torch.from_numpy(turned.y).tolist() == [1, 1, 0]
+
+
+def test_positions_and_rows_that_are_not_there():
+    data = Dataset("d", X, Y, ["007", "NA", "1e1"], ("x", "y"))
+    assert data.positions(["1e1", "007"]).tolist() == [2, 0] and data.positions({"NA"}).tolist() == [1]
+    for ids, message in (
+        ("007", "one text"),
+        (["7"], "look like '007'"),
+        ([7.0], "float"),
+        ([None], "missing"),
+        (3, "of type int"),
+    ):
+        with pytest.raises(InputError, match=message):
+            data.positions(ids)
+    for rows, message in (([3], "position 3"), ([-1], "position -1"), ([0.5], "float64")):
+        with pytest.raises(InputError, match=message):
+            data.take(rows)

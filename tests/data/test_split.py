@@ -58,6 +58,16 @@ def test_another_forget_count_leaves_the_other_sets_alone():
 
 
 BAD = {
+    "seed is -1; a whole number from 0": {"seed": -1},
+    "seed is 1.5": {"seed": 1.5},
+    "request is -1": {"request": -1},
+    "train is '60'": {"train": "60"},
+    "holdout is True": {"holdout": True},
+    "label is given, which the scenario 'random' does not read": {"label": 1},
+    "ids is given, .*did you mean 'ids'": {"ids": ["toy/003"]},
+    "'toy/003' is one text; a list of ids": {"scenario": "ids", "ids": "toy/003"},
+    "type float; text or an integer": {"scenario": "ids", "ids": ["toy/003", 1.0]},
+    "There is no class 3": {"scenario": "class", "label": 3},
     "There is no scenario 'clas'. Did you mean 'class'": {"scenario": "clas"},
     "There is no class 'd'": {"scenario": "class", "label": "d"},
     "leaves nothing to retain": {"forget": 60},

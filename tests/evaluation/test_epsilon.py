@@ -28,6 +28,17 @@ def test_published_estimator_equals_the_loop_over_thresholds(shift, spread):
     assert np.allclose(ours, slow, atol=1e-9, equal_nan=True)
 
 
+@pytest.mark.parametrize("models", [4, 6, 8])
+def test_the_direction_is_by_medians_of_likelihood_ratios(models):
+    """At even counts a median is a mean of two, of ratios as published: some rows at few models turn by it."""
+    rng = np.random.default_rng(models)
+    retrained, unlearned = draw(rng, 0, models, 2000), draw(rng, 0.5, models, 2000, spread=2.0)
+    labels = np.zeros(2000, int)
+    ours = epsilon(retrained, unlearned, labels, preset="eth2023").values
+    slow = [oracles.epsilon_slow(retrained[:, i, 0], unlearned[:, i, 0]) for i in range(2000)]
+    assert np.allclose(ours, slow, atol=1e-9, equal_nan=True)
+
+
 def test_ties_do_not_make_thresholds():
     rng = np.random.default_rng(1)
     retrained, unlearned = (logits(rng.integers(0, 4, (20, 30))) for _ in range(2))

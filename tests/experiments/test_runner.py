@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -340,3 +341,23 @@ def test_overrides_and_files(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             load_config(tmp_path / "c.yaml", [override])
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "", None])
+def test_a_run_continues_where_its_manifest_is_lost_or_damaged(finished, tmp_path, damage):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder)
+    (folder / "manifest.json").unlink()
+    if damage is not None:
+        (folder / "manifest.json").write_text(damage)
+    told = []
+    again = run(config(), folder, say=told.append)
+    assert "the manifest is written anew, the finished steps are kept" in told[0]
+    assert not any("training" in text or "unlearning" in text for text in told[1:])
+    assert again.audits["finetune"].verdict == finished.audits["finetune"].verdict
+    assert vestige.store.read_json(folder / "manifest.json")["models"].keys() >= {"original", "finetune"}
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(
+        InputError, match="holds no run that this one continues .*; delete it, or name another folder"
+    ):
+        run(config(seed=1), folder, say=silent)

@@ -197,9 +197,9 @@ DOORS = {
     "texts are nothing": (lambda: collect(MODEL, TOKENIZER, None), "texts are None; a list"),
     "texts by id": (lambda: collect(MODEL, TOKENIZER, {"a": "text"}), "texts are .*; a list"),
     "half a character": (lambda: collect(MODEL, TOKENIZER, ["a \ud800 b"]), "half a character"),
-    "a float id": (lambda: Texts(("a",), (1.0,)), "id 1.0"),
-    "a gap in ids": (lambda: Texts(("a",), (None,)), "id None"),
-    "ids in one string": (lambda: Texts(("a", "b"), "ab"), "One string was given as ids"),
+    "a float id": (lambda: Texts(("a",), (1.0,)), "ids are float64"),
+    "a gap in ids": (lambda: Texts(("a",), (None,)), "id in row 0 is missing"),
+    "ids in one string": (lambda: Texts(("a", "b"), "ab"), "is one text; a list of ids"),
     "no such method": (lambda: unlearn("np", MODEL, TOKENIZER, FORGET), "Did you mean 'npo'"),
     "negative epochs": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, epochs=-1), "epochs is -1"),
     "lr is nothing": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, lr=float("nan")), "lr"),
@@ -258,7 +258,7 @@ def test_a_folder_without_a_model_and_one_that_is_broken(tmp_path):
 def test_a_pipe_is_no_file_of_texts(tmp_path):
     os.mkfifo(tmp_path / "pipe.jsonl")
     for path in (tmp_path / "pipe.jsonl", tmp_path, "/dev/zero"):
-        with pytest.raises(InputError, match="no regular file"):
+        with pytest.raises(InputError, match="a regular file is wanted"):
             read_texts(path)
 
 

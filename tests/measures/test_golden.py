@@ -6,6 +6,7 @@ from scipy import stats
 
 import oracles
 import vestige
+from vestige.errors import InputError
 from vestige.signals import Signals
 
 # two classes; the scaled logit of (v, 0) with label 0 is v itself
@@ -118,8 +119,14 @@ def test_published_reference_loss_reads_the_true_logit_alone():
 def test_ldiff_by_hand():
     population = Signals(np.zeros(3, int), column([0, 1, 2]), column([0, 2, 4]), role=["holdout"] * 3)
     signals = SIGNALS.with_(population=population)
-    # lambda_u over the population: mean 1, deviation sqrt(2/3); changes 0, -1, -2: median -1, mean deviation 2/3
+    # lambda_u over the population: mean 1, deviation 1 (ddof 1); changes 0, -1, -2: median -1, mean deviation 2/3
     u, o = np.array(U), np.array(O)
-    a = (1 + stats.norm.cdf((o - 1) / np.sqrt(2 / 3)) - stats.norm.cdf((u - 1) / np.sqrt(2 / 3))) / 2
+    a = (1 + stats.norm.cdf(o - 1) - stats.norm.cdf(u - 1)) / 2
     b = 1 - stats.laplace.cdf(u - o, -1, 2 / 3)
     assert vestige.measure("ldiff", signals) == pytest.approx((a + b) / 2)
+
+
+def test_ldiff_wants_a_population():
+    one = Signals(np.zeros(1, int), column([0]), column([1]), role=["holdout"])
+    with pytest.raises(InputError, match="at least two samples"):
+        vestige.measure("ldiff", SIGNALS.with_(population=one))

@@ -156,3 +156,25 @@ def test_what_cannot_be_scored_says_why():
         vestige.measure("iam", single)
     with pytest.raises(InputError, match="same shadow signal"):
         vestige.measure("iam", single, preset="paper")
+
+
+@pytest.mark.parametrize("preset", ["paper", "recommended"])
+@pytest.mark.parametrize("shadows", [1, 2, 3, 7])
+def test_where_all_models_agree_the_ecdf_is_one_at_every_step(preset, shadows):
+    """(1 - a) S + a O rounds above u for about every second sample and step; S + a (O - S) does not."""
+    same = logits(2, np.random.default_rng(5))
+    signals = Signals(LABELS, same, same, np.stack([same] * shadows), role=["retain"] * N)
+    assert (vestige.measure("iam", signals, preset=preset, family="ecdf") == 0).all()
+
+
+def test_options_outside_their_range_are_refused_by_name():
+    for options, message in (
+        ({"steps": 0}, "steps is 0"),
+        ({"steps": 1}, "steps is 1"),
+        ({"steps": -5}, "steps is -5"),
+        ({"eps1": 0.0}, "eps1 is 0.0"),
+        ({"eps2": 0.0}, "eps2 0.0"),
+        ({"eps1": float("nan")}, "'eps1' is nan"),
+    ):
+        with pytest.raises(InputError, match=message):
+            vestige.measure("iam", SIGNALS_FULL, **options)

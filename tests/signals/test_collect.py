@@ -7,7 +7,7 @@ from torch import nn
 from vestige.data import Dataset
 from vestige.errors import InputError
 from vestige.models import build_model
-from vestige.signals import collect_fit, collect_logits
+from vestige.signals import collect_fit, collect_logits, collect_sensitivity
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 3, 50)
@@ -87,3 +87,20 @@ def test_a_network_with_predict_proba_is_a_network():
 
     model = Convenient(*network())
     assert np.array_equal(collect_logits(model, ROWS), collect_logits(network(), ROWS))
+
+
+def test_a_network_that_ends_in_a_softmax_gives_no_logits():
+    ended = nn.Sequential(network(), nn.Softmax(dim=1))
+    with pytest.raises(InputError, match="returns probabilities.*leave its softmax out"):
+        collect_logits(ended, ROWS)
+    wanted = torch.log_softmax(torch.from_numpy(collect_logits(network(), ROWS)), dim=1).numpy()
+    assert np.allclose(
+        collect_logits(nn.Sequential(network(), nn.LogSoftmax(dim=1)), ROWS), wanted, atol=1e-5
+    )
+
+
+def test_batches_have_a_sample_at_least():
+    for size in (0, -1):
+        for call in (collect_logits, collect_fit, collect_sensitivity):
+            with pytest.raises(InputError, match="batch_size"):
+                call(network(), ROWS, batch_size=size)

@@ -140,3 +140,52 @@ def test_take_and_of_role_keep_rows_together():
     assert np.array_equal(part.shadow_out, signals.shadow_out[:, 4:8])
     with pytest.raises(InputError, match="no role|There is no role"):
         signals.of_role("kept")
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("field", ["unlearned", "original", "shadow_out", "retrained", "population_in"])
+@pytest.mark.parametrize("kind", ["f4", "f8", "f2"])
+def test_probabilities_are_no_logits(field, kind):
+    fields = {"labels": LABELS, "unlearned": LOGITS, "population": Signals(LABELS, LOGITS)}
+    p = softmax(np.stack([LOGITS, LOGITS + 1]) if field in ("shadow_out", "retrained") else LOGITS).astype(
+        kind
+    )
+    with pytest.raises(InputError, match=f"{field} holds probabilities.*take the logarithm"):
+        Signals(**fields | {field: p})
+    assert np.isfinite(Signals(**fields | {field: np.log(np.maximum(p, 1e-7))}).unlearned).all()
+    assert Signals(LABELS, LOGITS, sensitivity=softmax(LOGITS)).sensitivity is not None
+
+
+def test_overlaps_are_seen_whatever_form_the_ids_have():
+    for ids, shadow_ids in (
+        (range(N), ["3"]),
+        ([str(i) for i in range(N)], np.array([3])),
+        (np.arange(N), [3, 3]),
+    ):
+        with pytest.raises(InputError, match="trained on 1 of the queried samples, among them '3'"):
+            Signals(LABELS, LOGITS, shadow_out=LOGITS, ids=list(ids), shadow_ids=shadow_ids)
+    for ids in (np.arange(N) * 1.0, "abcdefghijkl", [None] * N, {str(i) for i in range(N)}):
+        with pytest.raises(InputError, match="ids"):
+            Signals(LABELS, LOGITS, ids=ids)
+    with pytest.raises(InputError, match="one text"):
+        Signals(LABELS, LOGITS, shadow_ids="p/1")
+
+
+def test_take_and_with_name_what_is_not_there():
+    signals = full()
+    for rows, message in (
+        ([N], f"position {N}"),
+        ([-1], "position -1"),
+        ([True], f"mask of {N}"),
+        ([], "no rows"),
+    ):
+        with pytest.raises(InputError, match=message):
+            signals.take(rows)
+    with pytest.raises(InputError, match="no field 'orginal'. Did you mean 'original'"):
+        signals.with_(orginal=None)
+    with pytest.raises(InputError, match="population is of type ndarray; a Signals record"):
+        Signals(LABELS, LOGITS, population=LOGITS)

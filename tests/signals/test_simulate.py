@@ -45,3 +45,34 @@ def test_too_few_shadows():
         simulated_deletions(LABELS, LOGITS[:2], MEMBER[:2])
     with pytest.raises(InputError, match="no simulated deletion"):
         simulated_deletions(LABELS, LOGITS, np.ones_like(MEMBER))
+
+
+def same(known):
+    return [
+        known.labels.tolist(),
+        known.original.tolist(),
+        known.unlearned.tolist(),
+        known.shadow_out.tolist(),
+        known.names.tolist(),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["u1", "i8", "f4", "f8"])
+def test_membership_is_truth_values_of_any_number_type(kind):
+    wanted = same(simulated_deletions(LABELS, LOGITS, MEMBER))
+    assert same(simulated_deletions(LABELS, LOGITS, MEMBER.astype(kind))) == wanted
+    assert same(simulated_deletions(LABELS.tolist(), LOGITS.tolist(), MEMBER.astype(kind).tolist())) == wanted
+    assert same(simulated_deletions(LABELS, LOGITS, MEMBER, ids=np.arange(P))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"member": MEMBER * 2}, "member holds 2"), ({"member": np.where(MEMBER, 1, -1)}, "member holds -1"), ({"member": MEMBER.T}, "do not fit"), ({"member": MEMBER[0]}, "do not fit"),
+        ({"member": np.where(MEMBER, 1, np.nan)}, "member holds nan"), ({"ids": np.arange(P) * 1.0}, "ids are float64"), ({"ids": ["a"]}, "1 ids for 400"), ({"logits": LOGITS[0]}, "do not fit"),
+        ({"labels": LABELS[:-1]}, "do not fit"), ({"logits": LOGITS * np.nan}, "NaN"),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit(fields, message):
+    with pytest.raises(InputError, match=message):
+        simulated_deletions(**{"labels": LABELS, "logits": LOGITS, "member": MEMBER} | fields)

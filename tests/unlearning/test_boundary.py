@@ -45,6 +45,23 @@ def test_shrink_labels_by_the_nearest_other_class():
     assert np.allclose(made.bias.detach().numpy(), BIAS - 0.5 * slope.sum(axis=0), atol=1e-6)
 
 
+def test_shrink_as_published_has_no_weight_decay_and_keeps_momentum():
+    """Ten epochs of SGD with momentum 0.9, at a rate that shows it, to the nearest other class, all samples in one batch."""
+    model, split = four_samples()
+    made = unlearn("boundary_shrink", model, split, preset="paper", lr=0.1).model
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    for _ in range(10):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.from_numpy(X)), torch.from_numpy(NEAREST)).backward()
+        optimizer.step()
+    assert torch.allclose(made.weight, model.weight, atol=1e-5, rtol=0)
+    assert torch.allclose(made.bias, model.bias, atol=1e-5, rtol=0)
+    decayed = unlearn(
+        "boundary_shrink", four_samples()[0], split, preset="paper", lr=0.1, weight_decay=5e-4
+    ).model
+    assert (made.weight - decayed.weight).abs().max() > 1e-4
+
+
 def test_shrink_finds_another_class_at_another_radius():
     """A step of 0.01 to (0.99, 0.06) leaves the second class ahead of the third, 0.06 to -0.07."""
     model, split = four_samples()

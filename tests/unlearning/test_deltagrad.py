@@ -82,6 +82,61 @@ def test_few_true_gradients_come_close():
     assert made.gradient_steps < 0.35 * len(model.batches)
 
 
+def by_the_paper(recording, split, period, burn_in, m):
+    """The whole replay on softmax regression in double precision, Q by Byrd, Nocedal and Schnabel's compact form."""
+    x, y = np.c_[split.data.x, np.ones(len(split.data))].astype(float), np.eye(3)[split.data.y]
+    where = {str(n): i for i, n in enumerate(split.data.ids)}
+    gone = set(split.data.ids[split.forget].tolist())
+
+    def matrix(flat):
+        return np.c_[flat[:15].reshape(3, 5), flat[15:]]
+
+    def gradient(flat, part):
+        w = matrix(flat)
+        odds = np.exp(x[part] @ w.T)
+        g = (odds / odds.sum(1, keepdims=True) - y[part]).T @ x[part] / len(part) + recording.decay * w
+        return np.r_[g[:, :5].ravel(), g[:, 5]]
+
+    def product(pairs, v):
+        s, d = (np.stack(side, axis=1) for side in zip(*pairs, strict=True))
+        sigma, inner = d[:, -1] @ s[:, -1] / (s[:, -1] @ s[:, -1]), s.T @ d
+        low = np.tril(inner, -1)
+        middle = np.block([[-np.diag(np.diag(inner)), low.T], [low, sigma * s.T @ s]])
+        ends = np.c_[d, sigma * s]
+        return sigma * v - ends @ np.linalg.solve(middle, ends.T @ v)
+
+    now, pairs = recording.weights[0].double().numpy(), []
+    for t, names in enumerate(recording.batches):
+        was, slope = (values[t].double().numpy() for values in (recording.weights, recording.gradients))
+        part = np.array([where[str(n)] for n in names])
+        kept = np.array([where[str(n)] for n in names if str(n) not in gone])
+        out = np.setdiff1d(part, kept)
+        if t < burn_in or (t - burn_in) % period == 0:
+            if t:
+                pairs = [*pairs, (now - was, gradient(now, part) - slope)][-m:]
+            g = gradient(now, kept)
+        else:
+            g = len(part) * (slope + product(pairs, now - was))
+            g = (g - (len(out) * gradient(now, out) if len(out) else 0)) / len(kept)
+        now = now - recording.lr * g
+    return now
+
+
+@pytest.mark.parametrize("options", [{}, {"period": 3, "burn_in": 5, "pairs": 3}])
+def test_the_whole_replay_is_the_papers(options):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        start = nn.Linear(5, 3)
+    recording = record(start, ROWS, **OPTIONS)
+    made = unlearn("deltagrad", recording, SPLIT, **options).model
+    found = parameters_to_vector(made.parameters()).detach().numpy()
+    wanted = by_the_paper(
+        recording, SPLIT, options.get("period", 5), options.get("burn_in", 10), options.get("pairs", 2)
+    )
+    moved = np.linalg.norm(parameters_to_vector(recording.model.parameters()).detach().numpy() - wanted)
+    assert np.linalg.norm(found - wanted) < 1e-3 * moved
+
+
 def test_frozen_parameters_stay_and_the_rest_is_replayed():
     start = network()
     start[0].requires_grad_(False)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
+import pytest
 import torch
 import torch.nn.functional as F
-from small import MODEL, SPLIT, WHOLE, values
+from plain import apart
+from small import MODEL, SPLIT, WHOLE, values, work
 from torch import nn
 
 from vestige.unlearning import unlearn
@@ -35,6 +40,35 @@ def test_fisher_forgetting_draws_a_whole_classs_row_anew():
     before, after = values(MODEL)["2.weight"], values(made)["2.weight"]
     assert after[1].abs().max() < 0.2 and (after[1] - before[1]).abs().max() > 0.1
     assert (after[[0, 2]] - before[[0, 2]]).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("rows", [64, 65])
+def test_the_published_mean_is_over_batches_with_a_short_last_one(rows):
+    """F is the mean over batches of 32, all alike, of sum over labels of p * (slope of the mean loss)^2."""
+    split = dataclasses.replace(SPLIT, retain=SPLIT.retain[:rows])
+    x, model = torch.from_numpy(split.rows("retain").x), copy.deepcopy(MODEL)
+    total, batches = [torch.zeros_like(p) for p in model.parameters()], 0
+    for part in torch.split(x, 32):
+        logits = model(part)
+        for label, p in enumerate(torch.softmax(logits, 1).mean(0).detach()):
+            value = F.cross_entropy(logits, torch.full((len(part),), label))
+            for sums, g in zip(
+                total, torch.autograd.grad(value, list(model.parameters()), retain_graph=True), strict=True
+            ):
+                sums += p * g.square()
+        batches += 1
+    short, even = (
+        unlearn("fisher_forgetting", MODEL, split, preset="paper", alpha=1e-4, short_last=last).model
+        for last in (True, False)
+    )
+    drawn = work().generator()
+    for (name, was), f, made in zip(MODEL.named_parameters(), total, short.parameters(), strict=True):
+        own = name.startswith("2.")
+        v = 1e-4 * (1 / (f / batches + 1e-8)).clamp(max=1e2 if own else 1e3)
+        v = v.mean(dim=1, keepdim=True).expand_as(f) if v.ndim > 1 else v
+        v = 10 * v if own or v.ndim == 1 else v
+        assert torch.allclose(made, was + v.sqrt() * torch.randn(f.shape, generator=drawn), atol=1e-6)
+    assert (apart(short, even) < 1e-6) == (rows == 64)
 
 
 class Cosine(nn.Linear):

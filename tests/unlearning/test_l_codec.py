@@ -190,3 +190,31 @@ def test_a_weight_of_two_layers_is_stepped_once():
     assert np.allclose(
         moved, dense_step(gradients(SPLIT.rows("forget")), gradients(SPLIT.rows("retain")), 0.05), atol=1e-4
     )
+
+
+def test_as_published_neighbours_are_near_in_the_units_of_the_activations():
+    """A wide column that says nothing hides a narrow one that says all, unless columns are standardised."""
+    rng = np.random.default_rng(2)
+    first, second, wide = rng.normal(size=400), 0.1 * rng.normal(size=400), 1000 * rng.normal(size=400)
+    y, z = 3 * first + 10 * second, np.c_[first, second, wide]
+    assert sorted(foci(y, z, 3)[:2]) == [0, 1] and sorted(foci(y, z, 3, standardise=False)[:2]) == [0, 1]
+    narrow = np.c_[first, 1e-6 * second, wide]
+    assert sorted(foci(y, narrow, 3)[:2]) == [0, 1]
+    given = conditional_dependence(y, narrow[:, [1]], narrow[:, [0]])
+    assert given < 0.2 < conditional_dependence(y, z[:, [1]] / 0.1, narrow[:, [0]])
+    assert foci(y, narrow, 3, standardise=False).tolist() != foci(y, narrow, 3).tolist()
+
+
+def test_as_published_every_channel_is_tried():
+    """A column that y depends on without correlation is not among the four preselected ones."""
+    rng = np.random.default_rng(3)
+    z = rng.normal(size=(500, 12))
+    y = np.cos(3 * z[:, 11])
+    order = np.argsort(-np.abs(((z - z.mean(0)) / z.std(0)).T @ (y - y.mean())))
+    assert 11 not in order[:4]
+    assert foci(y, z, 1, preselect=False).tolist() == [11] != foci(y, z, 1).tolist()
+    chosen = {
+        preset: unlearn("l_codec", network(), SPLIT, preset=preset, perturbations=60).knobs
+        for preset in ("paper", "recommended")
+    }
+    assert not chosen["paper"]["preselect"] and chosen["recommended"]["standardise"]

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 import vestige
+from vestige.config import option_value
 from vestige.errors import ArtefactError, InputError, need, unknown
 from vestige.evaluation import DEFAULT_MEASURES, Audit
 from vestige.evaluation.audit import MeasureSpec
@@ -113,7 +114,11 @@ def _claim(folder: Path, key: str) -> None:
     path = folder / "manifest.json"
     if not path.exists():
         raise InputError(f"{folder} is not empty and holds no audit; name another folder with --out.")
-    if read_record(path).get("key") != key:
+    try:
+        known = read_record(path).get("key")
+    except ArtefactError as damage:
+        raise InputError(f"{damage} Delete {folder}, or name another folder with --out.") from None
+    if known != key:
         raise InputError(f"{folder} holds another run; name another folder with --out.")
 
 
@@ -127,7 +132,7 @@ def parse_measure(text: str) -> MeasureSpec:
         key, equals, value = pair.partition("=")
         if not equals:
             raise InputError(f"--measure {text}: {pair!r} is not of the form option=value.")
-        options[key.strip()] = yaml.safe_load(value)
+        options[key.strip()] = option_value(value, f"--measure {text}")
     return options
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 import vestige
 from vestige import llm
 from vestige.cli.commands import passed, print_rows, print_verdicts, say_to
+from vestige.config import option_value
 from vestige.errors import InputError, need
 from vestige.evaluation.gate import Gate
 from vestige.llm.evaluation import bag_of_words
@@ -204,7 +204,7 @@ def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InputError(f"--option {text}: not of the form option=value.")
-    parsed = yaml.safe_load(value)
+    parsed = option_value(value, f"--option {name}")
     try:  # YAML reads 1e-5 as text
         return name, float(parsed) if isinstance(parsed, str) else parsed
     except ValueError:

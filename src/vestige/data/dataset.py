@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.store import array_hash
+from vestige.values import as_array, as_ids, as_rows, id_list
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +26,12 @@ class Dataset:
     ids      [N] text, unique; built from the source (file, row), never from the position in this object
     classes  the class names, in label order
     notes    what the preprocessing did, or could not do, in sentences
+    features the names of the F features, where a table gave them: "age", "city=Bern"
 
     Lists and tensors on the CPU are taken as arrays, whole numbers of any type as labels, and integers as ids, by
     their digits: 7 is "7". `x` is copied only where an axis is reversed, which torch does not take.
 
-    Raises `InputError` where shapes, labels, ids or values do not fit together.
+    Raises `InputError` where shapes, labels, ids or values do not fit together, and for images with channels last.
     """
 
     name: str
@@ -37,21 +40,26 @@ class Dataset:
     ids: NDArray[np.str_]
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        x = _array(self.x, f"{self.name}: x")
+        x = as_array(f"{self.name}: x", self.x)
         if any(stride < 0 for stride in x.strides):
             x = np.ascontiguousarray(x)
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "y", _labels(self.y, self.name))
-        object.__setattr__(self, "ids", _names(self.ids, self.name))
-        object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "ids", as_ids(f"{self.name}: ids", self.ids))
+        object.__setattr__(self, "classes", _classes(self.classes, self.name))
+        object.__setattr__(self, "features", tuple(self.features))
         n = len(self.y)
         if self.x.ndim not in (2, 4):
             raise InputError(f"{self.name}: x has shape {self.x.shape}; [N, F] or [N, C, H, W] is wanted.")
         if self.x.dtype != (np.uint8 if self.x.ndim == 4 else np.float32):
             wanted = "uint8 [N, C, H, W]" if self.x.ndim == 4 else "float32 [N, F]"
             raise InputError(f"{self.name}: x is {self.x.dtype}; {wanted} is wanted.")
+        _check_channels(self.x, self.name)
+        if self.features and len(self.features) != self.x.shape[1]:
+            raise InputError(f"{self.name}: {self.x.shape[1]} features have {len(self.features)} names.")
         if len(self.x) != n or len(self.ids) != n:
             raise InputError(
                 f"{self.name}: {len(self.x)} rows, {n} labels and {len(self.ids)} ids; they must be as many."
@@ -64,9 +72,6 @@ class Dataset:
             raise InputError(
                 f"{self.name}: sample {str(self.ids[row])!r} has a feature that is NaN or infinite."
             )
-        unique, counts = np.unique(self.ids, return_counts=True)
-        if len(unique) != n:
-            raise InputError(f"{self.name}: the id {str(unique[counts > 1][0])!r} appears twice.")
 
     def __len__(self) -> int:
         return len(self.y)
@@ -86,37 +91,27 @@ class Dataset:
         return array_hash(self.x, self.y, self.ids)
 
     def take(self, positions: NDArray[np.int64]) -> Dataset:
-        """Return the samples at `positions`, in that order."""
-        return Dataset(
-            self.name, self.x[positions], self.y[positions], self.ids[positions], self.classes, self.notes
-        )
+        """Return the samples at `positions`, in that order. Raises `InputError` for a position that is not there."""
+        rows = as_rows(f"{self.name}: the positions", positions, len(self))
+        return dataclasses.replace(self, x=self.x[rows], y=self.y[rows], ids=self.ids[rows])
 
     def positions(self, ids: Iterable[str], what: str = "ids") -> NDArray[np.int64]:
-        """Return where `ids` are, in their order. Raises `InputError` for an unknown or repeated id."""
-        where = {str(name): i for i, name in enumerate(self.ids)}
-        wanted = [str(name) for name in ids]
-        seen: set[str] = set()
+        """Return where `ids` are, in their order.
+
+        Raises `InputError` for an id that is unknown, repeated, missing or a float, and for one text, not a list.
+        """
+        wanted = id_list(what, ids).tolist()
+        where = {name: i for i, name in enumerate(self.ids.tolist())}
         for name in wanted:
             if name not in where:
-                raise InputError(
-                    f"{what}: {name!r} is not in {self.name}; its ids look like {str(self.ids[0])!r}."
-                )
-            if name in seen:
-                raise InputError(f"{what}: {name!r} appears twice.")
-            seen.add(name)
+                like = f"; its ids look like {str(self.ids[0])!r}" if len(self) else ""
+                raise InputError(f"{what}: {name!r} is not in {self.name}{like}.")
         return np.array([where[name] for name in wanted], dtype=np.int64)
-
-
-def _array(values: Any, what: str) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor on a GPU
-        raise InputError(f"{what} cannot be made a NumPy array: {error}") from error
 
 
 def _labels(y: Any, name: str) -> NDArray[np.int64]:
     """Return labels as int64 [N], from whole numbers of any type."""
-    values = _array(y, f"{name}: y")
+    values = as_array(f"{name}: y", y)
     if values.ndim != 1:
         raise InputError(f"{name}: y has shape {values.shape}; one label a sample, [N], is wanted.")
     if values.dtype.kind not in "iubf":
@@ -125,21 +120,27 @@ def _labels(y: Any, name: str) -> NDArray[np.int64]:
         )
     if values.dtype.kind == "f" and not (whole := np.isfinite(values) & (values == np.trunc(values))).all():
         raise InputError(f"{name}: label {values[~whole][0]} is not a whole number.")
+    if values.dtype.kind in "uf" and values.size and values.max() >= 2**63:
+        raise InputError(f"{name}: label {values.max()} is too large to be a class.")
     return np.ascontiguousarray(values, dtype=np.int64)
 
 
-def _names(ids: Any, name: str) -> NDArray[np.str_]:
-    """Return ids as text [N], from text or integers."""
-    values = _array(ids, f"{name}: ids")
-    if values.ndim != 1:
-        raise InputError(f"{name}: ids have shape {values.shape}; one id a sample, [N], is wanted.")
-    if values.dtype.kind == "U":
-        return values
-    if len(values) and values.dtype.kind in "bfcS":
-        raise InputError(f"{name}: ids are {values.dtype}; text or integers are wanted.")
-    if values.dtype.kind == "O":
-        import pandas as pd
+def _classes(classes: Any, name: str) -> tuple[str, ...]:
+    """Return the class names as they are: text, or whole numbers, each once."""
+    if isinstance(classes, (str, bytes)):
+        raise InputError(f"{name}: classes is the one text {classes!r}; a list of class names is wanted.")
+    try:
+        names = tuple(classes)
+    except TypeError:
+        kind = type(classes).__name__
+        raise InputError(f"{name}: classes is of type {kind}; a list of class names is wanted.") from None
+    as_ids(f"{name}: classes", np.asarray(names) if isinstance(classes, np.ndarray) else list(names))
+    return names
 
-        if pd.isna(values).any():
-            raise InputError(f"{name}: the id in row {int(np.flatnonzero(pd.isna(values))[0])} is missing.")
-    return np.array([str(value) for value in values.tolist()], dtype=np.str_)
+
+def _check_channels(x: NDArray[np.generic], name: str) -> None:
+    if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
+        raise InputError(
+            f"{name}: x has shape {x.shape}, with channels last; [N, C, H, W] is wanted: move the channels by "
+            "np.moveaxis(x, -1, 1)."
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -26,19 +25,6 @@ def present(root: Path, *names: str, folders: Sequence[str] = ()) -> Path | None
             if files:
                 return files[0]
     return None
-
-
-def read_table(path: Path, **options: Any) -> pd.DataFrame:
-    """Read Parquet or CSV (`options` are those of `pandas.read_csv`).
-
-    Raises `InputError` where the file is missing, `ArtefactError` where it cannot be read.
-    """
-    try:
-        return pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, **options)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (ValueError, OSError) as error:
-        raise ArtefactError(f"{path}: not readable ({' '.join(str(error).split())[:200]}).") from None
 
 
 def numbers(table: pd.DataFrame, where: Path) -> pd.DataFrame:

@@ -17,12 +17,15 @@ from vestige.data.dataset import Dataset
 from vestige.data.files import present
 from vestige.data.registry import Download, register
 from vestige.errors import ArtefactError, InputError, need, unknown
+from vestige.files import EXPANSION, FREE_BYTES, check_expansion, parse_json, read_bytes, reading, regular
 
 Part = Literal["train", "test", "all"]
 Pixels = NDArray[np.uint8]
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 PUBLISHED = "free for research"
+PIXELS = 50_000_000
+"""Pixels of an image that is decoded."""
 
 
 @register(
@@ -159,14 +162,19 @@ def _idx(root: Path, file: str, header: int) -> Pixels:
     path = present(root, file, f"{file}.gz", folders=("raw", "MNIST/raw"))
     if path is None:
         raise InputError(f"{root}: {file} (or .gz) is missing.")
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
-        raise ArtefactError(f"{path}: not readable ({error}); was it cut off?") from None
+    raw = _unzipped(path) if path.suffix == ".gz" else read_bytes(path)
     count = int.from_bytes(raw[4:8], "big")
     if not count or (len(raw) - header) % count:
         raise ArtefactError(f"{path}: {len(raw)} bytes do not hold {count} records; was it cut off?")
     return np.frombuffer(raw, np.uint8, offset=header)
+
+
+def _unzipped(path: Path) -> bytes:
+    most = max(FREE_BYTES, EXPANSION * regular(path).stat().st_size)
+    with reading(path), gzip.open(path) as file:
+        raw = file.read(most + 1)
+    check_expansion(path, len(raw))
+    return raw
 
 
 @register(
@@ -210,7 +218,7 @@ def agedb(root: Path, *, size: tuple[int, int] = (64, 64)) -> Dataset:
             f"{root}: no image named number_person_age_sex.jpg; agedb is given out on request only."
         )
     ages = np.array([int(p.stem.split("_")[-2]) for p in paths])
-    pixels = decode((p.read_bytes() for p in paths), size=size, where=str(root))
+    pixels = decode(map(read_bytes, paths), size=size, where=str(root))
     decades = np.minimum(ages, 99) // 10
     ids = np.array([f"agedb/{p.stem}" for p in paths])
     classes = tuple(f"{10 * i} to {10 * i + 9}" for i in range(10))
@@ -226,18 +234,21 @@ def decode(
     pillow = need("PIL.Image", "torch", "Decoding images")
 
     def one(raw: bytes) -> Pixels:
-        try:
-            with pillow.open(io.BytesIO(raw)) as image:
-                image = image.convert(mode)
-                if size is not None and image.size != (size[1], size[0]):
-                    image = image.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
-                return np.asarray(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ArtefactError(f"{where}: an image cannot be decoded ({error}).") from None
+        with reading(where, "an image cannot be decoded", "."), pillow.open(io.BytesIO(raw)) as image:
+            if image.width * image.height > PIXELS:
+                raise InputError(
+                    f"{where}: an image has {image.width} x {image.height} pixels; {PIXELS:,} are the most."
+                )
+            image = image.convert(mode)
+            if size is not None and image.size != (size[1], size[0]):
+                image = image.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
+            return np.asarray(image)
 
     with ThreadPoolExecutor() as pool:
         decoded = list(pool.map(one, images, chunksize=256))
     shapes = {d.shape for d in decoded}
+    if not decoded:
+        raise InputError(f"{where}: there are no images.")
     if len(shapes) > 1:
         raise InputError(
             f"{where}: images of {len(shapes)} different sizes; give size=(H, W) to resize them."
@@ -249,27 +260,20 @@ def decode(
 def _parquet_images(
     path: Path, column: str, classes: tuple[str, ...], *, shape: tuple[int, int, int], name: str
 ) -> tuple[Pixels, NDArray[Any], tuple[str, ...]]:
-    import json
-
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ArtefactError(f"{path}: not a readable Parquet file ({error}).") from None
+    with reading(path, "not a readable Parquet file"):
+        table = pq.read_table(regular(path))
     image = next((c for c in ("img", "image") if c in table.column_names), None)
     if image is None or column not in table.column_names:
         raise InputError(
             f"{path}: columns 'img' and {column!r} are wanted; it has {', '.join(table.column_names)}."
         )
-    metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    names = metadata.get("info", {}).get("features", {}).get(column, {}).get("names")
-    pixels = decode(
-        (row["bytes"] for row in table.column(image).to_pylist()),
-        where=str(path),
-        mode="L" if shape[0] == 1 else "RGB",
-    )
+    with reading(path, "its columns are not those of an image data set", "."):
+        metadata = parse_json((table.schema.metadata or {}).get(b"huggingface", b"{}").decode())
+        names = metadata.get("info", {}).get("features", {}).get(column, {}).get("names")
+        raw = [bytes(row["bytes"]) for row in table.column(image).to_pylist()]
+    pixels = decode(raw, where=str(path), mode="L" if shape[0] == 1 else "RGB")
     if pixels.shape[1:] != shape:
         raise InputError(
             f"{path}: its images are {list(pixels.shape[1:])}, and those of {name} {list(shape)}: another data set?"
@@ -281,7 +285,7 @@ def _bytes_of(root: Path, member: str, unpacked: str, archive_name: str, *, name
     """Return a file of the folder, of the folder that its archive unpacks to, or of the archive."""
     path = present(root, member, folders=(unpacked,))
     if path is not None:
-        return path.read_bytes()
+        return read_bytes(path)
     archive = present(root, archive_name)
     if archive is None:
         if present(root, "data_batch_1", "cifar-10-python.tar.gz", "cifar-100-python.tar.gz", "batches.meta"):
@@ -289,15 +293,13 @@ def _bytes_of(root: Path, member: str, unpacked: str, archive_name: str, *, name
                 f"{root} holds the Python version of {name}, which is pickled and refused; take the binary one."
             )
         raise InputError(f"{root}: {member} is missing; {name} is read from Parquet or its binary version.")
-    try:
-        with tarfile.open(archive) as tar:
-            found = next((m for m in tar if Path(m.name).name == member), None)
-            file = tar.extractfile(found) if found is not None else None
-            if file is None:
-                raise InputError(f"{archive}: {member} is missing in it.")
-            return file.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise ArtefactError(f"{archive}: not a readable archive ({error}); was it cut off?") from None
+    with reading(archive, "not a readable archive"), tarfile.open(regular(archive)) as tar:
+        inner = next((m for m in tar if Path(m.name).name == member), None)
+        file = tar.extractfile(inner) if inner is not None else None
+        if inner is None or file is None:
+            raise InputError(f"{archive}: {member} is missing in it.")
+        check_expansion(archive, inner.size)
+        return file.read()
 
 
 def _parts(
@@ -322,4 +324,4 @@ def _dataset(
 ) -> Dataset:
     width = len(str(len(pixels) - 1))
     ids = np.array([f"{prefix}{i:0{width}d}" for i in range(len(pixels))])
-    return Dataset(name, pixels, labels.astype(np.int64), ids, classes)
+    return Dataset(name, pixels, labels, ids, classes)

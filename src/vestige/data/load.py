@@ -11,6 +11,7 @@ from vestige.data.dataset import Dataset
 from vestige.data.download import cache_folder, fetch, trusted
 from vestige.data.registry import DATASETS, Source
 from vestige.errors import InputError, unknown
+from vestige.files import as_path, looked_at
 
 FILES = (".npz", ".csv", ".parquet", ".pkl", ".pickle")
 
@@ -28,6 +29,9 @@ def load_dataset(name: str | Path, root: str | Path | None = None, **options: An
 
     Raises `InputError` for an unknown name or option, and for files that are missing or cannot be read.
     """
+    as_path(name)
+    if root is not None:
+        as_path(root)
     if _is_path(name):
         from vestige.data.own import load_own
 
@@ -52,7 +56,7 @@ def load_dataset(name: str | Path, root: str | Path | None = None, **options: An
 def _is_path(name: str | Path) -> bool:
     if isinstance(name, Path) or "/" in name or os.sep in name or Path(name).suffix.lower() in FILES:
         return True
-    return bool(name) and name not in DATASETS and Path(name).exists()
+    return bool(name) and name not in DATASETS and looked_at(Path(name)) is not None
 
 
 def _folder(source: Source, root: str | Path | None) -> Path:

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from vestige.data.columns import features, without
 from vestige.data.dataset import Dataset
-from vestige.data.files import read_table
 from vestige.data.images import decode
+from vestige.data.labels import labels_of, labels_written
 from vestige.errors import InputError, unknown
-from vestige.store import read_npz
+from vestige.files import looked_at, numbered_plainly, read_bytes, read_npz, read_table, regular
+from vestige.values import as_array, as_ids
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 
@@ -25,7 +26,7 @@ def load_own(path: Path, **options: Any) -> Dataset:
         raise InputError(
             f"{path}: pickle files are refused, for reading one runs its code; use .npz, .csv or .parquet."
         )
-    if not path.exists():
+    if looked_at(path) is None:
         raise InputError(f"{path}: no such file or folder.")
     reader: Callable[..., Dataset]
     if path.is_dir():
@@ -33,8 +34,9 @@ def load_own(path: Path, **options: Any) -> Dataset:
     elif path.suffix.lower() == ".npz":
         reader, allowed = npz, set()
     elif path.suffix.lower() in (".csv", ".parquet"):
-        reader, allowed = table, {"label", "id"}
+        reader, allowed = table, {"label", "id", "drop", "like"}
     else:
+        regular(path)
         raise InputError(f"{path}: .npz, .csv, .parquet or a folder of images is wanted.")
     for option in options:
         if option not in allowed:
@@ -43,51 +45,83 @@ def load_own(path: Path, **options: Any) -> Dataset:
 
 
 def npz(path: Path) -> Dataset:
-    """Read x ([N, ...] features, or uint8 images [N, C, H, W]), y [N], and optionally ids [N] and classes."""
+    """Read x ([N, ...] features, or uint8 images [N, C, H, W]), y [N], and optionally ids [N] and classes.
+
+    Features of more axes are flattened, which the notes say. Raises `InputError` for any other array.
+    """
     arrays = read_npz(path)
+    for name in arrays:
+        if name not in ("x", "y", "ids", "classes"):
+            raise InputError(f"{path}: {unknown('array', name, ('x', 'y', 'ids', 'classes'))}")
     for name in ("x", "y"):
         if name not in arrays:
             raise InputError(f"{path}: {unknown('array', name, arrays)}")
-    x = arrays["x"]
-    if x.dtype.kind not in "fiub":
-        raise InputError(f"{path}: x is {x.dtype}; numbers are wanted.")
+    x = as_array(f"{path}: x", arrays["x"])
+    if x.dtype.kind not in "fiub" or not x.ndim:
+        raise InputError(f"{path}: x is {x.dtype} of shape {x.shape}; numbers [N, ...] are wanted.")
+    notes: tuple[str, ...] = ()
     if not (x.ndim == 4 and x.dtype == np.uint8):
-        x = x.reshape(len(x), -1).astype(np.float32)
-    names = tuple(map(str, arrays["classes"])) if "classes" in arrays else None
-    y, classes = _labels(arrays["y"], str(path), names)
-    ids = arrays["ids"].astype(str) if "ids" in arrays else _ids(path.stem, len(y))
-    return Dataset(path.stem, np.ascontiguousarray(x), y, ids, classes)
+        if not x.size:
+            raise InputError(f"{path}: x has shape {x.shape}; it holds no numbers.")
+        if x.ndim != 2:
+            notes = (f"Samples of shape {list(x.shape[1:])} were flattened to {x[0].size:,} features.",)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused by the data set, by sample
+            x = x.reshape(len(x), -1).astype(np.float32)
+    names = tuple(as_ids(f"{path}: classes", arrays["classes"]).tolist()) if "classes" in arrays else None
+    y, classes = labels_of(arrays["y"], f"{path}: y", names)
+    ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else _ids(path.stem, len(y))
+    return Dataset(path.stem, np.ascontiguousarray(x), y, ids, classes, notes)
 
 
-def table(path: Path, *, label: str = "label", id: str | None = None) -> Dataset:
+def table(
+    path: Path,
+    *,
+    label: str = "label",
+    id: str | None = None,
+    drop: list[str] | tuple[str, ...] = (),
+    like: Dataset | None = None,
+) -> Dataset:
     """Read a table: the column `label` holds the classes, `id` the names of the samples.
 
-    Numbers stay as they are, text becomes one-hot columns; missing numbers are an error, missing text is a
-    category of its own.
+    Numbers stay as they are, text of few categories becomes one-hot columns, in sorted order; missing numbers are an
+    error, missing text is a category of its own. What was done stands in the notes, the features by name in `features`.
+
+    label  the column of the classes; whole numbers, also as text, are sorted by value
+    id     the column of the ids, read as text exactly as it is written; default: the file's name and the row
+    drop   columns to leave out
+    like   a data set read from another table: the same features in the same order, and the same classes
+
+    Raises `InputError` for a column that is neither numbers nor text of few categories, for one that numbers the rows,
+    for labels that are not classes, and where `like` has other features or classes.
     """
-    frame = read_table(path)
-    for column in (label, *([id] if id else [])):
+    for option, value in (("label", label), ("id", id)):
+        if not isinstance(value, str) and not (value is None and option == "id"):
+            raise InputError(f"{path}: {option} is {value!r}; the name of a column is wanted.")
+    frame = read_table(path, written=[id] if isinstance(id, str) else [], dtype={label: str})
+    notes = []
+    if not numbered_plainly(frame):
+        notes.append("The index of the file has no name and was left out.")
+        frame = frame.reset_index(drop=True)
+    for column in (label, *([id] if id is not None else [])):
         if column not in frame:
             raise InputError(f"{path}: {unknown('column', column, map(str, frame.columns))}")
-    y, classes = _labels(frame.pop(label).to_numpy(), f"{path}, column {label!r}")
-    ids = frame.pop(id).astype(str).to_numpy().astype(str) if id else _ids(path.stem, len(y))
-    columns, texts = [], []
-    for name in frame:
-        values = frame[name]
-        if pd.api.types.is_numeric_dtype(values):
-            if values.isna().any():
-                row = int(np.flatnonzero(values.isna())[0])
-                raise InputError(
-                    f"{path}: column {str(name)!r} is empty in row {row}; fill it or drop the row."
-                )
-            columns.append(values.to_numpy(np.float32)[:, None])
-        else:
-            texts.append(str(name))
-            columns.append(pd.get_dummies(values.fillna("missing").astype(str)).to_numpy(np.float32))
-    if not columns:
+    if not len(frame):
+        raise InputError(f"{path}: there are no rows.")
+    frame = without(frame, drop, path)
+    if label not in frame or (id is not None and id not in frame) or label == id:
+        raise InputError(f"{path}: label, id and drop name one column twice.")
+    if like is not None and not (isinstance(like, Dataset) and like.features):
+        raise InputError(f"{path}: like is no data set that was read from a table.")
+    y, classes = labels_written(frame.pop(label), f"{path}, column {label!r}", like.classes if like else None)
+    ids = (
+        as_ids(f"{path}, column {id!r}", frame.pop(id).to_numpy())
+        if id is not None
+        else _ids(path.stem, len(y))
+    )
+    if not len(frame.columns):
         raise InputError(f"{path}: there is no column besides {label!r}.")
-    notes = (f"One-hot encoded: {', '.join(texts)}.",) if texts else ()
-    return Dataset(path.stem, np.concatenate(columns, axis=1), y, ids, classes, notes)
+    made = features(frame, path, like.features if like else None)
+    return Dataset(path.stem, made.x, y, ids, classes, (*notes, *made.notes), made.names)
 
 
 def image_folder(
@@ -103,43 +137,11 @@ def image_folder(
     ]
     if not files:
         raise InputError(f"{folder}: no images; one subfolder a class with .png or .jpg files is wanted.")
-    pixels = decode((p.read_bytes() for _, p in files), where=str(folder), size=size)
+    pixels = decode((read_bytes(p) for _, p in files), where=str(folder), size=size)
     stem = f"{folder.name}/" if prefix is None else prefix
     ids = np.array([f"{stem}{p.relative_to(folder).as_posix()}" for _, p in files])
     labels = np.array([i for i, _ in files], dtype=np.int64)
     return Dataset(name or folder.name, pixels, labels, ids, tuple(classes))
-
-
-def _labels(
-    values: NDArray[Any], where: str, classes: tuple[str, ...] | None = None
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return labels 0 .. C - 1 and the name of each class.
-
-    With `classes`, a label is a position in it, or one of its names. Without, the distinct labels are sorted and
-    give the names, whatever they are: 1 and 7 become the classes "1" and "7".
-    """
-    if values.ndim != 1:
-        raise InputError(f"{where}: labels have shape {list(values.shape)}; one per sample is wanted.")
-    if pd.isna(values).any():
-        raise InputError(f"{where}: the label of row {int(np.flatnonzero(pd.isna(values))[0])} is missing.")
-    if classes is None:
-        names, labels = np.unique(
-            values if values.dtype.kind in "iu" else values.astype(str), return_inverse=True
-        )
-        return labels.astype(np.int64), tuple(map(str, names))
-    if values.dtype.kind in "iub":
-        outside = (values < 0) | (values.astype(np.int64) >= len(classes))
-        if outside.any():
-            row = int(outside.argmax())
-            raise InputError(
-                f"{where}: the label of row {row} is {values[row]}; there are {len(classes)} classes."
-            )
-        return values.astype(np.int64), classes
-    place = {name: i for i, name in enumerate(classes)}
-    for row, value in enumerate(values.astype(str)):
-        if value not in place:
-            raise InputError(f"{where}: the label of row {row}: {unknown('class', value, classes)}")
-    return np.array([place[value] for value in values.astype(str)], dtype=np.int64), classes
 
 
 def _ids(stem: str, n: int) -> NDArray[np.str_]:

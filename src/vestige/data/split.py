@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.data.dataset import Dataset
+from vestige.data.labels import class_index
 from vestige.errors import InputError, unknown
+from vestige.values import as_array
 
 Role = Literal["forget", "retain", "holdout", "shadow", "train"]
 SCENARIOS = ("random", "class", "partial_class", "ids")
@@ -83,22 +85,33 @@ def make_split(
               "class": every training sample of class `label`
               "partial_class": `forget` of the training samples of class `label` (default 0.1)
               "ids": exactly the samples in `ids`; they become part of the training set
+    label     the name of a class; a number is the class of that name where class names are numbers, by value, and else
+              a place in `data.classes`
     train     how many samples the original model is trained on (forget and retain); default: the rest
     holdout   how many, or which fraction of all, no model sees
     shadow    how many, or which fraction of all, form the shadow pool
     seed      of the draw; the same seed gives the same split
     request   another draw of the forget samples from the same training set; default: the one that `seed` gives
 
-    Raises `InputError` where the counts do not fit the data.
+    Raises `InputError` where the counts do not fit the data, for an unknown or ambiguous class, and for ids that are
+    not in the data.
     """
+    if not isinstance(data, Dataset):
+        raise InputError(f"A split is made of a Dataset; this is of type {type(data).__name__}.")
+    seed, request = _whole(seed, "seed"), None if request is None else _whole(request, "request")
     if scenario not in SCENARIOS:
         raise InputError(unknown("scenario", scenario, SCENARIOS))
+    for name, some, wanted in (("ids", ids, ("ids",)), ("label", label, ("class", "partial_class"))):
+        if some is not None and scenario not in wanted:
+            raise InputError(
+                f"{name} is given, which the scenario {scenario!r} does not read; did you mean {wanted[0]!r}?"
+            )
     n = len(data)
     fixed = data.positions(ids, "forget ids") if scenario == "ids" and ids is not None else None
     if scenario == "ids" and (fixed is None or not len(fixed)):
         raise InputError("The scenario 'ids' needs a list of at least one id to forget.")
     n_holdout, n_shadow = _count(holdout, n, "holdout"), _count(shadow, n, "shadow")
-    n_train = n - n_holdout - n_shadow if train is None else train
+    n_train = n - n_holdout - n_shadow if train is None else _whole(train, "train")
     if n_train < 2 or n_train + n_holdout + n_shadow > n:
         raise InputError(
             f"train {n_train} + holdout {n_holdout} + shadow {n_shadow} samples do not fit in the {n} of {data.name}."
@@ -119,7 +132,7 @@ def make_split(
 
 def _positions(values: Any, role: str, n: int) -> NDArray[np.int64]:
     """Return a set of positions as int64. Raises `InputError` for a mask, for ids, and for what is outside the data."""
-    positions = np.asarray(values)
+    positions = as_array(f"The {role} set", values)
     if positions.size == 0:
         return np.zeros(0, np.int64)
     if positions.ndim != 1 or positions.dtype.kind not in "iu":
@@ -144,7 +157,7 @@ def _chosen(
     if scenario == "random":
         count = _count(0.1 if forget is None else forget, len(trained), "forget")
         return np.asarray(rng.permutation(trained)[:count])
-    index = _label_index(data, label)
+    index = class_index(data.classes, label)
     members = trained[data.y[trained] == index]
     if not len(members):
         raise InputError(f"No training sample has the class {data.classes[index]!r}.")
@@ -154,17 +167,20 @@ def _chosen(
     return np.asarray(rng.permutation(members)[:count])
 
 
-def _label_index(data: Dataset, label: int | str | None) -> int:
-    if isinstance(label, str) and label in data.classes:
-        return data.classes.index(label)
-    if isinstance(label, Integral) and 0 <= label < len(data.classes):
-        return int(label)
-    raise InputError(unknown("class", label, data.classes))
+def _whole(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 0:
+        raise InputError(f"{what} is {value!r}; a whole number from 0 is wanted.")
+    return int(value)
 
 
 def _count(value: int | float, total: int, what: str) -> int:
     """Return a count from a count, or from a fraction of `total` when below 1."""
-    if not isinstance(value, Real) or not isfinite(value) or (value > 1 and value != int(value)):
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, Real)
+        or not isfinite(value)
+        or (value > 1 and value != int(value))
+    ):
         raise InputError(f"{what} is {value!r}; a count, or a fraction below 1, is wanted.")
     fraction = not isinstance(value, Integral) and value < 1
     count = round(float(value) * total) if fraction else int(value)

@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.data.dataset import Dataset
-from vestige.data.files import numbers, present, read_table
+from vestige.data.files import numbers, present
 from vestige.data.registry import Download, register
-from vestige.errors import ArtefactError, InputError, unknown
+from vestige.errors import InputError, unknown
+from vestige.files import check_expansion, read_npy, read_table, reading, regular
 
 PRIVACYTRUST = "github.com/privacytrustlab/datasets"
 RAW = "https://github.com/privacytrustlab/datasets/raw/master/"
@@ -57,13 +58,12 @@ def _privacytrust(name: str, root: Path, members: tuple[str, ...], archive: str,
     if parquet is not None:
         return _labelled(name, read_table(parquet), parquet, classes)
     if array is not None:
-        try:
-            plain = pd.DataFrame(np.load(array, allow_pickle=False))
-        except (ValueError, OSError, EOFError) as error:
-            raise ArtefactError(
-                f"{array}: {error}; a plain number array with the label first is wanted."
-            ) from None
-        return _labelled(name, plain, array, classes)
+        plain = read_npy(array)
+        if plain.ndim != 2 or not plain.size or plain.dtype.kind not in "fiub":
+            raise InputError(
+                f"{array}: {plain.dtype} of shape {plain.shape}; rows of numbers with the label first are wanted."
+            )
+        return _labelled(name, pd.DataFrame(plain), array, classes)
     return _labelled(name, _csv(root, (*members, *(f"{m}.csv" for m in members)), archive), root, classes)
 
 
@@ -71,20 +71,16 @@ def _csv(root: Path, members: tuple[str, ...], archive: str, folders: tuple[str,
     path, packed = present(root, *members, folders=folders), present(root, archive)
     if path is not None:
         return read_table(path, header=None)
-    try:
-        if packed is None:
-            raise InputError(f"{root}: none of {', '.join(members)}, {archive} or a Parquet file is there.")
-        with tarfile.open(packed) as tar:
-            wanted = {Path(m).name for m in members}
-            found = next((m for m in tar if m.isfile() and Path(m.name).name in wanted), None)
-            file = tar.extractfile(found) if found is not None else None
-            if file is None:
-                raise InputError(f"{packed}: none of {', '.join(sorted(wanted))} is in it.")
-            return pd.read_csv(file, header=None)
-    except InputError:
-        raise
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ArtefactError(f"{packed}: not readable ({error}); was it cut off?") from None
+    if packed is None:
+        raise InputError(f"{root}: none of {', '.join(members)}, {archive} or a Parquet file is there.")
+    with reading(packed), tarfile.open(regular(packed)) as tar:
+        wanted = {Path(m).name for m in members}
+        member = next((m for m in tar if m.isfile() and Path(m.name).name in wanted), None)
+        file = tar.extractfile(member) if member is not None else None
+        if member is None or file is None:
+            raise InputError(f"{packed}: none of {', '.join(sorted(wanted))} is in it.")
+        check_expansion(packed, member.size)
+        return pd.read_csv(file, header=None)
 
 
 def _labelled(name: str, table: pd.DataFrame, where: Path, classes: int) -> Dataset:
@@ -140,7 +136,7 @@ def adult(root: Path, *, encoding: Literal["onehot", "label"] = "onehot") -> Dat
         parts = [p for p in (present(root, "adult.data"), present(root, "adult.test")) if p is not None]
         if not parts:
             raise InputError(f"{root}: adult.csv or adult.data is missing.")
-        layout = {"header": None, "names": list(ADULT), "skipinitialspace": True}
+        layout: dict[str, Any] = {"header": None, "names": list(ADULT), "skipinitialspace": True}
         table = pd.concat([read_table(p, skiprows=int(p.suffix == ".test"), **layout) for p in parts])
     table = table.rename(columns=ADULT_ALIASES)
     missing = [c for c in ADULT if c not in table]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,7 @@ def audit(
     for option, value in (("alpha", alpha), ("tolerance", tolerance)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
             raise InputError(f"{option} is {value}; a number above 0 and below 1 is wanted.")
+    _check_call(signals, measures, name, seed)
     if not (signals.roles == "forget").any():
         raise InputError("No sample has the role 'forget'; there is nothing to audit.")
     requested = [_spec(spec, preset) for spec in measures]
@@ -135,6 +137,17 @@ def audit(
     )
 
 
+def _check_call(signals: Any, measures: Any, name: Any, seed: Any) -> None:
+    """Refuse what is no record, no list of measures, no name and no seed, by its name."""
+    for option, value, kind in (("signals", signals, Signals), ("name", name, str), ("seed", seed, Integral)):
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise InputError(f"{option} is of type {type(value).__name__}; {kind.__name__} is wanted.")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; a whole number from 0 is wanted.")
+    if isinstance(measures, (str, Mapping)) or not isinstance(measures, Iterable):
+        raise InputError(f"measures is {measures!r}; a list of measures is wanted, such as ['iam'].")
+
+
 def _trace_run(judged: Judged, seconds: float) -> MeasureRun:
     """Return the entry of the score that the verdict rests on, beside those of the measures."""
     verdict = judged.verdict
@@ -149,6 +162,8 @@ def _trace_run(judged: Judged, seconds: float) -> MeasureRun:
 
 def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any], str]:
     """Return name, preset, options and wished label of a requested measure."""
+    if not isinstance(spec, (str, Mapping)):
+        raise InputError(f"A measure is given as {spec!r}; a name, or a mapping with a 'name', is wanted.")
     options = {"name": spec} if isinstance(spec, str) else dict(spec)
     if "name" not in options:
         raise InputError(f"A measure is given as {options}; a 'name' is missing.")

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from vestige.errors import InputError
+from vestige.values import as_floats
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,13 @@ def distance(unlearned: ArrayLike, retrained: ArrayLike, *, draws: int = 500, se
 
     Raises `InputError` where either is empty or holds a NaN.
     """
-    x, y = (np.asarray(v, np.float64).ravel() for v in (unlearned, retrained))
+    x, y = (
+        as_floats(name, scores).astype(np.float64).ravel()
+        for name, scores in (("unlearned", unlearned), ("retrained", retrained))
+    )
     for name, values in (("unlearned", x), ("retrained", y)):
-        if not len(values) or not np.isfinite(values).all():
-            raise InputError(f"{name} must hold at least one score, and no NaN or infinity.")
+        if not len(values):
+            raise InputError(f"{name} must hold at least one score.")
     found = stats.ks_2samp(x, y)
     rng = np.random.default_rng(seed)
     drawn = [stats.wasserstein_distance(rng.choice(x, len(x)), rng.choice(y, len(y))) for _ in range(draws)]

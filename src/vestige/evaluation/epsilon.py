@@ -25,6 +25,7 @@ from scipy import stats
 
 from vestige.errors import InputError, unknown
 from vestige.signals.transforms import Transform, margin
+from vestige.values import as_array, as_floats
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
@@ -113,16 +114,13 @@ def _median(values: Floats) -> float:
 
 def statistics(name: str, logits: Stack, labels: NDArray[np.int64], transform: Transform = margin) -> Floats:
     """Return what the tests look at, by default the logit margins: [N, models]. Raises `InputError`."""
-    stack = np.asarray(logits)
-    if stack.ndim != 3 or stack.shape[0] < 4 or stack.shape[1] != len(labels):
+    stack, labels = as_floats(name, logits), as_array("labels", labels)
+    if stack.ndim != 3 or stack.shape[0] < 4 or labels.shape != stack.shape[1:2]:
         raise InputError(
-            f"{name} has shape {list(stack.shape)}; [at least 4 models, {len(labels)}, classes] is wanted."
+            f"{name} has shape {list(stack.shape)}; [at least 4 models, {labels.size}, classes] is wanted."
         )
-    labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= stack.shape[2]:
         raise InputError(f"labels must be whole numbers from 0 to {stack.shape[2] - 1}.")
-    if not np.isfinite(stack).all():
-        raise InputError(f"{name} holds a NaN or an infinity; every logit must be finite.")
     return np.ascontiguousarray(transform(stack, labels).T)
 
 
@@ -167,7 +165,7 @@ def _in_sample(retrained: Floats, unlearned: Floats, delta: float) -> Floats:
     """The published estimator: fit, threshold and errors on the same models.
 
     Error rates are counts, so the formula is tabulated once for every pair of counts. Where the retrained models
-    have the larger median score, they are the positive class.
+    have the larger median of likelihood ratios, they are the positive class.
     """
     a, b = retrained.shape[1], unlearned.shape[1]
     first, second = np.arange(a + 1)[:, None] / a, np.arange(b + 1) / b
@@ -186,10 +184,13 @@ def _in_sample(retrained: Floats, unlearned: Floats, delta: float) -> Floats:
 
 
 def _middle(ranked: Floats, own: NDArray[np.bool_], below: Counts, n: int) -> Floats:
-    """The median of the `n` scores of every row that are `own`, of which `below` lie below each."""
+    """The log of the median of exp(score), over the `n` scores of every row that are `own`; `below` lie below each.
+
+    Of an even number it is the mean of the two in the middle, and a mean of ratios is not that of their logarithms.
+    """
     lower, upper = ((own & (below == k)).argmax(axis=1) for k in ((n - 1) // 2, n // 2))
     rows = np.arange(len(ranked))
-    return np.asarray((ranked[rows, lower] + ranked[rows, upper]) / 2)
+    return np.asarray(np.logaddexp(ranked[rows, lower], ranked[rows, upper]) - np.log(2))
 
 
 def _published(fpr: Floats, fnr: Floats, delta: float) -> Floats:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from vestige.errors import InputError
+from vestige.values import as_floats
 
 Floats = NDArray[np.float64]
 
@@ -48,13 +49,13 @@ def scoreui(scores: ArrayLike, degree: ArrayLike, *, draws: int = 1000, seed: in
 
     Raises `InputError` where the arrays do not fit, hold a NaN, or all scores are the same.
     """
-    x, d = np.asarray(scores, np.float64), np.asarray(degree, np.float64)
+    x, d = (
+        as_floats(name, value).astype(np.float64) for name, value in (("scores", scores), ("degree", degree))
+    )
     if x.ndim != 2 or d.shape != x.shape[1:] or not len(x):
         raise InputError(
             f"scores has shape {list(x.shape)}, degree {list(d.shape)}; [N, B] and [B] are wanted."
         )
-    if not np.isfinite(x).all() or not np.isfinite(d).all():
-        raise InputError("scores and degree must hold no NaN and no infinity.")
     if len(np.unique(d)) < 2 or x.min() == x.max():
         raise InputError("scores and degree must each hold at least two different values.")
     gone = np.broadcast_to(1 - d, x.shape)

@@ -53,12 +53,13 @@ class ShadowConfig(Config):
 class MethodConfig(Config):
     """One unlearning method; `label` names it in the report where the same method is run twice.
 
+    preset       "recommended", "paper", or a further one of the method
     max_epochs   budget in retrain-epoch equivalents
     max_seconds  budget in seconds
     """
 
     name: str
-    preset: Literal["recommended", "paper"] = "recommended"
+    preset: str = "recommended"
     knobs: dict[str, Any] = Field(default_factory=dict)
     label: str | None = None
     max_epochs: float | None = Field(default=None, gt=0)

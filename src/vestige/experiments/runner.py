@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 import vestige
 from vestige.config import validated
@@ -31,11 +31,12 @@ from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit, Metric, audit
 from vestige.experiments.config import MethodConfig, RunConfig
 from vestige.experiments.render import render
+from vestige.files import read_lines, read_safetensors
 from vestige.measures import MEASURES
 from vestige.models import MODELS, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
-from vestige.store import file_hash, key_of, read_record, room_in, sidecar, step, write_json
+from vestige.store import file_hash, is_done, key_of, read_record, room_in, sidecar, step, write_json
 from vestige.training import Recipe, load_model, pick_device, train, train_sparse, write_weights
 from vestige.unlearning import METHODS, unlearn
 
@@ -125,7 +126,7 @@ def run(
 def _run(config: RunConfig, folder: Path, say: Say, progress: bool) -> Run:
     start = time.perf_counter()
     plan = _plan(config, folder)
-    _claim(plan)
+    _claim(plan, say)
     models: dict[str, Any] = {"original": _original(plan, say, progress)}
     members = plan.members
     for number, member in enumerate(members):
@@ -199,23 +200,39 @@ def _named(title: str) -> Iterator[None]:
         raise InputError(f"{title}: {error}") from error
 
 
-def _claim(plan: Plan) -> None:
-    """Write the manifest into an empty folder, or check that the folder's manifest is this run's."""
+def _claim(plan: Plan, say: Say) -> None:
+    """Write the manifest into an empty folder, or check that the folder's manifest is this run's.
+
+    A manifest that is lost or damaged is written anew where the folder holds the original model of this very run.
+    """
     path = plan.folder / "manifest.json"
     if plan.folder.is_file():
         raise InputError(f"{plan.folder} is a file; a folder for the results is wanted.")
-    if not path.exists():
+    try:
+        found = read_record(path)
+    except ArtefactError as damage:
         if plan.folder.is_dir() and any(plan.folder.iterdir()):
-            raise InputError(f"{plan.folder} is not empty and holds no run; name another folder.")
+            if not _has_begun(plan):
+                raise InputError(
+                    f"{plan.folder} is not empty and holds no run that this one continues ({damage}); delete it, or "
+                    "name another folder."
+                ) from None
+            say(f"the manifest is written anew, the finished steps are kept ({damage})")
         plan.folder.mkdir(parents=True, exist_ok=True)
         write_json(path, _manifest(plan))
         return
-    found = read_record(path)
     if found.get("key") == plan.key:
         return
     if is_finished(found) or found.get("base") != plan.base:
         raise InputError(f"{plan.folder} holds another run{_difference(found, plan)}; name another folder.")
     write_json(path, _manifest(plan))
+
+
+def _has_begun(plan: Plan) -> bool:
+    """Does the folder hold the original model that this run trains?"""
+    rows = plan.data.take(plan.split.train)
+    key = _training_key(plan, rows, plan.seed("original"))
+    return is_done(plan.folder / "models" / "original.safetensors", key)
 
 
 def is_finished(manifest: Mapping[str, Any]) -> bool:
@@ -257,12 +274,8 @@ def _manifest(plan: Plan) -> dict[str, Any]:
 
 
 def read_ids(path: Path) -> list[str]:
-    """Read a user's list of sample ids: one per line, blank lines ignored."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as a list of ids ({error}).") from None
-    return [line.strip() for line in lines if line.strip()]
+    """Read a user's list of sample ids: one per line, exactly as it is written; blank lines are ignored."""
+    return [line for line in read_lines(path) if line.strip()]
 
 
 def _build(plan: Plan, seed: int) -> Any:
@@ -270,10 +283,16 @@ def _build(plan: Plan, seed: int) -> Any:
     return build_model(chosen.name, plan.data.shape, len(plan.data.classes), seed=seed, **chosen.knobs)
 
 
+def _training_key(plan: Plan, rows: Dataset, seed: int) -> str:
+    return key_of(
+        plan.config.model.model_dump(), plan.recipe.key, seed, rows.fingerprint, vestige.__version__
+    )
+
+
 def _train_step(plan: Plan, name: str, rows: Dataset, seed: int, say: Say, progress: bool) -> Any:
     """Train one model, or read it back if the step is done; a half-trained one is continued."""
     path = plan.folder / "models" / f"{name}.safetensors"
-    key = key_of(plan.config.model.model_dump(), plan.recipe.key, seed, rows.fingerprint, vestige.__version__)
+    key = _training_key(plan, rows, seed)
     partial = path.with_name(f"{name}.partial.safetensors")
 
     def make(temporary: Path) -> dict[str, Any]:
@@ -391,7 +410,7 @@ def _logits(plan: Plan, name: str, model: Any) -> dict[str, NDArray[np.float32]]
         )
 
     step(path, key_of(weights, plan.key, sorted(wanted)), make)
-    return dict(load_file(path))
+    return read_safetensors(path)
 
 
 def _references(

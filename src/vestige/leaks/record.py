@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, unknown
-from vestige.store import published, read_npz
+from vestige.files import as_path, read_npz
+from vestige.store import published
+from vestige.values import as_array, as_floats, as_rows
 
 STATUSES = ("deleted", "remaining", "outside")
 Floats = NDArray[np.float64]
@@ -46,18 +48,18 @@ class PosteriorPairs:
                 "must speak of the same records and classes. A class that vanished gets probability 0."
             )
         n, k = self.original.shape
-        object.__setattr__(self, "status", np.asarray(self.status).astype(str))
+        object.__setattr__(self, "status", as_array("status", self.status).astype(str))
         if self.status.shape != (n,):
             raise InputError(f"status has shape {list(self.status.shape)}; [{n}] is wanted.")
         strange = self.status[~np.isin(self.status, STATUSES)]
         if len(strange):
             raise InputError(unknown("status", str(strange[0]), STATUSES))
-        sets = np.zeros(n, np.int64) if self.set_id is None else np.asarray(self.set_id)
+        sets = np.zeros(n, np.int64) if self.set_id is None else as_array("set_id", self.set_id)
         if sets.shape != (n,) or sets.dtype.kind not in "iu":
             raise InputError(f"set_id must be [{n}] whole numbers.")
         object.__setattr__(self, "set_id", sets.astype(np.int64))
         if self.labels is not None:
-            labels = np.asarray(self.labels)
+            labels = as_array("labels", self.labels)
             if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= k:
                 raise InputError(f"labels must be [{n}] whole numbers from 0 to {k - 1}.")
             object.__setattr__(self, "labels", labels.astype(np.int64))
@@ -88,6 +90,7 @@ class PosteriorPairs:
 
     def take(self, rows: NDArray[Any]) -> PosteriorPairs:
         """Return the records at `rows` (positions or a mask)."""
+        rows = as_rows("The rows", rows, len(self))
         labels = None if self.labels is None else self.labels[rows]
         return PosteriorPairs(
             self.original[rows], self.unlearned[rows], self.status[rows], self.sets[rows], labels
@@ -115,7 +118,7 @@ class PosteriorPairs:
     @classmethod
     def load(cls, path: Path | str) -> PosteriorPairs:
         """Read an `.npz` with arrays named as the fields."""
-        path = Path(path)
+        path = as_path(path)
         arrays = read_npz(path)
         for name in ("original", "unlearned", "status"):
             if name not in arrays:
@@ -144,11 +147,9 @@ def joined(parts: list[PosteriorPairs]) -> PosteriorPairs:
 
 
 def _posteriors(name: str, value: ArrayLike) -> Floats:
-    array = np.asarray(value, dtype=np.float64)
+    array = as_floats(name, value).astype(np.float64, copy=False)
     if array.ndim != 2 or not len(array) or array.shape[1] < 2:
         raise InputError(f"{name} has shape {list(array.shape)}; [n, K] with two classes or more is wanted.")
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} holds a NaN or an infinity.")
     off = np.abs(array.sum(axis=1) - 1) > 1e-3
     if (array < -1e-9).any() or off.any():
         row = int(np.flatnonzero(off | (array < -1e-9).any(axis=1))[0])

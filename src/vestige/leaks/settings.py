@@ -129,6 +129,8 @@ def make_pairs(
 
     Raises `InputError` where the data have too few records for the setting.
     """
+    if workers < 1:
+        raise InputError(f"workers is {workers}; at least 1 is wanted.")
     setting = setting or Setting()
     estimator, parts = target_of(target), pools(len(data), side, seed)
     if isinstance(estimator, Network) and estimator.privacy is not None:

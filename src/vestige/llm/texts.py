@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from vestige.arguments import shown
 from vestige.errors import InputError
+from vestige.files import parse_json, read_text
+from vestige.values import told
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Texts:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "texts", _strings(self.texts, "texts"))
-        object.__setattr__(self, "ids", tuple(_id_of(name) for name in _listed(self.ids, "ids")))
+        object.__setattr__(self, "ids", tuple(as_ids("ids", self.ids, distinct=False).tolist()))
         if not self.texts:
             raise InputError("There are no texts.")
         if len(self.ids) != len(self.texts):
@@ -98,27 +98,18 @@ def _strings(values: Any, what: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _id_of(value: Any) -> str:
-    """Return an id as text: text as it is written, a whole number by its digits. Raises `InputError` for others."""
-    if isinstance(value, str) and value:
-        return str(value)
-    if isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) < 10**40:
-        return str(int(value))
-    raise InputError(f"The id {shown(value)} is neither text nor a whole number.")
-
-
 def read_texts(path: Path | str) -> Texts:
     """Read texts from a `.jsonl` file of strings or of objects with "text" (and "id"), or a `.json` list of them.
 
-    Lines end with a newline alone; a byte-order mark is left out. Ids stand in the file for every text or for none:
-    then they are made of what the texts say.
+    Lines end with a newline alone: what Unicode calls a line end may stand in a text. A byte-order mark is left out.
+    Ids stand in the file for every text or for none: then they are made of what the texts say.
 
     Raises `InputError` for a file that is missing, no regular file, not UTF-8, or holds something else; the line is
     named.
     """
     path = Path(path)
-    content = _content(path)
-    if path.suffix == ".json":
+    content = read_text(path)
+    if path.suffix.lower() == ".json":
         rows = _parsed(path, content, 1)
         if not isinstance(rows, list):
             raise InputError(f"{path}: a JSON list of texts is wanted.")
@@ -148,23 +139,6 @@ def read_texts(path: Path | str) -> Texts:
         raise InputError(f"{path}: {error}") from None
 
 
-def _content(path: Path) -> str:
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no regular file.")
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); convert it first.") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{str(path)[:200]!r} cannot be read ({' '.join(str(error).split())[:100]})."
-        ) from None
-
-
 def expect_disjoint(**groups: Texts) -> None:
     """Raise `InputError` where a text is in two groups: it cannot be both forgotten and retained."""
     owner: dict[str, str] = {}
@@ -190,8 +164,6 @@ def gathered(groups: Mapping[str, Texts]) -> Texts:
 
 def _parsed(path: Path, text: str, number: int) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {number}: not valid JSON ({error.msg}).") from None
-    except (RecursionError, ValueError):
-        raise InputError(f"{path}, line {number}: JSON of too many levels or digits.") from None
+        return parse_json(text)
+    except ValueError as error:
+        raise InputError(f"{path}, line {number}: not valid JSON ({told(error)}).") from None

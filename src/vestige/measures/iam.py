@@ -13,7 +13,10 @@ saw j, and of the unlearned model u_j:
 Differs from the authors in cost: mean and variance of X_a are linear and quadratic in a, so four pooled
 moments and the mean over shadows replace the array [shadows, steps, samples]; the result is the same.
 `paper`: 100 steps with the weight of the next step, scale pooled over the queried samples, so that a score
-depends on its neighbours. `recommended`: quadrature of the integral, scale from a calibration set.
+depends on its neighbours. `recommended`: quadrature of the integral, scale from a calibration set. X_a is
+taken as S + a (O - S), so that it is no larger than u by rounding where all models agree. Signals come from
+log-softmax: a confidence is exact at any logit, where the authors' is 0 or 1 in single precision beyond
+about 103 nats ("scaled_logit": theirs has a floor of 1e-45 under both its logarithms, this one has none).
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ SCALES = ("calibrated", "pooled", "per_sample")
 MODES = ("auto", "online", "offline")
 EULER = 0.5772  # as published, four digits
 NODES = 64
+MOST_STEPS = 100_000
 CHUNK = 8_192
 
 
@@ -79,7 +83,7 @@ def iam(
     family   distribution of the interpolated signal: "gumbel", "norm", "ecdf", "beta", "kde"
     scale    "calibrated": standard deviation over a calibration set (the retained samples);
              "pooled": over all queried samples; "per_sample": over shadows alone (at least two)
-    steps    None: exact integral by quadrature; K: K interpolation steps as published (at least 2)
+    steps    None: exact integral by quadrature; K: K interpolation steps as published, from 2 to 100,000
     signal   "logloss" (bounded Gumbel map), "probability", "taylor_soft_margin", "scaled_logit",
              "negative_loss"
     mode     "online": O from `original`; "offline": O = mean signal of `shadow_fit`; "auto": online where
@@ -98,6 +102,12 @@ def iam(
             raise InputError(f"iam: {unknown(kind, value, allowed)}")
     if signal not in SIGNALS:
         raise InputError(f"iam: {unknown('signal', signal, SIGNALS)}")
+    if steps is not None and steps < 2:
+        raise InputError(f"iam: steps is {steps}; at least 2, or None for the exact integral, is wanted.")
+    if not (eps2 > 0 and eps1 > np.log1p(eps2)):
+        raise InputError(
+            f"iam: eps1 is {eps1}, eps2 {eps2}; eps2 above 0 and eps1 above log(1 + eps2) are wanted."
+        )
     if scale == "per_sample" and signals.shadows < 2:
         raise InputError("iam: scale='per_sample' needs at least two shadow models; there is one.")
     level = _fitted_level(signals, mode, signal, eps1, eps2)
@@ -149,8 +159,9 @@ def _levels(steps: int | None) -> tuple[Floats, Floats]:
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         a = (nodes + 1) / 2
         return a, weights * a
-    k = max(int(steps), 2)
-    a = np.arange(k) / (k - 1)
+    if not 2 <= steps <= MOST_STEPS:
+        raise InputError(f"steps is {steps}; 2 to {MOST_STEPS:,} interpolation steps are wanted.")
+    a = np.arange(steps) / (steps - 1)
     return a[:-1], a[1:] / a[1:].sum()  # the next step's weight, so that the first is not weighted by zero
 
 
@@ -167,7 +178,7 @@ def _cdf(
         t = np.maximum(centre * (1 - centre) / np.maximum(np.square(sigma), 1e-300) - 1, 1e-10)
         first, second = np.maximum(centre * t, 1e-10), np.maximum((1 - centre) * t, 1e-10)
         return np.asarray(special.betainc(first, second, np.clip(u, 0, 1)))
-    x = (1 - a) * s + a * o
+    x = s + a * (o - s)  # where both are one, exactly that one
     if family == "ecdf":
         return np.asarray((x <= u).mean(axis=0))
     return np.asarray(special.ndtr((u - x) / (sigma + 1e-30)).mean(axis=0))

@@ -8,7 +8,9 @@ code of Wang et al. 2025 (IAM) keeps.
              B = 1 - Laplace CDF(lambda_u - lambda_o), fitted to the population's differences
     D-ratio  (c + max(r_o - r_u, 1e-10)) / (c + max(r_o - mean r_s, 1e-10)), clipped to [0, 1], r = logloss
 
-Both presets are the same. The Laplace distribution is fitted by maximum likelihood: median, mean deviation from it.
+Both presets are the same. The deviation s is that of a sample (ddof 1); the Laplace distribution is fitted by maximum
+likelihood: median, mean deviation from it. Differs from the authors: they put a floor of 1e-45 under both logarithms of
+lambda, which holds it within 103 nats; here it is exact at any logit.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ def ldiff(signals: Signals) -> Floats:
             raise MissingArray(f"ldiff needs `population` with its `original`: {HOW_TO_GET['population']}.")
         population = signals.of_role("holdout")
     known_u, known_o = (_of(scaled_logit, population, x) for x in ("unlearned", "original"))
-    mean, spread = float(known_u.mean()), float(known_u.std())
+    if len(population) < 2:
+        raise InputError("ldiff takes the deviation of a population; at least two samples of it are wanted.")
+    mean, spread = float(known_u.mean()), float(known_u.std(ddof=1))
     change = known_u - known_o
     centre = float(np.median(change))
     width = float(np.abs(change - centre).mean())

@@ -11,6 +11,8 @@ Wang et al. 2025 (IAM), where the original model is the single IN model and shad
 `paper` adds 1e-30 to sd_j and uses 1e-30 for sd_in. With one shadow both are 1e-30; with two or more the
 online score is |lambda_u - lambda_o| on a scale of 1e59 whatever the shadows say. `recommended` uses one
 pooled standard deviation: within samples over shadows where there are two, else between original and shadow.
+Differs from the authors in both: they put a floor of 1e-45 under both logarithms of lambda, which holds it
+within 103 nats; here it is exact at any logit.
 """
 
 from __future__ import annotations

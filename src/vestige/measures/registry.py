@@ -83,6 +83,15 @@ def register(
     return keep
 
 
+def _check_numbers(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what a number cannot be in any measure: a truth value, not finite, or a seed below 0."""
+    for option, value in options.items():
+        if isinstance(value, float) and not np.isfinite(value):
+            raise InputError(f"{name}: {option!r} is {value}; a finite number is wanted.")
+        if isinstance(value, bool) or (option == "seed" and isinstance(value, int) and value < 0):
+            raise InputError(f"{name}: {option!r} is {value}; a number from 0 is wanted.")
+
+
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
     """Score every sample of `signals`: float64 [N], larger = more unlearned.
 
@@ -94,6 +103,9 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
     name, preset or option, and where scores are not finite.
     """
     entry = MEASURES[name]
+    if not isinstance(signals, Signals):
+        raise InputError(f"{name} reads vestige.Signals; this is of type {type(signals).__name__}.")
+    _check_numbers(name, options)
     knobs = entry.resolve(preset, options)
     for array in entry.needs:
         signals.require(array, name)

@@ -148,6 +148,8 @@ def exceeded(own: Floats, others: Floats, gamma: float, ties: float) -> Floats:
 
     For a negative other the inequality turns round; an other of 0 is exceeded by whatever is positive.
     """
+    if not 0 <= ties <= 1:
+        raise InputError(f"ties is {ties}; a share from 0 to 1 is wanted.")
     limit = own / gamma
     positive, negative = np.sort(others[others > 0]), np.sort(others[others < 0])
     below, upto = (np.searchsorted(positive, limit, side=side) for side in ("left", "right"))

@@ -56,10 +56,10 @@ def samia(
     optimiser  "adam", or "sgd" as published
     limit      at most so many members and non-members train the attacker
     """
-    if optimiser not in ("adam", "sgd") or folds < 1 or epochs < 1:
+    if optimiser not in ("adam", "sgd") or not 1 <= folds <= len(signals) or epochs < 1:
         raise InputError(
-            f"samia: optimiser {optimiser!r}, folds {folds}, epochs {epochs}; 'adam' or 'sgd' and numbers "
-            "from 1 are wanted."
+            f"samia: optimiser {optimiser!r}, folds {folds}, epochs {epochs}; 'adam' or 'sgd', 1 to "
+            f"{len(signals)} folds and epochs from 1 are wanted."
         )
     torch = need("torch", "torch", "The SAMIA attack")
     assert signals.sensitivity is not None

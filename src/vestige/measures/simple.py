@@ -1,7 +1,8 @@
 """One-line controls: the signal of the unlearned model alone, and its difference to the original's.
 
 The SimpleDiff family of Wang et al. 2025 (IAM), arXiv 2506.06112. A measure that does not beat these on the
-data at hand is not worth its shadow models. The two presets are the same.
+data at hand is not worth its shadow models. The two presets are the same. Scaled logits have no floor of 1e-45
+under their logarithms, as the authors' have; see `vestige.signals.transforms.scaled_logit`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vestige.errors import InputError, need
 from vestige.estimators import probabilities
 from vestige.signals.transforms import confidence
+from vestige.values import are_probabilities
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,7 @@ def collect_logits(
     Classes that a scikit-learn model has never seen get the log-probability log(1e-12); its columns are matched by
     class, see `vestige.estimators`. Networks of half or double precision that do not take samples of single precision
     are read as a copy in single precision. Raises `InputError` where the model does not take the samples, and where the
-    output is not [n, C] or not finite.
+    output is not [n, C], not finite, or probabilities: a network that ends in a softmax gives no logits.
     """
     _expect_rows(rows)
     if not _is_network(model) and hasattr(model, "predict_proba"):
@@ -99,6 +100,7 @@ def collect_sensitivity(
     from vestige.models import answer, expect_logits, to_float
     from vestige.models.samia import all_digits, sensitivity_of
 
+    _expect_batches(batch_size)
     where = _place(model, device)
     generator = torch.Generator().manual_seed(seed)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
@@ -127,6 +129,7 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
     from vestige.models import answer, expect_logits, to_float
 
+    _expect_batches(batch_size)
     where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with _reading(model, rows, where, batch_size) as network:
@@ -138,6 +141,11 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
     if not np.isfinite(result).all():
         row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
         raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
+    if are_probabilities(result):
+        raise InputError(
+            "The model returns probabilities, rows from 0 to 1 that sum to 1; logits are wanted: leave its softmax "
+            "out, or return the logarithm."
+        )
     return result
 
 
@@ -156,6 +164,11 @@ def _reading(
         network = read_as(model, sample)
         with torch.inference_mode(), few_threads(network, sample, batch_size):
             yield network
+
+
+def _expect_batches(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; at least one sample a batch is wanted.")
 
 
 def _place(model: Any, device: str | None) -> torch.device:

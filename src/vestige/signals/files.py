@@ -14,16 +14,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from vestige.errors import ArtefactError, InputError, unknown
+from vestige.files import (
+    looked_at,
+    numbered_plainly,
+    read_npz,
+    read_safetensors,
+    read_table,
+    regular,
+)
 from vestige.signals.record import Signals
-from vestige.store import file_hash, published, read_json, read_npz, write_json
+from vestige.store import file_hash, published, read_record, write_json
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
-NAMES = ("source", "cluster")
 ATTACHED = ("population", "calibration")
+FILES = ("arrays.safetensors", "rows.parquet")
+MORE_FILES = {"shadow_ids.parquet": "shadow_ids"}
+ROW_COLUMNS = {"id": "ids", "role": "role", "source": "source", "cluster": "cluster"}
+"""Columns of a table beside its label and its logits, and the field of `Signals` that each fills."""
+STACKS = {"shadow": "shadow_out", "retrained": "retrained"}
+DEEPEST = 4
+"""Levels of records that are attached to each other."""
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 
 
@@ -35,12 +49,12 @@ def save(signals: Signals, folder: Path) -> Path:
     with published(folder / "arrays.safetensors") as temporary:
         save_file(arrays, temporary)
     rows = pd.DataFrame({"id": signals.names, "role": signals.roles, "label": signals.labels})
-    for name in NAMES:
+    for name in ("source", "cluster"):
         if getattr(signals, name) is not None:
             rows[name] = getattr(signals, name)
     with published(folder / "rows.parquet") as temporary:
         rows.to_parquet(temporary, index=False)
-    files = ["arrays.safetensors", "rows.parquet"]
+    files = list(FILES)
     if signals.shadow_ids is not None:
         files.append("shadow_ids.parquet")
         with published(folder / files[-1]) as temporary:
@@ -55,22 +69,44 @@ def save(signals: Signals, folder: Path) -> Path:
     return folder
 
 
-def load(folder: Path) -> Signals:
+def load(folder: Path, depth: int = 0) -> Signals:
     """Read what `save` wrote. Raises `ArtefactError` for a missing, truncated or changed file."""
-    manifest = read_json(folder / "signals.json")
-    for name, digest in manifest["sha256"].items():
-        if not (folder / name).is_file():
+    path = folder / "signals.json"
+    manifest = read_record(path)
+    hashes, attached = manifest.get("sha256"), manifest.get("attached")
+    if not isinstance(hashes, dict) or not set(FILES) <= set(hashes) <= {*FILES, *MORE_FILES}:
+        raise ArtefactError(f"{path}: it does not hold the hashes of {', '.join(FILES)}; was it edited?")
+    if not isinstance(attached, list) or not all(name in ATTACHED for name in attached):
+        raise ArtefactError(f"{path}: 'attached' is no list of {', '.join(ATTACHED)}; was it edited?")
+    if depth > DEEPEST:
+        raise ArtefactError(f"{folder}: records are attached to each other more than {DEEPEST} levels deep.")
+    for name, digest in hashes.items():
+        if looked_at(folder / name) is None:
             raise ArtefactError(f"{folder / name}: no such file; the signals were not written completely.")
-        if file_hash(folder / name) != digest:
+        if file_hash(regular(folder / name)) != digest:
             raise ArtefactError(f"{folder / name} was changed or damaged after it was written.")
-    rows = pd.read_parquet(folder / "rows.parquet")
-    fields: dict[str, Any] = dict(load_file(folder / "arrays.safetensors"))
-    fields |= {"labels": rows["label"].to_numpy(), "role": _text(rows["role"]), "ids": _text(rows["id"])}
-    fields |= {name: _text(rows[name]) for name in NAMES if name in rows}
-    if "shadow_ids.parquet" in manifest["sha256"]:
-        fields["shadow_ids"] = _text(pd.read_parquet(folder / "shadow_ids.parquet")["id"])
-    fields |= {name: load(folder / name) for name in manifest["attached"]}
+    fields: dict[str, Any] = dict(read_safetensors(folder / FILES[0]))
+    strange = sorted(set(fields) - set(ARRAYS))
+    if strange or "unlearned" not in fields:
+        raise ArtefactError(
+            f"{folder / FILES[0]}: the arrays of signals are wanted; it holds {sorted(fields)}."
+        )
+    rows = _rows_of(folder / FILES[1], "label", "id", "role")
+    fields["labels"] = rows["label"].to_numpy()
+    fields |= {field: rows[column].to_numpy() for column, field in ROW_COLUMNS.items() if column in rows}
+    for name, field in MORE_FILES.items():
+        if name in hashes:
+            fields[field] = _rows_of(folder / name, "id")["id"].to_numpy()
+    fields |= {name: load(folder / name, depth + 1) for name in attached}
     return Signals(**fields)
+
+
+def _rows_of(path: Path, *columns: str) -> pd.DataFrame:
+    rows = read_table(path)
+    for column in columns:
+        if column not in rows:
+            raise ArtefactError(f"{path}: {unknown('column', column, map(str, rows.columns))}")
+    return rows
 
 
 def read(path: Path) -> Signals:
@@ -80,10 +116,11 @@ def read(path: Path) -> Signals:
             f"{path}: pickle files are refused, for reading one runs its code; "
             "save the arrays with numpy.savez instead."
         )
-    if not path.exists():
+    if looked_at(path) is None:
         raise InputError(f"{path}: no such file or folder.")
     if path.is_dir():
         return load(path)
+    regular(path)
     if path.suffix.lower() == ".npz":
         return from_npz(path)
     if path.suffix.lower() in (".csv", ".parquet"):
@@ -96,8 +133,10 @@ def from_npz(path: Path) -> Signals:
     return from_arrays(read_npz(path), str(path))
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> Signals:
+def from_arrays(arrays: Mapping[str, NDArray[Any]], where: str, depth: int = 0) -> Signals:
     """Build `Signals` from named arrays; unknown or missing names are an `InputError` that names `where`."""
+    if depth > DEEPEST:
+        raise InputError(f"{where}: records are attached to each other more than {DEEPEST} levels deep.")
     fields: dict[str, Any] = {}
     nested: dict[str, dict[str, NDArray[Any]]] = {}
     for name, array in arrays.items():
@@ -112,7 +151,9 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> Signals:
         if name not in fields:
             raise InputError(f"{where}: the array {name!r} is missing; found {', '.join(sorted(arrays))}.")
     try:
-        return Signals(**fields | {name: from_arrays(part, where) for name, part in nested.items()})
+        return Signals(
+            **fields | {name: from_arrays(part, where, depth + 1) for name, part in nested.items()}
+        )
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 
@@ -121,42 +162,57 @@ def from_table(path: Path) -> Signals:
     """Read one row per sample from CSV or Parquet.
 
     Columns: label; unlearned_0 .. unlearned_{C-1}; optionally id, role, source, cluster, original_0 .., and
-    shadow0_0 .., shadow1_0 .., retrained0_0 .. for each shadow and retrained model.
+    shadow0_0 .., shadow1_0 .., retrained0_0 .. for each shadow and retrained model. Ids are read as they are written.
+
+    Raises `InputError` for a column that is none of these, and for an index without a name that numbers the rows anew.
     """
-    try:
-        table = pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError, UnicodeDecodeError) as error:
-        raise ArtefactError(f"{path}: not readable ({error}).") from None
-    if "label" not in table:
-        raise InputError(f"{path}: {unknown('column', 'label', map(str, table.columns))}")
-    fields: dict[str, Any] = {"labels": table["label"].to_numpy()}
-    for column, field in (("id", "ids"), ("role", "role"), *((name, name) for name in NAMES)):
-        if column in table:
-            fields[field] = _text(table[column])
+    table = read_table(path, written=list(ROW_COLUMNS))
+    if not numbered_plainly(table):
+        raise InputError(f"{path}: its index has no name; name it 'id' or write the table without it.")
     columns = [str(c) for c in table.columns]
+    _check_known(columns, path)
+    if not len(table):
+        raise InputError(f"{path}: there are no rows.")
+    fields: dict[str, Any] = {"labels": table["label"].to_numpy()}
+    fields |= {field: table[column].to_numpy() for column, field in ROW_COLUMNS.items() if column in table}
     fields["unlearned"] = _columns(table, columns, "unlearned", path)
     if any(c.startswith("original_") for c in columns):
         fields["original"] = _columns(table, columns, "original", path)
-    for prefix, field in (("shadow", "shadow_out"), ("retrained", "retrained")):
-        numbers = sorted({int(m[1]) for c in columns if (m := re.fullmatch(rf"{prefix}(\d+)_\d+", c))})
-        if numbers:
-            fields[field] = np.stack([_columns(table, columns, f"{prefix}{k}", path) for k in numbers])
+    for prefix, field in STACKS.items():
+        models = sorted({int(m[1]) for c in columns if (m := re.fullmatch(rf"{prefix}(\d+)_\d+", c))})
+        if models != list(range(len(models))):
+            raise InputError(f"{path}: columns {prefix}0_0, {prefix}1_0, ... without a gap are wanted.")
+        if models:
+            fields[field] = np.stack([_columns(table, columns, f"{prefix}{k}", path) for k in models])
     try:
         return Signals(**fields)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
+def _check_known(columns: list[str], path: Path) -> None:
+    """Refuse a column that no field of `Signals` is read from: what it holds would be lost."""
+    stacks = "|".join(rf"{prefix}[0-9]{{1,6}}" for prefix in STACKS)
+    logits = re.compile(rf"(unlearned|original|{stacks})_[0-9]{{1,6}}")
+    known = ["label", *ROW_COLUMNS, "unlearned_0", "original_0", *(f"{prefix}0_0" for prefix in STACKS)]
+    if "label" not in columns:
+        raise InputError(f"{path}: {unknown('column', 'label', columns)}")
+    for name in columns:
+        if name.startswith("Unnamed: "):
+            raise InputError(
+                f"{path}: column {name!r} has no name in the file; write the table without its index."
+            )
+        if name not in known and not logits.fullmatch(name):
+            raise InputError(f"{path}: {unknown('column', name, known)}")
+
+
 def _columns(table: pd.DataFrame, columns: list[str], prefix: str, path: Path) -> NDArray[np.float64]:
-    found = sorted((int(m[1]), c) for c in columns if (m := re.fullmatch(rf"{prefix}_(\d+)", c)))
-    if not found or [number for number, _ in found] != list(range(len(found))):
+    places = sorted((int(m[1]), c) for c in columns if (m := re.fullmatch(rf"{prefix}_(\d+)", c)))
+    if not places or [place for place, _ in places] != list(range(len(places))):
         raise InputError(f"{path}: columns {prefix}_0, {prefix}_1, ... without a gap are wanted.")
-    part = table[[name for _, name in found]]
+    part = table[[name for _, name in places]]
     wrong = [name for name in part if part[name].dtype.kind not in "fiu"]
     if wrong:
-        raise InputError(f"{path}: column {str(wrong[0])!r} holds text; numbers are wanted.")
-    return part.to_numpy(dtype=np.float64)
-
-
-def _text(column: pd.Series[Any]) -> NDArray[np.str_]:
-    return column.to_numpy().astype(str)
+        kind = "text" if pd.api.types.is_string_dtype(part[wrong[0]]) else str(part[wrong[0]].dtype)
+        raise InputError(f"{path}: column {str(wrong[0])!r} holds {kind}; numbers are wanted.")
+    return part.to_numpy(dtype=np.float64, na_value=np.nan)

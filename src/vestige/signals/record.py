@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, MissingArray, unknown
+from vestige.values import are_probabilities, as_array, as_floats, as_ids, as_rows
 
 ROLES = ("forget", "retain", "holdout")
 
@@ -51,8 +52,9 @@ class Signals:
                                    each other. Without it there is one
     cluster        str [N]         which samples belong together, for example one person's; a verdict takes them as one
 
-    Logits may be log-probabilities. Arrays are kept as they are given (float32 stays float32); measures
-    compute in float64, in chunks. Raises `InputError` for shapes, labels, roles, ids or values that do not fit.
+    Logits may be log-probabilities, never probabilities. Arrays are kept as they are given (float32 stays float32);
+    measures compute in float64, in chunks. Ids are text, or integers, which become text by their digits. Raises
+    `InputError` for shapes, labels, roles, ids or values that do not fit.
     """
 
     labels: NDArray[np.int64]
@@ -72,7 +74,7 @@ class Signals:
     cluster: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
-        logits = _floats("unlearned", self.unlearned)
+        logits = as_floats("unlearned", self.unlearned)
         if logits.ndim != 2 or logits.shape[1] < 2:
             raise InputError(
                 f"unlearned has shape {logits.shape}; [N, C] with at least two classes is wanted."
@@ -80,6 +82,7 @@ class Signals:
         n, c = logits.shape
         if n == 0:
             raise InputError("unlearned has no rows; at least one sample is wanted.")
+        _expect_logits("unlearned", logits)
         self._set("unlearned", logits)
         self._set("labels", _labels(self.labels, n, c))
         for name in ("original", "shadow_out", "retrained", "sensitivity"):
@@ -87,7 +90,7 @@ class Signals:
                 stacked = name in ("shadow_out", "retrained")
                 self._set(name, _logits(name, getattr(self, name), (n, c), stacked))
         if self.shadow_fit is not None:
-            fit = _floats("shadow_fit", self.shadow_fit).ravel()
+            fit = as_floats("shadow_fit", self.shadow_fit).ravel()
             if not fit.size or fit.min() < 0 or fit.max() > 1:
                 raise InputError("shadow_fit must be a non-empty array of confidences between 0 and 1.")
             self._set("shadow_fit", fit)
@@ -97,7 +100,7 @@ class Signals:
             if getattr(self, name) is not None:
                 self._set(name, _names(name, getattr(self, name), n))
         if self.shadow_ids is not None:
-            self._set("shadow_ids", np.unique(np.asarray(self.shadow_ids).astype(str)))
+            self._set("shadow_ids", np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False)))
             seen = np.intersect1d(self.shadow_ids, self.names)
             if len(seen):
                 raise InputError(
@@ -109,6 +112,8 @@ class Signals:
     def _check_attached(self, c: int) -> None:
         for name in ("population", "calibration"):
             attached = getattr(self, name)
+            if attached is not None and not isinstance(attached, Signals):
+                raise InputError(f"{name} is of type {type(attached).__name__}; a Signals record is wanted.")
             if attached is not None and attached.classes != c:
                 raise InputError(f"{name} has {attached.classes} classes, the audited samples have {c}.")
         known = self.calibration
@@ -167,7 +172,11 @@ class Signals:
         return value
 
     def take(self, rows: NDArray[Any]) -> Signals:
-        """Return the samples at `rows` (positions or a boolean mask); attached records stay as they are."""
+        """Return the samples at `rows` (positions or a boolean mask); attached records stay as they are.
+
+        Raises `InputError` for anything else, and where no sample is left.
+        """
+        rows = as_rows("rows", rows, len(self))
         one: dict[str, Any] = {
             name: _part(getattr(self, name), rows)
             for name in ("labels", "unlearned", "original", "sensitivity", "source", "cluster")
@@ -192,7 +201,14 @@ class Signals:
         return self.with_(**dict.fromkeys(fields))
 
     def with_(self, **fields: Any) -> Signals:
-        """Return the same record with `fields` replaced; everything is validated again."""
+        """Return the same record with `fields` replaced; everything is validated again.
+
+        Raises `InputError` for a name that is no field.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in fields:
+            if name not in known:
+                raise InputError(unknown("field", name, known))
         return dataclasses.replace(self, **fields)
 
     def save(self, folder: Path | str) -> Path:
@@ -204,9 +220,10 @@ class Signals:
     @classmethod
     def load(cls, path: Path | str) -> Signals:
         """Read a folder that `save` wrote, or a user's `.npz`, `.csv` or `.parquet` file."""
+        from vestige.files import as_path
         from vestige.signals import files
 
-        return files.read(Path(path))
+        return files.read(as_path(path))
 
     def chunks(self, size: int = 65_536) -> Iterator[slice]:
         """Yield slices that cover the samples, so that memory does not grow with their number."""
@@ -218,56 +235,49 @@ def _part(value: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[Any] | None
     return None if value is None else value[rows]
 
 
-def _floats(name: str, value: ArrayLike) -> NDArray[np.floating[Any]]:
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
-        raise InputError(f"{name} has dtype {array.dtype}; numbers are wanted.")
-    if array.dtype.kind != "f":
-        array = array.astype(np.float64)
-    elif array.dtype.itemsize < 4:
-        array = array.astype(np.float32)
-    for layer in array if array.ndim == 3 else [array]:
-        for start in range(0, len(layer) if layer.ndim else 0, 65_536):
-            finite = np.isfinite(layer[start : start + 65_536])
-            if not finite.all():
-                row = int(np.argwhere(~finite)[0][0])
-                raise InputError(
-                    f"{name} holds a NaN or an infinity in row {start + row}; every value must be finite."
-                )
-    return array
+def _expect_logits(name: str, array: NDArray[Any]) -> None:
+    if are_probabilities(array):
+        raise InputError(
+            f"{name} holds probabilities, rows of numbers from 0 to 1 that sum to 1; logits are wanted: take the "
+            "logarithm, np.log(np.maximum(p, 1e-12))."
+        )
 
 
 def _logits(name: str, value: ArrayLike, shape: tuple[int, ...], stacked: bool) -> NDArray[np.floating[Any]]:
-    array = _floats(name, value)
+    array = as_floats(name, value)
     if stacked and array.ndim == 2:
         array = array[None]
     wanted = f"{'[any, ' if stacked else '['}{shape[0]}, {shape[1]}]"
     if array.ndim != 2 + stacked or array.shape[-2:] != shape or not len(array):
-        raise InputError(f"{name} has shape {list(np.shape(value))}; {wanted} is wanted, as `unlearned` has.")
+        raise InputError(f"{name} has shape {list(array.shape)}; {wanted} is wanted, as `unlearned` has.")
+    if name != "sensitivity":
+        for layer in array if stacked else [array]:
+            _expect_logits(name, layer)
     return array
 
 
 def _labels(value: ArrayLike, n: int, c: int) -> NDArray[np.int64]:
-    labels = np.asarray(value)
+    labels = as_array("labels", value)
     if labels.shape != (n,):
         raise InputError(
             f"labels has shape {list(labels.shape)}; [{n}] is wanted, one per row of `unlearned`."
         )
-    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.round(labels)).all():
-        labels = labels.astype(np.int64)
-    if labels.dtype.kind not in "iu":
+    whole = labels.dtype.kind in "iu" or (
+        labels.dtype.kind == "f" and bool((labels == np.round(labels)).all())
+    )
+    if not whole:
         raise InputError(f"labels has dtype {labels.dtype}; whole numbers 0..{c - 1} are wanted.")
-    labels = labels.astype(np.int64)
-    if labels.min() < 0 or labels.max() >= c:
-        row = int(np.flatnonzero((labels < 0) | (labels >= c))[0])
+    outside = ~((labels >= 0) & (labels < c))
+    if outside.any():
+        row = int(outside.argmax())
         raise InputError(f"labels[{row}] is {labels[row]}; with {c} logits per sample 0..{c - 1} is allowed.")
-    return labels
+    return labels.astype(np.int64)
 
 
 def _roles(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
     if value is None:
         return np.full(n, "forget")
-    roles = np.asarray(value).astype(str)
+    roles = as_array("role", value).astype(str)
     if roles.shape != (n,):
         raise InputError(f"role has shape {list(roles.shape)}; [{n}] is wanted, one per sample.")
     wrong = roles[~np.isin(roles, ROLES)]
@@ -277,7 +287,7 @@ def _roles(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
 
 
 def _names(field: str, value: ArrayLike, n: int) -> NDArray[np.str_]:
-    names = np.asarray(value).astype(str)
+    names = as_ids(field, value, distinct=False)
     if names.shape != (n,):
         raise InputError(f"{field} has shape {list(names.shape)}; [{n}] is wanted, one per sample.")
     return names
@@ -286,12 +296,7 @@ def _names(field: str, value: ArrayLike, n: int) -> NDArray[np.str_]:
 def _ids(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
     if value is None:
         return np.arange(n).astype(str)
-    ids = np.asarray(value).astype(str)
+    ids = as_ids("ids", value)
     if ids.shape != (n,):
         raise InputError(f"ids has shape {list(ids.shape)}; [{n}] is wanted, one per sample.")
-    unique, counts = np.unique(ids, return_counts=True)
-    if len(unique) != n:
-        raise InputError(
-            f"ids: {str(unique[counts > 1][0])!r} appears twice; overlapping roles or a repeated row?"
-        )
     return ids

@@ -7,23 +7,22 @@ for the OUT reference. A sample that A and A' both saw is one that was kept.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError
 from vestige.signals.record import Signals
+from vestige.values import as_array, as_ids, as_mask
 
 WANTED = 200  # simulated deletions worth giving up an OUT shadow for
 
 
 def simulated_deletions(
-    labels: NDArray[np.int64],
-    logits: NDArray[np.floating[Any]],
-    member: NDArray[np.bool_],
+    labels: ArrayLike,
+    logits: ArrayLike,
+    member: ArrayLike,
     *,
-    ids: NDArray[np.str_] | None = None,
+    ids: ArrayLike | None = None,
     out: int | None = None,
     seed: int = 0,
 ) -> Signals:
@@ -31,20 +30,26 @@ def simulated_deletions(
 
     labels  [P]        true classes of the pool
     logits  [S, P, C]  of S shadow models, at least three
-    member  [S, P]     which shadow was trained on which sample
+    member  [S, P]     which shadow was trained on which sample: truth values, or 0 and 1 of any type
+    ids     [P]        names of the samples; "0", "1", ... where not given
     out     how many OUT shadows each simulated deletion gets; the audited samples must get as many. Default:
             the most, up to S - 2, that leave 200 deletions, else the number that leaves the most
     seed    of the draw of models for each sample
 
     Returns `Signals` with role "forget" for exact deletions and "retain" for kept samples; rows are sorted by
-    the pair of models. Raises `InputError` for fewer than three shadows, or where no deletion can be built.
+    the pair of models. Raises `InputError` for fewer than three shadows, for arrays that do not fit, and where no
+    deletion can be built.
     """
+    labels, logits, member = as_array("labels", labels), as_array("logits", logits), as_mask("member", member)
+    if logits.ndim != 3 or member.shape != logits.shape[:2] or labels.shape != member.shape[1:]:
+        shapes = f"logits {list(logits.shape)}, member {list(member.shape)}, labels {list(labels.shape)}"
+        raise InputError(f"{shapes} do not fit; [S, P, C], [S, P] and [P] are wanted.")
     shadows, pool = member.shape
     if shadows < 3:
         raise InputError(f"Simulated deletions take at least three shadow models; there are {shadows}.")
-    if logits.shape[:2] != member.shape or len(labels) != pool:
-        shapes = f"logits {list(logits.shape)}, member {list(member.shape)}, labels {list(labels.shape)}"
-        raise InputError(f"{shapes} do not fit; [S, P, C], [S, P] and [P] are wanted.")
+    names = np.arange(pool).astype(str) if ids is None else as_ids("ids", ids)
+    if len(names) != pool:
+        raise InputError(f"There are {len(names)} ids for {pool} samples.")
     seen, unseen = member.sum(axis=0), (~member).sum(axis=0)
     possible = {k: int(((seen >= 1) & (unseen >= 1 + k)).sum()) for k in range(1, shadows - 1)}
     if out is None:
@@ -55,7 +60,6 @@ def simulated_deletions(
             f"{out} OUT shadows of {shadows} leave no simulated deletion; 1 to {shadows - 2} are possible."
         )
     rng = np.random.default_rng(seed)
-    names = np.arange(pool).astype(str) if ids is None else ids
     gone = _rows(rng, member, np.flatnonzero((seen >= 1) & (unseen >= 1 + out)), 1, out)
     kept = _rows(rng, member, np.flatnonzero((seen >= 2) & (unseen >= out)), 2, out)
     sample, first, second, others = (np.concatenate(pair) for pair in zip(gone, kept, strict=True))

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.errors import InputError
+
 Floats = NDArray[np.float64]
 Logits = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
@@ -40,7 +42,11 @@ def split_logits(logits: Logits, labels: Labels) -> tuple[Floats, Floats]:
 
 
 def scaled_logit(logits: Logits, labels: Labels) -> Floats:
-    """log(p / (1 - p)) of the true label, in nats, unbounded (Carlini et al. 2022)."""
+    """log(p / (1 - p)) of the true label, in nats, unbounded (Carlini et al. 2022).
+
+    The codes of Wang et al. 2025 and of the NeurIPS 2023 challenge add 1e-45 to p and to 1 - p, which bounds it at
+    103.3 in either direction. Here nothing is added, in any preset; the challenge's own score has its own.
+    """
     own, rest = split_logits(logits, labels)
     return own - rest
 
@@ -75,11 +81,11 @@ def margin(logits: Logits, labels: Labels) -> Floats:
 def bounded_gumbel(p: Floats, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
     """Map a confidence through the bounded Gumbel link onto [0, 1] (IAM's "logloss" signal).
 
-    r(p) = -log(eps1 - log(p + eps2)), then (r - r(0)) / (r(1) - r(0)). Raises `ValueError` where
+    r(p) = -log(eps1 - log(p + eps2)), then (r - r(0)) / (r(1) - r(0)). Raises `InputError` where
     eps1 <= log(1 + eps2), for which r is not defined at p = 1.
     """
     if eps1 <= np.log1p(eps2):
-        raise ValueError(f"eps1 = {eps1} must be larger than log(1 + eps2) = {np.log1p(eps2):.3g}.")
+        raise InputError(f"eps1 = {eps1} must be larger than log(1 + eps2) = {np.log1p(eps2):.3g}.")
     low, high = -np.log(eps1 - np.log(eps2)), -np.log(eps1 - np.log1p(eps2))
     return np.asarray((-np.log(eps1 - np.log(p + eps2)) - low) / (high - low))
 

@@ -98,6 +98,7 @@ def descend(
     objective: Objective | None = None,
     freeze_batchnorm: bool = False,
     first_epoch: Whole = 0,
+    optimizer: torch.optim.Optimizer | None = None,
     device: str | torch.device = "auto",
     checkpoint: Path | None = None,
     progress: bool = False,
@@ -114,6 +115,7 @@ def descend(
     freeze_batchnorm  keep the running statistics of batch normalisation, and normalise by them; always so where its
                       own weights are frozen, and for a single row, which has no statistics
     first_epoch       where to enter the schedule, for weights that were trained or rewound to there
+    optimizer         one of this model's, to go on with: its momentum and moments are kept; default: a new one
     checkpoint        a file to continue from and to keep, at most 5 seconds and one epoch behind; it is also
                       written where training is interrupted (Ctrl-C included) before the exception goes on.
                       `loss` and `on_epoch` are not part of what it is checked against
@@ -140,7 +142,7 @@ def descend(
         stack.enter_context(few_threads(model, sample, min(n, recipe.batch_size)))
         bar = stack.enter_context(_bar(progress))
         data = resident(rows, where)
-        optimizer = make_optimizer(recipe, model.parameters())
+        optimizer = optimizer or make_optimizer(recipe, model.parameters())
         masks = masks_of(model)
         saved = Checkpoint(checkpoint, facts_of(recipe, model, rows)) if checkpoint else None
         losses, before = saved.restore(model, optimizer) if saved else ([], 0.0)

@@ -6,8 +6,9 @@ subtracts logged updates; without a log, a stand-in is trained.
     train a fresh network on D_f by SGD; after each of its steps, with gradient g and learning rate lr:
     theta <- theta + lr * g
 
-Five epochs, learning rate 0.01 with a cosine, momentum 0.9 and weight decay 5e-4 of the stand-in. Both presets are
-the same. The gradients are those of another network: that they undo anything in this one is hoped for, not known.
+Five epochs, learning rate 0.01 with a cosine, which in `paper` falls once an epoch and in `recommended` at every step;
+momentum 0.9 and weight decay 5e-4 of the stand-in, which have no part in what is added. The gradients are those of
+another network: that they undo anything in this one is hoped for, not known.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     needs=("forget",),
     cites="Wang et al. 2025 (IAM); Graves et al. 2021",
     steps=Steps(epochs=5, lr=0.01, batch_size=128, schedule="cosine"),
+    paper={"anneal": "epoch"},
 )
 def amnesiac_ascent(model: nn.Module, split: Split, work: Work) -> nn.Module:
     """Add a fresh network's gradients on the forget samples to the trained weights; reads nothing else."""

@@ -5,8 +5,9 @@ Chundawat, Tarun, Mandal, Kankanhalli: Can Bad Teaching Induce Forgetting? AAAI 
     minimise KL(bad teacher || student) on D_f and KL(original || student) on a share of D_r, in one shuffled set
 
 The bad teacher has fresh weights. One epoch, Adam 1e-4, batch 256, temperature 1, 30 % of D_r. `recommended` keeps the
-running statistics of batch normalisation, `paper` does not; else the presets are the same. Samples then look as to a
-model that saw no data at all, which is not one that saw all others: expect over-unlearned records.
+running statistics of batch normalisation, `paper` does not; else the presets are the same. Differs from the authors:
+their divergence is divided by the number of classes too, which Adam does not see. Samples then look as to a model that
+saw no data at all, which is not one that saw all others: expect over-unlearned records.
 """
 
 from __future__ import annotations

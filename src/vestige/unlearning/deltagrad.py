@@ -7,9 +7,11 @@ Wu, Dobriban, Davidson: DeltaGrad: Rapid Retraining of Machine Learning Models. 
               g_t + Q (theta_new - theta_t), Q from the last m pairs of differences by L-BFGS
     theta_new <- theta_new - lr (|B_t| g - sum over deleted i in B_t of grad_i(theta_new)) / (|B_t| - deleted)
 
-T0 = 5, j0 = 10, m = 2. Both presets are the same. It needs the recording: train by `record`. Theory and accuracy are
-for strongly convex losses and small requests. Differs from the authors: a true gradient is not allowed to have a
-negative curvature along its step; such a pair is left out.
+T0 = 5, j0 = 10, m = 2. Both presets are the same. It needs the recording: train by `record`, which has no momentum, as
+theirs. Theory and accuracy are for strongly convex losses and small requests; there the whole replay is the authors'.
+Differs from the authors elsewhere: a pair along whose step the curvature is not positive is left out, they keep
+it and raise the scale of Q to 0.001 at least; the copy in IAM's code also clips every gradient to norm 1, and replays
+gradients of the largest logit's square.
 """
 
 from __future__ import annotations
@@ -155,6 +157,9 @@ def deltagrad(
     for t, names in enumerate(model.batches):
         rows = np.array([where[str(name)] for name in names])
         deleted = np.array([str(name) in gone for name in names])
+        left = len(rows) - int(deleted.sum())
+        if left == 0:  # the step would not have been taken
+            continue
         was, slope = model.weights[t].to(work.where), model.gradients[t].to(work.where)
         vector_to_parameters(now, free)
         if t < burn_in or (t - burn_in) % period == 0:
@@ -167,9 +172,6 @@ def deltagrad(
         else:
             g = slope + curvature(history, now - was)
             stop = False
-        left = len(rows) - int(deleted.sum())
-        if left == 0:
-            continue
         if deleted.any():
             out = rows[deleted]
             removed = _gradient(

@@ -6,9 +6,12 @@ Ma et al.: Learn to Forget: Machine Unlearning via Neuron Masking. 2022; as run 
 
 with the retained loss L_r as a weight: the more an update would hurt, the dearer it is. Published: a generator network
 from all P weights to the update, with P x 64 weights of its own, drawn anew at every call; in IAM's code it returns
-after the first of 100 iterations. `paper` takes one iteration; `recommended` 100. Differs from the authors in both: the
-update is optimised itself, by Adam, not through a generator, which for 11 million weights would have 1.4 billion. The
-published rate, 1e-4, is that of the generator's weights; the update's own is 1e-3.
+after the first of 100 iterations, with an update that was never optimised. `paper` takes one iteration; `recommended`
+100, all with one optimiser. Differs from the authors in both: the update is optimised itself, by Adam, not through a
+generator, which for 11 million weights would have 1.4 billion. The published rate, 1e-4, is that of the generator's
+weights, and 0.01 the length at which its output is subtracted; the update's own rate is 1e-3. Answers are probabilities
+and their mean; in IAM's code the mean is over logits on one side, over largest logits by class on the other. A step
+takes a batch of each set, theirs all of D_f and ten batches of the others.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import torch.nn.functional as F
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models.sparsity import apply_masks, masks_of
+from vestige.registry import Count, NotNegative
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, trainable, unseen_rows
 
@@ -41,8 +45,8 @@ def forsaken(
     *,
     iterations: int = 100,
     lr: float = 1e-3,
-    penalty: float = 0.01,
-    batch_size: int = 256,
+    penalty: NotNegative = 0.01,
+    batch_size: Count = 256,
 ) -> nn.Module:
     """Shift the weights until forget samples answer, on average, like samples never seen.
 

@@ -18,6 +18,7 @@ from torch.func import functional_call, grad, jvp, vjp, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vestige.errors import InputError
+from vestige.training.loop import one_row_normalised, training_mode
 from vestige.unlearning.per_layer import Trace, gradients_of, squares_of, traced
 from vestige.unlearning.work import Work, trainable
 
@@ -182,16 +183,35 @@ def _squares(
         yield from squares_of(call, g, weight.to(g)).items()
 
 
-def batch_squares(model: nn.Module, rows: Dataset, work: Work, *, batch_size: int) -> Named:
-    """Return the mean over mini-batches of their mean loss's squared gradient: published for the Fisher."""
+def batch_squares(
+    model: nn.Module,
+    rows: Dataset,
+    work: Work,
+    *,
+    batch_size: int,
+    short_last: bool = False,
+    clip: float | None = None,
+    own_batchnorm: bool = False,
+) -> Named:
+    """Return the mean over mini-batches of their mean loss's squared gradient: published for the Fisher.
+
+    short_last     the last batch holds what is left over, and weighs as much as the others
+    clip           largest norm of a batch's gradient
+    own_batchnorm  in training mode, whereby running statistics are rewritten
+    """
     parameters = trainable(model)
     total = {name: torch.zeros_like(p) for name, p in parameters.items()}
     count = 0
+    training_mode(model) if own_batchnorm else model.eval()
+    with one_row_normalised(model):
+        for x, y in work.once(rows, batch_size=batch_size, cost=1, short_last=short_last):
+            parts = slopes(F.cross_entropy(model(x).float(), y), parameters)
+            norm = torch.stack([part.norm() for part in parts.values()]).norm()
+            scale = 1.0 if clip is None else (clip / (norm + 1e-6)).clamp(max=1)
+            for name, part in parts.items():
+                total[name] += (scale * part).square()
+            count += 1
     model.eval()
-    for x, y in work.once(rows, batch_size=batch_size, cost=1):
-        for name, part in slopes(F.cross_entropy(model(x).float(), y), parameters).items():
-            total[name] += part.square()
-        count += 1
     return {name: value / count for name, value in total.items()}
 
 

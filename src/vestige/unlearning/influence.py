@@ -20,6 +20,7 @@ import torch
 
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
+from vestige.registry import Positive
 from vestige.unlearning.gradients import Named, conjugate_gradient, curvature_product, mean_gradient
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, only_alive, trainable
@@ -41,7 +42,7 @@ def influence(
     split: Split,
     work: Work,
     *,
-    alpha: float = 1.0,
+    alpha: Positive = 1.0,
     solver: Literal["conjugate_gradient", "first_order"] = "conjugate_gradient",
     damping: float = 1e-2,
     iterations: int = 10,

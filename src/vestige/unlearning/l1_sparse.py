@@ -49,13 +49,17 @@ def l1_sparse(
         raise InputError(
             f"l1_sparse: alpha is {alpha}, plain_epochs {plain_epochs}; neither may be negative."
         )
+    if plain_epochs >= work.steps.epochs:
+        raise InputError(
+            f"l1_sparse: plain_epochs is {plain_epochs} of {work.steps.epochs} epochs; one must have a penalty."
+        )
     chosen = [p for p in trainable(model).values() if vectors or p.ndim > 1]
     if not chosen:
         raise InputError(
             "l1_sparse: every parameter that is not frozen is a vector (a bias, a scale), and those have no penalty; "
             "pass vectors=True, or unfreeze a weight."
         )
-    span, epoch = max(1, work.steps.epochs - plain_epochs), 0
+    span, epoch = work.steps.epochs - plain_epochs, 0
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         now = alpha * max(0.0, 1 - epoch / span)

@@ -8,10 +8,16 @@ Mehta, Pal, Singh, Ravi: Deep Unlearning via Randomized Conditionally Independen
     step     theta_S <- theta_S + H^{-1} sum over D_f of grad / (N - N_f), S the weights of the chosen channels,
              H = mean outer product of per-sample gradients on D_r + ridge * I
 
-1,000 perturbations with noise 0.1, ridge 0.01. Differs from the authors, whose code trains on validation data, takes
-the second sample gradient from the first, and merges layers of the same description: the Hessian is the empirical
-Fisher of retained samples, inverted through the samples' Gram matrix, so that any number of weights can be chosen. Both
-presets are the same. No noise is added, so no certificate follows.
+1,000 perturbations with noise 0.1, ridge 0.01, as published. `paper` looks for neighbours among activations as they
+are, and tries every channel in every round; `recommended` standardises the columns first, so that a channel with large
+activations does not decide alone who is a neighbour, and tries the four times `most` channels that correlate most with
+the loss. Differs from the authors in both: their Hessian is (n H - h) / (n - 1), with H and h the outer products of
+differences of gradients, one from the last two epochs of training over the change of the weights, h from a small step
+on the forget batch; it has rank 1 and needs gradients kept in training. In the copy in IAM's code the epochs are two of
+training on validation data, the second gradient of h is the first again, and layers of the same description are one.
+Here the Hessian is the empirical Fisher of retained samples, inverted through the samples' Gram matrix, so that any
+number of weights can be chosen. They stop where no dependence is positive, here after `most` channels too; they step
+for the first forget batch alone, here for all of D_f. No noise is added, so no certificate follows.
 """
 
 from __future__ import annotations
@@ -28,6 +34,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.registry import Count, Positive
 from vestige.unlearning.activation_reset import channels_second, is_convolution
 from vestige.unlearning.gradients import sample_gradients
 from vestige.unlearning.registry import register
@@ -41,7 +48,12 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-@register("l_codec", needs=("forget", "retain"), cites="Mehta et al. 2022 (L-CODEC)")
+@register(
+    "l_codec",
+    needs=("forget", "retain"),
+    cites="Mehta et al. 2022 (L-CODEC)",
+    paper={"standardise": False, "preselect": False},
+)
 def l_codec(
     model: nn.Module,
     split: Split,
@@ -52,8 +64,10 @@ def l_codec(
     ridge: float = 0.01,
     samples: int = 512,
     most: int = 20,
-    batch_size: int = 64,
-    scale: float = 1.0,
+    batch_size: Count = 64,
+    scale: Positive = 1.0,
+    standardise: bool = True,
+    preselect: bool = True,
 ) -> nn.Module:
     """One Newton step on the channels that matter for the forget samples.
 
@@ -63,6 +77,8 @@ def l_codec(
     most        channels at most
     batch_size  forget samples in the perturbed batch
     scale       length of the step; 1 = the whole Newton step
+    standardise give all channels' activations one spread before neighbours are looked for
+    preselect   try only the channels that correlate most with the loss, four times `most`
     """
     if perturbations < 10 or not noise > 0 or not ridge > 0 or most < 1 or samples < 2:
         raise InputError(
@@ -72,7 +88,7 @@ def l_codec(
     layers = _layers(model, split)
     few_forget = forget.take(np.arange(min(batch_size, len(forget))))
     loss, activation = _perturbed(model, layers, few_forget, work, perturbations, noise)
-    chosen = foci(loss, activation, most)
+    chosen = foci(loss, activation, most, standardise=standardise, preselect=preselect)
     owners = np.concatenate([np.full(layer.weight.shape[0], k) for k, layer in enumerate(layers)])
     channels = np.concatenate([np.arange(layer.weight.shape[0]) for layer in layers])
     rows = {k: torch.from_numpy(channels[chosen[owners[chosen] == k]]) for k in np.unique(owners[chosen])}
@@ -120,19 +136,26 @@ def conditional_dependence(y: Floats, z: Floats, given: Floats | None = None) ->
     return float((np.minimum(rank, rank[both]) - low).sum() / denominator) if denominator > 0 else 0.0
 
 
-def foci(y: Floats, z: Floats, most: int) -> NDArray[np.int64]:
-    """Choose columns of z [n, k] by forward selection on the conditional dependence of y [n]; at least one."""
+def foci(
+    y: Floats, z: Floats, most: int, *, standardise: bool = True, preselect: bool = True
+) -> NDArray[np.int64]:
+    """Choose columns of z [n, k] by forward selection on the conditional dependence of y [n]; at least one.
+
+    standardise  give all columns one spread, else neighbours are near in the units of z
+    preselect    try only the 4 * most columns that correlate most with y
+    """
     spread = z.std(axis=0)
     usable = np.flatnonzero(spread > 0)
     if not len(usable):
         raise InputError("l_codec: no channel reacts to the perturbations; raise noise.")
     scaled = (z[:, usable] - z[:, usable].mean(axis=0)) / spread[usable]
     correlation = np.abs(scaled.T @ (y - y.mean()))
-    pool = list(np.argsort(-correlation, kind="stable")[: 4 * most])  # neighbours are searched for these only
+    pool = list(np.argsort(-correlation, kind="stable")[: 4 * most if preselect else None])
+    columns = scaled if standardise else z[:, usable]
     chosen: list[int] = []
     while pool and len(chosen) < most:
-        known = scaled[:, chosen] if chosen else None
-        values = [conditional_dependence(y, scaled[:, [c]], known) for c in pool]
+        known = columns[:, chosen] if chosen else None
+        values = [conditional_dependence(y, columns[:, [c]], known) for c in pool]
         best = int(np.argmax(values))
         if chosen and values[best] <= 0:
             break

@@ -8,11 +8,14 @@ Learning, AAAI 2021; poison, poison full and hybrid as in Krähenmann et al., Fo
     poison_full    five epochs over D_r and relabelled D_f together, lr 0.002
     hybrid         one epoch over relabelled D_f, lr 0.01, then five over D_r, lr 0.001
 
-Published labels are uniform over all classes, the true one included, so that one in C samples is taught its own
-label: `paper`. `recommended` draws from the others. Krähenmann's settings: SGD with Nesterov momentum 0.9, weight decay
-5e-4, batch 128, no augmentation, a constant rate; their code's poison_full decays it by a cosine, as does `paper`.
-Differs from the authors: they shuffle the retained samples in their finetuning alone, so that the relabelled ones end
-every epoch of poison_full and hybrid repairs in one fixed order; here everything is shuffled, in both presets.
+Published labels are uniform over all classes, the true one included, so that one in C samples is taught its own label:
+`paper`. `recommended` draws from the others. Krähenmann's settings: SGD with Nesterov momentum 0.9, weight decay 5e-4,
+batch 128, no augmentation, a constant rate; their code's poison_full decays it by a cosine, once an epoch, as does
+`paper`. Differs from the authors: they shuffle the retained samples in their finetuning alone, so that the relabelled
+ones end every epoch of poison_full and hybrid repairs in one fixed order; here everything is shuffled, in both presets.
+SalUn's code draws new labels for every batch, here they are drawn for an epoch, which is the same; for CIFAR-100 it
+shuffles both sets into one, as poison_full does. All passes of random labels have one optimiser, as there; the two
+stages of hybrid are trainings of their own, with an optimiser each, as with Krähenmann et al.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import numpy as np
 
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
+from vestige.registry import Positive
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
 
@@ -72,7 +76,7 @@ def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = Fal
     needs=("forget", "retain"),
     cites=CITES,
     steps=dataclasses.replace(ETH, lr=0.002),
-    paper=PAPER | {"schedule": "cosine"},
+    paper=PAPER | {"schedule": "cosine", "anneal": "epoch"},
 )
 def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     """Fit random labels on the forget samples and true ones on the retained, in one set.
@@ -86,7 +90,7 @@ def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool 
 
 @register("hybrid", needs=("forget", "retain"), cites=CITES, steps=ETH, paper=PAPER)
 def hybrid(
-    model: nn.Module, split: Split, work: Work, *, true_label: bool = False, poison_lr: float = 0.01
+    model: nn.Module, split: Split, work: Work, *, true_label: bool = False, poison_lr: Positive = 0.01
 ) -> nn.Module:
     """Poison with a large step, then repair on the retained samples.
 
@@ -95,7 +99,7 @@ def hybrid(
     """
     wrong = relabelled(split.rows("forget"), work.seed, true_label=true_label)
     work.descend(model, wrong, epochs=1, lr=poison_lr)
-    work.descend(model, split.rows("retain"), seed=1)
+    work.descend(model, split.rows("retain"), seed=1, fresh=True)
     return model
 
 

@@ -11,13 +11,13 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from vestige.data.split import Split
-from vestige.errors import InputError, need
-from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
-from vestige.unlearning.work import Steps, Work, finish, prepared
+from vestige.errors import InputError, need, unknown
+from vestige.registry import PRESETS, Registry, knobs_of, resolved, summary_of, types_of
+from vestige.unlearning.work import Steps, Work, check_steps, finish, prepared
 
 World = Literal["torch", "sklearn"]
 
@@ -30,6 +30,7 @@ class Method:
     worlds  model kinds it works on: "torch", "sklearn"
     exact   True where the result is distributed as a model that never saw the forget set
     steps   its optimiser's settings; None where it takes no gradient steps
+    presets further ones by name, such as another group's version
     """
 
     name: str
@@ -40,6 +41,7 @@ class Method:
     cites: str
     paper: Mapping[str, Any] = field(default_factory=dict)
     steps: Steps | None = None
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -59,10 +61,19 @@ class Method:
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed.
 
-        Raises `InputError` for an unknown preset or option, and for a value of another type.
+        Raises `InputError` for an unknown preset or option, and for a value of another type or outside its range.
         """
+        if preset not in (*PRESETS, *self.presets):
+            raise InputError(unknown("preset", preset, (*PRESETS, *self.presets)))
         types = types_of(self.function) | ({} if self.steps is None else types_of(Steps))
-        return resolved(self.name, self.knobs, self.paper, preset, options, types)
+        knobs = self.knobs | dict(self.presets.get(preset, {}))
+        usual = preset if preset in PRESETS else "recommended"
+        values = resolved(self.name, knobs, self.paper, usual, options, types)
+        if self.steps is not None:
+            if values["schedule"] != "multistep" and "milestones" not in options:
+                values["milestones"] = ()  # of the schedule that the caller replaced
+            check_steps(self.name, {key: values[key] for key in self.own_steps})
+        return values
 
 
 METHODS: Registry[Method] = Registry("method", "vestige.unlearning", "vestige.methods")
@@ -77,11 +88,14 @@ def register(
     cites: str,
     paper: Mapping[str, Any] | None = None,
     steps: Steps | None = None,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as the method `name`; the function stays a plain function."""
 
     def keep(function: Callable[..., Any]) -> Callable[..., Any]:
-        METHODS.add(name, Method(name, function, needs, worlds, exact, cites, paper or {}, steps))
+        METHODS.add(
+            name, Method(name, function, needs, worlds, exact, cites, paper or {}, steps, presets or {})
+        )
         return function
 
     return keep
@@ -146,6 +160,10 @@ def unlearn(
     from vestige.training.loop import recipe_of
 
     entry, world = METHODS[name], world_of(model)
+    if not isinstance(split, Split):
+        raise InputError(
+            f"{name}: split is of type {type(split).__name__}; a Split is wanted, such as make_split gives."
+        )
     model = getattr(model, "_orig_mod", model)  # hooks do not fire in a compiled network
     if world is None:
         raise InputError(
@@ -159,8 +177,12 @@ def unlearn(
         )
     knobs = entry.resolve(preset, options)
     for limit, value in (("max_epochs", max_epochs), ("max_seconds", max_seconds)):
-        if value is not None and not value > 0:
-            raise InputError(f"{limit} is {value}; a number above 0 is wanted.")
+        if value is not None and not (isinstance(value, Real) and value > 0):
+            raise InputError(f"{limit} is {value!r}; a number above 0 is wanted.")
+    if on_epoch is not None and not callable(on_epoch):
+        raise InputError(
+            f"on_epoch is {on_epoch!r}; a function of the model is wanted, such as lambda model: False."
+        )
     if entry.exact and not (max_epochs is None and max_seconds is None and on_epoch is None):
         raise InputError(
             f"{name} is exact only when it runs to its end; it takes no budget and no early stop."

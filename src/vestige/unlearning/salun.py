@@ -5,8 +5,10 @@ Fan, Liu, Zhang, Wei, Wong, Liu: SalUn. ICLR 2024, arXiv 2310.12508.
     mask = |gradient of CE on D_f| in its top half, over all weights together
     random labels (see there), updating masked weights only
 
-10 epochs, learning rate 0.013 (10 % of CIFAR-10). Momentum and weight decay must respect the mask too: here every other
-weight is put back after each step. `paper` may draw the true label, `recommended` does not.
+10 epochs, learning rate 0.013 (10 % of CIFAR-10), one optimiser through all passes. Momentum and weight decay must
+respect the mask too: here every other weight is put back after each step. `paper` may draw the true label,
+`recommended` does not. Differs from the authors: their script steps uphill between the batches of which it adds up the
+gradients of the mask, here they are all of the original model.
 """
 
 from __future__ import annotations

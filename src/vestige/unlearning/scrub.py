@@ -6,10 +6,10 @@ Kurmanji, Triantafillou, Hayes, Triantafillou: Towards Unbounded Machine Unlearn
     min step  on D_r:  minimise gamma * CE + alpha * KL(teacher || student)
 
 KL at temperature 2, times its square; alpha 0.5, gamma 1, 3 of 5 to 10 epochs with max steps; learning rate 5e-4, a
-tenth of it from each of the epochs 5, 8 and 9 on, where there are so many. The teacher is the original model, in
-evaluation mode. Nothing bounds the max step: on a class of 1,000 CIFAR-10 images it ended in NaN in its first epoch. So
-`recommended` leaves a forget sample alone once its divergence is above `ceiling`, and keeps the running statistics of
-batch normalisation.
+tenth of it from each of the epochs 5, 8 and 9 on, where there are so many. All steps have one optimiser. The teacher is
+the original model, in evaluation mode. Nothing bounds the max step: on a class of 1,000 CIFAR-10 images it ended in NaN
+in its first epoch. So `recommended` leaves a forget sample alone once its divergence is above `ceiling`, and keeps the
+running statistics of batch normalisation.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
+from vestige.registry import NotNegative
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
 
@@ -44,8 +45,8 @@ def scrub(
     split: Split,
     work: Work,
     *,
-    alpha: float = 0.5,
-    gamma: float = 1.0,
+    alpha: NotNegative = 0.5,
+    gamma: NotNegative = 1.0,
     msteps: int = 3,
     temperature: float = 2.0,
     ceiling: float | None = 10.0,

@@ -9,11 +9,12 @@ Krähenmann, Neubecker, Strozzi, Martinelli: Forget with Precision, ETH Zurich 2
                 |theta - theta_R| are below their quantiles; F: lr 0.01, R: lr 0.01 / 3
 
 Weights that move least are taken as those that hold the forget set. SGD with Nesterov momentum 0.9, weight decay 5e-4,
-batch 128, no augmentation. Differs from the authors: their newest code for "complex" divides whole numbers, so that
-R's learning rate is 0 and no weight is ever chosen; the intended rate is used in both presets. Only tensors of two
+batch 128, no augmentation. Differs from the authors: their newest code for "complex" divides whole numbers, so that R's
+learning rate is 0 and no weight is ever chosen; the intended rate is used in both presets. Only tensors of two
 dimensions and more take part. Of a sparse model the weights that are alive are compared, and the others stay masked.
-The retained samples are shuffled, which the authors do in their finetuning alone. A budget that ends while a copy is
-overfitted leaves the model as it was.
+The quantile is the value that the floor of 0.30 n weights lie below; theirs is interpolated, and one weight of a tensor
+more lies below it. The retained samples are shuffled, which the authors do in their finetuning alone. A budget that
+ends while a copy is overfitted leaves the model as it was.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import torch
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
+from vestige.registry import Count
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, alive_of, last_linear, own_weight, trainable
@@ -41,7 +43,7 @@ RETAIN_SHARE = 0.02
 
 @register("selective_pruning", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew, in every layer, the weights that overfitting on the forget samples moves least; then finetune.
 
@@ -54,7 +56,7 @@ def selective_pruning(
 
 @register("selective_pruning_last_layer", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning_last_layer(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """The same in the last linear layer only.
 
@@ -74,7 +76,7 @@ def selective_pruning_last_layer(
 
 @register("selective_pruning_complex", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning_complex(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: int = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew what both forget and retained samples leave alone; then finetune.
 

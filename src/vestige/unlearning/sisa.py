@@ -10,7 +10,9 @@ Bourtoule, Chandrasekaran, Choquette-Choo, Jia, Travers, Zhang, Lie, Papernot: M
 
 With R slices each stage takes 2 / (R + 1) of the epochs, so that the sample passes are those of plain training. Both
 presets are the same. A sample's shard and slice depend on its id and the seed alone, so that what is left after a
-deletion is what training without the sample would have been. scikit-learn models have one slice: they cannot go on.
+deletion is what training without the sample would have been. Differs from the authors: each slice begins with an
+optimiser of its own, as a continuation from a stored state must, where theirs goes on unless it is restored.
+scikit-learn models have one slice: they cannot go on.
 """
 
 from __future__ import annotations

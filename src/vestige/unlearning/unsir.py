@@ -2,13 +2,21 @@
 
 Tarun, Chundawat, Mandal, Kankanhalli: Fast Yet Effective Machine Unlearning. 2021, arXiv 2111.08947. For whole classes.
 
-    noise   per forgotten class, inputs that maximise the model's loss on that class, with 0.1 * |noise|^2
-    impair  one epoch on the noise, labelled with the class, and a sample of D_r
+    noise   per forgotten class, a batch of inputs that maximise the model's loss on that class, with 0.1 * |noise|^2
+    impair  one epoch on 20 copies of each batch of noise, labelled with the class, and a sample of D_r, in one set
     repair  one epoch on the sample of D_r
 
-Noise by Adam 0.1, 25 steps; the forget samples themselves are not read, only which classes are forgotten. The noise is
-not clipped to the input range, as published. SGD with learning rate 0.02 to impair and 0.01 to repair. Both presets are
-the same.
+Noise by Adam 0.1, 40 steps; the forget samples themselves are not read, only which classes are forgotten. The sample is
+of 1,000 a class. Impairing and repairing have an optimiser each, without weight decay, and no augmentation.
+`paper` is the authors' notebook: batches of 256, Adam 0.02 to impair and 0.01 to repair, and the noise found in
+training mode, which rewrites the running statistics of batch normalisation. Its 5,120 rows of noise a class are beside
+9,000 samples; beside the 1,200 of digits they wreck some networks: 0.3 to 0.97 of the other classes are left, and where
+all is called the forgotten class, that too. So `recommended` takes as many rows as 0.57 of the samples, batches of 64,
+for more steps, half the rates, and finds the noise in evaluation mode: on six networks and scalings of digits 0.00 to
+0.03 of the class are recognised, and 0.97 or more of the others.
+Differs from the authors: they label the noise of every class 0, which is right for their first class alone; they take
+the first samples of a class, here they are drawn; their inputs are standardised before the network, so that noise of
+deviation 1 begins larger where the inputs are in [0, 1].
 """
 
 from __future__ import annotations
@@ -18,9 +26,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.utils.data import TensorDataset
 
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models import to_float
+from vestige.registry import Count, Positive
+from vestige.training.loop import training_mode
 from vestige.unlearning.gradients import input_gradient
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
@@ -28,31 +40,45 @@ from vestige.unlearning.work import Steps, Work
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from vestige.data.dataset import Dataset
+
+NOISE_SHARE = 5120 / 9000
+
 
 @register(
     "unsir",
     needs=("forget", "retain"),
     cites="Tarun et al. 2021 (UNSIR)",
-    steps=Steps(epochs=1, lr=0.02),
+    paper={
+        "lr": 0.02,
+        "repair_lr": 0.01,
+        "batch_size": 256,
+        "noise_batches": 20,
+        "noise_in_training": True,
+    },
+    steps=Steps(epochs=1, lr=0.01, optimizer="adam", weight_decay=0.0, batch_size=64, augment="none"),
 )
 def unsir(
     model: nn.Module,
     split: Split,
     work: Work,
     *,
-    noise_steps: int = 25,
-    noise_lr: float = 0.1,
-    noise_share: float = 0.1,
-    repair_lr: float = 0.01,
-    samples: int = 5000,
+    noise_steps: Count = 40,
+    noise_lr: Positive = 0.1,
+    noise_batches: Count | None = None,
+    noise_in_training: bool = False,
+    repair_lr: Positive = 0.005,
+    samples: Count = 1000,
 ) -> nn.Module:
     """Unlearn whole classes by adversarial noise and repair.
 
-    noise_steps  steps that the noise is trained for
-    noise_lr     learning rate of Adam on the noise
-    noise_share  noise in an impairing batch, as a share of the retained samples in it
-    repair_lr    learning rate of the repair
-    samples      retained samples that are used
+    noise_steps        steps that the noise is trained for
+    noise_lr           learning rate of Adam on the noise
+    noise_batches      how often the batch of noise of every forgotten class is in the impairing set; None: so that its
+                       rows are 0.57 of the retained samples there, as published for nine retained classes
+    noise_in_training  find the noise in training mode
+    repair_lr          learning rate of the repair
+    samples            of each retained class that are used, at most
     """
     forget, retain = split.rows("forget"), split.rows("retain")
     classes = np.unique(forget.y)
@@ -62,28 +88,34 @@ def unsir(
             f"unsir unlearns whole classes; {retain.classes[int(left[0])]!r} also has retained samples. For single "
             "samples take another method."
         )
-    few = retain.take(np.random.default_rng((work.seed, 23)).permutation(len(retain))[:samples])
-    size = max(1, round(noise_share * work.steps.batch_size))
-    noise = {int(c): _noise(model, retain.shape, int(c), size, work, noise_steps, noise_lr) for c in classes}
-    x_noise = torch.cat(list(noise.values()))
-    y_noise = torch.tensor(np.repeat(classes, size)).to(work.where)
-
-    def impair(x: Tensor, y: Tensor) -> Tensor:
-        logits = model(torch.cat([x, x_noise]))
-        return F.cross_entropy(logits.float(), torch.cat([y, y_noise]))
-
-    work.descend(model, few, objective=impair, cost=1 + len(classes) * noise_share)
-    work.descend(model, few, lr=repair_lr, seed=1)
+    blank = torch.zeros(2, *retain.shape, device=work.where)
+    input_gradient(model, blank, torch.full((2,), int(classes[0]), device=work.where), work.method)
+    few, size = _of_each_class(retain, samples, work.seed), work.steps.batch_size
+    copies = noise_batches or max(1, round(NOISE_SHARE * len(few) / size))
+    noise = []
+    for label in classes:
+        training_mode(model, freeze_batchnorm=size == 1) if noise_in_training else model.eval()
+        noise.append(_noise(model, retain.shape, int(label), work, noise_steps, noise_lr))
+    inputs = torch.cat(
+        [to_float(torch.from_numpy(few.x)), *(part.cpu() for part in noise for _ in range(copies))]
+    )
+    labels = np.concatenate([few.y, np.repeat(classes, copies * size)])
+    impairing = TensorDataset(inputs, torch.from_numpy(labels))
+    work.descend(model, impairing, augment=work.augmentation(work.steps.augment, few))
+    work.descend(model, few, fresh=True, lr=repair_lr, seed=1)
     return model
 
 
-def _noise(
-    model: nn.Module, shape: tuple[int, ...], label: int, size: int, work: Work, steps: int, lr: float
-) -> Tensor:
-    """Return [size, *shape] inputs that the model would like least as samples of class `label`."""
-    model.eval().to(work.where)
-    blank = torch.zeros(2, *shape, device=work.where)
-    input_gradient(model, blank, torch.full((2,), label, device=work.where), work.method)
+def _of_each_class(rows: Dataset, samples: int, seed: int) -> Dataset:
+    """Return so many samples of every class, at most, in the order of the rows."""
+    order = np.random.default_rng((seed, 23)).permutation(len(rows))
+    kept = [order[rows.y[order] == label][:samples] for label in np.unique(rows.y)]
+    return rows.take(np.sort(np.concatenate(kept)))
+
+
+def _noise(model: nn.Module, shape: tuple[int, ...], label: int, work: Work, steps: int, lr: float) -> Tensor:
+    """Return a batch of inputs that the model, in the mode it is in, would like least as samples of class `label`."""
+    size = work.steps.batch_size
     start = torch.randn(size, *shape, generator=work.generator(100 + label)).to(work.where)
     noise = start.requires_grad_(True)
     optimiser = torch.optim.Adam([noise], lr)

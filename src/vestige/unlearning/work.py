@@ -1,7 +1,8 @@
 """What every method is given: settings, device, seed, and a budget that counts itself.
 
 A method says what is minimised over which samples; the steps are taken here, so that the budget, the progress bar,
-the seed and the masks of sparse models hold for all of them alike. Cost is counted in sample passes, a forward and a
+the seed and the masks of sparse models hold for all of them alike, and so that a method of several passes has one
+optimiser and one schedule over all of them. Cost is counted in sample passes, a forward and a
 backward one together; a forward pass alone is a third. One retrain-epoch equivalent is one pass over the retained
 samples.
 """
@@ -14,16 +15,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.registry import Count, NotNegative, Positive
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from vestige.training import Recipe
+    from vestige.training import Recipe, Rows
     from vestige.training.loop import Loss, Objective
 
 FORWARD = 1 / 3
@@ -42,20 +45,23 @@ class Steps:
     batch_size        samples per step, at most
     schedule          "constant"; "cosine" down to 0; "onecycle"; "multistep": a tenth at each of `milestones`
     milestones        epochs of "multistep"
+    anneal            whether the schedule moves with each "step" or stands still for an "epoch", as it does where an
+                      epoch has several passes
     augment           "none", "flip", "crop_flip", or "auto": as the original was trained, where `recipe` tells; where
                       it does not, "crop_flip" on images of 16 pixels and more, else "none"
     freeze_batchnorm  normalise by the running statistics of the original model, and do not change them
     """
 
-    epochs: int = 10
-    lr: float = 0.01
+    epochs: Count = 10
+    lr: Positive = 0.01
     optimizer: str = "sgd"
-    momentum: float = 0.9
+    momentum: NotNegative = 0.9
     nesterov: bool = False
-    weight_decay: float = 5e-4
-    batch_size: int = 256
+    weight_decay: NotNegative = 5e-4
+    batch_size: Count = 256
     schedule: str = "constant"
     milestones: tuple[int, ...] = ()
+    anneal: str = "step"
     augment: str = "auto"
     freeze_batchnorm: bool = False
 
@@ -72,6 +78,7 @@ class Work:
     epoch       samples in one retrain-epoch equivalent
     budget      how many sample passes and how many seconds may be spent
     on_epoch    the caller's early stop: called with the model after each epoch that `descend` takes, True stops
+    optimizers  of every model that was descended on, with what it has gathered
     """
 
     method: str
@@ -88,6 +95,7 @@ class Work:
     gradient_steps: int = 0
     stopped: str | None = None
     started: float = field(default_factory=time.perf_counter)
+    optimizers: WeakKeyDictionary[Any, torch.optim.Optimizer] = field(default_factory=WeakKeyDictionary)
 
     @property
     def where(self) -> torch.device:
@@ -124,7 +132,7 @@ class Work:
     def descend(
         self,
         model: nn.Module,
-        rows: Dataset,
+        rows: Rows,
         *,
         loss: Loss | None = None,
         objective: Objective | None = None,
@@ -134,9 +142,15 @@ class Work:
         max_steps: int | None = None,
         watched: nn.Module | None = None,
         seed: int = 0,
+        fresh: bool = False,
         **changes: Any,
     ) -> None:
         """Minimise over `rows` by the method's steps, changing `model` in place.
+
+        rows       a data set; of torch's own kind where `augment` is among the changes
+
+        A model that was descended on before goes on with the optimiser it had: momentum and moments are kept from pass
+        to pass. The rate of a pass is in `changes`; see `one_epoch`.
 
         loss       of logits and labels; default: cross-entropy
         objective  of inputs and labels, for losses that run the model themselves
@@ -146,21 +160,24 @@ class Work:
         max_steps  stop after so many steps, without ending the method
         watched    what the caller's early stop is shown, where `model` is a stand-in
         seed       told apart where a method descends more than once
+        fresh      begin with a new optimiser, where a stage is a training of its own
         changes    to the method's steps, for example epochs=1
         """
         from vestige.config import validated
         from vestige.training import Recipe, batch_count, descend, learning_rate
+        from vestige.training.batches import row_count
 
         if self.stopped:
             return
         settings = dataclasses.asdict(self.steps) | changes
         freeze = settings.pop("freeze_batchnorm")
-        settings["augment"] = self.augmentation(settings["augment"], rows)
+        if isinstance(rows, Dataset):
+            settings["augment"] = self.augmentation(settings["augment"], rows)
         if self.recipe is not None:
             settings = {"precision": self.recipe.precision} | settings
         recipe = validated(Recipe, settings | {"seed": self.seed + 1000 * seed}, self.method)
 
-        per_epoch, taken = batch_count(len(rows), recipe.batch_size), 0
+        per_epoch, taken = batch_count(row_count(rows), recipe.batch_size), 0
 
         def spend(samples: int) -> bool:
             nonlocal taken
@@ -179,17 +196,30 @@ class Work:
 
         descend(
             model, rows, recipe, loss=loss, objective=objective, freeze_batchnorm=freeze, device=self.device,
-            progress=self.progress, on_step=spend, on_epoch=ended,
+            optimizer=self.optimizer_of(model, recipe, fresh=fresh), progress=self.progress, on_step=spend,
+            on_epoch=ended,
         )  # fmt: skip
 
+    def optimizer_of(self, model: nn.Module, recipe: Recipe, *, fresh: bool = False) -> torch.optim.Optimizer:
+        """Return the optimiser of the model's earlier passes, or a new one: for the first, and where it is another."""
+        from vestige.training.loop import make_optimizer
+
+        model.to(self.where)
+        own, new = self.optimizers.get(model), make_optimizer(recipe, model.parameters())
+        if own is None or fresh or _settings(own) != _settings(new):
+            self.optimizers[model] = own = new
+        return own
+
     def one_epoch(self, epoch: int) -> dict[str, Any]:
-        """Return the changes for one epoch, from 0, of a method that descends epoch by epoch: its schedule goes on."""
+        """Return the changes for one epoch, from 0, of a method that descends epoch by epoch: its schedule goes on.
+
+        All passes of an epoch have one rate, as where a scheduler steps once an epoch.
+        """
         from vestige.config import validated
         from vestige.training import Recipe, learning_rate
 
         own = self.steps
-        milestones = own.milestones if own.schedule == "multistep" else ()
-        chosen = {"epochs": own.epochs, "lr": own.lr, "schedule": own.schedule, "milestones": milestones}
+        chosen = {"epochs": own.epochs, "lr": own.lr, "schedule": own.schedule, "milestones": own.milestones}
         whole = validated(Recipe, chosen, self.method)
         return {"epochs": 1, "lr": learning_rate(whole, epoch), "schedule": "constant", "milestones": ()}
 
@@ -206,14 +236,23 @@ class Work:
             yield from batches(rows, size, generator=generator, augment=augment, device=self.where)
 
     def once(
-        self, rows: Dataset, *, batch_size: int | None = None, cost: float = FORWARD
+        self, rows: Dataset, *, batch_size: int | None = None, cost: float = FORWARD, short_last: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batches of `rows` once, in their order, each counted as `cost` passes a sample."""
+        """Yield the batches of `rows` once, in their order, each counted as `cost` passes a sample.
+
+        Batches are of one size, to one sample; with `short_last` the last one holds what is left over.
+        """
+        import numpy as np
+
         from vestige.training import batches
 
-        for x, y in batches(rows, batch_size or self.steps.batch_size, shuffle=False, device=self.where):
-            yield x, y
-            self.spend(cost * len(x))
+        size = batch_size or self.steps.batch_size
+        starts = range(0, len(rows), size)
+        parts = [rows.take(np.arange(i, min(i + size, len(rows)))) for i in starts] if short_last else [rows]
+        for part in parts:
+            for x, y in batches(part, size, shuffle=False, device=self.where):
+                yield x, y
+                self.spend(cost * len(x))
 
 
 @contextmanager
@@ -276,6 +315,22 @@ def finish(result: nn.Module, original: nn.Module) -> None:
         if not torch.isfinite(value[known]).all():
             raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
     result.eval()
+
+
+def check_steps(method: str, steps: dict[str, Any]) -> None:
+    """Raise `InputError` where an optimiser's settings, fields of `Steps`, are none of a `Recipe`."""
+    from vestige.config import validated
+    from vestige.training import Recipe
+
+    chosen = {key: value for key, value in steps.items() if key not in ("freeze_batchnorm", "augment")}
+    validated(Recipe, chosen | ({} if steps["augment"] == "auto" else {"augment": steps["augment"]}), method)
+
+
+def _settings(optimizer: torch.optim.Optimizer) -> tuple[Any, ...]:
+    """Return what tells an optimiser from another: its kind, parameters and settings, but not its rate."""
+    group = optimizer.param_groups[0]
+    rest = {key: value for key, value in group.items() if key not in ("lr", "params")}
+    return type(optimizer), [id(p) for p in group["params"]], rest
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

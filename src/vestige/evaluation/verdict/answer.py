@@ -88,11 +88,13 @@ class Verdict:
     def records_sentence(self) -> str:
         """How many records are cleared, flagged, undecided."""
         c = self.counts
-        return (
+        counts = (
             f"Of {counted(self.n, self.unit)}: {c['cleared']:,} cleared, {c['under']:,} flagged as under, "
-            f"{c['over']:,} flagged as over, {c['undecided']:,} undecided; at most {self.alpha / 2:.2g} of the flagged "
-            "are false alarms, in each direction and on average."
+            f"{c['over']:,} flagged as over, {c['undecided']:,} undecided"
         )
+        if not c["under"] + c["over"]:
+            return f"{counts}."
+        return f"{counts}; on average at most {percent(self.alpha / 2)} of the flagged are false alarms."
 
     @property
     def sharpness(self) -> str:
@@ -142,8 +144,8 @@ class Figures:
 def unlearned_sentence(f: Figures) -> str:
     """The all-clear: an equivalence claim, with what it allows."""
     return (
-        f"Unlearned within {f.tolerance:.0%}: no trace found (p {f.p_under:.2g}); at most {percent(max(f.left_high, 0.0))} of "
-        f"the influence can be left; {whole_words(f)} ({f.allowed:,} allowed)."
+        f"Unlearned within {percent(f.tolerance)}: no trace found (p {f.p_under:.2g}); at most "
+        f"{percent(max(f.left_high, 0.0))} of the influence can be left; {whole_words(f)} ({f.allowed:,} allowed)."
     )
 
 
@@ -179,14 +181,14 @@ def undecided_sentence(f: Figures, sharp: bool) -> str:
     if f.p_over <= f.alpha / 2:
         return (
             f"Undecided: the {counted(f.n, f.unit)} lie further away than never-seen ones (p {f.p_over:.2g}), "
-            f"{beyond_words(f)}; that is damage, unless the model was trained on some of the never-seen ones, which was "
-            "not ruled out."
+            f"{beyond_words(f)}; that is damage, unless the model was trained on some of the never-seen ones, which "
+            "was not ruled out."
         )
     trace = "no trace found" if sharp else "no trace found, but none could have been"
     bound = (
         "how much of the influence can be left is not bounded"
         if f.left_high == float("inf")
-        else f"at most {percent(max(f.left_high, 0.0))} of the influence can be left ({f.tolerance:.0%} allowed)"
+        else f"at most {percent(max(f.left_high, 0.0))} of the influence can be left ({percent(f.tolerance)} allowed)"
     )
     if -f.tolerance > f.left_low > -float("inf"):
         bound += f", and the records can lie beyond never-seen ones by {percent(-f.left_low)} of it"
@@ -222,7 +224,7 @@ def beyond_words(f: Figures) -> str:
 def percent(share: float) -> str:
     """Return a share in percent, with one decimal below ten."""
     value = 100 * share
-    text = f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.1f}"
+    text = f"{value:.0f}" if abs(value) >= 9.95 or value == round(value) else f"{value:.1f}"
     return f"{'0' if text in ('-0.0', '0.0', '-0') else text} %"
 
 

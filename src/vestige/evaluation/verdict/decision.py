@@ -256,11 +256,11 @@ def _advice(f: Figures, outcome: Outcome, blocking: list[Control], checks: tuple
         )
     if not f.kept:
         advice.append("Add retained records: without them nothing shows what a whole trace looks like.")
-    if f.left_high > f.tolerance or f.left_low < -f.tolerance:
+    if f.left_high > f.tolerance or (f.left_low < -f.tolerance and f.p_over > f.alpha / 2):
+        few = "" if f.n >= FEW else "; so few records of a request bound it loosely"
         advice.append(
-            "How much can be left shrinks with more never-seen records" + (" and shadow models." if f.n >= FEW else
-            " and shadow models; so few records of a request bound it loosely.")
-        )  # fmt: skip
+            f"The interval of what is left narrows with more never-seen records and shadow models{few}."
+        )
     if f.could_be_whole > f.allowed:
         advice.append(
             "How many could be untouched shrinks with more shadow models; more never-seen records do not help there."

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vestige.arguments import shown, told
+from vestige.arguments import shown
 from vestige.errors import InputError, MissingArray
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.values import as_array
 
 if TYPE_CHECKING:
     from vestige.llm.signals import TextSignals
@@ -114,7 +115,7 @@ def measure(
         value = given[array]
         if value is None:
             raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}.")
-        arrays[array] = _losses(array, _given(array, value)) if array in LOSSES else value
+        arrays[array] = _losses(array, as_array(array, value)) if array in LOSSES else value
     _check_objects(name, arrays)
     counts = {array: _count(array, value) for array, value in arrays.items() if array != "population"}
     if len(set(counts.values())) > 1:
@@ -146,19 +147,16 @@ def _check_objects(name: str, arrays: Mapping[str, Any]) -> None:
             raise InputError(f"{name}: the texts are not those that the signals are of, or in another order.")
 
 
-def _given(array: str, value: Any) -> Floats:
-    """Return losses as numbers. Raises `InputError`."""
-    try:
-        return np.asarray(value, np.float64)
-    except Exception as error:  # whatever the object's own conversion raises
-        raise InputError(f"{array} cannot be made an array of losses: {told(error)}.") from None
-
-
-def _losses(array: str, losses: Floats) -> Floats:
+def _losses(array: str, losses: NDArray[Any]) -> Floats:
+    if losses.dtype.kind not in "fiu":
+        raise InputError(f"{array} has dtype {losses.dtype}; numbers are wanted.")
+    losses = losses.astype(np.float64)
     wanted = {"neighbours": "[N, K], K losses a text,", "population": "[Z, 3], three losses a text,"}
     if losses.ndim != (2 if array in wanted else 1) or (array == "population" and losses.shape[1] != 3):
         shape = wanted.get(array, "[N], one loss a text,")
         raise InputError(f"{array} has shape {list(losses.shape)}; {shape} is wanted.")
+    if not len(losses):
+        raise InputError(f"{array} speaks of no texts; at least one loss is wanted.")
     bad = ~(np.isfinite(losses) & (losses >= 0))
     if bad.any():
         text = int(np.argwhere(bad)[0][0])

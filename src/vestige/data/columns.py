@@ -1,0 +1,190 @@
+"""The columns of a user's table, made features: numbers as they are, text of few categories one-hot.
+
+A column that is neither is refused by its name and the number of its values: dates, decimals with a comma, names and
+ids would become a feature for almost every row, and a column that numbers the rows gives each of them away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vestige.errors import InputError, unknown
+
+CATEGORIES = 1_000
+"""Categories of a column of text that become one-hot columns."""
+FEW = 10
+"""Up to so many values a column may hold another one in almost every row."""
+UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?|level_\d+|index|__index_level_\d+__|rownames", re.IGNORECASE)
+"""Names of a column that pandas or R write for an index."""
+IDENTIFIER = re.compile(r"(.*[_\s.-])?(id|ids|uid|uuid|guid)|.*[a-z](Id|ID)", re.IGNORECASE)
+COMMA = re.compile(r"[+-]?[0-9][0-9.\s]*,[0-9]+")
+MISSING = "missing"
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a table's columns became: x float32 [N, F], the name of each feature, and what was done, in sentences."""
+
+    x: NDArray[np.float32]
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def without(frame: pd.DataFrame, drop: Any, path: Path) -> pd.DataFrame:
+    """Return the table without the columns `drop`. Raises `InputError` for one that is not there."""
+    if isinstance(drop, str) or not isinstance(drop, (list, tuple, set, frozenset, np.ndarray, pd.Index)):
+        raise InputError(f"{path}: drop is {drop!r}; a list of columns is wanted, such as [{str(drop)!r}].")
+    for name in drop:
+        if name not in frame:
+            raise InputError(f"{path}: {unknown('column', name, map(str, frame.columns))}")
+    return frame.drop(columns=list(drop))
+
+
+def features(frame: pd.DataFrame, path: Path, like: Sequence[str] | None = None) -> Features:
+    """Make the columns of a table features.
+
+    like  the names of the features of another table: the same come out, in its order
+
+    Raises `InputError` for a column that is not understood, naming it and how many values it has, and for one that
+    the other table does not have.
+    """
+    columns: dict[str, NDArray[np.float32]] = {}
+    encoded, absent, left, rounded = [], [], [], []
+    for name in map(str, frame.columns):
+        where = f"{path}: column {name!r}"
+        values = _plain(frame[name], where)
+        if _is_index(name, values, where):
+            left.append(name)
+        elif pd.api.types.is_numeric_dtype(values):
+            columns[name] = _number(values, where)
+            if values.dtype.kind in "iu" and (columns[name].astype(np.float64) != values.to_numpy()).any():
+                rounded.append(name)
+        else:
+            gaps = int(values.isna().sum())
+            if gaps:
+                absent.append(f"{name} ({gaps:,} rows)")
+            categories = _categories(values.fillna(MISSING).astype(str), name, where, like)
+            columns |= categories
+            encoded.append(f"{name} ({', '.join(c.removeprefix(f'{name}=') for c in categories)})")
+    if not columns:
+        raise InputError(f"{path}: no column is left to be a feature.")
+    if like is not None:
+        columns = _as(like, columns, path)
+    sentences = (
+        ("One-hot encoded: {}.", encoded),
+        (f"Missing entries are a category {MISSING!r} of their own: {{}}.", absent),
+        ("Left out, for it numbers the rows: {}.", left),
+        ("Rounded to single precision: {}.", rounded),
+    )
+    notes = tuple(sentence.format(", ".join(names)) for sentence, names in sentences if names)
+    x = np.stack(list(columns.values()), axis=1) if columns else np.zeros((len(frame), 0), np.float32)
+    return Features(x, tuple(columns), notes)
+
+
+def _plain(values: pd.Series[Any], where: str) -> pd.Series[Any]:
+    """Return a column as numbers, truth values or text. Raises `InputError` where it is neither."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    if pd.api.types.is_numeric_dtype(values) and values.dtype.kind != "c":
+        return values
+    known = values.dropna()
+    types = {type(value) for value in known}
+    if all(issubclass(t, (str, bool, np.bool_)) for t in types):
+        return values.astype(object)
+    if all(issubclass(t, (Decimal, int, float, np.integer, np.floating)) for t in types):
+        return values.astype(np.float64)
+    try:
+        count = f"{known.astype(str).nunique():,} different"
+    except (TypeError, ValueError):
+        count = f"{len(known):,}"
+    kinds = " and ".join(sorted(t.__name__ for t in types))
+    raise InputError(
+        f"{where} holds {count} values of type {kinds}, neither numbers nor text; make numbers of them, or leave the "
+        "column out by drop=."
+    )
+
+
+def _is_index(name: str, values: pd.Series[Any], where: str) -> bool:
+    """Does the column number the rows, by its name too? Raises `InputError` where its name says otherwise."""
+    if name.startswith("Unnamed: ") and values.isna().all():
+        return True
+    whole = values.dtype.kind in "iuf" and not values.isna().any() and bool((values % 1 == 0).all())
+    distinct = bool(values.is_unique)
+    counts = whole and distinct and bool(values.max() - values.min() == len(values) - 1)
+    if UNNAMED.fullmatch(name):
+        if counts:
+            return True
+        if name.startswith("Unnamed: "):
+            raise InputError(f"{where} has no name in the file; name it, or leave it out by drop=[{name!r}].")
+    enough = len(values) > FEW
+    if enough and (counts or (distinct and whole and IDENTIFIER.fullmatch(name))):
+        what = "numbers the rows" if counts else f"names the rows ({len(values):,} different numbers)"
+        raise InputError(
+            f"{where} {what}, and as a feature would give each of them away; give id={name!r}, or leave it out by "
+            f"drop=[{name!r}]."
+        )
+    return False
+
+
+def _number(values: pd.Series[Any], where: str) -> NDArray[np.float32]:
+    if values.isna().any():
+        row = int(np.flatnonzero(values.isna())[0])
+        raise InputError(f"{where} is empty in row {row}; fill it or drop the row.")
+    with np.errstate(over="ignore"):  # what becomes infinite is refused by the data set, by sample
+        return values.to_numpy(np.float32)
+
+
+def _categories(
+    values: pd.Series[Any], name: str, where: str, like: Sequence[str] | None
+) -> dict[str, NDArray[np.float32]]:
+    """Return one-hot columns, in sorted order of the categories, or those of another table."""
+    distinct = list(pd.unique(values))
+    if like is not None:
+        known = [feature.removeprefix(f"{name}=") for feature in like if feature.startswith(f"{name}=")]
+        strange = [value for value in distinct if value not in known]
+        if strange:
+            row = int(np.flatnonzero(values == strange[0])[0])
+            raise InputError(
+                f"{where} is {strange[0]!r} in row {row}, which is no category of the other table."
+            )
+        return {f"{name}={one}": (values == one).to_numpy().astype(np.float32) for one in known}
+    if all(COMMA.fullmatch(str(value)) for value in distinct):
+        raise InputError(
+            f"{where} holds {len(distinct):,} different texts such as {distinct[0]!r}, numbers with a comma; write "
+            "them with a point, or leave the column out by drop=."
+        )
+    if len(distinct) > CATEGORIES or (len(distinct) > FEW and len(distinct) > len(values) / 2):
+        raise InputError(
+            f"{where} holds {len(distinct):,} different texts in {len(values):,} rows, such as {_odd(distinct)!r}; "
+            f"that is no category. Make numbers of it, name it by id=, or leave it out by drop=[{name!r}]."
+        )
+    one_hot = pd.get_dummies(values)
+    return {f"{name}={c}": one_hot[c].to_numpy(np.float32) for c in one_hot}
+
+
+def _odd(distinct: list[str]) -> str:
+    """Return a text that shows why the column is none of numbers: where most are numbers, one that is not."""
+    other = [value for value in distinct if pd.isna(pd.to_numeric(value, errors="coerce"))]
+    return (other if len(other) < len(distinct) / 2 and other else distinct)[0][:40]
+
+
+def _as(like: Sequence[str], columns: dict[str, Any], path: Path) -> dict[str, Any]:
+    for kind, ours, theirs in (
+        ("is not in this table", like, columns),
+        ("is not in the other", columns, like),
+    ):
+        lacking = [name for name in ours if name not in theirs]
+        if lacking:
+            raise InputError(
+                f"{path}: the feature {lacking[0]!r} {kind}; two tables to compare have the same columns."
+            )
+    return {name: columns[name] for name in like}

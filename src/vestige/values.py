@@ -1,0 +1,214 @@
+"""What callers bring as arrays, at one door: numbers, masks, ids and positions, or a sentence that says what is wrong.
+
+Nothing is dropped or guessed on the way: a masked array keeps no mask, a complex number no imaginary part, so both are
+refused; ids are text as it is written, and integers by their digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.errors import InputError
+
+CHUNK = 65_536
+NAME_CHARACTERS = 1_000
+"""Characters of an id or of a class's name that are read: NumPy gives every entry the room of the longest."""
+DIGITS = 40
+"""Digits of an integer that is read; a longer one is no number that anything here can mean."""
+
+
+def as_array(name: str, value: Any) -> NDArray[Any]:
+    """Return `value` as a NumPy array, without a copy where it is one.
+
+    Raises `InputError` for what cannot be made one (a ragged list, a tensor on a GPU or with a gradient, bfloat16), and
+    for what would lose something: masked entries, imaginary parts, fields of records.
+    """
+    for part in value if isinstance(value, (list, tuple)) else (value,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.getmaskarray(part).any():
+            count = int(np.ma.getmaskarray(part).sum())
+            raise InputError(f"{name} has {count} masked entries; fill them or leave their rows out.")
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # whatever the object's own conversion raises
+        hint = "; give tensor.detach().cpu().float()" if hasattr(value, "detach") else ""
+        raise InputError(f"{name} cannot be made a NumPy array: {told(error)}{hint}.") from error
+    if array.ndim == 0 and array.dtype.kind == "O":
+        raise InputError(f"{name} is of type {type(value).__name__}; an array or a list is wanted.")
+    if array.dtype.kind == "c":
+        raise InputError(f"{name} holds complex numbers ({array.dtype}); their imaginary part would be lost.")
+    if array.dtype.kind == "V":
+        raise InputError(f"{name} has dtype {array.dtype}; plain numbers or text are wanted.")
+    return array
+
+
+def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
+    """Return finite numbers: float32 and float64 as they are, half precision as float32, all others as float64.
+
+    Raises `InputError` for anything else, a NaN or an infinity.
+    """
+    array = as_array(name, value)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{name} has dtype {array.dtype}; numbers are wanted.")
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    elif array.dtype.itemsize < 4:
+        array = array.astype(np.float32)
+    for layer in array if array.ndim == 3 else [array]:
+        for start in range(0, len(layer) if layer.ndim else 0, CHUNK):
+            finite = np.isfinite(layer[start : start + CHUNK])
+            if not finite.all():
+                row = int(np.argwhere(~finite)[0][0])
+                raise InputError(
+                    f"{name} holds a NaN or an infinity in row {start + row}; every value must be finite."
+                )
+    return array
+
+
+def as_mask(name: str, value: Any) -> NDArray[np.bool_]:
+    """Return truth values, from bool or from numbers that are all 0 or 1. Raises `InputError` for anything else."""
+    array = as_array(name, value)
+    if array.dtype.kind == "b":
+        return array
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name} has dtype {array.dtype}; True and False, or 1 and 0, are wanted.")
+    strange = array[(array != 0) & (array != 1)]
+    if strange.size:
+        raise InputError(f"{name} holds {strange.flat[0]}; True and False, or 1 and 0, are wanted.")
+    return array.astype(bool)
+
+
+def as_ids(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.str_]:
+    """Return ids [N] as text: text exactly as it is, integers by their digits.
+
+    Raises `InputError` for one text in place of a list, for an id that is missing, empty, of another type (a float may
+    have been a text such as "1e1") or no valid text, and, with `distinct`, for one that appears twice.
+    """
+    if isinstance(value, (str, bytes)):
+        raise InputError(f"{name}: {value!r} is one text; a list of ids is wanted, such as [{value!r}].")
+    if isinstance(value, (list, tuple)):
+        _check_lengths(name, value)
+    array = as_array(name, value)
+    if array.ndim != 1:
+        raise InputError(f"{name} have shape {array.shape}; one id a sample, [N], is wanted.")
+    whole = isinstance(value, np.ndarray)
+    if array.dtype.kind == "U" and (whole or all(isinstance(one, str) for one in value)):
+        ids = array
+    elif array.dtype.kind in "iu":
+        ids = np.array([str(number) for number in array.tolist()], dtype=np.str_)
+    elif len(array) and array.dtype.kind in "bfSmM":
+        raise InputError(f"{name} are {array.dtype}; text or integers are wanted.")
+    else:
+        ids = _written(name, array.tolist() if whole else list(value))
+    if not whole and any(isinstance(one, str) and "\0" in one for one in value):
+        raise InputError(f"{name}: an id holds the character NUL, which is no text.")
+    _check_text(name, ids)
+    if distinct:
+        unique, counts = np.unique(ids, return_counts=True)
+        if len(unique) != len(ids):
+            twice = str(unique[counts > 1][0])
+            raise InputError(
+                f"{name}: {twice!r} appears twice; ids must be distinct. Overlapping roles, or a repeated row?"
+            )
+    return ids
+
+
+def _check_lengths(name: str, values: Sequence[Any]) -> None:
+    for row, value in enumerate(values):
+        if isinstance(value, str) and len(value) > NAME_CHARACTERS:
+            raise InputError(
+                f"{name}: the id in row {row} has {len(value):,} characters; at most {NAME_CHARACTERS:,} are read."
+            )
+
+
+def _written(name: str, values: list[Any]) -> NDArray[np.str_]:
+    """Return ids of mixed types as text, each by itself: NumPy would write 1.0 for a float and "nan" for a gap."""
+    _check_lengths(name, values)
+    ids = []
+    for row, value in enumerate(values):
+        if isinstance(value, str):
+            ids.append(value)
+        elif isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) < 10**DIGITS:
+            ids.append(str(int(value)))
+        elif is_missing(value):
+            raise InputError(f"{name}: the id in row {row} is missing.")
+        else:
+            kind = type(value).__name__
+            raise InputError(f"{name}: the id in row {row} is of type {kind}; text or an integer is wanted.")
+    return np.array(ids, dtype=np.str_)
+
+
+def is_missing(value: Any) -> bool:
+    """Is it None, a NaN, or pandas' sign for a missing entry?"""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def _check_text(name: str, ids: NDArray[np.str_]) -> None:
+    for start in range(0, len(ids) if ids.dtype.itemsize else 0, CHUNK):
+        part = np.ascontiguousarray(ids[start : start + CHUNK]).astype(
+            ids.dtype.newbyteorder("="), copy=False
+        )
+        codes = part.view(np.uint32).reshape(len(part), -1)
+        empty = codes[:, 0] == 0
+        if empty.any():
+            raise InputError(f"{name}: the id in row {start + int(empty.argmax())} is missing.")
+        broken = ((codes >= 0xD800) & (codes <= 0xDFFF)).any(axis=1)
+        if broken.any():
+            row = start + int(broken.argmax())
+            raise InputError(f"{name}: the id in row {row} holds half a character (a lone surrogate).")
+    if len(ids) and not ids.dtype.itemsize:
+        raise InputError(f"{name}: the id in row 0 is missing.")
+
+
+def id_list(name: str, ids: Iterable[Any]) -> NDArray[np.str_]:
+    """Return ids from any iterable, a set or a generator among them, as `as_ids` does; each may stand once."""
+    if isinstance(ids, (str, bytes, np.ndarray, list, tuple)):
+        return as_ids(name, ids)
+    try:
+        return as_ids(name, list(ids))
+    except TypeError:
+        raise InputError(f"{name} are of type {type(ids).__name__}; a list of ids is wanted.") from None
+
+
+def as_rows(name: str, value: Any, n: int) -> NDArray[Any]:
+    """Return which of `n` samples are meant: a mask [n] as it is, positions 0 .. n - 1 as integers.
+
+    Raises `InputError` for anything else.
+    """
+    array = as_array(name, value)
+    if not array.size:
+        return np.zeros(0, np.int64)
+    if array.dtype.kind == "b" and array.shape == (n,):
+        return array
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise InputError(
+            f"{name} are {array.dtype} of shape {array.shape}; positions, or a mask of {n} truth values, are wanted."
+        )
+    outside = array[(array < 0) | (array >= n)]
+    if len(outside):
+        raise InputError(f"{name} name position {outside[0]}; there are 0..{n - 1}.")
+    return array
+
+
+def are_probabilities(rows: NDArray[Any]) -> bool:
+    """Does every row [..., C] hold numbers from 0 to 1 that sum to 1? One row alone does not tell."""
+    table = rows.reshape(-1, rows.shape[-1])
+    if len(table) < 2:
+        return False
+    for start in range(0, len(table), CHUNK):
+        part = table[start : start + CHUNK].astype(np.float64, copy=False)
+        if part.min() < 0 or part.max() > 1 or (np.abs(part.sum(axis=1) - 1) > 0.01).any():
+            return False
+    return True
+
+
+def told(error: BaseException) -> str:
+    """Return an error's text on one line, short, and without characters that cannot be printed."""
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return text.encode("utf-8", "backslashreplace").decode()[:200]
