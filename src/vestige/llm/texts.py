@@ -12,7 +12,7 @@ from typing import Any
 from vestige.arguments import shown
 from vestige.errors import InputError
 from vestige.files import parse_json, read_text
-from vestige.values import told
+from vestige.values import as_ids, told
 
 
 @dataclass(frozen=True)
