@@ -223,7 +223,7 @@ def test_bad_input(original):
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, bta=1), "Did you mean 'beta'"),
         (
             lambda: unlearn("npo", original, TOKENIZER, FORGET, epochs=0),
-            "epochs is 0; greater than or equal to 1",
+            "'epochs' is 0: input should be greater",
         ),
         (
             lambda: unlearn("npo", original, TOKENIZER, FORGET, lora=0),
