@@ -4,8 +4,9 @@ from typing import Literal
 
 import pytest
 
+from vestige.arguments import Count, NotNegative, Positive
 from vestige.errors import InputError, MissingExtra, need
-from vestige.registry import Count, NotNegative, Positive, Registry, knobs_of, resolved, types_of
+from vestige.registry import Registry, knobs_of, resolved, types_of
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from typing import (
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
-from vestige.errors import InputError
+from vestige.errors import InputError, shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,8 +49,6 @@ Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 OWN_CHECK = "checked by the function itself"
 """Mark of an annotation that is left to the function: `Annotated[..., OWN_CHECK]`."""
 
-LONGEST = 100
-"""Characters of a value that a message repeats; of a longer one it names the type alone."""
 PLAIN = (bool, int, float, str, tuple, Path)
 
 
@@ -155,21 +153,3 @@ def _parts(hint: Any) -> list[Any]:
     if origin in (Union, types.UnionType):
         return [part for member in get_args(hint) for part in _parts(member)]
     return [hint]
-
-
-def told(error: BaseException, most: int = 200) -> str:
-    """Return what another library says, on one line and short, without its full stop."""
-    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message repeats it: whole where it is short, else its type."""
-    if isinstance(value, (str, int, float, bytes, tuple, list, dict, np.generic)) or value is None:
-        try:
-            text = repr(value)
-        except ValueError:  # an integer of more digits than Python writes
-            text = ""
-        if text and len(text) <= LONGEST and "\n" not in text:
-            return text
-    return f"of type {type(value).__name__}"

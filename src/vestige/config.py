@@ -18,9 +18,9 @@ from pydantic import (
     field_validator,
 )
 
-from vestige.errors import InputError, unknown
+from vestige.errors import LONGEST, InputError, shown, told, unknown
 from vestige.files import read_text
-from vestige.values import DIGITS, told
+from vestige.values import DIGITS
 
 
 class Config(BaseModel):
@@ -78,8 +78,6 @@ PlainName: TypeAlias = Annotated[str, AfterValidator(plain_name)]
 """What a folder is named by: one part of a path, so that nothing is written anywhere else."""
 YAML_BYTES, YAML_DEPTH, YAML_VALUES = 2**18, 50, 100_000
 """Bytes of a configuration, its levels, and its values with every alias expanded, that are read."""
-LONGEST = 100
-"""Characters of a value that a message repeats; of a longer one it names the field alone."""
 
 
 def bare_names(methods: Any) -> Any:
@@ -285,15 +283,3 @@ def option_value(text: str, where: str) -> Any:
         return parse_yaml(text)
     except ValueError as error:
         raise InputError(f"{where}: {told(error)}.") from None
-
-
-def shown(value: object) -> str:
-    """Return a value as a message repeats it, its type alone where it is long or cannot be written."""
-    try:
-        text = repr(value)
-    except (
-        ValueError,
-        RecursionError,
-    ):  # an integer of more digits than Python writes, a list that holds itself
-        text = ""
-    return text if text and len(text) <= LONGEST else f"of type {type(value).__name__}"

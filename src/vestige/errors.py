@@ -38,3 +38,25 @@ def need(module: str, extra: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(f"{purpose} needs {module}: pip install 'vestige[{extra}]'") from error
+
+
+LONGEST = 100
+"""Characters of a value that a message repeats; of a longer one it names the type alone."""
+
+
+def told(error: BaseException, most: int = 200) -> str:
+    """Return what an error says, on one line, short, printable, and without its full stop."""
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def shown(value: object) -> str:
+    """Return a value as a message repeats it, its type alone where it is long, an array, or cannot be written."""
+    try:
+        text = "" if getattr(value, "shape", ()) else repr(value)
+    except (
+        Exception
+    ):  # an integer of more digits than Python writes, a list that holds itself, a class of the caller's
+        text = ""
+    return text if text and len(text) <= LONGEST and "\n" not in text else f"of type {type(value).__name__}"

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from vestige.arguments import told
 from vestige.data.dataset import Dataset
-from vestige.errors import InputError
+from vestige.errors import InputError, told
 
 Estimator = TypeVar("Estimator")
 Floats = NDArray[np.float64]

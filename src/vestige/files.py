@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vestige.errors import ArtefactError, InputError
-from vestige.values import DIGITS, told
+from vestige.errors import ArtefactError, InputError, told
+from vestige.values import DIGITS
 
 if TYPE_CHECKING:
     import pandas as pd

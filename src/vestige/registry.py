@@ -13,18 +13,14 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import entry_points
 from types import SimpleNamespace, UnionType
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from vestige.errors import InputError, unknown
 
 T = TypeVar("T")
 PRESETS = ("recommended", "paper")
-
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-Positive: TypeAlias = Annotated[float, Field(gt=0)]
-NotNegative: TypeAlias = Annotated[float, Field(ge=0)]
 
 
 def summary_of(function: Callable[..., Any]) -> str:

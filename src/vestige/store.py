@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from vestige.errors import ArtefactError, InputError
+from vestige.errors import ArtefactError, InputError, told
 from vestige.files import RECORD_BYTES, parse_json, read_text
-from vestige.values import told
 
 FULL = "the disk is full; free some space and run again, finished steps are kept"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.errors import InputError
+from vestige.errors import InputError, told
 
 CHUNK = 65_536
 NAME_CHARACTERS = 1_000
@@ -206,9 +206,3 @@ def are_probabilities(rows: NDArray[Any]) -> bool:
         if part.min() < 0 or part.max() > 1 or (np.abs(part.sum(axis=1) - 1) > 0.01).any():
             return False
     return True
-
-
-def told(error: BaseException) -> str:
-    """Return an error's text on one line, short, and without characters that cannot be printed."""
-    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return text.encode("utf-8", "backslashreplace").decode()[:200]

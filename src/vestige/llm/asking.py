@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vestige.arguments import shown, told
-from vestige.errors import InputError
+from vestige.errors import InputError, shown, told
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.arguments import shown
-from vestige.errors import InputError
+from vestige.errors import InputError, shown
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audit_samples
 from vestige.evaluation.roc import auc, bootstrap

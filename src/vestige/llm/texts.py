@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vestige.arguments import shown
-from vestige.errors import InputError
+from vestige.errors import InputError, shown, told
 from vestige.files import parse_json, read_text
-from vestige.values import as_ids, told
+from vestige.values import as_ids
 
 
 @dataclass(frozen=True)

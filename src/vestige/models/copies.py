@@ -8,8 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from vestige.arguments import told
-from vestige.errors import InputError
+from vestige.errors import InputError, told
 
 Network = TypeVar("Network", bound=nn.Module)
 

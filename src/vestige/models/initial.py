@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from vestige.arguments import checked, shown
-from vestige.errors import InputError
+from vestige.arguments import checked
+from vestige.errors import InputError, shown
 from vestige.models.copies import copied
 
 

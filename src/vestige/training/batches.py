@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
-from vestige.arguments import OWN_CHECK, told
+from vestige.arguments import OWN_CHECK
 from vestige.data.dataset import Dataset
-from vestige.errors import InputError
+from vestige.errors import InputError, told
 from vestige.models.scale import to_float
 
 

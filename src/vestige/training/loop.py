@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from vestige.arguments import Whole, checked, shown
+from vestige.arguments import Whole, checked
 from vestige.config import validated
 from vestige.data.dataset import Dataset
-from vestige.errors import InputError
+from vestige.errors import InputError, shown
 from vestige.models.copies import copied
 from vestige.models.initial import is_frozen, seeded
 from vestige.models.outputs import answer, expect_logits

@@ -24,9 +24,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vestige.arguments import Positive, checked, told
+from vestige.arguments import Positive, checked
 from vestige.data.dataset import Dataset
-from vestige.errors import InputError, need
+from vestige.errors import InputError, need, told
 from vestige.models.copies import copied
 from vestige.models.initial import seeded
 from vestige.models.outputs import answer, expect_logits

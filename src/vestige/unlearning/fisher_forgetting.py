@@ -25,9 +25,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from vestige.arguments import Count
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
-from vestige.registry import Count
 from vestige.unlearning.gradients import Named, fisher_diagonal, slopes
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, last_linear, trainable

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from vestige.arguments import Count, NotNegative
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models.sparsity import apply_masks, masks_of
-from vestige.registry import Count, NotNegative
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, trainable, unseen_rows
 

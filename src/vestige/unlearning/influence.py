@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
+from vestige.arguments import Positive
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
-from vestige.registry import Positive
 from vestige.unlearning.gradients import Named, conjugate_gradient, curvature_product, mean_gradient
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, only_alive, trainable

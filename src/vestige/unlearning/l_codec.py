@@ -32,9 +32,9 @@ from scipy.spatial import cKDTree
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.registry import Count, Positive
 from vestige.unlearning.activation_reset import channels_second, is_convolution
 from vestige.unlearning.gradients import sample_gradients
 from vestige.unlearning.registry import register

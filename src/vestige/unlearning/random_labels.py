@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vestige.arguments import Positive
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
-from vestige.registry import Positive
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
 

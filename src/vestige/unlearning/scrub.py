@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from vestige.arguments import NotNegative
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
-from vestige.registry import NotNegative
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Steps, Work
 

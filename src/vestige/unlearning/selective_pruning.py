@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from vestige.arguments import Count
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
-from vestige.registry import Count
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work, alive_of, last_linear, own_weight, trainable

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
+from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
-from vestige.registry import Count, Positive
 from vestige.unlearning.gradients import Named, batch_squares, fisher_diagonal
 from vestige.unlearning.random_labels import joined
 from vestige.unlearning.registry import register

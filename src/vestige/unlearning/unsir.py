@@ -28,10 +28,10 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
+from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import to_float
-from vestige.registry import Count, Positive
 from vestige.training.loop import training_mode
 from vestige.unlearning.gradients import input_gradient
 from vestige.unlearning.registry import register

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from vestige.arguments import Count, NotNegative, Positive
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.registry import Count, NotNegative, Positive
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,7 @@ import socket
 import subprocess
 import sys
 
-from vestige.arguments import shown, told
-from vestige.errors import InputError
+from vestige.errors import InputError, shown, told
 
 FORMS = "auto, local, HOST:PORT or ray://HOST:PORT"
 PORT_SECONDS, CLUSTER_SECONDS = 10.0, 60.0

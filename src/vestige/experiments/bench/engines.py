@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Protocol
 
-from vestige.arguments import Count, NotNegative, checked, told
-from vestige.errors import InputError, need, unknown
+from vestige.arguments import Count, NotNegative, checked
+from vestige.errors import InputError, need, told, unknown
 from vestige.experiments.bench.address import check_address
 from vestige.experiments.bench.steps import Step, Store, ordered, perform
 from vestige.store import FULL, disk_full

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vestige.arguments import shown
-from vestige.errors import InputError, MissingArray
+from vestige.errors import InputError, MissingArray, shown
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.values import as_array
 

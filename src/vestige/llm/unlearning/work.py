@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from vestige.arguments import Count, NotNegative, Positive, told
-from vestige.errors import InputError, need
+from vestige.arguments import Count, NotNegative, Positive
+from vestige.errors import InputError, need, told
 from vestige.llm.asking import answered
 
 if TYPE_CHECKING:
