@@ -176,3 +176,18 @@ def test_sentences_state_every_figure():
         and f"{one.counts['cleared']:,} cleared" in one.records_sentence
     )
     assert dataclasses.asdict(one)["outcome"] in one.sentence.lower()
+
+
+def test_bounds_hold_for_a_request_whose_traces_are_weaker_than_kept_ones():
+    """Easy records leave half the trace that others do: untouched ones must not be bounded by what kept ones show."""
+    for seed in range(5):
+        margins = world(seed, n=100, m=800, q=400, left=1.0, shadows=2)
+        forget = margins.of("forget")
+        easy = [model + 4.0 * forget for model in margins.shadows]
+        weak = margins.with_(
+            unlearned=margins.unlearned + (4.0 - 3.0) * forget, original=margins.original + (4.0 - 3.0) * forget,
+            shadows=np.stack(easy),
+        )  # fmt: skip
+        one = verdict(weak)
+        assert one.outcome == "under" or one.blocked_by
+        assert one.blocked_by or (one.could_be_whole >= 90 and one.left_at_most >= 0.95)

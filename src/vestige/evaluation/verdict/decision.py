@@ -28,6 +28,7 @@ from vestige.evaluation.verdict.evidence import (
     p_over_of_every_source,
     record_outcomes,
     record_p_values,
+    request_seen,
     traced,
     whole,
 )  # fmt: skip
@@ -107,11 +108,12 @@ def judge(
             "Check the outputs: a model whose answers do not vary is broken.",
         )
     checks = controls.run(margins, evidence, seeds[1])
-    share = left(evidence, kept, alpha / 2) if kept.sum() > 1 else Share(float("nan"), -np.inf, np.inf)
+    seen = request_seen(margins, evidence)
+    share = left(evidence, kept, seen, alpha / 2) if kept.sum() > 1 else Share(float("nan"), -np.inf, np.inf)
     p_under, p_over = record_p_values(evidence)
     alike = likeness(margins, evidence, kept) if kept.any() else evidence.scores
     outcomes = record_outcomes(evidence, alike, kept, p_under, p_over, alpha)
-    figures = _figures(evidence, alike, kept, share, outcomes, alpha, tolerance, unit, seeds[2])
+    figures = _figures(evidence, alike, kept, seen, share, outcomes, alpha, tolerance, unit, seeds[2])
     planted = with_power and kept.any()
     powers = power(evidence, kept, alpha, np.random.default_rng(seeds[3])) if planted else ()
     confirmed = figures.p_over <= alpha / 2 and _null_is_checked(checks)
@@ -120,7 +122,18 @@ def judge(
     outcome, sentence, blocking = _decide(figures, checks, confirmed)
     outcomes = _allowed_outcomes(outcomes, checks)
     verdict = _verdict(figures, evidence, outcome, sentence, blocking, outcomes, powers, checks)
-    return Judgement(verdict, checks, evidence.scores.mean(axis=0), p_under, p_over, outcomes)
+    return Judgement(
+        verdict, checks, evidence.scores.mean(axis=0), p_under, p_over, outcomes, _notes(margins, evidence)
+    )
+
+
+def _notes(margins: Margins, evidence: Evidence) -> tuple[str, ...]:
+    if margins.original is not None or not evidence.matching.differs:
+        return ()
+    return (
+        "The request is of other classes or of another difficulty than never-seen records, and the original's outputs "
+        "are not given: what a whole record of it would look like is taken from retained records, which may differ.",
+    )
 
 
 def limited(margins: Margins) -> NDArray[np.int64]:
@@ -164,11 +177,11 @@ def allowed(n: int) -> int:
 
 
 def _figures(
-    evidence: Evidence, alike: Floats, kept: Mask, share: Share, outcomes: NDArray[np.str_], alpha: float,
-    tolerance: float, unit: str, seed: np.random.SeedSequence,
+    evidence: Evidence, alike: Floats, kept: Mask, seen: Floats | None, share: Share,
+    outcomes: NDArray[np.str_], alpha: float, tolerance: float, unit: str, seed: np.random.SeedSequence,
 ) -> Figures:  # fmt: skip
     n = int(evidence.forget.sum())
-    most = whole(evidence, alike, kept, alpha) if kept.any() else n
+    most = whole(evidence, alike, kept, seen, alpha) if kept.any() else n
     like_never_seen = evidence.p_over > alpha / 2 and share.low >= -tolerance
     if n >= FEW and like_never_seen and np.isfinite(share.high):
         most = min(most, int(n * max(share.high, 0.0)))

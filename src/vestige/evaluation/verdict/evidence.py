@@ -122,22 +122,40 @@ def p_over_of_every_source(
 
 def _null_weights(matching: Matching, score: int, forget: Mask, null: Mask) -> Floats:
     weights = matching.weights(score, forget, null)
-    return np.full(int(null.sum()), 1 / null.sum()) if weights is None else weights
+    return _even(int(null.sum())) if weights is None else weights
 
 
-def left(evidence: Evidence, kept: Mask, level: float) -> Share:
-    """Return the influence left with the ends of its interval, each score's further one; 1 = that of a kept record."""
+def request_seen(margins: Margins, evidence: Evidence) -> Floats | None:
+    """Return [2, n] the trace scores of the forget records under the original, which saw them.
+
+    A request of easy or hard records, or of one class, bears another trace than kept records do; the original shows
+    which. None where there is no original, or where the request is a mix as kept records are.
+    """
+    if margins.original is None or not evidence.matching.differs:
+        return None
+    trace = trace_scores(margins.with_(unlearned=margins.original), evidence.null)
+    return None if trace is None else trace.values[:, evidence.forget]
+
+
+def left(evidence: Evidence, kept: Mask, seen: Floats | None, level: float) -> Share:
+    """Return the influence left, with the further ends of all intervals; 1 = all of it.
+
+    All of it is what kept records show, and, where the request is of another kind, what `seen` [2, n] shows.
+    """
     shares = []
     for score in SCORES:
         t = evidence.scores[score]
         weights = evidence.matching.weights(score, evidence.forget, kept)
-        even = np.full(int(kept.sum()), 1 / kept.sum())
-        shares.append(
-            influence_left(
-                t[evidence.forget], t[evidence.null], t[kept], level, evidence.null_weights(score),
-                even if weights is None else weights, evidence.fit_error(score),
-            )
-        )  # fmt: skip
+        wholes = [(t[kept], _even(int(kept.sum())) if weights is None else weights)]
+        if seen is not None:
+            wholes.append((seen[score], _even(seen.shape[1])))
+        for whole_scores, whole_weights in wholes:
+            shares.append(
+                influence_left(
+                    t[evidence.forget], t[evidence.null], whole_scores, level, evidence.null_weights(score),
+                    whole_weights, evidence.fit_error(score),
+                )
+            )  # fmt: skip
     value = float(np.mean([share.value for share in shares]))
     return Share(value, min(share.low for share in shares), max(share.high for share in shares))
 
@@ -159,10 +177,20 @@ def likeness(margins: Margins, evidence: Evidence, kept: Mask) -> Floats:
     return -interpolate(own, out, fitted, moments=moments, output="log_odds")[None]
 
 
-def whole(evidence: Evidence, alike: Floats, kept: Mask, alpha: float) -> int:
-    """Return how many forget records could be whole, by the blunter of the scores in `alike`."""
+def whole(evidence: Evidence, alike: Floats, kept: Mask, seen: Floats | None, alpha: float) -> int:
+    """Return how many forget records could be whole, by the blunter of the scores in `alike`.
+
+    They are compared with kept records and, where the request is of another kind, with itself under the original.
+    """
     matched = _matched(evidence, kept)
-    return max(could_be_whole(one[evidence.forget], one[matched], alpha) for one in alike)
+    counts = [could_be_whole(one[evidence.forget], one[matched], alpha) for one in alike]
+    if seen is not None:
+        counts += [could_be_whole(evidence.scores[k, evidence.forget], seen[k], alpha) for k in SCORES]
+    return max(counts)
+
+
+def _even(count: int) -> Floats:
+    return np.full(count, 1 / count)
 
 
 def _matched(evidence: Evidence, kept: Mask) -> Mask:

@@ -41,6 +41,12 @@ class Matching:
     difficulty_p: float | None
     unsupported: int
 
+    @property
+    def differs(self) -> bool:
+        """Is the request another mix of classes or difficulty than never-seen records are?"""
+        classes = self.class_p is not None and self.class_p <= 0.05
+        return classes or (self.difficulty_p is not None and self.difficulty_p <= 0.1)
+
     def weights(self, score: int, forget: Mask, other: Mask) -> Floats | None:
         """Return [m] weights, summing to 1, of the `other` records; None where a stratum of the request has none."""
         strata = self.strata[score]
