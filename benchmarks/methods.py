@@ -1,12 +1,14 @@
 """Every unlearning method on real CIFAR-10: accuracy figures against retraining, cost, and what IAM sees.
 
-    python -m benchmarks.methods run FILE [--size 10000] [--seeds 3] [--blocks random,class,...] [--methods core]
+    python -m benchmarks.methods run FILE [--size 10000] [--seeds 3] [--blocks random,class,...]
+        [--methods core] [--without-iam]
     python -m benchmarks.methods table FILE
 
 ResNet-18 of width 16, 12 epochs; a tenth of the training images at random, or one class; dense, or 95 % sparse by
 one-shot magnitude pruning. The six methods of Sharma et al. 2024, Table 1, run with every seed, the others with one,
-dense. Each result is a line of JSON in FILE; what is there is not run again, so several processes may share the blocks
-among them. Time is that of the processor, all threads together. Data come from VESTIGE_DATA.
+dense; `--methods` may name some, and `--without-iam` spares the shadow model that IAM wants. Each result is a line of
+JSON in FILE; what is there is not run again, so several processes may share the blocks among them. Time is that of the
+processor, all threads together. Data come from VESTIGE_DATA.
 """
 
 from __future__ import annotations
@@ -37,13 +39,15 @@ BLOCKS = {
 KNOBS = {"dau": {"copies": 2}, "l_codec": {"perturbations": 200}, "ssd": {"alpha": 1.5}}
 
 
-def run(path: Path, size: int, seeds: int, blocks: list[str], which: str) -> None:
+def run(path: Path, size: int, seeds: int, blocks: list[str], which: str, iam: bool = True) -> None:
     data = vestige.load_dataset("cifar10")
     for block in blocks:
-        run_block(path, data, block, size, seeds, which)
+        run_block(path, data, block, size, seeds, which, iam)
 
 
-def run_block(path: Path, data: vestige.Dataset, block: str, size: int, seeds: int, which: str) -> None:
+def run_block(
+    path: Path, data: vestige.Dataset, block: str, size: int, seeds: int, which: str, iam: bool
+) -> None:
     done = {(r["block"], r["method"], r["seed"]) for r in lines(path)}
     scenario, sparsity = BLOCKS[block]
     request = {"forget": size // 10} if scenario == "random" else {"label": 1}
@@ -58,28 +62,30 @@ def run_block(path: Path, data: vestige.Dataset, block: str, size: int, seeds: i
         return made.model
 
     others = [n for n in METHODS if n not in CORE + NOT_HERE and not sparsity and which == "all"]
-    names = [*CORE, *others]
-    plan = [(n, s) for s in range(seeds) for n in (CORE if s else names) if (block, n, s) not in done]
+    core, names = (CORE, [*CORE, *others]) if which in ("all", "core") else (which.split(","),) * 2
+    plan = [(n, s) for s in range(seeds) for n in (core if s else names) if (block, n, s) not in done]
     if not plan:
         return
-    original, shadow = fit(split.train, 100), fit(split.shadow[: len(split.retain)], 200)
+    original = fit(split.train, 100)
+    models = [original, fit(split.shadow[: len(split.retain)], 200)] if iam else [original]
     asked = np.concatenate([split.forget, split.retain, split.holdout])
     role = np.repeat(
         ["forget", "retain", "holdout"], [len(split.forget), len(split.retain), len(split.holdout)]
     )
-    before, never = (collect_logits(m, data.take(asked)) for m in (original, shadow))
+    known = [collect_logits(model, data.take(asked)) for model in models]
 
     def record(name, seed, model, seconds, epochs, steps):
         logits = collect_logits(model, data.take(asked))
-        signals = Signals(data.y[asked], logits, before, never, role=role, ids=data.ids[asked])
+        signals = Signals(data.y[asked], logits, *known, role=role, ids=data.ids[asked])
         figures = accuracy_figures(signals, preset="paper")
-        scores = vestige.measure("iam", signals)
-        groups = scores[role == "forget"], scores[role == "retain"]
         line = {
             "block": block, "method": name, "seed": seed, "size": size, "seconds": round(seconds, 2),
-            "epochs": round(epochs, 3), "steps": steps, "iam": float(groups[0].mean()), "iam_auc": auc(*groups),
-            **{k: round(float(v), 5) for k, v in figures.items()},
+            "epochs": round(epochs, 3), "steps": steps, **{k: round(float(v), 5) for k, v in figures.items()},
         }  # fmt: skip
+        if iam:
+            scores = vestige.measure("iam", signals)
+            groups = scores[role == "forget"], scores[role == "retain"]
+            line |= {"iam": float(groups[0].mean()), "iam_auc": auc(*groups)}
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(line, flush=True)
@@ -132,7 +138,7 @@ def table(path: Path) -> None:
             cells = [spread([r[c] for r in own], 1) for c in COLUMNS]
             cells += [spread(gaps, 2)]
             cells += [
-                spread([r[k] for r in own], d)
+                spread([r[k] for r in own], d) if all(k in r for r in own) else ""
                 for k, d in (("iam", 3), ("iam_auc", 3), ("epochs", 2), ("seconds", 0))
             ]
             print(f"| `{name}` | " + " | ".join(cells) + " |")
@@ -161,9 +167,17 @@ if __name__ == "__main__":
     parser.add_argument("--size", type=int, default=10000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--blocks", default=",".join(BLOCKS))
-    parser.add_argument("--methods", choices=("all", "core"), default="all")
+    parser.add_argument("--methods", default="all", help="all, core, or names of methods")
+    parser.add_argument("--without-iam", action="store_true")
     chosen = parser.parse_args()
     if chosen.command == "run":
-        run(chosen.file, chosen.size, chosen.seeds, chosen.blocks.split(","), chosen.methods)
+        run(
+            chosen.file,
+            chosen.size,
+            chosen.seeds,
+            chosen.blocks.split(","),
+            chosen.methods,
+            not chosen.without_iam,
+        )
     else:
         table(chosen.file)

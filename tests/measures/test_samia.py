@@ -23,6 +23,7 @@ def test_rows_and_tokens():
     rows = samia_rows(p, s, torch.tensor([1]))
     assert rows.tolist() == [pytest.approx([0.7, 0.3, 5, 6, 0, 1])]
     assert rows.reshape(1, 3, 2).transpose(1, 2)[0, 1].tolist() == pytest.approx([0.3, 6, 1])  # class 1
+    assert samia_rows(p, s, None).tolist() == [pytest.approx([0.7, 0.3, 5, 6, 0, 0])]
 
 
 def test_sensitivity_of_a_linear_model_is_known():
@@ -33,6 +34,30 @@ def test_sensitivity_of_a_linear_model_is_known():
         lambda v: v @ slope, x, x @ slope, copies=10, sigma=0.5, generator=torch.Generator().manual_seed(0)
     )
     assert found.mean(0).tolist() == pytest.approx([0.798, 3 * 0.798], rel=0.02)
+
+
+def test_noisy_copies_in_one_batch_are_those_one_after_another():
+    """A model in training mode normalises them together then; any other answers alike."""
+    x, slope = torch.randn(6, 2, generator=torch.Generator().manual_seed(1)), torch.randn(2, 3)
+    apart, together = (
+        sensitivity_of(
+            lambda v: (v @ slope).relu(), x, (x @ slope).relu(), copies=4, sigma=0.1,
+            generator=torch.Generator().manual_seed(0), at_once=at_once,
+        )
+        for at_once in (False, True)
+    )  # fmt: skip
+    assert torch.allclose(apart, together, atol=1e-5) and together.shape == (6, 3)
+    sizes = []
+    sensitivity_of(
+        lambda v: sizes.append(len(v)) or v,
+        x,
+        x,
+        copies=4,
+        sigma=0.1,
+        generator=torch.Generator(),
+        at_once=True,
+    )
+    assert sizes == [24]
 
 
 def test_all_digits_are_computed_and_what_was_set_comes_back():

@@ -1,4 +1,4 @@
-"""DAU: its losses on constructed outputs, its classifier's step by hand, and the bounds on the game."""
+"""DAU: its losses on constructed outputs, its steps by hand for either kind of request, and the bounds on the game."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import pytest
 import small
 import torch
 import torch.nn.functional as F
-from small import clusters, network
+from small import clusters, network, work
 from torch import nn
 
 import vestige.unlearning.dau as dau
-from vestige.data import make_split
+from vestige.data import Dataset, make_split
 from vestige.errors import InputError
+from vestige.models import build_model
 from vestige.models.samia import Samia
+from vestige.signals import collect_logits
+from vestige.training import Recipe, train
 from vestige.unlearning import unlearn
-from vestige.unlearning.dau import agreement, attack, held_back, verdict_loss
+from vestige.unlearning.dau import agreement, attack, compared, held_back, verdict_loss
 
 DATA = clusters(200)
 # twelve samples of one class; others of it stay, so that the request is not for a whole class
@@ -212,28 +215,192 @@ def test_the_attacker_learns_and_is_left_alone_in_the_classifiers_step(monkeypat
     assert touched and not any(touched)
 
 
-def test_the_game_ends_after_thirty_steps_where_a_class_is_forgotten(monkeypatch):
-    counted = []
-    real = dau.agreement
-    monkeypatch.setattr(dau, "agreement", lambda *given: counted.append(1) or real(*given))
-    made = unlearn("dau", small.MODEL, small.WHOLE, epochs=15, batch_size=16, copies=1, pretrain=2)
-    assert len(counted) == 30 and made.gradient_steps > 60
-    counted.clear()
-    unlearn("dau", small.MODEL, small.SPLIT, epochs=5, batch_size=16, copies=1, pretrain=2)
-    assert len(counted) == 5 * 7  # random requests play to the end
-    steps = {"epochs": 15, "batch_size": 16, "copies": 1, "pretrain": 2}
-    within, after = (
-        unlearn("dau", small.MODEL, small.WHOLE, game_counts=counts, **steps).gradient_steps
-        for counts in (True, False)
-    )
-    assert after - within == 30 and within % 15 == 0
-    short = unlearn("dau", small.MODEL, small.WHOLE, game_counts=True, **steps | {"epochs": 2}).gradient_steps
-    assert short == within / 15 * 2 < 30
+def counter(monkeypatch):
+    """A list that grows by one with every step of the game."""
+    played = []
+    real = dau.Game.played
+    monkeypatch.setattr(dau.Game, "played", lambda game: played.append(game.taken) or real(game))
+    return played
+
+
+def test_a_class_has_a_game_of_thirty_steps_and_then_its_passes(monkeypatch):
+    """Also where an epoch is short; while finetuning each fifth step is one of the game."""
+    played = counter(monkeypatch)
+    options = {"batch_size": 16, "copies": 1, "pretrain": 2}
+    for epochs in (1, 4):
+        played.clear()
+        made = unlearn("dau", small.MODEL, small.WHOLE, epochs=epochs, **options)
+        a_pass = -(-len(small.WHOLE.retain) // 16)
+        assert made.gradient_steps == 30 + epochs * a_pass
+        assert played == [*range(1, 31), *range(35, made.gradient_steps + 1, 5)]
+    played.clear()
+    made = unlearn("dau", small.MODEL, small.WHOLE, epochs=4, switch_every=0, **options)
+    assert played == list(range(1, 31)) and made.gradient_steps == 30 + 4 * a_pass
+    played.clear()
+    unlearn("dau", small.MODEL, small.SPLIT, epochs=5, **options)
+    assert len(played) == 5 * 7  # random requests play to the end
     still = {"class_lr": 1e-12, "switch_lr": 1e-12}
     made = unlearn("dau", small.MODEL, small.WHOLE, lr=1.0, copies=1, pretrain=2, **still).model
     assert all(
         torch.allclose(p, small.values(small.MODEL)[name], atol=1e-6) for name, p in made.named_parameters()
     )
+
+
+def test_as_published_a_class_has_477_steps_with_the_game_in_the_first_thirty(monkeypatch):
+    played = counter(monkeypatch)
+    for epochs in (1, 3):
+        played.clear()
+        options = {"preset": "paper", "epochs": epochs, "batch_size": 64, "copies": 1, "pretrain": 1}
+        made = unlearn("dau", small.MODEL, small.WHOLE, **options)
+        assert made.gradient_steps == 477 and played == list(range(1, 31))
+    with pytest.raises(InputError, match="class_steps is 29; 30, the steps of the game"):
+        unlearn("dau", small.MODEL, small.WHOLE, class_steps=29)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_finetuning_after_the_game_goes_on_with_its_momentum(schedule):
+    """Without a weight on the game both phases are a plain loop of one optimiser, here of whole batches."""
+    model = network()
+    options = {"class_lr": 0.2, "switch_lr": 0.1, "switch_after": 3, "switch_schedule": schedule, "epochs": 4}
+    made = unlearn("dau", model, small.WHOLE, adversarial=0.0, pretrain=0, copies=1, **options).model
+    rows = small.WHOLE.rows("retain")
+    x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.y)
+    sgd = torch.optim.SGD(model.parameters(), 0.2, momentum=0.9, weight_decay=5e-4)
+    falling = [0.1 * (1 + np.cos(np.pi * step / 4)) / 2 for step in range(4)]
+    for lr in [0.2] * 3 + ([0.1] * 4 if schedule == "constant" else falling):
+        sgd.param_groups[0]["lr"] = lr
+        sgd.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        sgd.step()
+    assert torch.allclose(flat(made.parameters()), flat(model.parameters()), atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["recommended", "paper"])
+def test_the_step_against_a_class_is_that_of_its_objective(preset, monkeypatch):
+    """Recommended: D_f against the other classes, no label, D_f alone pushed. Paper: all classes, label, both pushed."""
+    columns = [0, 1, 2, 6, 7, 8]  # not the sensitivities, which are random
+    monkeypatch.setattr(dau, "Samia", lambda classes: Reads(columns))
+    model, split = network(), make_split(DATA, "class", label=1, train=120, holdout=20, shadow=60)
+    unseen = split.rows("shadow")
+    if preset == "recommended":
+        unseen = unseen.take(np.flatnonzero(unseen.y != 1))
+    options = {
+        "class_selfsupervised": 0.0,
+        "switch_after": 1,
+        "class_steps": 1,
+        "bound": None,
+        "class_lr": 1.0,
+    }
+    made = unlearn("dau", model, split, preset=preset, **STEP | options)
+    assert made.gradient_steps == 1 and made.decided["request"] == "whole class"
+    (x_r, y_r), (x_f, y_f), (x_v, y_v) = (
+        (torch.from_numpy(rows.x), torch.from_numpy(rows.y))
+        for rows in (split.rows("retain"), split.rows("forget"), unseen)
+    )
+
+    def rows_of(x, y):
+        out, label = model(x), F.one_hot(y, 3)
+        first = out if preset == "paper" else torch.softmax(out, dim=1)
+        return torch.cat([first, torch.zeros(len(x), 3), label * (preset == "paper")], dim=1)
+
+    u_f, u_v = rows_of(x_f, y_f), rows_of(x_v, y_v)
+    if preset == "recommended":
+        u_v = u_v.detach()
+    game = 0.9 * attacked(u_f, u_v, columns)
+    assert max(float(g.abs().max()) for g in slopes(model, game)) > 1e-3
+    wanted = slopes(model, F.cross_entropy(model(x_r), y_r) + game)
+    for new, old, g in zip(made.model.parameters(), model.parameters(), wanted, strict=True):
+        assert torch.allclose(new, old - g, atol=2e-5)
+
+
+def test_the_request_decides_and_the_result_says_so():
+    options = {"epochs": 1, "copies": 1, "pretrain": 1, "switch_after": 1}
+    decided = unlearn("dau", small.MODEL, small.SPLIT, **options).decided
+    assert decided == {
+        "request": "samples", "unseen": "same", "label": True, "pushed": "both", "selfsupervised": 1e-3, "floor": 0.0,
+    }  # fmt: skip
+    part = make_split(small.DATA, "partial_class", label=1, forget=0.9, train=120, holdout=20, shadow=20)
+    assert unlearn("dau", small.MODEL, part, **options).decided == decided
+    assert unlearn("dau", small.MODEL, small.WHOLE, **options).decided == {
+        "request": "whole class", "unseen": "others", "label": False, "pushed": "forget", "selfsupervised": 0.0,
+        "floor": 1.5,
+    }  # fmt: skip
+    two = small.WHOLE.data.take(small.WHOLE.train)
+    both = np.isin(two.y, (0, 1))
+    classes = dataclasses.replace(
+        small.WHOLE, forget=small.WHOLE.train[both], retain=small.WHOLE.train[~both]
+    )
+    assert unlearn("dau", small.MODEL, classes, **options).decided["request"] == "whole class"
+
+
+def test_whom_forget_samples_are_compared_with():
+    split, whole = SPLIT, small.WHOLE
+    shadow = whole.rows("shadow")
+    for which, rows in (("same", shadow.y == 1), ("others", shadow.y != 1), ("all", shadow.y >= 0)):
+        assert compared(whole, which, work("dau")).ids.tolist() == shadow.ids[rows].tolist()
+    alone = dataclasses.replace(split, shadow=split.shadow[split.rows("shadow").y != 1])
+    with pytest.raises(InputError, match="here are 0 of the forget samples' classes in batches"):
+        unlearn("dau", small.MODEL, alone)
+    alone = dataclasses.replace(whole, shadow=whole.shadow[shadow.y == 1])
+    with pytest.raises(InputError, match="here are 0 of the other classes in batches"):
+        unlearn("dau", small.MODEL, alone)
+
+
+def test_a_memorised_class_is_forgotten_and_was_not_by_the_game_of_before():
+    """Against unseen samples of the same class, or without the floor of the bound, the original is a fixed point."""
+    split = small.WHOLE
+    model = train(network(), split.data.take(split.train), Recipe(epochs=40, batch_size=16, lr=0.1)).model
+
+    def right(**options):
+        """The share of forget and of retained samples that are answered rightly; retraining has 0.13 and 1."""
+        given = {
+            "class_lr": 0.1,
+            "switch_lr": 0.1,
+            "epochs": 5,
+            "batch_size": 32,
+            "copies": 1,
+            "pretrain": 100,
+        }
+        made = unlearn("dau", model, split, **given, **options).model
+        groups = split.rows("forget"), split.rows("retain")
+        return [(collect_logits(made, rows).argmax(1) == rows.y).mean() for rows in groups]
+
+    forget, retain = right()
+    assert forget < 0.3 and retain > 0.95
+    before = {"class_unseen": "same", "class_label": True, "class_pushed": "both", "switch_every": 0}
+    for options in (before, {"class_floor": 0.0}):
+        assert right(**options)[0] > 0.8
+
+
+def test_pretraining_draws_augments_and_normalises_anew_and_leaves_the_model_as_it_is(monkeypatch):
+    """As published; the model's statistics are put back, and only the attacker has learned."""
+    rng = np.random.default_rng(0)
+    data = Dataset(
+        "noise", rng.integers(0, 255, (60, 1, 16, 16)).astype(np.uint8), np.arange(60) % 3,
+        np.arange(60).astype(str), tuple("abc"),
+    )  # fmt: skip
+    split = make_split(data, "class", label=1, train=40, holdout=5, shadow=15)
+    model = build_model("resnet18", data.shape, 3, width=4, seed=0)
+    rows, real = [], dau.attack
+    monkeypatch.setattr(dau, "attack", lambda a, o, u_f, u_v: rows.append(u_f) or real(a, o, u_f, u_v))
+    options = {"preset": "paper", "adversarial": 0.0, "class_selfsupervised": 0.0, "copies": 1, "sigma": 1e-3}
+    options |= {"class_steps": 1, "switch_after": 0}
+
+    def made(pretrain, **more):
+        rows.clear()
+        return unlearn("dau", model, split, pretrain=pretrain, **options, **more)
+
+    first, second = made(0), made(3)
+    assert all(
+        torch.equal(a, second.model.state_dict()[name]) for name, a in first.model.state_dict().items()
+    )
+    assert [len(u) for u in rows] == [40] * 3 and second.epochs > first.epochs
+    sums = [float(u[:, :3].sum()) for u in rows]  # of all members alike, but for augmentation
+    assert abs(sums[0] - sums[1]) > 1e-3
+    made(2, augment="none")
+    logits = model.train()(torch.from_numpy(split.data.x[split.train]).float() / 255)
+    for u in rows:
+        assert torch.allclose(u[:, :3].sort(dim=0)[0], logits.sort(dim=0)[0], atol=1e-3)
 
 
 def test_dau_holds_the_game_back():
@@ -242,6 +409,9 @@ def test_dau_holds_the_game_back():
     for weight, bound, wanted in ((100.0, 0.5, [2.0, 4.0 + 0.5 * 20**0.5]), (0.1, 0.5, [2.0, 4.1])):
         value = held_back(w.square().sum(), weight * w[1], [w], bound)
         assert value.item() == pytest.approx(5.0 + min(weight, 0.5 * 20**0.5) * 2.0)
+        assert torch.autograd.grad(value, w)[0].tolist() == pytest.approx(wanted)
+    for floor, wanted in ((1.5, [2.0, 4.0 + 0.5 * 20**0.5]), (5.0, [2.0, 9.0]), (200.0, [2.0, 104.0])):
+        value = held_back(w.square().sum(), 100.0 * w[1], [w], 0.5, floor)
         assert torch.autograd.grad(value, w)[0].tolist() == pytest.approx(wanted)
     unused = torch.ones(3, requires_grad=True)
     assert torch.autograd.grad(held_back(w.sum(), 0 * w.sum(), [w, unused], 0.5), w)[0].tolist() == [1.0, 1.0]

@@ -385,6 +385,7 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
         return {
             "unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs,
             "retrain_epochs": result.epochs, "gradient_steps": result.gradient_steps, "stopped": result.stopped,
+            "decided": result.decided,
         }  # fmt: skip
 
     step(path, key, make)

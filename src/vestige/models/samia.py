@@ -43,11 +43,13 @@ class Samia(nn.Module):
         return logits
 
 
-def samia_rows(predictions: Tensor, sensitivity: Tensor, labels: Tensor) -> Tensor:
-    """Return the attacker's rows [N, 3 C] from predictions and sensitivities [N, C] and labels [N]."""
-    return torch.cat(
-        [predictions, sensitivity, F.one_hot(labels, predictions.shape[1]).to(predictions)], dim=1
-    )
+def samia_rows(predictions: Tensor, sensitivity: Tensor, labels: Tensor | None) -> Tensor:
+    """Return the attacker's rows [N, 3 C] from predictions and sensitivities [N, C] and labels [N].
+
+    Without labels, which neither paper has, the columns of the label are 0.
+    """
+    shown = torch.zeros_like(predictions) if labels is None else F.one_hot(labels, predictions.shape[1])
+    return torch.cat([predictions, sensitivity, shown.to(predictions)], dim=1)
 
 
 def sensitivity_of(
@@ -58,15 +60,18 @@ def sensitivity_of(
     copies: int,
     sigma: float,
     generator: torch.Generator,
+    at_once: bool = False,
 ) -> Tensor:
     """Mean over noisy copies of |model(x + sigma u) - clean| / sigma, u standard normal: [N, C].
+
+    at_once  all copies in one batch, which a model in training mode normalises together
 
     Gradients flow where they are enabled. The noise is drawn on the CPU, so that it is the same on every device.
     """
     total = torch.zeros_like(clean)
-    for _ in range(copies):
-        noise = torch.randn(x.shape, generator=generator).to(x)
-        total = total + (model(x + sigma * noise) - clean).abs()
+    noisy = (x + sigma * torch.randn(x.shape, generator=generator).to(x) for _ in range(copies))
+    for out in model(torch.cat(list(noisy))).chunk(copies) if at_once else map(model, noisy):
+        total = total + (out - clean).abs()
     return total / (copies * sigma)
 
 

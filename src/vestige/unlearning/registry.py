@@ -112,6 +112,7 @@ class Unlearned:
     gradient_steps  how often an optimiser stepped
     stopped         "max_epochs", "max_seconds" or "on_epoch" where the method was stopped early, else None; a method
                     without gradient steps runs to its end all the same
+    decided         what the method chose by itself from the request, such as {"request": "whole class"}
     """
 
     model: Any
@@ -121,6 +122,7 @@ class Unlearned:
     epochs: float = 0.0
     gradient_steps: int = 0
     stopped: str | None = None
+    decided: dict[str, Any] = field(default_factory=dict)
 
 
 def unlearn(
@@ -207,7 +209,7 @@ def unlearn(
         )
     seconds = time.perf_counter() - work.started
     cost = work.passes / work.epoch
-    return Unlearned(result, name, knobs, seconds, cost, work.gradient_steps, work.stopped)
+    return Unlearned(result, name, knobs, seconds, cost, work.gradient_steps, work.stopped, work.decided)
 
 
 def world_of(model: Any) -> World | None:

@@ -79,6 +79,7 @@ class Work:
     budget      how many sample passes and how many seconds may be spent
     on_epoch    the caller's early stop: called with the model after each epoch that `descend` takes, True stops
     optimizers  of every model that was descended on, with what it has gathered
+    decided     what the method chose by itself from the request, for the record
     """
 
     method: str
@@ -94,6 +95,7 @@ class Work:
     passes: float = 0.0
     gradient_steps: int = 0
     stopped: str | None = None
+    decided: dict[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
     optimizers: WeakKeyDictionary[Any, torch.optim.Optimizer] = field(default_factory=WeakKeyDictionary)
 
