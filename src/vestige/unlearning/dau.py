@@ -59,11 +59,11 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field
 
+from vestige.arguments import Count, NotNegative, Positive
 from vestige.data.split import Split
 from vestige.errors import InputError, unknown
 from vestige.models import seeded
 from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
-from vestige.registry import Count, NotNegative, Positive
 from vestige.signals.collect import evaluating
 from vestige.training import batch_count
 from vestige.training.loop import one_row_normalised, training_mode
