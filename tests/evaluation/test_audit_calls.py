@@ -22,6 +22,7 @@ BAD = {
     "seed is of type float": {"seed": 0.5},
     "seed is of type bool": {"seed": True},
     "alpha is 0.05; a number": {"alpha": "0.05"},
+    "alpha is 0.001; at least 0.005": {"alpha": 0.001},
 }
 
 

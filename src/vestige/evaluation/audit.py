@@ -17,7 +17,7 @@ from vestige.evaluation import figures
 from vestige.evaluation.calibration import Reference, p_values, reference_scores
 from vestige.evaluation.degree import Scale, scale
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
-from vestige.evaluation.verdict import RECORD_OUTCOMES, Judged, judge_signals
+from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judged, judge_signals
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
 
@@ -69,7 +69,7 @@ def audit(
     preset : "recommended" or "paper"
         For measures that name none themselves.
     alpha : float
-        Error rate of each claim of the verdict, above 0 and below 1; see `vestige.evaluation.Verdict`.
+        Error rate of each claim of the verdict, from 0.005 and below 1; see `vestige.evaluation.Verdict`.
     tolerance : float
         Largest share of the influence that may be left for "unlearned", above 0 and below 1.
     seed : int
@@ -106,6 +106,10 @@ def audit(
     for option, value in (("alpha", alpha), ("tolerance", tolerance)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
             raise InputError(f"{option} is {value}; a number above 0 and below 1 is wanted.")
+    if alpha < LEAST_ALPHA:
+        raise InputError(
+            f"alpha is {alpha}; at least {LEAST_ALPHA} is wanted, the smallest that permutations can show."
+        )
     _check_call(signals, measures, name, seed)
     if not (signals.roles == "forget").any():
         raise InputError("No sample has the role 'forget'; there is nothing to audit.")

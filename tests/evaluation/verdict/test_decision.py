@@ -91,6 +91,49 @@ def test_one_class_without_never_seen_records_of_it_is_blocked():
     assert one.outcome == "undecided" and one.blocked_by == ("classes are matched",)
 
 
+def test_an_original_that_saw_some_of_a_single_source_blocks_the_all_clear():
+    margins = world(left=0.3, shadows=3, pool=0, m=600)
+    seen = margins.of("holdout") & (np.arange(len(margins)) % 2 == 0)
+    moved = [model + 6.0 * seen for model in (margins.unlearned, margins.original)]
+    judged = judge(margins.with_(unlearned=moved[0], original=moved[1]), with_power=False)
+    checks = {check.name: check.passed for check in judged.controls}
+    assert checks["the original has not seen the never-seen records"] is False
+    assert "the original has not seen the never-seen records" in judged.verdict.blocked_by
+    assert all(passed is None or isinstance(passed, bool) for passed in checks.values())
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_a_few_records_of_a_class_with_few_never_seen_records_are_not_accused(n):
+    """The audited model may favour their class; what it gives the class is known from too few records."""
+    for seed in range(12):
+        margins = world(seed, n=n, m=40, pool=40, q=100, classes=30)
+        labels = np.where(margins.of("forget"), 0, margins.labels)
+        moved = np.where(labels == 0, margins.unlearned + 9.0 * (-1) ** seed, margins.unlearned)
+        one = verdict(margins.with_(labels=labels, unlearned=moved))
+        assert one.outcome == "undecided" and "classes are matched" in one.blocked_by
+
+
+@pytest.mark.parametrize("left", [0.3, 1.0])
+def test_shadows_that_saw_the_request_clear_and_accuse_nobody_without_the_original(left):
+    for seed in range(4):
+        margins = world(seed, left=left, gap=3, shadows=3)
+        leaks = margins.with_(shadows=margins.shadows + 3.0 * margins.of("forget"), original=None)
+        judged = judge(leaks, with_power=False)
+        assert judged.verdict.outcome == "undecided" and judged.verdict.completeness is None
+        assert "cleared" not in judged.outcomes
+        assert "shadows fit the request no better than kept records" in judged.verdict.blocked_by or (
+            "difficulty is matched" in judged.verdict.blocked_by
+        )
+    sound = judge(world(left=0.3).with_(original=None), with_power=False)
+    assert sound.verdict.outcome == "under"
+
+
+def test_a_handful_of_kept_records_bounds_nothing():
+    margins = world(left=0.15, gap=8)
+    few = verdict(margins.take(~margins.of("retain") | (np.cumsum(margins.of("retain")) <= 5)))
+    assert few.low is None and few.high is None and "not bounded" in few.sentence
+
+
 def test_alike_records_of_one_person_count_once_where_they_are_named():
     rng, accused, naive = np.random.default_rng(0), 0, 0
     for seed in range(40):

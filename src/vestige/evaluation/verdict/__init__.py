@@ -15,12 +15,13 @@ signals      the door: `Signals` in, an answer for every row out
 
 from vestige.evaluation.verdict.answer import OUTCOMES, RECORD_OUTCOMES, Outcome, Verdict
 from vestige.evaluation.verdict.controls import Control
-from vestige.evaluation.verdict.decision import Judgement, judge
+from vestige.evaluation.verdict.decision import LEAST_ALPHA, Judgement, judge
 from vestige.evaluation.verdict.margins import Margins, by_cluster, margins_of
 from vestige.evaluation.verdict.power import Power
 from vestige.evaluation.verdict.signals import Judged, judge_signals
 
 __all__ = [
+    "LEAST_ALPHA",
     "OUTCOMES",
     "RECORD_OUTCOMES",
     "Control",

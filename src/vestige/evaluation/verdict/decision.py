@@ -39,6 +39,10 @@ PERMUTATIONS = 999
 MOST = 20_000
 """Records of each role that a verdict reads; of more, the first in the order of their hashed ids."""
 ALLOWED, FEW = 0.01, 20
+FEWEST_KEPT = 20
+"""Kept records from which on they show how much a whole trace is."""
+LEAST_ALPHA = 0.005
+"""Smallest error rate that the permutations of the request and of the planted traces can show, in each direction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +113,8 @@ def judge(
         )
     checks = controls.run(margins, evidence, seeds[1])
     seen = request_seen(margins, evidence)
-    share = left(evidence, kept, seen, alpha / 2) if kept.sum() > 1 else Share(float("nan"), -np.inf, np.inf)
+    bounded = kept.sum() >= FEWEST_KEPT
+    share = left(evidence, kept, seen, alpha / 2) if bounded else Share(float("nan"), -np.inf, np.inf)
     p_under, p_over = record_p_values(evidence)
     alike = likeness(margins, evidence, kept) if kept.any() else evidence.scores
     outcomes = record_outcomes(evidence, alike, kept, p_under, p_over, alpha)
@@ -267,8 +272,10 @@ def _advice(f: Figures, outcome: Outcome, blocking: list[Control], checks: tuple
             "Whether the never-seen records were really unseen is untested: give a second source of them (`source`), "
             "such as records of the shadows' pool that no shadow was trained on."
         )
-    if not f.kept:
-        advice.append("Add retained records: without them nothing shows what a whole trace looks like.")
+    if f.kept < FEWEST_KEPT:
+        advice.append(
+            f"Add retained records, {FEWEST_KEPT} at least: without them nothing shows what a whole trace looks like."
+        )
     if f.left_high > f.tolerance or (f.left_low < -f.tolerance and f.p_over > f.alpha / 2):
         few = "" if f.n >= FEW else "; so few records of a request bound it loosely"
         advice.append(

@@ -16,7 +16,10 @@ from scipy import stats
 from vestige.evaluation.verdict.margins import Floats, Margins, Mask
 
 ENOUGH = 10  # null records that a stratum must hold
-FEWEST_TO_TEST_CLASSES, FEWEST_TO_TEST_DIFFICULTY = 5, 20
+FEWEST_TO_TEST_CLASSES, FEWEST_TO_TEST_DIFFICULTY = 2, 20
+FEWEST_FOR_SHARES = (
+    5  # forget records from which on the shares of classes are compared; below, how often they coincide
+)
 DRAWS = 1999
 
 
@@ -29,7 +32,7 @@ class Matching:
     strata : int [2, N]
         Stratum of each record for each trace score; records that no forget record is comparable with have -1.
     class_p : float or None
-        p-value of "forget and null records are of the same classes"; None below five forget records.
+        p-value of "forget and null records are of the same classes"; None for a single forget record.
     difficulty_p : float or None
         p-value (Kolmogorov-Smirnov) of "equally difficult to the shadows"; None below twenty.
     unsupported : int
@@ -88,15 +91,21 @@ def match(margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator) 
 
 
 def _same_classes(ours: NDArray[np.int64], theirs: NDArray[np.int64], rng: np.random.Generator) -> float:
-    """Return the permutation p-value of Pearson's chi-square between two samples of classes."""
+    """Return the permutation p-value of Pearson's chi-square between two samples of classes.
+
+    Of fewer than five records it is that of the sum of squared counts: are they of one class?
+    """
     count = int(max(ours.max(), theirs.max())) + 1
     own, other = np.bincount(ours, minlength=count), np.bincount(theirs, minlength=count)
     total = own + other
     own, total = own[total > 0], total[total > 0]
     n, expected = len(ours), len(ours) * total / total.sum()
     draws = rng.multivariate_hypergeometric(total, n, size=DRAWS, method="marginals")
-    distance = (np.square(draws - expected) / expected).sum(axis=1)
-    seen = (np.square(own - expected) / expected).sum()
+    centre, scale = (
+        (expected, expected) if n >= FEWEST_FOR_SHARES else (np.zeros(len(own)), np.ones(len(own)))
+    )
+    distance = (np.square(draws - centre) / scale).sum(axis=1)
+    seen = (np.square(own - centre) / scale).sum()
     return float((1 + (distance >= seen - 1e-9).sum()) / (1 + DRAWS))
 
 
