@@ -23,7 +23,7 @@ def test_exact_retraining_is_unlearned_where_shadows_are_many_and_training_leave
     result = vestige.audit(sharp, ["iam"])
     assert result.verdict.outcome == "unlearned" and result.verdict.left_at_most < 0.1
     assert result.verdict.counts["cleared"] > 100 and not (answers(result) == "under").any()
-    assert "Unlearned within 10%" in result.summary() and "planted trace" in result.summary()
+    assert "Unlearned within 10 %" in result.summary() and "planted trace" in result.summary()
     assert repr(result).count("\n") == 1
 
 

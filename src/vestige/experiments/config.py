@@ -20,6 +20,7 @@ from vestige.config import (
     validated,
 )
 from vestige.evaluation.audit import DEFAULT_MEASURES
+from vestige.evaluation.verdict import LEAST_ALPHA
 
 
 class SplitConfig(Config):
@@ -75,7 +76,7 @@ class AuditConfig(Config):
 
     measures: tuple[str | dict[str, Any], ...] = DEFAULT_MEASURES
     preset: Literal["recommended", "paper"] = "recommended"
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    alpha: float = Field(default=0.05, ge=LEAST_ALPHA, lt=1)
     tolerance: float = Field(default=0.1, gt=0, lt=1)
 
     @field_validator("measures")

@@ -57,14 +57,14 @@ class Control:
     passed: bool | None
     reason: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.passed is not None:  # a NumPy truth value is not False
+            object.__setattr__(self, "passed", bool(self.passed))
+
 
 def failed(controls: tuple[Control, ...], kind: Kind) -> list[Control]:
     """Return the controls of one kind that were run and did not hold."""
-    return [
-        control
-        for control in controls
-        if control.kind == kind and control.passed is not None and not control.passed
-    ]
+    return [control for control in controls if control.kind == kind and control.passed is False]
 
 
 def run(margins: Margins, evidence: Evidence, seed: np.random.SeedSequence) -> tuple[Control, ...]:
