@@ -145,7 +145,7 @@ def unlearned_sentence(f: Figures) -> str:
     """The all-clear: an equivalence claim, with what it allows."""
     return (
         f"Unlearned within {percent(f.tolerance)}: no trace found (p {f.p_under:.2g}); at most "
-        f"{percent(max(f.left_high, 0.0))} of the influence can be left; {whole_words(f)} ({f.allowed:,} allowed)."
+        f"{percent(capped(f.left_high))} of the influence can be left; {whole_words(f)} ({f.allowed:,} allowed)."
     )
 
 
@@ -153,11 +153,9 @@ def under_sentence(f: Figures) -> str:
     """A vestige remains: in how many records at least, and how much."""
     amount = left_words(f)
     if f.named:
-        which = (
-            f"at least {max(f.at_least, 1):,} of {counted(f.n, f.unit)} bear a trace; {f.named:,} are named"
-        )
+        which = f"{traced_words(f)}; {f.named:,} {'is' if f.named == 1 else 'are'} named"
     elif f.at_least:
-        which = f"at least {f.at_least:,} of {counted(f.n, f.unit)} bear a trace; no single one can be named"
+        which = f"{traced_words(f)}; no single one can be named"
     elif f.n == 1:
         which = f"the {f.unit} bears a trace"
     else:
@@ -188,7 +186,7 @@ def undecided_sentence(f: Figures, sharp: bool) -> str:
     bound = (
         "how much of the influence can be left is not bounded"
         if f.left_high == float("inf")
-        else f"at most {percent(max(f.left_high, 0.0))} of the influence can be left ({percent(f.tolerance)} allowed)"
+        else f"at most {percent(capped(f.left_high))} of the influence can be left ({percent(f.tolerance)} allowed)"
     )
     if -f.tolerance > f.left_low > -float("inf"):
         bound += f", and the records can lie beyond never-seen ones by {percent(-f.left_low)} of it"
@@ -219,6 +217,17 @@ def beyond_words(f: Figures) -> str:
     if abs(f.left_low) == float("inf") or f.left_high == float("inf"):
         return "by how much is not bounded"
     return f"on average by {percent(-f.left)} of a record's influence [{percent(-f.left_high)}, {percent(-f.left_low)}]"
+
+
+def traced_words(f: Figures) -> str:
+    """Return how many records bear a trace at least."""
+    least = max(f.at_least, 1)
+    return f"at least {least:,} of {counted(f.n, f.unit)} {'bears' if least == 1 else 'bear'} a trace"
+
+
+def capped(share: float) -> float:
+    """Return what can be left, which is between nothing and all of it."""
+    return min(max(share, 0.0), 1.0)
 
 
 def percent(share: float) -> str:

@@ -4,6 +4,7 @@
 2. p_under <= alpha / 2                             a vestige remains
 3. a sharpness control fails, or none could be run  undecided, blocked
 4. p_over <= alpha / 2                              over-unlearned
+   and the interval of what is left lies below none
 5. the influence left is within the tolerance on both sides, and few records could be whole   unlearned
 6. else                                             undecided: what was found, and what would decide it
 """
@@ -187,9 +188,6 @@ def _figures(
 ) -> Figures:  # fmt: skip
     n = int(evidence.forget.sum())
     most = whole(evidence, alike, kept, seen, alpha) if kept.any() else n
-    like_never_seen = evidence.p_over > alpha / 2 and share.low >= -tolerance
-    if n >= FEW and like_never_seen and np.isfinite(share.high):
-        most = min(most, int(n * max(share.high, 0.0)))
     return Figures(
         n, evidence.p_under, evidence.p_over, share.value, share.low, share.high, most, allowed(n),
         traced(evidence, alpha / 2, np.random.default_rng(seed)), int((outcomes == "under").sum()), alpha, tolerance,
@@ -206,7 +204,7 @@ def _decide(f: Figures, checks: tuple[Control, ...], confirmed: bool) -> tuple[O
     if blunt:
         return "undecided", _blocked(blunt), blunt
     tested = any(check.passed for check in checks if check.kind == "sharpness" and "recognised" in check.name)
-    if f.p_over <= f.alpha / 2 and tested and confirmed:
+    if f.p_over <= f.alpha / 2 and tested and confirmed and f.left_high < 0:
         return "over", answer.over_sentence(f), []
     near = f.left_high <= f.tolerance and f.left_low >= -f.tolerance
     if tested and near and f.could_be_whole <= f.allowed and f.p_over > f.alpha / 2:
