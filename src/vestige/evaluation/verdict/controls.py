@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from vestige.evaluation.verdict.evidence import Evidence, compare
-from vestige.evaluation.verdict.margins import RETAIN, Floats, Margins, Mask
+from vestige.evaluation.verdict.margins import RETAIN, Margins, Mask
 
 PERMUTATIONS = 199
 STRICT, SEEN = 0.005, 0.01
@@ -25,7 +25,6 @@ FEWEST_SEEN = 20  # forget records from which on the original must be recognised
 LEAK = 0.3  # standard deviations by which a shadow may fit the training records better
 SOURCES = "never-seen sources agree"
 CLASSES_DIFFER, FEW_CLASSES_DIFFER = 0.001, 0.05  # below twenty records p is rarely smaller
-WIDER = 1.2  # times a shadow's spread that the original's may have on never-seen records
 Kind = Literal["reference", "sharpness"]
 
 
@@ -69,7 +68,7 @@ def failed(controls: tuple[Control, ...], kind: Kind) -> list[Control]:
 
 def run(margins: Margins, evidence: Evidence, seed: np.random.SeedSequence) -> tuple[Control, ...]:
     """Return every control of one audit; one that could not be run carries its reason."""
-    rng = [np.random.default_rng(child) for child in seed.spawn(6)]
+    rng = [np.random.default_rng(child) for child in seed.spawn(5)]
     forget, null = evidence.forget, evidence.null
     return (
         _shadows_unseen(margins, forget, null),
@@ -80,7 +79,6 @@ def run(margins: Margins, evidence: Evidence, seed: np.random.SeedSequence) -> t
         _retained(margins, forget, null, rng[3]),
         _original(margins, forget, null, rng[4]),
         *_request_unseen(margins, forget),
-        _holdout_unseen(margins, null, rng[5]),
     )
 
 
@@ -227,34 +225,3 @@ def _request_unseen(margins: Margins, forget: Mask) -> Iterator[Control]:
     sound = shift <= LEAK or p > 0.001
     name = "shadows fit the request no better than kept records"
     yield Control(name, "sharpness", statement, shift, f"at most {LEAK:g}, or p > 0.001", sound)
-
-
-def _holdout_unseen(margins: Margins, null: Mask, rng: np.random.Generator) -> Control:
-    """Do the original's answers on never-seen records vary as a shadow's do? Seen ones among them would stand out."""
-    name = "the original has not seen the never-seen records"
-    statement = "The original's answers on never-seen records were not compared with a shadow's."
-    if margins.original is None or len(margins.shadows) < 2 or null.sum() < 2 * FEWEST_SEEN:
-        what = "the original, two shadow models and forty never-seen records"
-        return Control(name, "sharpness", statement, None, "", None, f"it takes {what}")
-    rest = margins.shadows[:-1].mean(axis=0)[null]
-    pair = np.stack([_residual(model[null], rest) for model in (margins.original, margins.shadows[-1])])
-    if not pair.var(axis=1).all():
-        return Control(name, "sharpness", statement, None, "", None, "the shadows give the same answers")
-    ratio = float(np.sqrt(np.divide(*pair.var(axis=1))))
-    swapped = rng.random((PERMUTATIONS, pair.shape[1])) < 0.5
-    drawn = np.sqrt(
-        np.where(swapped, pair[1], pair[0]).var(axis=1) / np.where(swapped, pair[0], pair[1]).var(axis=1)
-    )
-    p = (1 + int(np.sum(drawn >= ratio))) / (1 + PERMUTATIONS)
-    statement = (
-        f"On never-seen records the original varies around the shadows {ratio:.2f} times as much as another shadow "
-        f"does (p {p:.2g}); if it had been trained on some of them, it would vary more."
-    )
-    wanted = f"at most {WIDER:g}, or p > {STRICT:g}"
-    return Control(name, "sharpness", statement, ratio, wanted, ratio <= WIDER or p > STRICT)
-
-
-def _residual(model: Floats, rest: Floats) -> Floats:
-    """Return what the rest of the shadows does not explain, on their scale."""
-    slope, level = np.polyfit(rest, model, 1)
-    return np.asarray((model - slope * rest - level) / (abs(slope) or 1.0))
