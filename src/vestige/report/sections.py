@@ -246,7 +246,8 @@ def _basis(audit: Audit) -> str:
     if verdict.p_under is None:
         return ""
     null = counted(verdict.null, f"never-seen {verdict.unit}")
-    matched = "" if verdict.effective_null is None else f" ({number(verdict.effective_null, 3)} when matched)"
+    amount = verdict.effective_null
+    matched = "" if amount is None or amount > verdict.null - 0.5 else f" ({amount:,.0f} when matched)"
     return (
         f"{counted(verdict.n, verdict.unit)} of the request, {null}{matched}, {verdict.kept:,} kept. Each claim has an "
         f"error rate of {100 * verdict.alpha:g} %, half of it in each direction."

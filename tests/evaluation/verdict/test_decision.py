@@ -232,3 +232,13 @@ def test_bounds_hold_for_a_request_whose_traces_are_weaker_than_kept_ones():
         one = verdict(weak)
         assert one.outcome == "under" or one.blocked_by
         assert one.blocked_by or (one.could_be_whole >= 90 and one.left_at_most >= 0.95)
+
+
+def test_no_record_is_cleared_of_a_trace_that_is_in_all_of_them():
+    weak = judge(world(left=0.3, gap=12), with_power=False)
+    assert weak.verdict.outcome == "under" and weak.verdict.counts["cleared"] == 0
+    cleared = [
+        judge(world(seed, left=partly(100, 10), gap=12, m=3000), with_power=False).verdict.counts["cleared"]
+        for seed in range(4)
+    ]
+    assert sorted(cleared)[1] > 60  # of a trace in ten of them the others are cleared

@@ -81,8 +81,8 @@ class Verdict:
 
     @property
     def left_at_most(self) -> float | None:
-        """The largest share of the influence that can be left, from 0; None where it is not bounded or withheld."""
-        return None if self.low is None else max(0.0, 1.0 - self.low)
+        """The largest share of the influence that can be left, 0 to 1; None where it is not bounded or withheld."""
+        return None if self.low is None else capped(1.0 - self.low)
 
     @property
     def records_sentence(self) -> str:

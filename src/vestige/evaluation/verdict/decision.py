@@ -127,10 +127,31 @@ def judge(
         confirmed = p_over_of_every_source(margins, forget, null, rng, permutations) <= alpha / 2
     outcome, sentence, blocking = _decide(figures, checks, confirmed)
     outcomes = _allowed_outcomes(outcomes, checks)
+    if (
+        outcome == "under"
+        and _trace_beside_named(margins, evidence, outcomes, rng, permutations) <= alpha / 2
+    ):
+        outcomes = np.where(outcomes == "cleared", "undecided", outcomes)
     verdict = _verdict(figures, evidence, outcome, sentence, blocking, outcomes, powers, checks)
     return Judgement(
         verdict, checks, evidence.scores.mean(axis=0), p_under, p_over, outcomes, _notes(margins, evidence)
     )
+
+
+def _trace_beside_named(
+    margins: Margins,
+    evidence: Evidence,
+    outcomes: NDArray[np.str_],
+    rng: np.random.Generator,
+    permutations: int,
+) -> float:
+    """Return p_under of the request without the records that are flagged: where a trace is in all, none is cleared."""
+    rest = evidence.forget.copy()
+    rest[evidence.forget] = outcomes != "under"
+    if not rest.any() or not (outcomes == "cleared").any():
+        return 1.0
+    others = compare(margins, rest, evidence.null, rng, permutations)
+    return 1.0 if others is None else others.p_under
 
 
 def _notes(margins: Margins, evidence: Evidence) -> tuple[str, ...]:
