@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 
 
@@ -51,12 +52,14 @@ def told(error: BaseException, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
+PLAIN = (str, bytes, bool, int, float, complex, tuple, list, dict, set, Path, type(None))
+
+
 def shown(value: object) -> str:
-    """Return a value as a message repeats it, its type alone where it is long, an array, or cannot be written."""
+    """Return a plain value as a message repeats it; of one that is long, an object, or cannot be written, its type."""
+    number = hasattr(value, "item") and not getattr(value, "shape", (1,))  # of NumPy
     try:
-        text = "" if getattr(value, "shape", ()) else repr(value)
-    except (
-        Exception
-    ):  # an integer of more digits than Python writes, a list that holds itself, a class of the caller's
+        text = repr(value) if isinstance(value, PLAIN) or number else ""
+    except Exception:  # an integer of more digits than Python writes, a list that holds itself
         text = ""
     return text if text and len(text) <= LONGEST and "\n" not in text else f"of type {type(value).__name__}"

@@ -69,7 +69,7 @@ def test_an_audit_states_what_it_could_have_seen():
     result = vestige.audit(oracles.gaussian_world(0), ["iam"])
     seen = result.metric("iam", "detectable_influence")
     assert seen is not None and seen.value is not None and 0 < seen.value <= 1
-    table = result.scores[(result.scores["role"] == "forget")]
+    table = result.scores[(result.scores["role"] == "forget") & (result.scores["measure"] == "iam")]
     assert {"degree", "degree_low", "degree_high"} <= set(table)
     assert (table["degree_low"] <= table["degree"]).all()
     assert (table["degree"] <= table["degree_high"]).all()

@@ -194,7 +194,10 @@ def test_an_unknown_engine_and_tracker():
         pass
     with pytest.raises(InputError, match="for the engine 'ray'"), engine("local", ".", None, gpu=1):
         pass
-    with pytest.raises(InputError, match="workers is -1; at least 1"), engine("local", ".", None, workers=-1):
+    with (
+        pytest.raises(InputError, match="workers is -1; greater than or equal to 1"),
+        engine("local", ".", None, workers=-1),
+    ):
         pass
     with pytest.raises(InputError, match="no tracker 'wandb'"):
         tracker("wandb")

@@ -175,8 +175,7 @@ def test_changed_methods_bring_no_stale_audit(tmp_path, monkeypatch):
     methods = [{"name": "retrain", "label": "a"}, {"name": "finetune", "label": "b", "knobs": {"epochs": 1}}]
     turned = [methods[0] | {"label": "b"}, methods[1] | {"label": "a"}]
     with monkeypatch.context() as patch:
-        patch.setattr("vestige.experiments.runner.render", lambda *given: 1 / 0)
-        patch.setattr("vestige.experiments.runner.file_hash", lambda path: 1 / 0)
+        patch.setattr("vestige.experiments.runner._report", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(config(methods=methods), tmp_path / "r", say=silent)
     assert set(scores(tmp_path / "r")) == {"a", "b"}

@@ -145,7 +145,9 @@ def of_first(one, count):
 
 
 def test_figures_beside_the_scores(models, signals):
-    assert perplexity(signals["base"]) > perplexity(signals["original"]) > 1
+    asked = int((np.asarray(ROLE) == "forget").sum())  # the forget texts come first
+    before, after = (perplexity(of_first(signals[name], asked)) for name in ("base", "original"))
+    assert before > after > 1
     for figure, least in ((verbatim, 0.05), (extraction_strength, 0.0)):
         known = figure(models["original"], TOKENIZER, FORGET[:6]).mean()
         never = figure(models["base"], TOKENIZER, FORGET[:6]).mean()

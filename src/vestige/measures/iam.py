@@ -102,8 +102,6 @@ def iam(
             raise InputError(f"iam: {unknown(kind, value, allowed)}")
     if signal not in SIGNALS:
         raise InputError(f"iam: {unknown('signal', signal, SIGNALS)}")
-    if steps is not None and steps < 2:
-        raise InputError(f"iam: steps is {steps}; at least 2, or None for the exact integral, is wanted.")
     if not (eps2 > 0 and eps1 > np.log1p(eps2)):
         raise InputError(
             f"iam: eps1 is {eps1}, eps2 {eps2}; eps2 above 0 and eps1 above log(1 + eps2) are wanted."
@@ -160,7 +158,9 @@ def _levels(steps: int | None) -> tuple[Floats, Floats]:
         a = (nodes + 1) / 2
         return a, weights * a
     if not 2 <= steps <= MOST_STEPS:
-        raise InputError(f"steps is {steps}; 2 to {MOST_STEPS:,} interpolation steps are wanted.")
+        raise InputError(
+            f"iam: steps is {steps}; 2 to {MOST_STEPS:,} steps are wanted, or None for the exact integral."
+        )
     a = np.arange(steps) / (steps - 1)
     return a[:-1], a[1:] / a[1:].sum()  # the next step's weight, so that the first is not weighted by zero
 
