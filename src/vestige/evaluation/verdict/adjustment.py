@@ -4,7 +4,7 @@ Both are larger for more trace, and are scaled so that never-seen records have s
 records are scored with the audited model itself, so that its scale, offset and class effects cancel.
 
     regression   u - h(b, class), h a ridge of u on b (hinges at its deciles 1, 3, 5, 7, 9) and the class
-    change       u - c b, c the ratio of standard deviations; minus the mean of the class, shrunk
+    change       u - e(b), e equating the quantiles of never-seen records; minus the mean of the class, shrunk
 
 u is the audited model's margin, b the shadows'. Which of them is right depends on how the forget set came about
 (Lord's paradox): a set chosen by the records' true difficulty is judged rightly by `change`, one that was chosen by
@@ -26,6 +26,7 @@ from vestige.evaluation.verdict.margins import Floats, Margins, Mask
 FOLDS = 10
 KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SLOPE_PENALTY, HINGE_PENALTY, CLASS_PENALTY = 1e-3, 5.0, 3.0
+EQUATED, FEWEST_TO_EQUATE = np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98]), 200
 ADJUSTMENTS = ("regression", "change")
 
 
@@ -104,7 +105,23 @@ def _change(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
         fit = null & (fold != k)
         size = np.bincount(classes[fit], minlength=count) + CLASS_PENALTY
         for b in margins.shadows:
-            moved = u[fit].mean() + u[fit].std() / (b[fit].std() or 1.0) * (b - b[fit].mean())
+            moved = _equated(b, b[fit], u[fit])
             level = np.bincount(classes[fit], weights=u[fit] - moved[fit], minlength=count) / size
             fits[k] += moved + level[classes]
     return fits / len(margins.shadows)
+
+
+def _equated(b: Floats, of_shadow: Floats, of_audited: Floats) -> Floats:
+    """Return the shadow's margins on the audited model's scale: equal quantiles of never-seen records become equal.
+
+    Between the quantiles, and beyond the outer ones, the map is linear; with few records it is one line.
+    """
+    levels = EQUATED if len(of_shadow) >= FEWEST_TO_EQUATE else EQUATED[[0, -1]]
+    x, y = np.quantile(of_shadow, levels), np.quantile(of_audited, levels)
+    if len(levels) == 2 or np.diff(x).min() < 1e-9:
+        return np.asarray(
+            of_audited.mean() + of_audited.std() / (of_shadow.std() or 1.0) * (b - of_shadow.mean())
+        )
+    slope = np.diff(y) / np.diff(x)
+    inside = np.interp(b, x, y)
+    return np.asarray(inside + np.minimum(b - x[0], 0) * slope[0] + np.maximum(b - x[-1], 0) * slope[-1])

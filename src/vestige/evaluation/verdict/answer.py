@@ -139,6 +139,7 @@ class Figures:
     null: int
     kept: int
     unit: str
+    other_difficulty: bool = False
 
 
 def unlearned_sentence(f: Figures) -> str:
@@ -176,6 +177,12 @@ def over_sentence(f: Figures) -> str:
 
 def undecided_sentence(f: Figures, sharp: bool) -> str:
     """Not an acquittal: what was found, and what could be left unseen."""
+    if f.other_difficulty and min(f.p_under, f.p_over) <= f.alpha / 2:
+        return (
+            f"Undecided: the {counted(f.n, f.unit)} answer unlike never-seen ones "
+            f"(p {min(f.p_under, f.p_over):.2g}), but they are harder or easier than those, and a model that is trained without such records changes for all of "
+            f"them; {left_words(f)}; {whole_words(f)}."
+        )
     if f.p_over <= f.alpha / 2:
         return (
             f"Undecided: the {counted(f.n, f.unit)} lie further away than never-seen ones (p {f.p_over:.2g}), "

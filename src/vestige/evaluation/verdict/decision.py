@@ -2,9 +2,10 @@
 
 1. a reference control fails                        undecided, blocked
 2. p_under <= alpha / 2                             a vestige remains
+   of a harder or easier request also: a quarter of the influence is left for certain
 3. a sharpness control fails, or none could be run  undecided, blocked
 4. p_over <= alpha / 2                              over-unlearned
-   and the interval of what is left lies below none
+   and the interval of what is left lies below none; never of a harder or easier request
 5. the influence left is within the tolerance on both sides, and few records could be whole   unlearned
 6. else                                             undecided: what was found, and what would decide it
 """
@@ -40,6 +41,8 @@ PERMUTATIONS = 999
 MOST = 20_000
 """Records of each role that a verdict reads; of more, the first in the order of their hashed ids."""
 ALLOWED, FEW = 0.01, 20
+BEYOND_ADJUSTMENT = 0.25
+"""Share of the influence that must be left for certain where a request is harder or easier than never-seen records."""
 FEWEST_KEPT = 20
 """Kept records from which on they show how much a whole trace is."""
 LEAST_ALPHA = 0.005
@@ -128,6 +131,10 @@ def judge(
     outcome, sentence, blocking = _decide(figures, checks, confirmed)
     outcomes = _allowed_outcomes(outcomes, checks)
     if (
+        figures.other_difficulty and outcome != "under"
+    ):  # difficulty and trace cannot be told apart, nor of one record
+        outcomes = np.where(outcomes == "cleared", outcomes, "undecided")
+    if (
         outcome == "under"
         and _trace_beside_named(margins, evidence, outcomes, rng, permutations) <= alpha / 2
     ):
@@ -212,7 +219,7 @@ def _figures(
     return Figures(
         n, evidence.p_under, evidence.p_over, share.value, share.low, share.high, most, allowed(n),
         traced(evidence, alpha / 2, np.random.default_rng(seed)), int((outcomes == "under").sum()), alpha, tolerance,
-        int(evidence.null.sum()), int(kept.sum()), unit,
+        int(evidence.null.sum()), int(kept.sum()), unit, evidence.matching.other_difficulty,
     )  # fmt: skip
 
 
@@ -220,12 +227,12 @@ def _decide(f: Figures, checks: tuple[Control, ...], confirmed: bool) -> tuple[O
     reference, blunt = (controls.failed(checks, kind) for kind in ("reference", "sharpness"))
     if reference:
         return "undecided", _blocked(reference), reference
-    if f.p_under <= f.alpha / 2:
+    if f.p_under <= f.alpha / 2 and (not f.other_difficulty or f.left_low >= BEYOND_ADJUSTMENT):
         return "under", answer.under_sentence(f), []
     if blunt:
         return "undecided", _blocked(blunt), blunt
     tested = any(check.passed for check in checks if check.kind == "sharpness" and "recognised" in check.name)
-    if f.p_over <= f.alpha / 2 and tested and confirmed and f.left_high < 0:
+    if f.p_over <= f.alpha / 2 and tested and confirmed and f.left_high < 0 and not f.other_difficulty:
         return "over", answer.over_sentence(f), []
     near = f.left_high <= f.tolerance and f.left_low >= -f.tolerance
     if tested and near and f.could_be_whole <= f.allowed and f.p_over > f.alpha / 2:

@@ -50,6 +50,11 @@ class Matching:
         classes = self.class_p is not None and self.class_p <= 0.05
         return classes or (self.difficulty_p is not None and self.difficulty_p <= 0.1)
 
+    @property
+    def other_difficulty(self) -> bool:
+        """Is the request harder or easier than never-seen records, beyond chance?"""
+        return self.difficulty_p is not None and self.difficulty_p <= 0.01
+
     def weights(self, score: int, forget: Mask, other: Mask) -> Floats | None:
         """Return [m] weights, summing to 1, of the `other` records; None where a stratum of the request has none."""
         strata = self.strata[score]
