@@ -179,8 +179,8 @@ def undecided_sentence(f: Figures, sharp: bool) -> str:
     """Not an acquittal: what was found, and what could be left unseen."""
     if f.other_difficulty and min(f.p_under, f.p_over) <= f.alpha / 2:
         return (
-            f"Undecided: the {counted(f.n, f.unit)} answer unlike never-seen ones "
-            f"(p {min(f.p_under, f.p_over):.2g}), but they are harder or easier than those, and a model that is trained without such records changes for all of "
+            f"Undecided: the {counted(f.n, f.unit)} answer unlike never-seen ones (p {min(f.p_under, f.p_over):.2g}). "
+            "They are harder or easier than those, and a model that is trained without such records changes for all of "
             f"them; {left_words(f)}; {whole_words(f)}."
         )
     if f.p_over <= f.alpha / 2:
