@@ -350,7 +350,8 @@ def line_of(record: dict[str, Any]) -> str:
     low, high = interval(record["false"], n)
     most = record["left at most"]
     cells = [
-        record["row"]["name"] + (" †" if record.get("earlier") else ""), n, f"{record['false'] / n:.1%} [{low:.1%}, {high:.1%}]", f"{record['true'] / n:.0%}",
+        record["row"]["name"] + (" †" if record.get("earlier") else ""), n,
+        f"{record['false'] / n:.1%} [{low:.1%}, {high:.1%}]", f"{record['true'] / n:.0%}",
         f"{record['blocked'] / n:.0%}", "–" if most is None else f"{most:.2f}",
         "–" if record["could be whole"] is None else f"{record['could be whole']:.0f}",
         f"{misses / bounded:.1%}" if record["bounded"] else "–", f"{record['whole missed'] / n:.1%}",
