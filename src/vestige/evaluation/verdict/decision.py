@@ -34,12 +34,10 @@ from vestige.evaluation.verdict.evidence import (
     traced,
     whole,
 )  # fmt: skip
-from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, RETAIN, Floats, Margins, Mask
+from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, MOST, RETAIN, Floats, Margins, Mask
 from vestige.evaluation.verdict.power import Power, power
 
 PERMUTATIONS = 999
-MOST = 20_000
-"""Records of each role that a verdict reads; of more, the first in the order of their hashed ids."""
 ALLOWED, FEW = 0.01, 20
 BEYOND_ADJUSTMENT = 0.25
 """Share of the influence that must be left for certain where a request is harder or easier than never-seen records."""

@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from vestige.evaluation.verdict.adjustment import ADJUSTMENTS, TraceScores, trace_scores
 from vestige.evaluation.verdict.bounds import Share, at_least, could_be_whole, influence_left
-from vestige.evaluation.verdict.margins import Floats, Margins, Mask
+from vestige.evaluation.verdict.margins import MOST, Floats, Margins, Mask
 from vestige.evaluation.verdict.matching import Matching, effective, match
 from vestige.evaluation.verdict.permutation import GroupTest, group_test, permuted_labels
 from vestige.measures.iam import Moments, interpolate
@@ -25,8 +25,6 @@ ENOUGH = 50
 """Kept records, matched in strata, from which on they stand for whole forget records."""
 QUANTILE = 1.96
 """Standard errors of sampling and fit together beyond which a group is judged, less those of sampling alone."""
-MOST = 20_000
-"""Forget records that the group test permutes; of more, the first in the order of their hashed ids."""
 
 
 @dataclass(frozen=True, eq=False)

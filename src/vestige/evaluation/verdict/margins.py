@@ -23,6 +23,8 @@ from vestige.signals.transforms import scaled_logit
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FORGET, RETAIN, HOLDOUT = "forget", "retain", "holdout"
+MOST = 20_000
+"""Records of a role that a verdict reads and permutes; of more, the first in the order of their hashed ids."""
 
 
 @dataclass(frozen=True, eq=False)

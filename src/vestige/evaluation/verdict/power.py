@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.evaluation.verdict.evidence import SCORES, Evidence
-from vestige.evaluation.verdict.margins import Floats, Mask
+from vestige.evaluation.verdict.margins import MOST, Floats, Mask
 from vestige.evaluation.verdict.permutation import Judge, group_test, permuted_labels, statistics
 
 RARE, WEAK = (0.01, 0.05), (0.05, 0.1, 0.25)
 DRAWS, PERMUTATIONS = 50, 399
-MOST = 20_000  # records of a planted request
 Rows = NDArray[np.int64]
 
 

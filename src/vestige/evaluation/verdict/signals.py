@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from vestige.evaluation.verdict.answer import Verdict
 from vestige.evaluation.verdict.controls import Control
-from vestige.evaluation.verdict.decision import MOST, judge, limited
-from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, RETAIN, Floats, by_cluster, margins_of
+from vestige.evaluation.verdict.decision import judge, limited
+from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, MOST, RETAIN, Floats, by_cluster, margins_of
 from vestige.signals import Signals
 
 
