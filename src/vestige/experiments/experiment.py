@@ -21,13 +21,7 @@ from vestige.config import (
 )
 from vestige.errors import InputError, unknown
 from vestige.experiments.config import MethodConfig, ModelConfig, distinct
-
-Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts", "degrees_of_texts"]
-MEASURED: tuple[Kind, ...] = ("separation", "degrees", "texts", "degrees_of_texts")  # rows are measures
-PARTS: dict[Kind, str] = {"leaks": "leaks", "texts": "texts", "degrees_of_texts": "texts"}
-"""Which part of a scale a kind is made of, where it is not `blocks`."""
-FEWEST = 4
-"""Models on either side, below which there is no epsilon-hat."""
+from vestige.store import key_of
 
 
 class MeasureConfig(Config):
@@ -132,11 +126,7 @@ class Experiment(Config):
     """One table or figure.
 
     source     where the paper has it
-    kind       what is computed: `separation` (AUC of measures between forgotten and retained samples under retrained
-               models), `degrees` (ScoreUI along a training run), `methods` (unlearning methods against
-               retraining), `epsilon` (epsilon-hat of methods), `leaks` (the two-version attack), `texts` (measures
-               on texts, under each model of a run with a language model), `degrees_of_texts` (ScoreUI along the
-               passes in which a language model learns texts)
+    kind       what is computed: a file of `experiments.kinds`
     curve      keep true positive rates at 25 false positive rates too; the picture is of them; for `separation`
     figure     which figure the cells show
     smaller    is it better when smaller? None: there is no better and worse, and rows are not ranked
@@ -152,7 +142,7 @@ class Experiment(Config):
     name: PlainName
     title: str
     source: str
-    kind: Kind
+    kind: str
     figure: str
     percent: bool = False
     smaller: bool | None = False
@@ -171,40 +161,15 @@ class Experiment(Config):
     _distinct = field_validator("methods")(distinct)
 
     @model_validator(mode="after")
-    def _rows(self) -> Experiment:
-        if self.kind in MEASURED and not self.measures:
-            raise ValueError(f"{self.kind} needs measures")
+    def _some(self) -> Experiment:
         if self.small is None and self.paper is None:
             raise ValueError("at least one scale is wanted: small, paper")
-        if self.curve and self.kind != "separation":
-            raise ValueError("curve is for separation")
-        if self.kind in ("methods", "epsilon") and not self.methods:
-            raise ValueError(f"{self.kind} needs methods")
-        return self
-
-    @model_validator(mode="after")
-    def _filled(self) -> Experiment:
-        part = PARTS.get(self.kind, "blocks")
-        for name, scale in self.scales.items():
-            if not getattr(scale, part):
-                raise ValueError(f"the scale {name!r} has no {part}, which the kind {self.kind!r} is made of")
-            if self.kind == "epsilon" and scale.models < FEWEST:
-                raise ValueError(
-                    f"the scale {name!r} has {scale.models} models; epsilon needs at least {FEWEST}"
-                )
         return self
 
     @property
     def scales(self) -> dict[str, Scale]:
         """The scales at which it can be run."""
         return {name: s for name, s in (("small", self.small), ("paper", self.paper)) if s is not None}
-
-    @property
-    def rows(self) -> tuple[str, ...]:
-        """The names of the table's rows."""
-        if self.kind in ("methods", "epsilon"):
-            return tuple(m.title for m in self.methods)
-        return tuple(self.measures)
 
     def methods_at(self, scale: Scale) -> tuple[MethodConfig, ...]:
         """Return the methods with the scale's budget; exact retraining has none."""
@@ -217,48 +182,11 @@ class Experiment(Config):
             raise InputError(f"{self.name}: {unknown('scale', scale, self.scales)} {self.note}".strip())
         return self.scales[scale]
 
-
-def _folder() -> Path:
-    return Path(str(resources.files("vestige.experiments.bench") / "catalogue"))
-
-
-def experiments() -> list[str]:
-    """Return the names of the experiments that come with vestige."""
-    return sorted(path.stem for path in _folder().glob("*.yaml"))
-
-
-def experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read an experiment by its name, or from a YAML file of one's own, with overrides such as "small.shadows=2".
-
-    A file may say `like: NAME`, or `like: OTHER.yaml` for a file beside it: which keys it does not have itself are as
-    in that experiment, whole; except the name, title, source, note, published values and favourite, which are its own.
-
-    Raises `InputError` for an unknown name (with the nearest known one) and for whatever a file has wrong.
-    """
-    return validated(Experiment, overridden(_read(name), overrides), str(name))
-
-
-OWN = ("name", "title", "source", "note", "published", "favourite")
-
-
-def _is_file(path: Path) -> bool:
-    return path.suffix in (".yaml", ".yml")
-
-
-def _read(name: str | Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    path = Path(name)
-    own = _is_file(path)
-    place = str(path.resolve()) if own else str(name)
-    if place in seen:
-        raise InputError(f"{' is like '.join((*seen, place))}: a circle.")
-    if not own:
-        if str(name) not in experiments():
-            raise InputError(unknown("experiment", str(name), experiments()))
-        path = _folder() / f"{name}.yaml"
-    values = read_yaml(path)
-    like = values.pop("like", None)
-    if like is None:
-        return values
-    other = path.parent / str(like) if _is_file(Path(str(like))) else str(like)
-    base = _read(other, (*seen, place))
-    return {key: value for key, value in base.items() if key not in OWN} | values
+    def content(self, scale: str) -> str:
+        """Return the hash of what decides the table's figures: a result file of another is never mixed in."""
+        kept = self.model_dump(mode="json", include={"kind", "measures", "preset", "methods"})
+        if self.curve:
+            kept["curve"] = True
+        chosen = self.at(scale)
+        unset = {"max_epochs"} if chosen.max_epochs is None else set()
+        return key_of(kept, chosen.model_dump(mode="json", exclude=unset))
