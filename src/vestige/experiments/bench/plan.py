@@ -70,8 +70,8 @@ def _leaks(row: str, config: dict[str, Any], root: str | None) -> Step:
 def _texts(experiment: Experiment, column: str, config: dict[str, Any], root: str | None) -> Step:
     """The step of a run on texts; its files, and those of the base model, are looked for before any work."""
     from vestige.llm.experiment import LlmConfig
-    from vestige.llm.measures import MEASURES
-    from vestige.llm.unlearning import METHODS
+    from vestige.measures.texts import MEASURES
+    from vestige.unlearning.text import METHODS
 
     asked = validated(LlmConfig, config, f"texts.{column}")
     for name in (*experiment.measures.values(), *(method.name for method in asked.methods)):
