@@ -68,7 +68,7 @@ def audited_texts(job: Job) -> None:
 
 def degrees_of_texts(job: Job) -> None:
     """Compute ScoreUI on texts: how each measure follows the passes in which a model learns them."""
-    from vestige.llm.audit import degrees as scores_along
+    from vestige.evaluation.texts import degrees as scores_along
     from vestige.llm.experiment import learn_chain
 
     chain = learn_chain(_texts_config(job))

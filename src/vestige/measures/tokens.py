@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, unknown
-from vestige.llm.measures.registry import register
-from vestige.llm.signals import TextSignals
+from vestige.measures.texts import register
+from vestige.signals.texts import TextSignals
 
 Floats = NDArray[np.float64]
 

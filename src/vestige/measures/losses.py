@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, unknown
-from vestige.llm.measures.registry import register
 from vestige.measures.iam import Moments, interpolate
+from vestige.measures.texts import register
 
 Floats = NDArray[np.float64]
 IAM = "Wang et al. 2025 (IAM)"

@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
+import tiny
+from vestige.data.texts import expect_disjoint
 from vestige.errors import ArtefactError, InputError
 from vestige.llm import Texts, TextSignals, collect, load_model, read_texts
-from vestige.llm.texts import expect_disjoint
 
 MODEL, TOKENIZER = tiny.model(), tiny.tokenizer()
 NEWS = tiny.news(7) + ["A nurse."] + tiny.news(2, seed=5, sentences=2)

@@ -21,7 +21,7 @@ def expect_language_model(model: Any, tokenizer: Any = None) -> None:
     if config is None or not (hasattr(model, "get_input_embeddings") and hasattr(model, "parameters")):
         raise InputError(
             f"The model is {shown(model)}; a causal language model of transformers is wanted, such as the first that "
-            "vestige.llm.load_model returns."
+            "vestige.models.language.load_model returns."
         )
     if getattr(config, "is_encoder_decoder", False):
         raise InputError(f"{type(model).__name__} has an encoder; a causal language model is wanted.")
@@ -107,3 +107,26 @@ def answered(model: Any, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
             f"{type(model).__name__} gives no logits for every token; a causal language model is wanted."
         )
     return logits
+
+
+def most_likely(model: Any, ids: list[int]) -> np.ndarray[Any, Any]:
+    """Return the most likely next token after each of the tokens `ids`: int64 [t]."""
+    import torch
+
+    with torch.inference_mode():
+        logits = answered(model, torch.tensor([ids], device=model.device))[0]
+        return logits.argmax(dim=-1).cpu().numpy()
+
+
+def greedy(model: Any, ids: list[int], count: int) -> list[int]:
+    """Return the `count` most likely next tokens, one after another."""
+    import torch
+
+    tokens = torch.tensor([ids], device=model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=count, min_new_tokens=count,
+            do_sample=False, pad_token_id=0,
+        )  # fmt: skip
+    said: list[int] = output[0, len(ids) :].tolist()
+    return said

@@ -6,18 +6,18 @@ import copy
 
 import numpy as np
 import pytest
-import tiny
 import torch
 import torch.nn.functional as F
 
+import tiny
+from vestige.data.texts import as_texts
 from vestige.errors import InputError
 from vestige.llm import collect
-from vestige.llm.texts import as_texts
-from vestige.llm.unlearning import METHODS, Steps, Work, unlearn
-from vestige.llm.unlearning.preference import refused
-from vestige.llm.unlearning.registry import cut
-from vestige.llm.unlearning.rmu import features, layers_of
-from vestige.llm.unlearning.work import IGNORED, batch_of, kl, logits_of, mean_nll, sequence_nll
+from vestige.unlearning.text import METHODS, Steps, Work, unlearn
+from vestige.unlearning.text.preference import refused
+from vestige.unlearning.text.registry import cut
+from vestige.unlearning.text.rmu import features, layers_of
+from vestige.unlearning.text.work import IGNORED, batch_of, kl, logits_of, mean_nll, sequence_nll
 
 TOKENIZER = tiny.tokenizer()
 FORGET, RETAIN, HELD = tiny.news(8, 1), tiny.news(12, 2), tiny.news(8, 3)

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vestige.errors import InputError
-from vestige.llm.unlearning.registry import register
-from vestige.llm.unlearning.work import Batch, Work, logits_of
+from vestige.unlearning.text.registry import register
+from vestige.unlearning.text.work import Batch, Work, logits_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

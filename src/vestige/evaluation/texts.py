@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.data.texts import hash_of
 from vestige.errors import InputError, shown
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audit_samples
 from vestige.evaluation.roc import auc, bootstrap
-from vestige.llm.measures import MEASURES, measure
-from vestige.llm.signals import TextSignals
-from vestige.llm.texts import hash_of
+from vestige.measures.texts import MEASURES, measure
 from vestige.signals import Signals
+from vestige.signals.texts import TextSignals
 
 Floats = NDArray[np.float64]
 MEASURED = (
@@ -90,7 +90,7 @@ def expect_same_texts(
     for name, one in {"unlearned": unlearned, **named}.items():
         if one is not None and not isinstance(one, TextSignals):
             raise InputError(
-                f"{name} is {shown(one)}; `TextSignals` are wanted, as vestige.llm.collect gives them."
+                f"{name} is {shown(one)}; `TextSignals` are wanted, as vestige.signals.collect_texts gives them."
             )
     for name, one in named.items():
         if one is None:

@@ -15,7 +15,7 @@ from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.values import as_array
 
 if TYPE_CHECKING:
-    from vestige.llm.signals import TextSignals
+    from vestige.signals.texts import TextSignals
 
 Floats = NDArray[np.float64]
 ARRAYS = {
@@ -60,7 +60,7 @@ class Measure:
         return knobs_of(self.function)
 
 
-MEASURES: Registry[Measure] = Registry("text measure", "vestige.llm.measures", "vestige.llm.measures")
+MEASURES: Registry[Measure] = Registry("text measure", "vestige.measures", "vestige.llm.measures")
 F = TypeVar("F", bound=Callable[..., Floats])
 
 
@@ -92,7 +92,7 @@ def measure(
 ) -> Floats:
     """Score every text: float64 [N], larger = more unlearned.
 
-    name    a registered measure: see `vestige.llm.MEASURES`
+    name    a registered measure: see `vestige.measures.texts.MEASURES`
     preset  "recommended" (the default), or "paper": as published, artefacts included
     nll     float [N], mean token loss in nats under the model after unlearning
     fit     float [N], the same under the model before unlearning
@@ -130,8 +130,8 @@ def measure(
 
 def _check_objects(name: str, arrays: Mapping[str, Any]) -> None:
     """Raise `InputError` where what is no array is of another kind, or the texts are not those of the signals."""
-    from vestige.llm.signals import TextSignals
-    from vestige.llm.texts import as_texts
+    from vestige.data.texts import as_texts
+    from vestige.signals.texts import TextSignals
 
     swapped = arrays.get("swapped", ())
     if not isinstance(swapped, (list, tuple)) or ("swapped" in arrays and not swapped):
@@ -139,7 +139,7 @@ def _check_objects(name: str, arrays: Mapping[str, Any]) -> None:
     for one in (*([arrays["tokens"]] if "tokens" in arrays else []), *swapped):
         if not isinstance(one, TextSignals):
             raise InputError(
-                f"{name}: {shown(one)} is given; `TextSignals` are wanted, as vestige.llm.collect gives."
+                f"{name}: {shown(one)} is given; `TextSignals` are wanted, as vestige.signals.collect_texts gives."
             )
     if "texts" in arrays and "tokens" in arrays and arrays["tokens"].hashes is not None:
         if list(as_texts(arrays["texts"]).hashes) != arrays["tokens"].hashes.tolist():

@@ -11,8 +11,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from vestige.llm.unlearning.registry import register
-from vestige.llm.unlearning.work import IGNORED, Batch, Work, logits_of, mean_nll, sequence_nll
+from vestige.unlearning.text.registry import register
+from vestige.unlearning.text.work import IGNORED, Batch, Work, logits_of, mean_nll, sequence_nll
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,18 +8,18 @@ what is there is not done again, and no more than a part is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from vestige.arguments import OWN_CHECK, Count, checked
+from vestige.arguments import Count, checked
+from vestige.data.texts import TextList, Texts, as_texts
 from vestige.errors import InputError
-from vestige.llm.asking import answered, context_of, encoded, expect_language_model, expect_room
-from vestige.llm.signals import PER_TOKEN, TextSignals, joined
-from vestige.llm.texts import Texts, as_texts
+from vestige.signals.asking import answered, context_of, encoded, expect_language_model, expect_room
+from vestige.signals.texts import PER_TOKEN, TextSignals, joined
 from vestige.store import key_of, read_json, write_json
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Window(NamedTuple):
 def collect(
     model: Any,
     tokenizer: Any,
-    texts: Annotated[Texts | Sequence[str], OWN_CHECK],
+    texts: TextList,
     *,
     context: Annotated[int, Field(ge=4)] | None = None,
     batch_tokens: Count = 2048,
@@ -59,7 +59,7 @@ def collect(
     out           a folder to keep the parts in, and to continue from
     progress      show a bar of the tokens that are scored
 
-    A list of strings gets ids from what the texts say, see `vestige.llm.texts.content_ids`.
+    A list of strings gets ids from what the texts say, see `vestige.data.texts.content_ids`.
 
     Raises `InputError` for texts of fewer than two tokens, for tokens and a context that the model does not take, and
     for a model without a language-model head.

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vestige.llm.unlearning.registry import register
-from vestige.llm.unlearning.work import Batch, Work, kl, mean_nll
+from vestige.unlearning.text.registry import register
+from vestige.unlearning.text.work import Batch, Work, kl, mean_nll
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 from vestige.arguments import OWN_CHECK, Count, NotNegative, Seed, check_fields, checked
+from vestige.data.texts import Texts, as_texts, expect_disjoint
 from vestige.errors import InputError, need
-from vestige.llm.asking import expect_language_model, expect_room, positions_of, token_ids
-from vestige.llm.texts import Texts, as_texts, expect_disjoint
-from vestige.llm.unlearning.work import Blocks, Steps, Work, ready
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.signals.asking import expect_language_model, expect_room, positions_of, token_ids
+from vestige.unlearning.text.work import Blocks, Steps, Work, ready
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Method:
         return knobs_of(self.function) | asdict(self.steps)
 
 
-METHODS: Registry[Method] = Registry("text method", "vestige.llm.unlearning", "vestige.llm.unlearning")
+METHODS: Registry[Method] = Registry("text method", "vestige.unlearning.text", "vestige.llm.unlearning")
 
 
 def register(
@@ -97,7 +97,7 @@ def unlearn(
 ) -> Unlearned:
     """Unlearn texts from a copy of a causal language model; the model that is given stays as it is.
 
-    name      a registered method: see `vestige.llm.unlearning.METHODS`
+    name      a registered method: see `vestige.unlearning.text.METHODS`
     forget    texts to unlearn; not needed by methods that read the retained ones alone
     retain    texts to keep; methods that need them say so
     lora      None: all weights that are not frozen; else the rank of adapters on all linear layers, which are merged

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from vestige.arguments import Count, NotNegative, Positive
 from vestige.errors import InputError, need, told
-from vestige.llm.asking import answered
+from vestige.signals.asking import answered
 
 if TYPE_CHECKING:
     import torch

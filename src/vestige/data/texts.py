@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
+from vestige.arguments import OWN_CHECK
 from vestige.errors import InputError, shown, told
 from vestige.files import parse_json, read_text
 from vestige.values import as_ids
@@ -52,6 +53,10 @@ class Texts:
     def hashes(self) -> tuple[str, ...]:
         """What each text is, in 16 hex digits: signals carry it, so that those of other texts are known as such."""
         return tuple(map(hash_of, self.texts))
+
+
+TextList: TypeAlias = Annotated[Texts | Sequence[str], OWN_CHECK]
+"""Texts with their ids, or a list of strings; see `as_texts`."""
 
 
 def hash_of(text: str) -> str:

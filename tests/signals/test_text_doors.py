@@ -9,14 +9,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaModel, T5Config, T5ForConditionalGeneration
 
+import tiny
 import vestige
 from vestige.errors import ArtefactError, InputError
+from vestige.evaluation.language import extraction_strength, knowledge, verbatim
+from vestige.evaluation.texts import degrees
 from vestige.llm import (
     LlmConfig,
     Texts,
@@ -28,8 +30,8 @@ from vestige.llm import (
     read_texts,
     unlearn,
 )
-from vestige.llm.audit import degrees
-from vestige.llm.evaluation import extraction_strength, knowledge, neighbouring, quantised, swapped, verbatim
+from vestige.signals.changed_texts import neighbouring, swapped
+from vestige.unlearning.text.recovery import quantised
 
 TOKENIZER = tiny.tokenizer()
 FORGET, RETAIN = tiny.news(8, 1), tiny.news(8, 2)

@@ -11,12 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 import torch
 import yaml
 
+import tiny
+from vestige.data.texts import as_texts
 from vestige.errors import InputError
 from vestige.evaluation import scoreui
+from vestige.evaluation.language import (
+    bag_of_words,
+    extraction_strength,
+    knowledge,
+    perplexity,
+    privleak,
+    rouge_l,
+    verbatim,
+)
+from vestige.evaluation.texts import as_signals
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.table import values_of
 from vestige.llm import (
@@ -30,26 +41,11 @@ from vestige.llm import (
     run_llm,
     unlearn,
 )
-from vestige.llm.audit import as_signals
-from vestige.llm.evaluation import (
-    bag_of_words,
-    extraction_strength,
-    knowledge,
-    lowercased,
-    neighbouring,
-    perplexity,
-    prefixed,
-    privleak,
-    quantised,
-    relearned,
-    rouge_l,
-    swapped,
-    verbatim,
-)
 from vestige.llm.experiment import LlmConfig, comparison
-from vestige.llm.texts import as_texts
 from vestige.report import write_texts_report
+from vestige.signals.changed_texts import lowercased, neighbouring, prefixed, swapped
 from vestige.store import plain
+from vestige.unlearning.text.recovery import quantised, relearned
 
 TOKENIZER = tiny.tokenizer()
 FORGET, RETAIN, HELD = tiny.news(24, 1), tiny.news(24, 2), tiny.news(80, 3)
