@@ -95,7 +95,7 @@ def _in_folder(path: Path, name: str) -> Path:
 
 
 def status(store: str, json: bool) -> None:
-    from vestige.experiments.bench.run import status as of
+    from vestige.graph import status as of
 
     found = of(store)
     if json:
@@ -118,13 +118,12 @@ def status(store: str, json: bool) -> None:
 
 def _result(name: str, scale: str, store: str) -> dict[str, Any]:
     from vestige.experiments.bench import experiment
-    from vestige.experiments.bench.plan import content
     from vestige.experiments.bench.run import read_result, result_path
 
     if name.endswith(".json"):
         return read_result(Path(name))
     chosen = experiment(name)
-    wanted = content(chosen, scale)
+    wanted = chosen.content(scale)
     again = shlex.join(["vestige", "bench", "run", name, "--scale", scale, "--store", store])
     found = read_result(result_path(store, chosen, scale), again=again)
     if found["content"] != wanted:

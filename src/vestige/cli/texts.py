@@ -18,7 +18,7 @@ from vestige.data.texts import gathered
 from vestige.errors import InputError, need
 from vestige.evaluation.gate import Gate
 from vestige.evaluation.language import bag_of_words
-from vestige.llm.experiment import LlmConfig, comparison
+from vestige.experiments.texts import LlmConfig, comparison
 from vestige.report import write_report, write_texts_report
 from vestige.report.tables import plain_cell
 from vestige.store import plain, write_json
@@ -150,7 +150,7 @@ def audit(
 
 def run(values: dict[str, Any], source: str, out: Path | None, gate: Gate, json: bool, silent: bool) -> int:
     from vestige.config import validated
-    from vestige.llm.experiment import run_llm
+    from vestige.experiments.texts import run_llm
 
     quiet()
     config = validated(LlmConfig, values, source)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -15,8 +12,6 @@ from vestige.config import (
     PlainName,
     bare_names,
     named_recipe,
-    overridden,
-    read_yaml,
     validated,
 )
 from vestige.errors import InputError, unknown

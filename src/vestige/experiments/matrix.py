@@ -72,7 +72,9 @@ class Matrix:
         """The shadows' side."""
         block, side = self.block, self.base
         if block.shadow_data is not None and block.shadow_counts is not None:
-            side = self._side(block.model_copy(update={"data": block.shadow_data, "counts": block.shadow_counts}))
+            side = self._side(
+                block.model_copy(update={"data": block.shadow_data, "counts": block.shadow_counts})
+            )
         return side if block.shadow_model is None else replace(side, model=block.shadow_model)
 
     def _side(self, block: Block) -> Side:
@@ -125,7 +127,7 @@ class Matrix:
         return Parts.of(self.base.source, self.base.split(self.root, wanted, draw))
 
     def network(self, samples: Samples, seed: int, label: str, side: Side | None = None) -> Train:
-        """Return the training of a network; of the base's side it goes on from an earlier model, where the block does."""
+        """Return the training of a network; one of the base's side may go on from an earlier model."""
         chosen, begin = side or self.base, None
         if side is None and self.block.continues:
             begin = self.shadow(self.scale.shadows, "the earlier model")  # a draw that no shadow model has

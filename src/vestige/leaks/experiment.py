@@ -140,7 +140,13 @@ class LeakPlan:
     def key(self) -> str:
         """The hash of how the answers of all sets are attacked."""
         config = self.config
-        told = config.attacks, config.features, config.defences, config.seed, config.setting.name == "remaining"
+        told = (
+            config.attacks,
+            config.features,
+            config.defences,
+            config.seed,
+            config.setting.name == "remaining",
+        )
         return key_of(told, [step.key for step in self.steps])
 
     @property

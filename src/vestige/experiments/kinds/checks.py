@@ -26,7 +26,9 @@ def _named(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {error}") from None
 
 
-def matrices(experiment: Experiment, scale: Scale, root: str | None, *, requests: bool = True) -> list[Matrix]:
+def matrices(
+    experiment: Experiment, scale: Scale, root: str | None, *, requests: bool = True
+) -> list[Matrix]:
     """Return the matrix of each block.
 
     requests  whether the kind forgets what the scale's requests say

@@ -93,7 +93,9 @@ class Degrees(BlockStep):
     ) -> ScoreUI:
         epochs = sorted(int(name) for name in path)
         scores = [
-            scored(redrawn(spec, number), self.preset, record.signals(path[str(epoch)], **fields))[: record.train]
+            scored(redrawn(spec, number), self.preset, record.signals(path[str(epoch)], **fields))[
+                : record.train
+            ]
             for number, epoch in enumerate(epochs)
         ]
         return scoreui(np.stack(scores, axis=1), np.array(epochs) / epochs[-1], draws=100)
