@@ -54,6 +54,24 @@ class Measure:
         """Return every knob's value: recommended, then the preset, then what the caller changed."""
         return resolved(self.name, self.knobs, self.paper, preset, options, types_of(self.function))
 
+    def score(self, signals: Signals, knobs: Mapping[str, Any]) -> Scores:
+        """Score every sample with the values of every knob, as `resolve` returns them; see `measure`."""
+        for array in self.needs:
+            signals.require(array, self.name)
+        with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
+            scores = np.asarray(self.function(signals, **knobs), dtype=np.float64)
+        if scores.shape != (len(signals),):
+            raise InputError(
+                f"{self.name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted."
+            )
+        bad = ~np.isfinite(scores)
+        if bad.any():
+            first = str(signals.names[np.flatnonzero(bad)[0]])
+            raise InputError(
+                f"{self.name} has no finite score for {int(bad.sum())} samples, among them {first!r}."
+            )
+        return scores
+
     def compares_with_original(self, signals: Signals, knobs: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""
         if "original" in self.needs:
@@ -106,15 +124,4 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
     if not isinstance(signals, Signals):
         raise InputError(f"{name} reads vestige.Signals; this is of type {type(signals).__name__}.")
     _check_numbers(name, options)
-    knobs = entry.resolve(preset, options)
-    for array in entry.needs:
-        signals.require(array, name)
-    with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
-        scores = np.asarray(entry.function(signals, **knobs), dtype=np.float64)
-    if scores.shape != (len(signals),):
-        raise InputError(f"{name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted.")
-    bad = ~np.isfinite(scores)
-    if bad.any():
-        first = str(signals.names[np.flatnonzero(bad)[0]])
-        raise InputError(f"{name} has no finite score for {int(bad.sum())} samples, among them {first!r}.")
-    return scores
+    return entry.score(signals, entry.resolve(preset, options))
