@@ -40,7 +40,7 @@ def main(folder: str, path: str, gguf: str | None) -> None:
                 model(input_ids=tokens, attention_mask=mask)
 
     plain, ours = medians(3, bare, lambda: llm.collect(model, tokenizer, texts))
-    tokens = sum(map(len, encoded))
+    tokens = sum(map(len, tokens_of))
     print(f"{len(texts)} texts, {tokens:,} tokens: bare passes {plain:.1f} s, signals {ours:.1f} s: ", end="")
     print(f"{100 * (ours / plain - 1):+.1f} % (wanted: at most +10 %)")
     found = llm.collect(model, tokenizer, texts)
