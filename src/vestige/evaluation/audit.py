@@ -187,18 +187,17 @@ def _score(
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
     knobs = entry.resolve(preset, options)
+    unit = entry.unit_of(knobs)
     try:
         scores = measure(name, signals, preset=preset, **options)
     except InputError as error:
         seconds = time.perf_counter() - start
         reason = str(error)
-        return MeasureRun(
-            name, preset, knobs, "failed", seconds, reason, None, entry.unit, entry.cites, label
-        )
+        return MeasureRun(name, preset, knobs, "failed", seconds, reason, None, unit, entry.cites, label)
     seconds = time.perf_counter() - start
     known = reference_scores(name, signals, scores, preset, options)
     text = known.text if isinstance(known, Reference) else None
-    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, entry.unit, entry.cites, label)
+    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, unit, entry.cites, label)
     partial = scale(name, signals, preset, options) if isinstance(known, Reference) else known
     return Scored(run, scores, known, partial)
 
@@ -266,7 +265,7 @@ def _interval(run: MeasureRun, signals: Signals, scores: Floats) -> tuple[Floats
         square += np.square(left)
     variance = np.maximum(square - np.square(total) / groups, 0) * (groups - 1) / groups
     reach = 1.96 * np.sqrt(variance)
-    lowest, highest = MEASURES[run.measure].range
+    lowest, highest = MEASURES[run.measure].range_of(run.options)
     return np.clip(scores - reach, lowest, None), np.clip(scores + reach, None, highest)
 
 
