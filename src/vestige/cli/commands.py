@@ -22,7 +22,7 @@ import vestige
 from vestige.config import option_value
 from vestige.errors import ArtefactError, InputError, need, unknown
 from vestige.evaluation import DEFAULT_MEASURES, Audit
-from vestige.evaluation.audit import MeasureSpec
+from vestige.evaluation.audits import MeasureSpec
 from vestige.evaluation.gate import Gate
 from vestige.store import file_hash, key_of, plain, read_record, write_json
 
@@ -364,7 +364,7 @@ def _methods() -> list[dict[str, Any]]:
 def _measures() -> list[dict[str, Any]]:
     from vestige.measures import MEASURES
 
-    entries = [MEASURES[name] for name in MEASURES]
+    entries = [MEASURES[name] for name in MEASURES if MEASURES[name].of_samples]
     return [
         {
             "name": m.name,
@@ -379,7 +379,7 @@ def _measures() -> list[dict[str, Any]]:
 
 
 def _text_methods() -> list[dict[str, Any]]:
-    from vestige.llm import METHODS
+    from vestige.unlearning.text import METHODS
 
     entries = [METHODS[name] for name in METHODS]
     return [
@@ -389,12 +389,17 @@ def _text_methods() -> list[dict[str, Any]]:
 
 
 def _text_measures() -> list[dict[str, Any]]:
-    from vestige.llm import MEASURES
+    from vestige.measures.texts import MEASURES, preset_on_texts
 
-    entries = [MEASURES[name] for name in MEASURES]
     return [
-        {"name": m.name, "what": m.summary, "needs": m.needs, "options": m.knobs, "cites": m.cites}
-        for m in entries
+        {
+            "name": m.name,
+            "what": m.summary,
+            "needs": m.texts,
+            "options": m.resolve(preset_on_texts(m.name, "recommended"), {}),
+            "cites": m.cites,
+        }
+        for m in MEASURES.values()
     ]
 
 

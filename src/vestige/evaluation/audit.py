@@ -190,18 +190,17 @@ def _score(
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
     knobs = entry.resolve(preset, options)
+    unit = entry.unit_of(knobs)
     try:
         scores = measure(name, signals, preset=preset, **options)
     except InputError as error:
         seconds = time.perf_counter() - start
         reason = str(error)
-        return MeasureRun(
-            name, preset, knobs, "failed", seconds, reason, None, entry.unit, entry.cites, label
-        )
+        return MeasureRun(name, preset, knobs, "failed", seconds, reason, None, unit, entry.cites, label)
     seconds = time.perf_counter() - start
     known = reference_scores(name, signals, scores, knobs)
     text = known.text if isinstance(known, Reference) else None
-    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, entry.unit, entry.cites, label)
+    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, unit, entry.cites, label)
     return Scored(run, scores, known)
 
 
@@ -286,7 +285,7 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
     for place, one in enumerate(scored):
         variance = np.maximum(square[place] - np.square(total[place]) / max(groups, 1), 0) * (groups - 1)
         reach = 1.96 * np.sqrt(variance / max(groups, 1))
-        lowest, highest = MEASURES[one.run.measure].range
+        lowest, highest = MEASURES[one.run.measure].range_of(one.run.options)
         ends = np.clip(one.scores - reach, lowest, None), np.clip(one.scores + reach, None, highest)
         intervals.append(ends if asked[place] else None)
     return intervals

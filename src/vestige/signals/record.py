@@ -108,8 +108,9 @@ class Signals:
             self._check_attached(c)
 
     def _check_shadow_ids(self) -> None:
-        self._set("shadow_ids", np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False)))
-        seen = np.intersect1d(self.shadow_ids, self.names)
+        names = np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False))
+        self._set("shadow_ids", names)
+        seen = np.intersect1d(names, self.names)
         if len(seen):
             raise InputError(
                 f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "
