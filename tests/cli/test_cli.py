@@ -18,7 +18,7 @@ from vestige.cli import main
 from vestige.cli.commands import doctor, parse_measure, passed, print_rows, print_run, report
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation.gate import Gate
-from vestige.report import write_report
+from vestige.evaluation.page import write_report
 from vestige.store import file_hash, write_json
 
 WORLD = oracles.gaussian_world(3, fit=8.0)

@@ -24,7 +24,7 @@ from vestige.experiments.bench.table import (
     missing_texts,
     values_of,
 )
-from vestige.report.leaderboard import write_leaderboard
+from vestige.experiments.leaderboard import write_leaderboard
 
 
 def test_cells_carry_mean_interval_and_the_published_value(filled):

@@ -47,8 +47,8 @@ from vestige.llm.evaluation import (
     verbatim,
 )
 from vestige.llm.experiment import LlmConfig, comparison
+from vestige.llm.page import write_texts_report
 from vestige.llm.texts import as_texts
-from vestige.report import write_texts_report
 from vestige.store import plain
 
 TOKENIZER = tiny.tokenizer()
@@ -268,11 +268,7 @@ def test_the_report_of_texts(audits, tmp_path):
     )
     verdict = audits["original"].audit.verdict
     head = page[: page.index("Forget texts, token by token")]
-    assert (
-        head.index("A vestige remains")
-        < head.index(verdict.sharpness)
-        < head.index("Could be untouched unseen")
-    )
+    assert head.index("A vestige remains") < head.index(verdict.sharpness) < head.index("Left at most")
     assert f"<strong>{verdict.counts['under']}</strong> flagged as under" in head and "Left at most" in head
     assert page.count("▼</span> Flagged as under</span>") == 20  # each text that is shown bears its answer
     bare = re.sub(r"<[^>]+>", "", page)
@@ -282,7 +278,7 @@ def test_the_report_of_texts(audits, tmp_path):
 
 
 def test_pieces_hold_the_whole_text_and_nothing_else():
-    from vestige.report.texts import _pieces
+    from vestige.llm.page import _pieces
 
     trace = {"start": [2, 4, 5], "end": [4, 5, 9], "gap": [0.1, 3.0, -0.6]}
     assert _pieces("abcdefghi", trace) == [("", "abcd"), ("more-3", "e"), ("less-1", "fghi")]

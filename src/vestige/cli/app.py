@@ -208,7 +208,7 @@ def leaks(
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a run or of an audit.")], json: Json = False
 ) -> None:
-    """Write report.html again from the files of a run or an audit. (vestige.report.write_report)"""
+    """Write report.html again from the files of a run or an audit. (vestige.evaluation.write_report)"""
     from vestige.cli import commands
 
     commands.report(folder, json)

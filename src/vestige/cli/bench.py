@@ -155,7 +155,7 @@ def plot(name: str, out: Path, scale: str, store: str, figure: str | None) -> No
 
 def leaderboard(results: Sequence[Path], out: Path) -> None:
     from vestige.experiments.bench.run import read_result
-    from vestige.report.leaderboard import write_leaderboard
+    from vestige.experiments.leaderboard import write_leaderboard
 
     found = []
     for path in results:

@@ -98,7 +98,7 @@ def audit(
         "timings": {"audit": made.seconds},
     }  # fmt: skip
     write_json(folder / "manifest.json", manifest)
-    from vestige.report import write_report
+    from vestige.evaluation.page import write_report
 
     path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
     print_run({made.name: made}, path, json)
@@ -147,7 +147,7 @@ def leaks(
 ) -> None:
     from vestige.config import read_yaml, validated
     from vestige.leaks import LeakConfig, PosteriorPairs, attack_pairs, run_leaks
-    from vestige.report import write_leaks_report
+    from vestige.leaks.page import write_leaks_report
 
     values = _over({} if config is None else read_yaml(config), given)
     chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
@@ -181,7 +181,7 @@ def leaks(
     if json:
         print(jsonlib.dumps(plain({**record, "report": str(path)})))
         return
-    from vestige.report.leaks import attack_rows, defence_rows, headline
+    from vestige.leaks.page import attack_rows, defence_rows, headline
 
     if not quiet:
         print_rows("attacks, chosen by their AUC on shadow models", attack_rows(found))
@@ -206,7 +206,7 @@ def _over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 def report(folder: Path, json: bool) -> None:
     manifest = read_record(folder / "manifest.json")
     if manifest.get("kind") == "audit":
-        from vestige.report import write_report
+        from vestige.evaluation.page import write_report
 
         made = _sealed(folder, "audit.json", manifest)
         path = write_report(folder / "report.html", {made.name: made}, manifest=manifest)
@@ -477,8 +477,8 @@ def print_run(audits: Mapping[str, Audit], path: Path, json: bool) -> None:
         print(jsonlib.dumps(plain({"audits": record, "report": str(path)}), indent=2))
         return
     console = Console()
-    from vestige.report.sections import overview
-    from vestige.report.tables import compare
+    from vestige.evaluation.page import compare
+    from vestige.evaluation.page.cards import overview
 
     frame, title = compare(audits), "How completely was it unlearned?"
     many = len(audits) > MOST_BESIDE

@@ -16,10 +16,11 @@ from vestige.cli.commands import passed, print_rows, print_verdicts, say_to
 from vestige.config import option_value
 from vestige.errors import InputError, need
 from vestige.evaluation.gate import Gate
+from vestige.evaluation.page import write_report
 from vestige.llm.evaluation import bag_of_words
 from vestige.llm.experiment import LlmConfig, comparison
+from vestige.llm.page import write_texts_report
 from vestige.llm.texts import gathered
-from vestige.report import write_report, write_texts_report
 from vestige.report.tables import plain_cell
 from vestige.store import plain, write_json
 

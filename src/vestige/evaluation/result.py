@@ -174,9 +174,9 @@ class Audit:
 
     def to_html(self, path: Path | str) -> Path:
         """Write the self-contained report of this audit."""
-        from vestige.report import write_report
+        from vestige.evaluation.page import write_report
 
-        return write_report(Path(path), {self.name: self})
+        return write_report(path, {self.name: self})
 
 
 def none_if_nan(value: float) -> float | None:

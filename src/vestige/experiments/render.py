@@ -7,7 +7,7 @@ from typing import Any
 
 from vestige.data import Dataset
 from vestige.evaluation import Audit
-from vestige.report import write_report
+from vestige.evaluation.page import write_report
 
 
 def render(
