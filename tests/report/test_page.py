@@ -84,10 +84,9 @@ def test_json_cannot_leave_its_element() -> None:
 
 
 def test_every_term_is_explained_on_some_page() -> None:
-    from vestige.evaluation.page import audits
+    from vestige.evaluation.page import audits, texts
     from vestige.experiments import leaderboard
     from vestige.leaks import page as leaks
-    from vestige.llm import page as texts
 
     used = [term for module in (audits, leaks, texts, leaderboard) for term in module.GLOSSARY]
     assert sorted(used) == sorted(TERMS)

@@ -14,13 +14,13 @@ import vestige
 from vestige import llm
 from vestige.cli.commands import passed, print_rows, print_verdicts, say_to
 from vestige.config import option_value
+from vestige.data.texts import gathered
 from vestige.errors import InputError, need
 from vestige.evaluation.gate import Gate
+from vestige.evaluation.language import bag_of_words
 from vestige.evaluation.page import write_report
-from vestige.llm.evaluation import bag_of_words
+from vestige.evaluation.page.texts import write_texts_report
 from vestige.llm.experiment import LlmConfig, comparison
-from vestige.llm.page import write_texts_report
-from vestige.llm.texts import gathered
 from vestige.report.tables import plain_cell
 from vestige.store import plain, write_json
 
