@@ -15,6 +15,7 @@ from vestige.report.blocks import Badge, Beside, Block, Card, Column, Drawing, H
 from vestige.report.drawing import canvas, percent_axes, spoken, thinned, title_and_legend
 from vestige.report.page import Page, Section, write
 from vestige.report.words import DASH, fixed, number
+from vestige.store import write_json
 
 if TYPE_CHECKING:
     from vestige.leaks import Attack, Findings, Leakage
@@ -30,6 +31,23 @@ def write_leaks_report(
 ) -> Path:
     """Write a self-contained report of an experiment to `path` and return it; the same input gives the same bytes."""
     return write(path, page(found, title, manifest or {}))
+
+
+def save(
+    found: Findings, folder: Path | str, *, title: str | None = None, known: Mapping[str, Any] | None = None
+) -> Path:
+    """Write `leaks.json` and `report.html` into a folder and return it.
+
+    known  what was asked for: "config", or "pairs" with the hashes of the files
+    """
+    import vestige
+
+    folder = Path(folder)
+    manifest = {"kind": "leaks", "vestige": vestige.__version__, **(known or {})}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "leaks.json", {**manifest, **found.record()})
+    write_leaks_report(folder / "report.html", found, title=title, manifest=manifest)
+    return folder
 
 
 def page(found: Findings, title: str | None, manifest: Mapping[str, Any]) -> Page:

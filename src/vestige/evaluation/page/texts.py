@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vestige.evaluation.page.audits import write_report
 from vestige.evaluation.page.cards import card
 from vestige.report.blocks import Badge, Block, Cell, Column, Heading, Table, Text
 from vestige.report.page import Page, Section, write
+from vestige.report.tables import csv_text
 from vestige.report.words import DASH, RECORD_WORDS, is_missing, number, plural, with_interval
+from vestige.store import write_json, write_text
 
 if TYPE_CHECKING:
     from vestige.evaluation.texts import TextAudit
@@ -50,6 +53,30 @@ def write_texts_report(
         manifest=manifest or {},
     )
     return write(path, page)
+
+
+def save(
+    made: TextAudit,
+    folder: Path | str,
+    texts: Mapping[str, str],
+    *,
+    manifest: Mapping[str, Any],
+    words: float | None = None,
+) -> Path:
+    """Write audit/, measures.csv, manifest.json, report.html and texts.html into a folder and return it.
+
+    texts, words  as of `write_texts_report`
+    """
+    folder = Path(folder)
+    made.audit.write(folder / "audit")
+    header = list(made.table[0])
+    write_text(
+        folder / "measures.csv", csv_text(header, [[row[name] for name in header] for row in made.table])
+    )
+    write_json(folder / "manifest.json", manifest)
+    write_texts_report(folder / "texts.html", made, texts, manifest=manifest, words=words)
+    write_report(folder / "report.html", {made.audit.name: made.audit}, manifest=manifest)
+    return folder
 
 
 def _map(made: TextAudit, texts: Mapping[str, str]) -> Section:
