@@ -100,7 +100,8 @@ def killed(kind: str, times: int, folder: Path) -> bool:
     one, other = numbers(whole), numbers(broken)
     identical = one.keys() == other.keys() and all(same(one[place], other[place]) for place in one)
     print(
-        f"{kind}: undisturbed {length:.1f} s; killed {times} times, after {min(moments)} to {max(moments)} s; {through} "
+        f"{kind}: undisturbed {length:.1f} s; killed {times} times, after {min(moments)} to {max(moments)} s; "
+        f"{through} "
         f"restarts got through in between; {len(one):,} numbers {'identical' if identical else 'DIFFERENT'}",
         flush=True,
     )

@@ -22,8 +22,8 @@ from vestige.experiments.bench.table import (
     values_of,
 )
 from vestige.experiments.experiment import Scale
+from vestige.experiments.leaderboard import write_leaderboard
 from vestige.graph import Store
-from vestige.report.leaderboard import write_leaderboard
 
 
 def test_cells_carry_mean_interval_and_the_published_value(filled):

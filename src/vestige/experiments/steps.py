@@ -185,7 +185,7 @@ class AuditMethod(Step):
                 self._signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
                 tolerance=config.tolerance,
             )  # fmt: skip
-        dataclasses.replace(result, metrics=(*result.metrics, *self._cost(job))).save(job.path)
+        dataclasses.replace(result, metrics=(*result.metrics, *self._cost(job))).write(job.path)
 
     def _signals(self, job: Job) -> Signals:
         rows = self.audited.load(job.environment.root)

@@ -33,6 +33,7 @@ __all__ = [
     "PosteriorPairs",
     "Setting",
     "attack",
+    "attack_files",
     "attack_models",
     "attack_pairs",
     "clustered_interval",

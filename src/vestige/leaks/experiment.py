@@ -28,7 +28,7 @@ from vestige.leaks.metrics import overfitting
 from vestige.leaks.record import PosteriorPairs
 from vestige.leaks.settings import PairSet, Setting, pair_sets, read_pairs
 from vestige.leaks.targets import Network, hardened
-from vestige.store import key_of
+from vestige.store import file_hash, key_of
 
 ATTACKS = ("logistic-regression", "decision-tree", "random-forest")
 Say = Callable[[str], None]
@@ -110,6 +110,14 @@ class Findings:
                 for name, found in self.defences.items()
             },
         }  # fmt: skip
+
+    def save(
+        self, folder: Path | str, *, title: str | None = None, known: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write `leaks.json` and `report.html`; `known` is what was asked for, such as {"config": ...}."""
+        from vestige.leaks import page
+
+        return page.save(self, folder, title=title, known=known)
 
 
 def summary(found: Leakage) -> dict[str, Any]:
@@ -271,3 +279,16 @@ def attack_pairs(
         len(asked),
         len(set(asked.sets.tolist())),
     )
+
+
+def attack_files(
+    shadow: Path | str, target: Path | str, config: LeakConfig
+) -> tuple[Findings, dict[str, Any]]:
+    """Attack pairs in two files, as `config` names attacks, features and defences; also return the files' hashes."""
+    files = {"shadow": Path(shadow), "target": Path(target)}
+    pairs = {side: PosteriorPairs.load(path) for side, path in files.items()}
+    findings = attack_pairs(
+        pairs["shadow"], pairs["target"], models=config.attacks, features=config.features, defences=config.defences,
+        seed=config.seed,
+    )  # fmt: skip
+    return findings, {"pairs": {side: file_hash(path) for side, path in files.items()}}

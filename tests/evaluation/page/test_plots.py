@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from vestige.evaluation.page import plots
 from vestige.evaluation.result import Audit, Metric
-from vestige.report import plots
 
 AUC = Metric("iam", "auc", "forget against retain", 0.75, "larger", (0.0, 1.0), 0.5, 0.9)
 

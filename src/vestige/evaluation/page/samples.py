@@ -1,16 +1,16 @@
-"""The table of forget samples, most suspicious first, as compact rows for the page and its script."""
+"""The table of forget samples, most suspicious first."""
 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vestige.errors import InputError
-from vestige.report.tables import blocking_controls, ranking_measure
+from vestige.evaluation.page.comparison import blocking_controls, ranking_measure
+from vestige.report.blocks import Block, Listing, Text
 from vestige.report.words import DASH, RECORD_WORDS, is_missing, number, plural, rounded
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Pictures = Callable[[Sequence[str]], Mapping[str, bytes]]
 MOST_ROWS = 2_000
 MOST_PICTURES = 200
 MOST_PICTURE_BYTES = 900_000
-PAGE = 50
 DEGREE = ("degree", "degree_low", "degree_high")
 VERDICTS = ("under", "over", "undecided", "cleared")
 LOWEST_DEGREE, HIGHEST_DEGREE = -0.5, 2.0
@@ -47,13 +46,36 @@ class Samples(NamedTuple):
     ranked: str
     notes: list[str]
 
-    @property
-    def columns(self) -> dict[str, bool]:
-        """Which of the columns that not every audit has are shown."""
-        return {
-            "degrees": any(row[8] is not None for row in self.rows),
-            "intervals": any(row[3] is not None for row in self.rows),
-        }
+    def listing(self, pictures: Mapping[str, int], place: int) -> Listing:
+        """Return the table; columns that would hold nothing but dashes are left out.
+
+        pictures  {id: number of its picture in the page's style}
+        """
+        columns = [("Picture", "picture")] * bool(pictures)
+        columns += [("Sample", "id"), ("Class", ""), ("Verdict", "badge")]
+        numbers = {
+            "Degree": any(row[8] is not None for row in self.rows), "p_under": True, "p_over": True, "Score": True,
+            "95 % interval": any(row[3] is not None for row in self.rows),
+        }  # fmt: skip
+        kept = [title for title, shown in numbers.items() if shown]
+        columns += [(title, "number") for title in kept]
+        rows = []
+        for row in self.rows:
+            cells = [pictures.get(row[0])] if pictures else []
+            shown = shown_numbers(row)
+            rows.append((
+                [*cells, row[0], row[1], row[7], *(shown[title][0] for title in kept)],
+                [shown[title][1] for title in kept],
+            ))  # fmt: skip
+        outcomes = [(key, RECORD_WORDS[key].word, RECORD_WORDS[key].sign) for key in VERDICTS]
+        return Listing(columns, rows, outcomes, {"score": "Score"}.get(self.ranked, self.ranked), place)
+
+    def blocks(self, pictures: Mapping[str, int], place: int) -> list[Block]:
+        """Return what the section shows: whose scores these are, and the table; or why there is none."""
+        if not self.rows:
+            return [Text(self.notes[0] if self.notes else "No forget sample has a score.", "empty")]
+        intro = " ".join([f"Scores of {self.measure}, larger = more unlearned.", *self.notes])
+        return [Text(intro), self.listing(pictures, place)]
 
 
 def shown_measure(audit: Audit) -> str | None:
@@ -116,15 +138,13 @@ def choose_pictures(tables: Sequence[Samples], pictures: Pictures | None) -> dic
     return kept
 
 
-def server_row(row: Sequence[Any]) -> dict[str, Any]:
-    """Return one row as the template prints it (the script prints the others in the same way)."""
-    name, label, score, low, high, under, over, verdict, share, least, most = row
+def shown_numbers(row: Sequence[Any]) -> dict[str, tuple[str, float | None]]:
+    """Return what stands in each column of numbers of a row, by its heading, and what it is sorted by."""
+    _, _, score, low, high, under, over, _, degree, least, most = row
     bounds = DASH if low is None or high is None else f"{number(low)} to {number(high)}"
-    outcome = None if verdict is None else VERDICTS[verdict]
     return {
-        "id": name, "label": label, "score": number(score), "interval": bounds, "p_under": number(under, 3),
-        "p_over": number(over, 3), "degree": degree_words(share, least, most),
-        "outcome": outcome, "word": RECORD_WORDS[outcome].word if outcome else DASH,
+        "Degree": (degree_words(degree, least, most), degree), "p_under": (number(under, 3), under),
+        "p_over": (number(over, 3), over), "Score": (number(score), score), "95 % interval": (bounds, low),
     }  # fmt: skip
 
 
@@ -139,18 +159,11 @@ def degree_words(value: Any, low: Any, high: Any) -> str:
     return f"{ends[0]} ({ends[1]} to {ends[2]})"
 
 
-def json_in_html(value: object) -> str:
-    """Return JSON that may stand inside a <script> element whatever text it holds."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    unsafe = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-    return "".join(unsafe.get(letter, letter) for letter in text)
-
-
 def _row(row: Any, class_names: Sequence[str]) -> list[Any]:
     numbers = [rounded(value) for value in (row.score, row.low, row.high, row.p_under, row.p_over)]
-    share = [rounded(value) for value in (row.degree, row.degree_low, row.degree_high)]
+    degree = [rounded(value) for value in (row.degree, row.degree_low, row.degree_high)]
     verdict = VERDICTS.index(row.verdict) if row.verdict in VERDICTS else None
-    return [row.id, class_word(row.label, class_names), *map(_whole, numbers), verdict, *map(_whole, share)]
+    return [row.id, class_word(row.label, class_names), *map(_whole, numbers), verdict, *map(_whole, degree)]
 
 
 def _whole(value: float | None) -> float | None:

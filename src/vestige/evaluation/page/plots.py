@@ -1,26 +1,26 @@
-"""Figures as inline SVG: score distributions, ROC linear and log-log, before against after unlearning.
+"""Figures of an audit: score distributions, ROC linear and log-log, before against after unlearning.
 
-Every figure comes with a text alternative that holds its numbers, and a note for the reader; one that cannot be
-drawn comes with its reason instead. Figures are drawn with matplotlib's objects, never with pyplot.
+One that cannot be drawn comes with its reason instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.evaluation.roc import auc as area_under
+from vestige.evaluation.roc import roc as empirical
 from vestige.report import svg
+from vestige.report.blocks import Drawing
+from vestige.report.drawing import canvas, percent_axes, spoken, thinned, title_and_legend
 from vestige.report.words import DIRECTION, is_missing, listed, number, plural, with_interval
+from vestige.signals.transforms import scaled_logit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from vestige.evaluation.result import Metric
     from vestige.signals import Signals
@@ -28,17 +28,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 COLOUR = {"forget": svg.FORGET, "retain": svg.RETAIN, "holdout": svg.HOLDOUT}
 DASHES: dict[str, Any] = {"forget": "-", "retain": (0, (5, 1.5)), "holdout": (0, (1.5, 1.2))}
-SIZE = (4.6, 3.4)  # inch
 BINS = 36
 SCATTER_POINTS = 1_500
-
-
-class Drawing(NamedTuple):
-    """A figure, its numbers as (term, text) and its note; or no figure and the reason as its note."""
-
-    svg: str | None
-    note: str
-    facts: tuple[tuple[str, str], ...] = ()
 
 
 def distributions(scores: Mapping[str, Floats], measure: str, unit: str, key: str) -> Drawing:
@@ -65,7 +56,7 @@ def distributions(scores: Mapping[str, Floats], measure: str, unit: str, key: st
         xlabel = f"Score [{unit}], right = more unlearned" if unit else "Score, right = more unlearned"
         axes.set(xlabel=xlabel, ylabel="Share of the role's samples")
         axes.locator_params(nbins=6, steps=[1, 2, 5, 10])
-        percent(axes.yaxis)
+        percent_axes(axes.yaxis)
         axes.set_xlim(low, high)
         title_and_legend(axes, f"{measure}: scores by role")
         facts = tuple(
@@ -89,8 +80,6 @@ def roc_points(forget: Floats, retain: Floats) -> tuple[Floats, Floats]:
     A sample is called unlearned where its score is at least a threshold. In the terms of `vestige.evaluation.roc`
     the two are the false negative rate and the true negative rate.
     """
-    from vestige.evaluation.roc import roc as empirical
-
     curve = empirical(forget, retain)
     false, true = 1 - curve.tpr[::-1], 1 - curve.fpr[::-1]
     steps = np.diff(false), np.diff(true)
@@ -101,8 +90,6 @@ def roc_points(forget: Floats, retain: Floats) -> tuple[Floats, Floats]:
 
 def roc(scores: Mapping[str, Floats], measure: str, auc: Metric | None, key: str) -> tuple[Drawing, Drawing]:
     """Draw the ROC of forget against retain, linear and log-log; `auc` is the figure with its interval, if any."""
-    from vestige.evaluation.roc import auc as area_under
-
     missing = [role for role in ("forget", "retain") if not len(scores.get(role, ()))]
     if missing:
         reason = f"No ROC for {measure}: it has no scores of {listed(missing)} samples to compare."
@@ -128,7 +115,7 @@ def roc(scores: Mapping[str, Floats], measure: str, auc: Metric | None, key: str
         x, y = thinned(logs[0] / -np.log10(floor[0]) + 1, logs[1] / -np.log10(floor[1]) + 1)
         _curve(axes, floor[0] ** (1 - x), floor[1] ** (1 - y), area, lowest=max(floor))
         axes.set(xscale="log", yscale="log", xlim=(floor[0], 1), ylim=(floor[1], 1.15))
-        percent(axes.xaxis, axes.yaxis)
+        percent_axes(axes.xaxis, axes.yaxis)
         title_and_legend(axes, f"{measure}: ROC, both axes logarithmic")
         loglog = svg.inline_svg(figure, key=f"{key}-log", label=f"ROC on logarithmic axes of {label}")
     low_end = "TNR: share of forget samples called unlearned. FNR: share of retain samples called unlearned."
@@ -141,8 +128,6 @@ def before_after(signals: Signals, key: str) -> Drawing:
         return Drawing(
             None, "Not drawn: the outputs of the model before unlearning (`original`) were not given."
         )
-    from vestige.signals.transforms import scaled_logit
-
     rows = {
         role: _sample(np.flatnonzero(signals.roles == role), signals.roles == "forget") for role in COLOUR
     }
@@ -183,38 +168,11 @@ def before_after(signals: Signals, key: str) -> Drawing:
     return Drawing(drawing, note, facts)
 
 
-@contextmanager
-def canvas(height: float = SIZE[1], left: float = 0.155) -> Iterator[tuple[Figure, Axes]]:
-    """Give a figure in the page's style, and its axes; `height` in inch, `left` the share left of the axes."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    style: Any = svg.STYLE
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(SIZE[0], height))
-        below, above = 0.155 * SIZE[1] / height, 0.18 * SIZE[1] / height
-        yield figure, figure.add_axes((left, below, 0.955 - left, 1 - below - above))
-
-
-def title_and_legend(axes: Axes, title: str, left: float = -0.14) -> None:
-    """Set both above the axes, flush with the figure; `left` in units of the axes' width."""
-    axes.set_title(title, x=left)
-    axes.yaxis.set_label_coords(left - 0.005, 0.5)
-    axes.legend(loc="lower left", bbox_to_anchor=(left - 0.01, 1.0), ncols=4)
-
-
-def percent(*axes: Any) -> None:
-    """Write the ticks of axes as percentages."""
-    for axis in axes:
-        axis.set_major_formatter(lambda value, position: f"{100 * value:.4g} %")
-        axis.set_minor_formatter(lambda value, position: "")
-
-
 def _curve(axes: Axes, x: Floats, y: Floats, area: str, lowest: float = 0.0) -> None:
     axes.plot([lowest, 1], [lowest, 1], color=svg.MUTED, linewidth=1, linestyle=(0, (4, 3)), label="chance")
     axes.plot(x, y, color=svg.FORGET, label=area, solid_joinstyle="round", clip_on=False)
     axes.set(xlabel="Retain called unlearned", ylabel="Forget called unlearned")
-    percent(axes.xaxis, axes.yaxis)
+    percent_axes(axes.xaxis, axes.yaxis)
 
 
 def _dots(axes: Axes, x: Floats, y: Floats, role: str) -> None:
@@ -265,14 +223,6 @@ def _window(scores: Mapping[str, Floats]) -> tuple[float, float]:
     return low, high
 
 
-def thinned(x: Floats, y: Floats, step: float = 1 / 300) -> tuple[Floats, Floats]:
-    """Drop points closer than a third of a pixel to the one before; axes of length one; the ends stay."""
-    cell = np.round(np.column_stack([x, y]) / step)
-    keep = np.ones(len(x), dtype=bool)
-    keep[1:-1] = (cell[1:-1] != cell[:-2]).any(axis=1)
-    return x[keep], y[keep]
-
-
 def _auc_words(auc: Metric) -> str:
     if is_missing(auc.value):
         return f"AUC not computed ({auc.reason or 'no reason given'})"
@@ -286,8 +236,3 @@ def _named(role: str, values: Floats) -> str:
 def _spread(values: Floats) -> str:
     low, middle, high = (number(value, 3) for value in np.quantile(values, [0.05, 0.5, 0.95]))
     return f"{middle} ({low} to {high})"
-
-
-def spoken(facts: tuple[tuple[str, str], ...]) -> str:
-    """Return facts as one sentence for a text alternative."""
-    return "; ".join(f"{term}: {text}" for term, text in facts) + "."

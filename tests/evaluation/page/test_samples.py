@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,8 +11,8 @@ import pandas as pd
 import pytest
 
 from vestige.errors import InputError
+from vestige.evaluation.page import samples
 from vestige.evaluation.result import Audit
-from vestige.report import samples
 
 COLUMNS = ["id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over", "degree", "verdict"]
 
@@ -47,14 +46,24 @@ def test_order_and_rounding(audit: Callable[..., Audit]) -> None:
         ["c", "one", 0.2, None, None, None, None, 2, None, None, None],
     ]  # fmt: skip
     assert (table.total, table.measure, table.ranked) == (4, "trace", "p_under")
-    assert table.columns == {"degrees": True, "intervals": False}
+    listing = table.listing({}, 0)
+    assert [title for title, _ in listing.columns] == [
+        "Sample", "Class", "Verdict", "Degree", "p_under", "p_over", "Score",
+    ]  # fmt: skip
     assert "Degree: by iam, from simulated deletions; 0 = untouched, 1 = exactly deleted." in table.notes
-    rows = [samples.server_row(row) for row in table.rows]
-    assert (rows[0]["p_under"], rows[0]["interval"], rows[0]["word"]) == ("1.23e-5", "–", "Flagged as under")
-    assert [row["degree"] for row in rows] == [
+    assert listing.rows[0] == (
+        ["d", "2", 0, "0 (-0.5 or less to 1)", "1.23e-5", "1", "-3.9"],
+        [0, 1.234e-5, 1, -3.9],
+    )
+    assert [cells[3] for cells, _ in listing.rows] == [
         "0 (-0.5 or less to 1)", "2 or more (1.5 to 2 or more)", "0.12 (-0.38 to 1.1)", "–"
     ]  # fmt: skip
-    assert [row["word"] for row in rows[1:]] == ["Flagged as over", "Cleared", "Undecided"]
+    words = [listing.outcomes[cells[2]][1] for cells, _ in listing.rows]
+    assert words == ["Flagged as under", "Flagged as over", "Cleared", "Undecided"]
+    assert listing.sorted_by == "p_under" and listing.rows[3][1] == [None, None, None, 0.2]
+    pictured = table.listing({"b": 4}, 0)
+    assert pictured.columns[0] == ("Picture", "picture")
+    assert [cells[0] for cells, _ in pictured.rows] == [None, None, 4, None]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,9 @@ def test_ends_of_the_scale_of_degrees_say_so(values: tuple[float | None, ...], t
 def test_without_simulated_deletions_there_is_no_column_of_degrees(audit: Callable[..., Audit]) -> None:
     made = audit()
     table = samples.suspicious(replace(made, scores=made.scores.assign(degree=np.nan)))
-    assert not table.columns["degrees"] and not any("Degree" in note for note in table.notes)
+    assert "Degree" not in dict(table.listing({}, 0).columns) and not any(
+        "Degree" in note for note in table.notes
+    )
 
 
 def test_categorical_columns_give_the_same_rows(audit: Callable[..., Audit]) -> None:
@@ -138,12 +149,3 @@ def test_pictures_must_be_png(audit: Callable[..., Audit]) -> None:
     with pytest.raises(InputError, match="is not a PNG"):
         samples.choose_pictures(tables, lambda ids: dict.fromkeys(ids, b"GIF89a"))
     assert samples.choose_pictures(tables, None) == {}
-
-
-def test_json_cannot_leave_its_element() -> None:
-    value = ["</script><script>alert(1)</script>", "<!--", "\u2028", "&lt;", 'quote" back\\slash']
-    text = samples.json_in_html(value)
-    assert not set("<>&\u2028") & set(text)
-    assert json.loads(text) == value
-    with pytest.raises(ValueError):
-        samples.json_in_html([float("nan")])

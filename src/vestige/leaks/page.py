@@ -3,113 +3,194 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from vestige.evaluation.page.plots import roc_points
 from vestige.report import svg
-from vestige.report.html import configuration, page, shown_figure
-from vestige.report.words import DASH, number
+from vestige.report.blocks import Badge, Beside, Block, Card, Column, Drawing, Heading, Table, Text
+from vestige.report.drawing import canvas, percent_axes, spoken, thinned, title_and_legend
+from vestige.report.page import Page, Section, write
+from vestige.report.words import DASH, fixed, number
+from vestige.store import write_json
 
 if TYPE_CHECKING:
     from vestige.leaks import Attack, Findings, Leakage
-    from vestige.report.plots import Drawing
 
-LEAK, EXPOSED, SILENT = (
-    ("under", "It can be told", "▼"),
-    ("under", "Exposed before the deletion", "▼"),
-    ("undecided", "Not shown", "?"),
-)
-GLOSSARY = (
-    ("AUC", "Probability that a record of the status that is looked for scores above another; 0.5 = chance."),
-    (
-        "One version, two versions",
-        "Whether the adversary sees the model before the deletion only, or before and after.",
-    ),
-    (
-        "Gain",
-        "AUC of the attack on two versions minus that of the strongest one on one version: what the deletion itself "
-        "gives away, rather too small than too large.",
-    ),
-    (
-        "TPR at 1 % FPR",
-        "Share of the records found while one in a hundred others is wrongly accused; chance: 1 %.",
-    ),
-    ("95 %", "Interval over resampled sets: records asked of one model are not independent of each other."),
-    ("Threshold", "A score that needs no attack model and no training; larger = more likely."),
-)
+LEAK = Badge("under", "It can be told", "▼")
+EXPOSED = Badge("under", "Exposed before the deletion", "▼")
+SILENT = Badge("undecided", "Not shown", "?")
+GLOSSARY = ("AUC", "One version, two versions", "Gain", "TPR at 1 % FPR", "95 %", "Threshold")
 
 
 def write_leaks_report(
     path: Path | str, found: Findings, *, title: str | None = None, manifest: Mapping[str, Any] | None = None
 ) -> Path:
     """Write a self-contained report of an experiment to `path` and return it; the same input gives the same bytes."""
-    from vestige.store import write_text
+    return write(path, page(found, title, manifest or {}))
 
-    path = Path(path)
-    write_text(path, _render(found, title, manifest or {}))
-    return path
+
+def save(
+    found: Findings, folder: Path | str, *, title: str | None = None, known: Mapping[str, Any] | None = None
+) -> Path:
+    """Write `leaks.json` and `report.html` into a folder and return it.
+
+    known  what was asked for: "config", or "pairs" with the hashes of the files
+    """
+    import vestige
+
+    folder = Path(folder)
+    manifest = {"kind": "leaks", "vestige": vestige.__version__, **(known or {})}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "leaks.json", {**manifest, **found.record()})
+    write_leaks_report(folder / "report.html", found, title=title, manifest=manifest)
+    return folder
+
+
+def page(found: Findings, title: str | None, manifest: Mapping[str, Any]) -> Page:
+    """Return the page that `write_leaks_report` writes."""
+    facts = [f"{found.rows:,} records asked of {found.sets:,} models"]
+    if found.overfitting is not None:
+        facts.append(f"overfitting {number(found.overfitting, 2)}")
+    return Page(
+        title or "What the deletion gives away",
+        [Card(_kind(found), headline(found), reasons=_reasons(found))],
+        [_features(found), _roc(found), _degradation(found), _defended(found), _three_way(found)],
+        GLOSSARY,
+        limits=[("", _limits(found))],
+        limited="experiment",
+        facts=facts,
+        manifest=manifest,
+    )
 
 
 def headline(found: Findings) -> str:
     """Return what must be said first, as one or two sentences with their figures."""
     best, baseline = found.undefended.best, found.undefended.baseline
     area = _area(best)
-    gain = _fixed(found.undefended.gain, found.undefended.gain_low, found.undefended.gain_high)
+    gain = _gain(found.undefended)
     kind = _kind(found)
     if kind == LEAK:
         return (
             f"Who was {found.positive} can be told from two versions of the model: AUC {area}, and "
             f"{_percent(best.target.tpr_1)} of the {found.positive} records are named at 1 % false accusations. "
-            f"The best attack on one version has AUC {_fixed(baseline.target.auc)}; the second version gives away "
+            f"The best attack on one version has AUC {fixed(baseline.target.auc)}; the second version gives away "
             f"{gain} more."
         )
     if kind == EXPOSED:
         stronger = max(best.target.auc, baseline.target.auc)
         return (
-            f"The {found.positive} records were exposed before anything was deleted: AUC {_fixed(stronger)}. That "
+            f"The {found.positive} records were exposed before anything was deleted: AUC {fixed(stronger)}. That "
             f"the second version adds to it is not shown: {gain} over the best attack on one version."
         )
     return (
         f"It was not shown that two versions of the model tell who was {found.positive}: AUC {area}. "
-        f"With {found.rows:,} records of {found.sets:,} models a leak up to AUC {_fixed(best.target.high)} "
+        f"With {found.rows:,} records of {found.sets:,} models a leak up to AUC {fixed(best.target.high)} "
         "would have gone unnoticed."
     )
 
 
-def _kind(found: Findings) -> tuple[str, str, str]:
+def _kind(found: Findings) -> Badge:
     attacked = found.undefended
     if attacked.gain_low > 0 and attacked.best.target.low > 0.5:
         return LEAK
     return EXPOSED if max(attacked.best.target.low, attacked.baseline.target.low) > 0.5 else SILENT
 
 
-def _render(found: Findings, title: str | None, manifest: Mapping[str, Any]) -> str:
-    tone, word, sign = _kind(found)
+def _features(found: Findings) -> Section:
+    columns = [
+        Column("Reads"), Column("Attack model"), Column("Versions", "number"), Column("AUC on shadow", "number"),
+        Column("AUC [95 %]", "number"), Column("Accuracy", "number"), Column("TPR at 1 % FPR", "number"),
+        Column("at 0.1 %", "number"),
+    ]  # fmt: skip
     attacks = found.undefended.attacks
-    return page(
-        "leaks.html.jinja",
-        title=title or "What the deletion gives away",
-        script="",
-        facts=[
-            f"{found.rows:,} records asked of {found.sets:,} models",
-            *([] if found.overfitting is None else [f"overfitting {number(found.overfitting, 2)}"]),
-        ],
-        tone=tone,
-        word=word,
-        sign=sign,
-        sentence=headline(found),
-        reasons=_reasons(found),
-        positive=found.positive,
-        by_feature=shown_figure(by_feature(attacks)),
-        attacks=[_row(a) for a in attacks],
-        roc=[shown_figure(d) for d in roc(found.undefended, found.positive)],
-        degraded=[_degraded(a) for a in attacks if a.degradation is not None],
-        defended=shown_figure(by_defence(found)),
-        defences=[row for name, both in _defences(found) for row in _defence_rows(name, both)],
-        three_way=[(k, _fixed(v)) for k, v in (found.three_way or {}).items()],
-        limits=_limits(found),
-        glossary=GLOSSARY,
-        **configuration(manifest),
+    rows = [
+        [
+            a.feature, a.model, str(a.versions), fixed(a.shadow), _area(a), fixed(a.target.accuracy),
+            _percent(a.target.tpr_1), _percent(a.target.tpr_01),
+        ]
+        for a in attacks
+    ]  # fmt: skip
+    intro = (
+        "Each row is the attack model that did best on the shadow models for what is named; the verdict's attack on "
+        "two versions is chosen in the same way, never on the target's records."
+    )
+    blocks = [
+        Text(intro), replace(by_feature(attacks), style="beside"), Heading("All attacks"),
+        Table("All attacks", columns, rows, tall=True),
+    ]  # fmt: skip
+    return Section("features", "Attacks, by what they read", "Attacks", blocks)
+
+
+def _roc(found: Findings) -> Section:
+    intro = (
+        f"How many {found.positive} records are found (up), at which share of the others wrongly accused (right)? An "
+        "adversary who can afford few false accusations lives at the left end, which the logarithmic axes show."
+    )
+    drawings = roc(found.undefended, found.positive)
+    return Section("roc", "ROC of the chosen attacks", "ROC", [Text(intro), Beside(drawings)])
+
+
+def _degradation(found: Findings) -> Section:
+    title = "Confidence gained by the second version"
+    columns = [
+        Column("Reads"), Column("Attack model"), Column("DegCount", "number"), Column("Tied", "number"),
+        Column("DegRate", "number"), Column("AUC", "number"),
+    ]  # fmt: skip
+    rows = [
+        [a.feature, a.model, fixed(d.count), fixed(d.ties), f"{d.rate:+.3f}", fixed(a.target.auc)]
+        for a in found.undefended.attacks
+        if (d := a.degradation) is not None
+    ]
+    intro = (
+        "Against the best attack on one version by the same attack model. DegCount is the share of records whose true "
+        "status is named with more confidence, DegRate the mean gain. Both depend on calibration and can disagree with "
+        "the AUC: never read them alone."
+    )
+    none: list[Block] = [Text("Only thresholds were used; they give no probabilities to compare.", "empty")]
+    blocks = [Text(intro), Table(title, columns, rows)] if rows else none
+    return Section("degradation", title, "Confidence gained", blocks)
+
+
+def _defended(found: Findings) -> Section:
+    columns = [
+        Column("Defence"), Column("Attacker"), Column("Chosen attack", "words"), Column("AUC [95 %]", "number"),
+        Column("TPR at 1 % FPR", "number"), Column("One version", "number"), Column("Gain [95 %]", "number"),
+    ]  # fmt: skip
+    rows = [
+        [
+            name, DASH if name == "none" else attacker, _named(leak.best), _area(leak.best),
+            _percent(leak.best.target.tpr_1), fixed(leak.baseline.target.auc), _gain(leak),
+        ]
+        for name, both in _defences(found)
+        for attacker, leak in both.items()
+    ]  # fmt: skip
+    intro = (
+        "What is left where the model's owner publishes less, against an attacker who knows the defence and has it on "
+        "the shadow models too (adaptive), and against one who does not."
+    )
+    blocks: list[Block] = [
+        Text("No defence was tried. Name some with --defence, for example label_only.", "empty")
+    ]
+    if found.defences:
+        table = Table("Defences", columns, rows)
+        blocks = [Text(intro), replace(by_defence(found), style="beside"), table]
+    return Section("defences", "Defences", "Defences", blocks)
+
+
+def _three_way(found: Findings) -> Section:
+    title = "Deleted, remaining, outside"
+    none = "Not asked: records of all three statuses are needed on both sides, with the same classes."
+    intro = (
+        "One attack that tells all three statuses apart; AUC of each against the two others, 0.5 = chance."
+    )
+    rows = [[status.capitalize(), fixed(auc)] for status, auc in (found.three_way or {}).items()]
+    table = Table(title, [Column(""), Column("")], rows, "pairs")
+    return Section(
+        "three-way", title, "Three statuses", [Text(intro), table] if rows else [Text(none, "empty")]
     )
 
 
@@ -123,7 +204,7 @@ def _reasons(found: Findings) -> list[str]:
         left = found.defences[least].adaptive.best.target
         said.append(
             f"Of the defences tried, {least} leaves least to an attacker who knows it: AUC "
-            f"{_fixed(left.auc, left.low, left.high)}."
+            f"{fixed(left.auc, left.low, left.high)}."
         )
     return said
 
@@ -161,8 +242,8 @@ def defence_rows(found: Findings) -> list[dict[str, str]]:
     return [
         {
             "defence": name, "reads": leak.best.feature, "AUC [95 %]": _area(leak.best),
-            "one version": _fixed(leak.baseline.target.auc),
-            "gain [95 %]": _fixed(leak.gain, leak.gain_low, leak.gain_high),
+            "one version": fixed(leak.baseline.target.auc),
+            "gain [95 %]": _gain(leak),
         }
         for name, leak in ((name, both["adaptive"]) for name, both in _defences(found))
     ]  # fmt: skip
@@ -177,8 +258,6 @@ def _best_by_feature(attacks: Sequence[Attack]) -> list[Attack]:
 
 def by_feature(attacks: Sequence[Attack]) -> Drawing:
     """Draw the AUC of the best attack model for each thing that is read, chosen on shadow rows."""
-    from vestige.report.plots import Drawing, canvas, spoken, title_and_legend
-
     rows = sorted(_best_by_feature(attacks), key=lambda a: a.target.auc)
     kinds = [(2, svg.FORGET, "o", "two versions"), (1, svg.RETAIN, "s", "one version")]
     with canvas(height=0.9 + 0.27 * len(rows), left=0.36) as (figure, axes):
@@ -196,8 +275,6 @@ def by_feature(attacks: Sequence[Attack]) -> Drawing:
 
 def by_defence(found: Findings) -> Drawing:
     """Draw the AUC that each defence leaves, to an adaptive attacker, to an unaware one, and to one version."""
-    from vestige.report.plots import Drawing, canvas, spoken, title_and_legend
-
     if not found.defences:
         return Drawing(None, "No defence was tried.")
     rows = list(reversed(_defences(found)))
@@ -225,10 +302,6 @@ def by_defence(found: Findings) -> Drawing:
 
 def roc(found: Leakage, positive: str) -> tuple[Drawing, Drawing]:
     """Draw the ROC of the chosen attack and of the best one on one version, linear and log-log."""
-    import numpy as np
-
-    from vestige.report.plots import Drawing, canvas, percent, roc_points, spoken, thinned, title_and_legend
-
     curves = []
     for one, scores, colour, dashes in (
         (found.best, found.scores, svg.FORGET, "-"),
@@ -260,7 +333,7 @@ def roc(found: Leakage, positive: str) -> tuple[Drawing, Drawing]:
                 axes.set(xscale="log", yscale="log", xlim=(floor[0], 1), ylim=(floor[1], 1.15))
             else:
                 axes.set(xlim=(-0.01, 1), ylim=(0, 1.02))
-            percent(axes.xaxis, axes.yaxis)
+            percent_axes(axes.xaxis, axes.yaxis)
             kind = "ROC, both axes logarithmic" if logarithmic else "ROC"
             title_and_legend(axes, kind)
             key = f"leak-{'log' if logarithmic else 'lin'}"
@@ -295,48 +368,16 @@ def _defences(found: Findings) -> list[tuple[str, dict[str, Leakage]]]:
     return rows
 
 
-def _defence_rows(name: str, both: Mapping[str, Leakage]) -> list[dict[str, str]]:
-    return [
-        {
-            "defence": name, "attacker": DASH if name == "none" else attacker, "best": _named(leak.best),
-            "auc": _area(leak.best), "tpr": _percent(leak.best.target.tpr_1),
-            "baseline": _fixed(leak.baseline.target.auc),
-            "gain": _fixed(leak.gain, leak.gain_low, leak.gain_high),
-        }
-        for attacker, leak in both.items()
-    ]  # fmt: skip
-
-
-def _row(one: Attack) -> dict[str, str]:
-    figures = one.target
-    return {
-        "feature": one.feature, "model": one.model, "versions": str(one.versions), "shadow": _fixed(one.shadow),
-        "auc": _area(one), "accuracy": _fixed(figures.accuracy), "tpr_1": _percent(figures.tpr_1),
-        "tpr_01": _percent(figures.tpr_01),
-    }  # fmt: skip
-
-
-def _degraded(one: Attack) -> dict[str, str]:
-    found = one.degradation
-    assert found is not None
-    return {
-        "feature": one.feature, "model": one.model, "count": _fixed(found.count), "ties": _fixed(found.ties),
-        "rate": f"{found.rate:+.3f}", "auc": _fixed(one.target.auc),
-    }  # fmt: skip
-
-
 def _named(one: Attack) -> str:
     return f"{one.feature} ({one.model})"
 
 
 def _area(one: Attack) -> str:
-    return _fixed(one.target.auc, one.target.low, one.target.high)
+    return fixed(one.target.auc, one.target.low, one.target.high)
 
 
-def _fixed(*values: float | None) -> str:
-    """Return a value with three decimals, and its interval where there is one."""
-    shown = [DASH if value is None else f"{value:.3f}" for value in values]
-    return shown[0] if len(shown) == 1 else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+def _gain(found: Leakage) -> str:
+    return fixed(found.gain, found.gain_low, found.gain_high)
 
 
 def _percent(share: float) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from vestige.leaks import PosteriorPairs, attack_pairs
-from vestige.report import write_leaks_report
-from vestige.report.leaks import attack_rows, defence_rows, headline
+from vestige.leaks.page import attack_rows, defence_rows, headline, write_leaks_report
 
 N = 240
 
