@@ -40,7 +40,7 @@ def main(folder: str, path: str, gguf: str | None) -> None:
                 model(input_ids=tokens, attention_mask=mask)
 
     plain, ours = medians(3, bare, lambda: llm.collect(model, tokenizer, texts))
-    tokens = sum(map(len, encoded))
+    tokens = sum(map(len, tokens_of))
     print(f"{len(texts)} texts, {tokens:,} tokens: bare passes {plain:.1f} s, signals {ours:.1f} s: ", end="")
     print(f"{100 * (ours / plain - 1):+.1f} % (wanted: at most +10 %)")
     found = llm.collect(model, tokenizer, texts)
@@ -48,9 +48,9 @@ def main(folder: str, path: str, gguf: str | None) -> None:
     losses = {"nll": found.nll, "fit": found.nll * rng.uniform(0.4, 0.9, len(texts)), "out": found.nll * 1.01}
     arrays = losses | {"tokens": found, "texts": texts.texts}
     start = time.perf_counter()
-    done = [n for n in llm.MEASURES if set(llm.MEASURES[n].needs) <= set(arrays)]
+    done = [n for n in llm.MEASURES if set(llm.MEASURES[n].texts) <= set(arrays)]
     for name in done:
-        llm.measure(name, **{k: arrays[k] for k in llm.MEASURES[name].needs})
+        llm.measure(name, **{k: arrays[k] for k in llm.MEASURES[name].texts})
     taken = time.perf_counter() - start
     print(
         f"{len(done)} measures: {taken:.3f} s, {100 * taken / ours:.2f} % of collecting (wanted: under 5 %)"

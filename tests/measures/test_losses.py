@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import vestige
 from vestige import llm
 from vestige.errors import InputError, MissingArray
 from vestige.evaluation import auc
+from vestige.measures import MEASURES
+from vestige.signals.transforms import of_losses
 
 NAMES = ("loss", "ratio", "linear_gap", "lira_online", "rmia_ratio", "iam")
 
@@ -104,9 +107,12 @@ def test_bad_input():
         (lambda: llm.measure("iam", nll=fit, fit=fit, out=out[:4]), "speaks of|one loss a text"),
         (lambda: llm.measure("loss", nll=-fit), "finite loss of 0 or more"),
         (lambda: llm.measure("loss", nll=fit * np.nan), "finite loss of 0 or more"),
-        (lambda: llm.measure("iam", nll=fit, fit=out * 0 + 1, out=out * 0 + 1), "same loss on all texts"),
-        (lambda: llm.measure("iam", nll=fit[:1], fit=fit[:1], out=out[:1]), "same loss on all texts"),
-        (lambda: llm.measure("iam", nll=fit, fit=fit, out=out, batch=1), "at least 2"),
+        (lambda: llm.measure("iam", nll=fit, fit=out * 0 + 1, out=out * 0 + 1), "same loss on all samples"),
+        (lambda: llm.measure("iam", nll=fit[:1], fit=fit[:1], out=out[:1]), "same loss on all samples"),
+        (
+            lambda: llm.measure("iam", nll=fit, fit=fit, out=out, batch=1),
+            "'batch' is 1: input should be greater than or equal to 2",
+        ),
         (lambda: llm.measure("lira_online", nll=fit, fit=fit, out=out * 0 + 1), "no scale"),
     ):
         with pytest.raises((InputError, MissingArray), match=message):
@@ -132,3 +138,32 @@ def test_rmia_online_by_hand():
         assert found == pytest.approx(1 - above.mean(axis=1))
     with pytest.raises(InputError, match="three losses a text"):
         llm.measure("rmia_online", nll=nll, fit=fit, out=out, population=nll)
+
+
+def test_a_measure_of_texts_is_that_of_samples():
+    """A text is a sample of two classes with the probability exp(-loss); its measure is the one of that name."""
+    fit, out = texts(60)
+    losses = {"nll": np.sqrt(fit * out), "fit": fit, "out": out}
+    signals = vestige.Signals(
+        np.zeros(60, int), of_losses(losses["nll"]), original=of_losses(fit), shadow_out=of_losses(out)
+    )
+    for name in ("iam", "linear_gap", "lira_online", "rmia_ratio"):
+        preset = "texts" if "texts" in MEASURES[name].presets else "recommended"
+        scores = vestige.measure(name, signals, preset=preset)
+        assert np.array_equal(llm.measure(name, **losses), scores), name
+    whole = vestige.measure("iam", signals, preset="texts", batch=60)
+    assert np.array_equal(whole, llm.measure("iam", **losses))
+    assert not np.array_equal(llm.measure("iam", **losses, batch=20), whole)
+    assert (
+        MEASURES["iam"].unit_of(MEASURES["iam"].resolve("texts", {})) == "log-odds"
+    )  # and no bounds, as a score of 0 to 1 has
+    assert MEASURES["iam"].range_of({"output": "log_odds"}) == (None, None)
+    assert MEASURES["iam"].range_of({"output": "score"}) == (0, 1)
+
+
+def test_what_reads_texts_alone_is_not_asked_of_samples():
+    with pytest.raises(InputError, match="min_k reads texts, not samples"):
+        vestige.measure("min_k", vestige.Signals([0, 1], [[1.0, 0.0], [2.0, 0.0]]))
+    with pytest.raises(InputError, match="no text measure 'samia'"):
+        llm.measure("samia", nll=[1.0])
+    assert "samia" not in llm.MEASURES and "min_k" in llm.MEASURES and len(llm.MEASURES) == 15

@@ -10,7 +10,7 @@ import typer
 from vestige.errors import InputError
 
 if TYPE_CHECKING:
-    from vestige.evaluation.audit import MeasureSpec
+    from vestige.evaluation.audits import MeasureSpec
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]

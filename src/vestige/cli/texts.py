@@ -120,7 +120,7 @@ def run(values: dict[str, Any], source: str, out: Path | None, json: bool, silen
     from vestige.cli.show import print_json, print_rows, print_verdicts, say_to
     from vestige.config import validated
     from vestige.experiments.render import save_texts
-    from vestige.llm.experiment import LlmConfig, run_llm
+    from vestige.experiments.texts import LlmConfig, run_llm
 
     _keep_quiet()
     config = validated(LlmConfig, values, source)

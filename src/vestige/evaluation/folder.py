@@ -8,7 +8,7 @@ from typing import Any
 
 import vestige
 from vestige.errors import ArtefactError, InputError
-from vestige.evaluation.audit import DEFAULT_MEASURES, MeasureSpec, audit
+from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec, audit
 from vestige.evaluation.page import write_report
 from vestige.evaluation.result import Audit
 from vestige.signals import Signals

@@ -20,15 +20,16 @@ from vestige.errors import InputError, shown
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audit_samples
 from vestige.evaluation.roc import auc, bootstrap
-from vestige.measures.texts import MEASURES, measure
+from vestige.measures.texts import MEASURES, measure, preset_on_texts
 from vestige.signals import Signals
 from vestige.signals.texts import TextSignals
+from vestige.signals.transforms import of_losses
 
 Floats = NDArray[np.float64]
 MEASURED = (
     "emia_reference", "lira_offline", "iam", "lira_online", "linear_gap", "loss_difference", "confidence", "random",
 )  # fmt: skip
-"""Of samples, beside the verdict."""
+"""Beside the verdict; those that have a preset of texts stand there as they stand in the table."""
 LONGEST = 500  # tokens of a text that a trace lists
 
 
@@ -73,7 +74,8 @@ def audit_texts(
     roles = np.asarray(role).astype(str)
     expect_same_texts(unlearned, original, shadows, extra)
     signals = as_signals(unlearned, original, shadows, roles)
-    made = audit_samples(signals, measures=MEASURED, name=name, alpha=alpha, tolerance=tolerance)
+    measured = [{"name": m, "preset": preset_on_texts(m, "recommended")} for m in MEASURED]
+    made = audit_samples(signals, measures=measured, name=name, alpha=alpha, tolerance=tolerance)
     arrays = _arrays(unlearned, original, shadows, roles == "holdout", extra)
     table = [_row(measure_name, arrays, roles, preset) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))
@@ -114,9 +116,8 @@ def as_signals(
     """Return texts as samples of two classes, see above. Raises `InputError`."""
     per_character = _per_character(unlearned, original, shadows)
 
-    def logits(one: TextSignals) -> NDArray[np.float64]:
-        loss = np.maximum(one.nll_per_character if per_character else one.nll, 1e-12)
-        return np.stack([-loss - np.log(-np.expm1(-loss)), np.zeros(len(one))], axis=1)
+    def logits(one: TextSignals) -> Floats:
+        return of_losses(one.nll_per_character if per_character else one.nll)
 
     return Signals(
         labels=np.zeros(len(unlearned), np.int64),
@@ -182,7 +183,7 @@ def degrees(
     """
     if not checkpoints:
         raise InputError("degrees: at least one checkpoint's signals are wanted.")
-    needs, found = MEASURES[name].needs, []
+    needs, found = MEASURES[name].texts, []
     for one in checkpoints:
         expect_same_texts(one, original, [*shadows, checkpoints[0]], extra)
         held = np.zeros(len(one), bool) if holdout is None else holdout
@@ -192,8 +193,8 @@ def degrees(
 
 
 def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_], preset: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"measure": name, "unit": MEASURES[name].unit, "reason": None}
-    needs = MEASURES[name].needs
+    needs, options = MEASURES[name].texts, MEASURES[name].resolve(preset_on_texts(name, preset), {})
+    row: dict[str, Any] = {"measure": name, "unit": MEASURES[name].unit_of(options), "reason": None}
     missing = [need for need in needs if need not in arrays]
     scores: Floats | None = None
     if missing:

@@ -19,7 +19,7 @@ from vestige.config import (
     read_yaml,
     validated,
 )
-from vestige.evaluation.audit import DEFAULT_MEASURES
+from vestige.evaluation.audits import DEFAULT_MEASURES
 from vestige.evaluation.verdict import LEAST_ALPHA
 
 

@@ -127,7 +127,7 @@ class Matrix:
         return Parts.of(self.base.source, self.base.split(self.root, wanted, draw))
 
     def network(self, samples: Samples, seed: int, label: str, side: Side | None = None) -> Train:
-        """Return the training of a network; of the base's side it goes on from an earlier model, where the block does."""
+        """Return the training of a network; one of the base's side may go on from an earlier model."""
         chosen, begin = side or self.base, None
         if side is None and self.block.continues:
             begin = self.shadow(self.scale.shadows, "the earlier model")  # a draw that no shadow model has

@@ -16,7 +16,7 @@ from vestige.evaluation.page import write_report
 from vestige.store import read_record, write_json
 
 if TYPE_CHECKING:
-    from vestige.llm.experiment import LlmConfig, LlmRun
+    from vestige.experiments.texts import LlmConfig, LlmRun
 
 TABLE = ("iam", "lira_online", "loss", "min_k", "zlib")
 """Measures on texts whose AUC stands beside the verdicts of a run."""
@@ -71,7 +71,7 @@ def _told(folder: Path, manifest: Mapping[str, Any]) -> tuple[list[str], dict[st
 
 def save_texts(run: LlmRun, config: LlmConfig, folder: Path) -> dict[str, Any]:
     """Write the folder of a run on texts: one for each model, llm.json and report.html; return what llm.json holds."""
-    from vestige.llm.experiment import comparison
+    from vestige.experiments.texts import comparison
 
     manifest = {
         "kind": "llm", "vestige": vestige.__version__, "config": config.model_dump(mode="json"),

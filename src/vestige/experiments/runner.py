@@ -87,6 +87,11 @@ class Plan:
         unseen = split.shadow[~self.members.any(axis=0)] if self.config.shadows.count else split.shadow[:0]
         return {"forget": split.forget, "retain": split.retain, "holdout": split.holdout, "pool": unseen}
 
+    @property
+    def sources(self) -> NDArray[np.str_]:
+        """Where each of the audited samples comes from."""
+        return np.repeat(list(self.parts), [len(part) for part in self.parts.values()])
+
     def seed(self, purpose: str, number: int = 0) -> int:
         """A seed of its own for each purpose, from the run's root seed."""
         spawned = np.random.SeedSequence([self.config.seed, PURPOSES.index(purpose), number])

@@ -94,7 +94,11 @@ def carry_out(
             Watch(store.folder / "status" / f"{name}.json", steps, where.workers, progress)
         )
         execution = _Execution(steps, store, where, watch, say, stop, chosen == "inline")
-        return execution.run({step.key for step in wanted})
+        outcome = execution.run({step.key for step in wanted})
+    if store.behind is not None:  # what other machines have done is fetched
+        for step in wanted:
+            store.done(step)
+    return outcome
 
 
 def _expect_room(store: Store, steps: list[Step]) -> None:

@@ -1,21 +1,23 @@
-"""What a measure on texts is, and how it is called with arrays."""
+"""Measures on texts: which there are, and how they are called with arrays of texts."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vestige.errors import InputError, MissingArray, shown
-from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.data.texts import as_texts
+from vestige.errors import InputError, MissingArray, shown, unknown
+from vestige.measures.registry import MEASURES as ALL_MEASURES
+from vestige.measures.registry import Measure
+from vestige.measures.registry import measure as measure_samples
+from vestige.registry import PRESETS, Part
+from vestige.signals import Signals
+from vestige.signals.texts import TextSignals
+from vestige.signals.transforms import of_losses
 from vestige.values import as_array
-
-if TYPE_CHECKING:
-    from vestige.signals.texts import TextSignals
 
 Floats = NDArray[np.float64]
 ARRAYS = {
@@ -33,45 +35,8 @@ ARRAYS = {
 LOSSES = ("nll", "fit", "out", "lower", "prefixed", "neighbours", "population")
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A registered measure on texts: `function(**arrays, **knobs) -> float [N]`, larger = more unlearned."""
-
-    name: str
-    function: Callable[..., Floats]
-    unit: str
-    cites: str
-    paper: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return summary_of(self.function)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The arrays that it reads, from the positional parameters of the function."""
-        parameters = inspect.signature(self.function).parameters.values()
-        return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
-
-    @property
-    def knobs(self) -> dict[str, Any]:
-        """The options with their recommended values."""
-        return knobs_of(self.function)
-
-
-MEASURES: Registry[Measure] = Registry("text measure", "vestige.measures", "vestige.llm.measures")
-F = TypeVar("F", bound=Callable[..., Floats])
-
-
-def register(name: str, *, unit: str, cites: str, paper: Mapping[str, Any] | None = None) -> Callable[[F], F]:
-    """Register a function as the text measure `name`; the function stays a plain function."""
-
-    def keep(function: F) -> F:
-        MEASURES.add(name, Measure(name, function, unit, cites, paper or {}))
-        return function
-
-    return keep
+MEASURES: Part[Measure] = Part(ALL_MEASURES, "text measure", lambda entry: bool(entry.texts))
+"""The measures that texts can be asked by."""
 
 
 def measure(
@@ -103,24 +68,17 @@ def measure(
     Raises `MissingArray` where an array is missing, `InputError` for arrays that do not fit, unknown names and
     options, and where a score is not finite.
     """
-    entry = MEASURES[name]
-    knobs = resolved(name, entry.knobs, entry.paper, preset, options, types_of(entry.function))
+    entry, chosen = MEASURES[name], preset_on_texts(name, preset)
     given = {
         "nll": nll, "fit": fit, "out": out, "lower": lower, "prefixed": prefixed, "neighbours": neighbours,
         "population": population, "tokens": tokens, "swapped": swapped, "texts": texts,
     }  # fmt: skip
-    arrays: dict[str, Any] = {}
-    for array in entry.needs:
-        value = given[array]
-        if value is None:
-            raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}.")
-        arrays[array] = _losses(array, as_array(array, value)) if array in LOSSES else value
-    _check_objects(name, arrays)
-    counts = {array: _count(array, value) for array, value in arrays.items() if array != "population"}
-    if len(set(counts.values())) > 1:
-        raise InputError(f"{name}: {', '.join(f'{a} speaks of {n} texts' for a, n in counts.items())}.")
-    with np.errstate(all="ignore"):
-        scores = np.asarray(entry.function(**arrays, **knobs), dtype=np.float64)
+    arrays = _checked(name, {array: given[array] for array in entry.texts})
+    if entry.of_samples:
+        return measure_samples(name, _signals(**arrays), preset=chosen, **options)
+    values = entry.resolve(chosen, options)
+    with np.errstate(all="ignore"):  # what is not finite is refused below, by text
+        scores = np.asarray(entry.function(**arrays, **values), dtype=np.float64)
     if not np.isfinite(scores).all():
         raise InputError(
             f"{name} has no finite score for text {int(np.flatnonzero(~np.isfinite(scores))[0])}."
@@ -128,11 +86,49 @@ def measure(
     return scores
 
 
+def preset_on_texts(name: str, preset: str) -> str:
+    """Return the preset of a measure on texts: "texts" or "texts_paper" where it has them. Raises `InputError`."""
+    if preset not in PRESETS:
+        raise InputError(unknown("preset", preset, PRESETS))
+    presets = ALL_MEASURES[name].presets
+    wanted = ("texts_paper", "texts") if preset == "paper" else ("texts",)
+    return next((own for own in wanted if own in presets), preset)
+
+
+def _signals(
+    nll: Floats, fit: Floats | None = None, out: Floats | None = None, population: Floats | None = None
+) -> Signals:
+    """Return texts as samples of two classes, from their losses; see `vestige.signals.transforms.of_losses`.
+
+    A text is one event with the probability p = exp(-mean token loss). `population` is read as the two others are.
+    """
+    others = None if population is None else _signals(population[:, 0], out=population[:, 2])
+    return Signals(
+        labels=np.zeros(len(nll), np.int64),
+        unlearned=of_losses(nll),
+        original=None if fit is None else of_losses(fit),
+        shadow_out=None if out is None else of_losses(out),
+        population=others,
+        population_in=None if population is None else of_losses(population[:, 1]),
+    )
+
+
+def _checked(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arrays, losses as float64. Raises `InputError` where one is missing or they do not fit."""
+    checked: dict[str, Any] = {}
+    for array, value in arrays.items():
+        if value is None:
+            raise MissingArray(f"{name} needs `{array}`: {ARRAYS[array]}.")
+        checked[array] = _losses(array, as_array(array, value)) if array in LOSSES else value
+    _check_objects(name, checked)
+    counts = {array: _count(array, value) for array, value in checked.items() if array != "population"}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"{name}: {', '.join(f'{a} speaks of {n} texts' for a, n in counts.items())}.")
+    return checked
+
+
 def _check_objects(name: str, arrays: Mapping[str, Any]) -> None:
     """Raise `InputError` where what is no array is of another kind, or the texts are not those of the signals."""
-    from vestige.data.texts import as_texts
-    from vestige.signals.texts import TextSignals
-
     swapped = arrays.get("swapped", ())
     if not isinstance(swapped, (list, tuple)) or ("swapped" in arrays and not swapped):
         raise InputError(f"{name}: swapped is {shown(swapped)}; a list of `TextSignals` is wanted.")

@@ -14,7 +14,7 @@ from vestige.data.texts import as_texts
 from vestige.errors import InputError
 from vestige.llm import collect
 from vestige.unlearning.text import METHODS, Steps, Work, unlearn
-from vestige.unlearning.text.preference import refused
+from vestige.unlearning.text.refusals import refused
 from vestige.unlearning.text.registry import cut
 from vestige.unlearning.text.rmu import features, layers_of
 from vestige.unlearning.text.work import IGNORED, batch_of, kl, logits_of, mean_nll, sequence_nll
@@ -219,7 +219,10 @@ def test_bad_input(original):
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, FORGET[:1]), "both in forget and in retain"),
         (lambda: unlearn("npo", original, TOKENIZER, []), "no texts"),
         (lambda: unlearn("npo", original, TOKENIZER, retain=RETAIN), "give forget="),
-        (lambda: unlearn("npo", original, TOKENIZER, FORGET, beta=0), "above 0"),
+        (
+            lambda: unlearn("npo", original, TOKENIZER, FORGET, beta=0),
+            "'beta' is 0: input should be greater than 0",
+        ),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, bta=1), "Did you mean 'beta'"),
         (
             lambda: unlearn("npo", original, TOKENIZER, FORGET, epochs=0),

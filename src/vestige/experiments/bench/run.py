@@ -86,7 +86,8 @@ def run_bench(
 
     store    a folder, or an fsspec URL such as s3://bucket/bench
     root     the folder of data sets; default: VESTIGE_DATA
-    engine_name  "inline", "local" or "ray"; `address` of the Ray cluster, `workers` at once (default: cores of the engine)
+    engine_name  "inline", "local" or "ray"; `address` of the Ray cluster; `workers`: steps at once (default: as many as
+                 the engine has cores)
     gpu      share of a GPU that each step with a network asks for, on Ray
 
     Raises `InputError` before any work where `cells_of` does, or the disk has no room; and where it is full when the

@@ -25,9 +25,8 @@ def experiments() -> list[str]:
 def experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read an experiment by its name, or from a YAML file of one's own, with overrides such as "small.shadows=2".
 
-    A file may say `like: NAME`, or `like: OTHER.yaml` for a file beside it: it takes
-    from that experiment every key that it lacks. The name, title, source, note, published values and favourite are never
-    taken over.
+    A file may say `like: NAME`, or `like: OTHER.yaml` for a file beside it: it takes every key that it lacks from that
+    experiment, but for the name, title, source, note, published values and favourite.
 
     Raises `InputError` for an unknown name (with the nearest known one) and for whatever a file has wrong.
     """

@@ -45,7 +45,8 @@ class Kind:
         for name, scale in experiment.scales.items():
             if not getattr(scale, self.part):
                 raise InputError(
-                    f"{experiment.name}: the scale {name!r} has no {self.part}, which the kind {self.name!r} is made of."
+                    f"{experiment.name}: the scale {name!r} has no {self.part}, which the kind {self.name!r} is made "
+                    "of."
                 )
             if scale.models < self.fewest:
                 raise InputError(

@@ -1,112 +1,105 @@
-"""What the steps on texts do: a language model learns them, unlearns them, and each measure says what is left.
-
-Results are JSON as those of the other steps, see `work`; a cell may name its own column.
-"""
+"""Measures on texts, under each model of a run with a language model: AUC, membership, verdicts."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from vestige.config import validated
 from vestige.errors import InputError
-from vestige.evaluation import scoreui
-from vestige.experiments.bench.steps import Job
-from vestige.experiments.bench.work import SCOREUI, folder_of
-from vestige.store import file_hash, key_of, write_json
+from vestige.evaluation.texts import TextAudit
+from vestige.experiments.cells import Cell, Figures, FigureStep, Gap
+from vestige.experiments.experiment import Experiment, Scale
+from vestige.experiments.kinds.kind import Kind
+from vestige.experiments.texts import LlmConfig, TextPlan, plan_texts
+from vestige.graph.step import Job, Step
+from vestige.measures.texts import MEASURES
 
-if TYPE_CHECKING:
-    from vestige.llm.experiment import LlmConfig
-
-
-def files_of(config: LlmConfig, base: Path) -> dict[str, Path]:
-    """Return the files that a run on texts reads, by what they are: texts, and the base model where it is a file."""
-    files = {name: base / str(getattr(config.data, name)) for name in ("forget", "retain", "holdout")}
-    folder = base / config.model.name
-    if config.model.gguf is not None:
-        files["model"] = folder / config.model.gguf
-    elif folder.is_dir():
-        files |= {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
-    return files
+FIGURES = ("auc", "auc_holdout", "membership_forget", "membership_retain", "under", "over")
 
 
-def audited_texts(job: Job) -> None:
-    """Learn texts, unlearn them by every method, and compute what each measure says under each model.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AuditedTexts(FigureStep):
+    """What each measure says under each model of a run on texts; `steps` are those of its plan.
 
     auc, auc_holdout   forget texts above retained ones, above holdout ones
     membership_forget, membership_retain  means of 1 - score, scaled to [0, 1] over both groups
-    under, over        shares of forget texts with a verdict, by the measure that carries it
+    under, over        shares of forget texts with a verdict
     """
-    from vestige.llm.experiment import run_llm
 
-    folder = job.path.parent / f"{key_of(job.what['config'], job.what['files'])}-models"
-    made = run_llm(_texts_config(job), folder, preset=job.what["preset"], figures_too=False)
-    cells, missing = [], []
-    for model, audit in made.audits.items():
-        found = {row["measure"]: row for row in audit.table}
-        counts = audit.audit.verdict.counts
-        shares = {name: counts[name] / max(1, sum(counts.values())) for name in ("under", "over")}
-        for row, name in job.what["measures"].items():
-            own = found[name]
-            if own["reason"]:
-                missing.append({"row": row, "column": model, "why": own["reason"]})
-                continue
-            values = {
-                "auc": own["auc_retain"],
-                **{k: own[k] for k in own if k.startswith("membership")},
-                **shares,
-            }
-            if own["auc_holdout"] is not None:
-                values["auc_holdout"] = own["auc_holdout"]
-            cells.append(
-                {"column": model, "row": row, "group": 0, "figures": {k: [v] for k, v in values.items()}}
-            )
-    write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
+    plan: TextPlan
+    steps: tuple[Step, ...]
+    measures: Mapping[str, str]
+    preset: str
+
+    def compute(self, job: Job) -> tuple[list[Figures], list[Gap]]:
+        cells: list[Figures] = []
+        missing: list[Gap] = []
+        for model, audit in self.plan.audits(job.store, self.preset).items():
+            table = {row["measure"]: row for row in audit.table}
+            for row, name in self.measures.items():
+                if table[name]["reason"]:
+                    missing.append(Gap(row, table[name]["reason"], column=model))
+                else:
+                    cells.append(Figures(row, _figures(audit, table[name]), column=model))
+        return cells, missing
 
 
-def degrees_of_texts(job: Job) -> None:
-    """Compute ScoreUI on texts: how each measure follows the passes in which a model learns them."""
-    from vestige.evaluation.texts import degrees as scores_along
-    from vestige.llm.experiment import learn_chain
-
-    chain = learn_chain(_texts_config(job))
-    held = chain.role == "holdout"
-    extra = {"texts": list(chain.texts.texts)}
-    degree = np.arange(1, len(chain.checkpoints) + 1) / len(chain.checkpoints)
-    cells, missing = [], []
-    for row, name in job.what["measures"].items():
-        try:
-            scores = scores_along(
-                name, chain.checkpoints, chain.checkpoints[-1], [chain.never], holdout=held, extra=extra,
-                preset=job.what["preset"],
-            )  # fmt: skip
-            ui = scoreui(scores[~held], degree, draws=1)
-        except InputError as error:
-            missing.append({"row": row, "why": str(error)})
-            continue
-        own = {figure: [float(getattr(ui, figure))] for figure in SCOREUI}
-        cells.append({"row": row, "group": 0, "figures": own})
-    write_json(job.path, {"cells": cells, "missing": missing}, flush=False)
+def _figures(audit: TextAudit, row: Mapping[str, Any]) -> dict[str, list[float]]:
+    counts = audit.audit.verdict.counts
+    values = {
+        "auc": row["auc_retain"], "auc_holdout": row["auc_holdout"],
+        **{name: row[name] for name in row if name.startswith("membership")},
+        **{name: counts[name] / max(1, sum(counts.values())) for name in ("under", "over")},
+    }  # fmt: skip
+    return {name: [value] for name, value in values.items() if value is not None}
 
 
-def _texts_config(job: Job) -> LlmConfig:
-    """The configuration of a run on texts, with its paths inside the folder of data sets."""
-    from vestige.llm.experiment import GROUPS, LlmConfig
+def text_configs(experiment: Experiment, scale: Scale, root: str | None) -> dict[str, LlmConfig]:
+    """Return the runs of a scale by column; their files are looked for before any work."""
+    configs = {}
+    for column, values in scale.texts.items():
+        config = validated(LlmConfig, values, f"texts.{column}")
+        for name in experiment.measures.values():
+            if not isinstance(name, str):
+                raise InputError(f"{experiment.name}: a measure on texts is a name, not {name!r}.")
+            _ = MEASURES[name]
+        for name, path in _files(config, Path(root or ".")).items():
+            if not path.is_file():
+                raise InputError(
+                    f"{experiment.name}: {path} is not there ({name} of {column!r}). {experiment.note}"
+                )
+        configs[column] = config
+    return configs
 
-    config = validated(LlmConfig, job.what["config"], "texts")
-    base = folder_of(job.root)
-    for name, digest in job.what["files"].items():
-        path = files_of(config, base).get(name)
-        if path is None or not path.is_file() or file_hash(path) != digest:
-            raise InputError(
-                f"{name}: the file that this step reads is not the one that it was planned with. Give every machine "
-                "the same files, and run the command again."
-            )
-    update: dict[str, Any] = {
-        "data": config.data.model_copy(update={g: base / getattr(config.data, g) for g in GROUPS})
-    }
-    if (base / config.model.name).is_dir():
-        update["model"] = config.model.model_copy(update={"name": str(base / config.model.name)})
-    return config.model_copy(update=update)
+
+def _files(config: LlmConfig, root: Path) -> dict[str, Path]:
+    files = {name: root / getattr(config.data, name) for name in ("forget", "retain", "holdout")}
+    if config.model.gguf is not None:
+        files["model"] = root / config.model.name / config.model.gguf
+    return files
+
+
+def root_of(root: str | None) -> str | None:
+    """Return the folder that paths of a table are in: that of data sets."""
+    return root or os.environ.get("VESTIGE_DATA")
+
+
+def _cells(experiment: Experiment, scale: Scale, root: str | None) -> list[Cell]:
+    root = root_of(root)
+    measures = {row: str(name) for row, name in experiment.measures.items()}
+    cells = []
+    for column, config in text_configs(experiment, scale, root).items():
+        plan = plan_texts(config, root, figures_too=False)
+        step = AuditedTexts(
+            plan=plan, steps=plan.steps, measures=measures, preset=experiment.preset,
+            label=f"{column}: audit texts",
+        )  # fmt: skip
+        cells.append(Cell(column, 0, step))
+    return cells
+
+
+KIND = Kind("texts", "measures", "texts", lambda experiment: FIGURES, _cells)

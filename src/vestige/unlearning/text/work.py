@@ -84,6 +84,18 @@ class Work:
             parameter.requires_grad_(False)
         return made
 
+    def reinforced(self) -> Any:
+        """Return a copy of the model that was trained on the forget texts."""
+        stronger = copy.deepcopy(self.model)
+        retain, self.retain = self.retain, []
+        self.descend(lambda forget, _: mean_nll(stronger, forget), model=stronger, seed=1)
+        self.retain = retain
+        return stronger
+
+    def with_retained(self, value: Tensor, alpha: float, retain: Batch | None) -> Tensor:
+        """Return an objective with `alpha` times the mean loss of retained blocks added, where there are any."""
+        return value if retain is None else value + alpha * mean_nll(self.model, retain)
+
     def ready(self, model: Any) -> Any:
         """Return a copy of a model to work on: in single precision, and with adapters where they are asked for."""
         return ready(self.method, model, self.lora)

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
-import vestige.experiments.bench.address as address
+import vestige.graph.address as address
 from vestige.errors import InputError
-from vestige.experiments.bench.address import check_address, parts_of
-from vestige.experiments.bench.engines import engine
+from vestige.graph import Environment, Store
+from vestige.graph.address import check_address, parts_of
+from vestige.graph.engines import engine
 
 pytest.importorskip("ray")
 
@@ -51,7 +52,7 @@ def free_port():
 
 def test_nobody_there(free_port, tmp_path):
     with pytest.raises(InputError, match=r"No Ray cluster answers at 127.0.0.1:\d+: .*refused"):
-        with engine("ray", str(tmp_path), None, address=f"127.0.0.1:{free_port}"):
+        with engine("ray", Store(tmp_path), Environment(), address=f"127.0.0.1:{free_port}"):
             pass
     with pytest.raises(InputError, match="No Ray cluster answers at no.such.host.invalid"):
         check_address("no.such.host.invalid:6379")
@@ -109,5 +110,5 @@ def test_a_host_that_swallows_packets_is_given_up_in_time(monkeypatch):
 )
 def test_what_an_engine_cannot_have(options, message, tmp_path):
     with pytest.raises(InputError, match=message):
-        with engine(**{"name": "ray", "place": str(tmp_path), "root": None, **options}):
+        with engine(**{"name": "ray", "store": Store(tmp_path), "environment": Environment(), **options}):
             pass

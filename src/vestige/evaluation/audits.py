@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from vestige.errors import InputError
 from vestige.evaluation import figures
 from vestige.evaluation.calibration import Reference, p_values, reference_scores
-from vestige.evaluation.degree import Scale, scale
+from vestige.evaluation.degree import Scale, scales
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
 from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judged, judge_signals
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
 
 Floats = NDArray[np.float64]
+Interval = tuple[Floats, Floats]
 MeasureSpec = str | Mapping[str, Any]
 
 DEFAULT_MEASURES: tuple[str, ...] = (
@@ -42,7 +43,7 @@ class Scored:
     run: MeasureRun
     scores: Floats
     reference: Reference | str
-    scale: Scale | str
+    scale: Scale | str = ""
 
 
 def audit(
@@ -116,23 +117,25 @@ def audit(
     requested = [_spec(spec, preset) for spec in measures]
     if not requested:
         raise InputError(f"No measure was asked for. Known: {', '.join(MEASURES)}.")
+    own = signals.remembering()
     runs: list[MeasureRun] = []
     scored: list[Scored] = []
     for (measure_name, measure_preset, options, _), label in zip(requested, _labels(requested), strict=True):
-        outcome = _score(measure_name, measure_preset, options, label, signals)
+        outcome = _score(measure_name, measure_preset, options, label, own)
         runs.append(outcome if isinstance(outcome, MeasureRun) else outcome.run)
         if isinstance(outcome, Scored):
             scored.append(outcome)
     if not scored:
         raise InputError("No measure could run. " + " ".join(run.reason or "" for run in runs))
+    scored = _with_scales(own, scored)
     before = time.perf_counter()
-    judged = judge_signals(signals, alpha=alpha, tolerance=tolerance, seed=seed)
+    judged = judge_signals(own, alpha=alpha, tolerance=tolerance, seed=seed)
     runs.insert(0, _trace_run(judged, time.perf_counter() - before))
     return Audit(
         name=name,
         signals=signals,
-        scores=_table(signals, scored, judged),
-        metrics=tuple(figures.model_figures(signals) + figures.measure_figures(signals, scored, alpha, seed)),
+        scores=_table(own, scored, judged),
+        metrics=tuple(figures.model_figures(own) + figures.measure_figures(own, scored, alpha, seed)),
         controls=judged.controls,
         measures=tuple(runs),
         verdict=judged.verdict,
@@ -187,26 +190,35 @@ def _score(
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
     knobs = entry.resolve(preset, options)
+    unit = entry.unit_of(knobs)
     try:
         scores = measure(name, signals, preset=preset, **options)
     except InputError as error:
         seconds = time.perf_counter() - start
         reason = str(error)
-        return MeasureRun(
-            name, preset, knobs, "failed", seconds, reason, None, entry.unit, entry.cites, label
-        )
+        return MeasureRun(name, preset, knobs, "failed", seconds, reason, None, unit, entry.cites, label)
     seconds = time.perf_counter() - start
-    known = reference_scores(name, signals, scores, preset, options)
+    known = reference_scores(name, signals, scores, knobs)
     text = known.text if isinstance(known, Reference) else None
-    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, entry.unit, entry.cites, label)
-    partial = scale(name, signals, preset, options) if isinstance(known, Reference) else known
-    return Scored(run, scores, known, partial)
+    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, unit, entry.cites, label)
+    return Scored(run, scores, known)
+
+
+def _with_scales(signals: Signals, scored: list[Scored]) -> list[Scored]:
+    """Return the scored measures with their scales of degrees; one without a reference keeps the reason for that."""
+    known = [one for one in scored if isinstance(one.reference, Reference)]
+    every = iter(scales(signals, [(one.run.measure, one.run.options) for one in known]))
+    return [
+        replace(one, scale=next(every) if isinstance(one.reference, Reference) else one.reference)
+        for one in scored
+    ]
 
 
 def _table(signals: Signals, scored: list[Scored], judged: Judged) -> pd.DataFrame:
     """Build the scores table, one block of rows per measure; text columns are categories to stay small."""
     blocks = [_trace_rows(signals, judged)] if judged.score is not None else []
-    blocks += [_measure_rows(signals, one) for one in scored]
+    intervals = _intervals(signals, scored)
+    blocks += [_measure_rows(signals, one, ends) for one, ends in zip(scored, intervals, strict=True)]
     n, labels = len(signals), [*([TRACE] if judged.score is not None else []), *(s.run.label for s in scored)]
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     rows_of = np.tile(np.arange(n), len(blocks))
@@ -236,10 +248,11 @@ def _trace_rows(signals: Signals, judged: Judged) -> dict[str, Any]:
     return rows
 
 
-def _measure_rows(signals: Signals, one: Scored) -> dict[str, Any]:
+def _measure_rows(signals: Signals, one: Scored, interval: Interval | None) -> dict[str, Any]:
     rows = _empty_rows(len(signals))
     rows["score"] = one.scores
-    rows["low"], rows["high"] = _interval(one.run, signals, one.scores)
+    if interval is not None:
+        rows["low"], rows["high"] = interval
     if isinstance(one.reference, Reference):
         rows["p_under"], rows["p_over"] = p_values(one.scores, one.reference.null)
     if isinstance(one.scale, Scale):
@@ -249,30 +262,33 @@ def _measure_rows(signals: Signals, one: Scored) -> dict[str, Any]:
     return rows
 
 
-def _interval(run: MeasureRun, signals: Signals, scores: Floats) -> tuple[Floats, Floats]:
-    """Return a 95 % interval over shadow models by the grouped jackknife; NaN with fewer than two shadows."""
+def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
+    """Return each measure's 95 % interval over shadow models by the grouped jackknife.
+
+    None with fewer than two shadows, for a measure that reads none, and where it cannot score without some of them.
+    """
     groups = min(signals.shadows, JACKKNIFE_GROUPS)
-    if groups < 2 or "shadow_out" not in MEASURES[run.measure].needs:
-        return np.full_like(scores, np.nan), np.full_like(scores, np.nan)
-    assert signals.shadow_out is not None
-    total, square = np.zeros_like(scores), np.zeros_like(scores)
-    for g in range(groups):
-        kept = np.arange(signals.shadows) % groups != g
-        try:
-            left = measure(run.measure, _with_shadows(signals, kept), preset=run.preset, **run.options)
-        except InputError:
-            return np.full_like(scores, np.nan), np.full_like(scores, np.nan)
-        total += left
-        square += np.square(left)
-    variance = np.maximum(square - np.square(total) / groups, 0) * (groups - 1) / groups
-    reach = 1.96 * np.sqrt(variance)
-    lowest, highest = MEASURES[run.measure].range
-    return np.clip(scores - reach, lowest, None), np.clip(scores + reach, None, highest)
-
-
-def _with_shadows(signals: Signals, kept: NDArray[np.bool_]) -> Signals:
-    assert signals.shadow_out is not None
-    return signals.with_(shadow_out=signals.shadow_out[kept], calibration=None)
+    asked = [groups > 1 and "shadow_out" in MEASURES[one.run.measure].needs for one in scored]
+    total, square = ([np.zeros(len(signals)) for _ in scored] for _ in range(2))
+    for group in range(groups if any(asked) else 0):
+        part = signals.with_shadows(np.arange(signals.shadows) % groups != group)
+        for place, one in enumerate(scored):
+            if asked[place]:
+                try:
+                    left = MEASURES[one.run.measure].score(part, one.run.options)
+                except InputError:
+                    asked[place] = False
+                    continue
+                total[place] += left
+                square[place] += np.square(left)
+    intervals: list[Interval | None] = []
+    for place, one in enumerate(scored):
+        variance = np.maximum(square[place] - np.square(total[place]) / max(groups, 1), 0) * (groups - 1)
+        reach = 1.96 * np.sqrt(variance / max(groups, 1))
+        lowest, highest = MEASURES[one.run.measure].range_of(one.run.options)
+        ends = np.clip(one.scores - reach, lowest, None), np.clip(one.scores + reach, None, highest)
+        intervals.append(ends if asked[place] else None)
+    return intervals
 
 
 def _limits(signals: Signals, judged: Judged) -> list[str]:
