@@ -20,10 +20,7 @@ LISTS: dict[str, tuple[str, str, dict[str, str]]] = {
         {"what": "summary", "needs": "needs", "uses": "uses", "options": "knobs", "cites": "cites"},
     ),
     "text-methods": (
-        "vestige.llm", "METHODS", {"what": "summary", "reads": "needs", "options": "knobs", "cites": "cites"},
-    ),
-    "text-measures": (
-        "vestige.llm", "MEASURES", {"what": "summary", "needs": "needs", "options": "knobs", "cites": "cites"},
+        "vestige.unlearning.text", "METHODS", {"what": "summary", "reads": "needs", "options": "knobs", "cites": "cites"},
     ),
 }  # fmt: skip
 """Where what can be named is kept, and which of its attributes are shown under which word."""
@@ -35,16 +32,19 @@ def listing(what: str) -> list[dict[str, Any]]:
 
     Raises `InputError` for another word.
     """
-    if what not in LISTS and what != "recipes":
-        raise InputError(unknown("list", what, (*LISTS, "recipes")))
+    others = {"recipes": _recipes, "text-measures": _text_measures}
+    if what not in LISTS and what not in others:
+        raise InputError(unknown("list", what, (*LISTS, *others)))
     if what in WITH_TORCH:
         need("torch", "torch", f"Listing {what}")
-    return _recipes() if what == "recipes" else _rows(*LISTS[what])
+    return others[what]() if what in others else _rows(*LISTS[what])
 
 
 def _rows(module: str, registry: str, shown: dict[str, str]) -> list[dict[str, Any]]:
     entries, rows = getattr(importlib.import_module(module), registry), []
     for name in entries:
+        if not getattr(entries[name], "of_samples", True):
+            continue
         row = {"name": name, **{word: getattr(entries[name], attribute) for word, attribute in shown.items()}}
         if "steps" in row:  # they stand by themselves
             row["options"] = {k: v for k, v in row["options"].items() if k not in row["steps"]}
@@ -56,3 +56,15 @@ def _recipes() -> list[dict[str, Any]]:
     from vestige.training import PRESETS
 
     return [{"name": name, "fields": fields} for name, fields in PRESETS.items()]
+
+
+def _text_measures() -> list[dict[str, Any]]:
+    from vestige.measures.texts import MEASURES, preset_on_texts
+
+    return [
+        {
+            "name": m.name, "what": m.summary, "needs": m.texts,
+            "options": m.resolve(preset_on_texts(m.name, "recommended"), {}), "cites": m.cites,
+        }
+        for m in MEASURES.values()
+    ]  # fmt: skip
