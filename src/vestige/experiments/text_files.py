@@ -51,9 +51,8 @@ def audit_models(
     texts = gathered(given)
 
     def signals(name: str, source: str) -> TextSignals:
-        return _signals(
-            source, texts, folder / "signals" / name, context, remote_code, lambda: say(f"{name}: {source}")
-        )
+        out = folder / "signals" / name
+        return _signals(source, texts, out, context, remote_code, f"{name}: {source}", say)
 
     result = audit_texts(
         signals("after", after), None if before is None else signals("before", before),

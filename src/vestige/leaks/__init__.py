@@ -7,6 +7,7 @@ from vestige.leaks.experiment import (
     Findings,
     LeakConfig,
     LeakPlan,
+    attack_files,
     attack_pairs,
     plan_leaks,
     run_leaks,
