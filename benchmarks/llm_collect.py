@@ -16,7 +16,8 @@ import torch
 
 from benchmarks.timing import medians
 from vestige import llm
-from vestige.llm.collect import _batches, _encoded, _windows, context_of
+from vestige.signals.asking import context_of, encoded
+from vestige.signals.collect_texts import _batches, _windows
 
 COUNT, CHARACTERS = 20, 1500
 
@@ -25,8 +26,8 @@ def main(folder: str, path: str, gguf: str | None) -> None:
     model, tokenizer = llm.load_model(folder, gguf=gguf)
     given = llm.read_texts(path)
     texts = llm.Texts(tuple(t[:CHARACTERS] for t in given.texts[:COUNT]), given.ids[:COUNT])
-    encoded = [_encoded(tokenizer, t)[0] for t in texts.texts]
-    windows = [w for i, ids in enumerate(encoded) for w in _windows(i, len(ids), context_of(model))]
+    tokens_of = [encoded(model, tokenizer, *named)[0] for named in zip(texts.ids, texts.texts, strict=True)]
+    windows = [w for i, ids in enumerate(tokens_of) for w in _windows(i, len(ids), context_of(model))]
 
     def bare() -> None:
         with torch.inference_mode():
@@ -34,7 +35,7 @@ def main(folder: str, path: str, gguf: str | None) -> None:
                 width = max(w.end - w.begin for w in batch)
                 tokens, mask = torch.zeros(2, len(batch), width, dtype=torch.long)
                 for row, w in enumerate(batch):
-                    tokens[row, : w.end - w.begin] = torch.tensor(encoded[w.text][w.begin : w.end])
+                    tokens[row, : w.end - w.begin] = torch.tensor(tokens_of[w.text][w.begin : w.end])
                     mask[row, : w.end - w.begin] = 1
                 model(input_ids=tokens, attention_mask=mask)
 

@@ -14,11 +14,11 @@ import vestige
 from vestige import llm
 from vestige.cli.commands import passed, print_rows, print_verdicts, say_to
 from vestige.config import option_value
+from vestige.data.texts import gathered
 from vestige.errors import InputError, need
 from vestige.evaluation.gate import Gate
-from vestige.llm.evaluation import bag_of_words
+from vestige.evaluation.language import bag_of_words
 from vestige.llm.experiment import LlmConfig, comparison
-from vestige.llm.texts import gathered
 from vestige.report import write_report, write_texts_report
 from vestige.report.tables import plain_cell
 from vestige.store import plain, write_json

@@ -19,24 +19,16 @@ from pydantic import Field, field_validator
 import vestige
 from vestige.arguments import Seed
 from vestige.config import Config, PlainName, bare_names
+from vestige.data.texts import Texts, content_ids, gathered, read_texts
 from vestige.errors import InputError
-from vestige.llm.audit import TextAudit, audit_texts
-from vestige.llm.collect import collect
-from vestige.llm.evaluation import (
-    bag_of_words,
-    extraction_strength,
-    lowercased,
-    neighbouring,
-    prefixed,
-    quantised,
-    relearned,
-    swapped,
-)
-from vestige.llm.load import load_model
-from vestige.llm.signals import TextSignals
-from vestige.llm.texts import Texts, content_ids, gathered, read_texts
-from vestige.llm.unlearning import METHODS, unlearn
+from vestige.evaluation.language import bag_of_words, extraction_strength
+from vestige.evaluation.texts import TextAudit, audit_texts
+from vestige.signals.changed_texts import lowercased, neighbouring, prefixed, swapped
+from vestige.signals.collect_texts import collect
+from vestige.signals.texts import TextSignals
 from vestige.store import key_of, read_json, write_json
+from vestige.unlearning.text import METHODS, unlearn
+from vestige.unlearning.text.recovery import quantised, relearned
 
 Say = Callable[[str], None]
 RELEARN = 1e-5
@@ -130,6 +122,8 @@ def run_llm(
 
     Raises `InputError` as the parts do.
     """
+    from vestige.models.language import load_model
+
     for method in config.methods:
         _ = METHODS[method.name]
     groups, everything, role = _read(config.data)
@@ -242,6 +236,8 @@ class Chain:
 
 def learn_chain(config: LlmConfig) -> Chain:
     """Learn the texts as `run_llm` does, and keep the signals after each pass: degrees of membership for ScoreUI."""
+    from vestige.models.language import load_model
+
     groups, everything, role = _read(config.data)
     base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
     found: list[TextSignals] = []

@@ -10,7 +10,7 @@ from vestige.report.html import configuration, page
 from vestige.report.words import DASH, RECORD_WORDS, is_missing, number, plural, with_interval
 
 if TYPE_CHECKING:
-    from vestige.llm.audit import TextAudit
+    from vestige.evaluation.texts import TextAudit
 
 MOST = 20
 STEPS = (0.5, 1.0, 2.0, 4.0)  # nats from which on a token is shaded, level by level
