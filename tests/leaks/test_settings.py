@@ -163,9 +163,15 @@ def test_own_classifiers_and_refusals():
     assert {a.model for a in attack(shadow, target, models=mine).attacks} == {"mine", "threshold"}
     assert set(attack_models()) == {"logistic-regression", "decision-tree", "random-forest", "mlp"}
     for call, message in (
-        (lambda: Setting("scrach"), "Did you mean 'scratch'"),
+        (lambda: Setting("scrach"), "'scratch'"),
         (lambda: Setting(group=1000), "nothing to retrain on"),
-        (lambda: Setting(sets=0), "at least 1"),
+        (lambda: Setting(sets=0), "Setting: sets is 0; greater than or equal to 1 is wanted"),
+        (lambda: Setting(sets="x"), "Setting: sets is 'x', which is text; a number is wanted"),
+        (lambda: Setting(options=3), "Setting: options is 3; Mapping is wanted"),
+        (lambda: Network(temperature=None), "Network: temperature is None"),
+        (lambda: Network(recipe="fast"), "Network: recipe is 'fast'"),
+        (lambda: make_pairs(DATA, DecisionTreeClassifier, setting), "no classifier"),
+        (lambda: attack(shadow, target, models={"mine": 3}), "3 is no classifier"),
         (lambda: Setting("sisa", group=2), "group must be 1"),
         (lambda: Setting(seeds="none"), "shared"),
         (lambda: make_pairs(DATA, "decision-tree", Setting(records=900)), "the target side of blobs has 480"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 
 
+@checked
 def pick_device(name: str | torch.device = "auto") -> torch.device:
     """Return the device of that name; "auto" is the GPU where there is one, else the CPU."""
     if name == "auto":

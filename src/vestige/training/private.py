@@ -17,11 +17,12 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import nn
 
 from vestige.arguments import Positive, checked
@@ -52,13 +53,17 @@ class TrainedPrivately(Trained):
     noise: float = float("nan")
 
 
+LARGEST_EPSILON = 1_000
+"""Beyond it nothing is promised, and the search for the noise does not end."""
+
+
 @checked
 def train_private(
     model: nn.Module,
     rows: Dataset,
     recipe: Recipe | str | Mapping[str, Any],
     *,
-    epsilon: Positive,
+    epsilon: Annotated[float, Field(gt=0, le=LARGEST_EPSILON)],
     delta: Positive = 1e-5,
     clip: Positive = 1.0,
     public: Dataset | None = None,
