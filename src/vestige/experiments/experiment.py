@@ -11,11 +11,10 @@ from vestige.config import (
     DataConfig,
     PlainName,
     bare_names,
-    named_recipe,
     validated,
 )
 from vestige.errors import InputError, unknown
-from vestige.experiments.config import MethodConfig, ModelConfig, distinct
+from vestige.experiments.config import MethodConfig, ModelConfig, distinct, named_recipe
 from vestige.store import key_of
 
 

@@ -18,6 +18,7 @@ from typing import Any, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.signals import Signals
@@ -140,6 +141,7 @@ def _check_numbers(name: str, options: Mapping[str, Any]) -> None:
             raise InputError(f"{name}: {option!r} is {value}; a number from 0 is wanted.")
 
 
+@checked
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
     """Score every sample of `signals`: float64 [N], larger = more unlearned.
 

@@ -26,7 +26,7 @@ from vestige.files import (
     regular,
 )
 from vestige.signals.record import Signals
-from vestige.store import file_hash, published, read_record, write_json
+from vestige.store import file_hash, folder_at, published, read_record, write_json
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
@@ -41,9 +41,9 @@ DEEPEST = 4
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 
 
-def save(signals: Signals, folder: Path) -> Path:
+def save(signals: Signals, folder: Path | str) -> Path:
     """Write `signals` to `folder`; the manifest comes last, so a half-written folder is never read."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_at(folder)
     (folder / "signals.json").unlink(missing_ok=True)
     arrays = {name: np.ascontiguousarray(a) for name in ARRAYS if (a := getattr(signals, name)) is not None}
     with published(folder / "arrays.safetensors") as temporary:

@@ -292,7 +292,7 @@ class Signals:
         """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes."""
         from vestige.signals import files
 
-        return files.save(self, Path(folder))
+        return files.save(self, folder)
 
     @classmethod
     def load(cls, path: Path | str) -> Signals:
