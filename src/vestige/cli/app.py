@@ -17,14 +17,19 @@ import typer
 
 from vestige.cli.bench import bench
 from vestige.cli.options import (
+    Address,
     Alpha,
+    Engine,
     FailOver,
     FailUnder,
+    Gpu,
     Json,
     Out,
     Quiet,
     Require,
+    Shared,
     Tolerance,
+    Workers,
     parse_measure,
 )
 from vestige.cli.texts import llm
@@ -89,14 +94,15 @@ def demo(
     from importlib.resources import as_file, files
 
     with as_file(files("vestige").joinpath("experiments/demo.yaml")) as path:
-        _run(path, [], out, json)
+        _run(path, [], out, json, False, {})
 
 
 @app.command()
 def run(
     config: Annotated[Path, typer.Argument(help="The run's YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as recipe.epochs=5.")] = None,
-    out: Out = None, require: Require = None, fail_under: FailUnder = None, fail_over: FailOver = None,
+    out: Out = None, workers: Workers = None, engine: Engine = None, address: Address = None, gpu: Gpu = 0.0,
+    store: Shared = None, require: Require = None, fail_under: FailUnder = None, fail_over: FailOver = None,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Train, unlearn, audit and report as a YAML file says; continues a run that was stopped. (vestige.run)"""
@@ -104,11 +110,12 @@ def run(
     from vestige.evaluation.gate import Gate
 
     gate = Gate(require, fail_under, fail_over)
-    raise typer.Exit(passed(_run(config, overrides or [], out, json, quiet), gate))
+    where = {"workers": workers, "engine": engine, "address": address, "gpu": gpu, "store": store}
+    raise typer.Exit(passed(_run(config, overrides or [], out, json, quiet, where), gate))
 
 
 def _run(
-    config: Path, overrides: list[str], out: Path | None, json: bool, quiet: bool = False
+    config: Path, overrides: list[str], out: Path | None, json: bool, quiet: bool, where: Mapping[str, Any]
 ) -> dict[str, Audit]:
     """Run a YAML file and print what came out; return the audits of what was unlearned."""
     from vestige.cli.show import print_audits, say_to
@@ -117,15 +124,30 @@ def _run(
     need("torch", "torch", "A run")
     values = read_yaml(config, overrides)
     if values.get("kind") == "llm":
-        return run_texts(values, str(config), out, json, quiet)
+        return run_texts(values, str(config), out, json, quiet, where)
     from vestige.experiments import RunConfig
     from vestige.experiments import run as run_config
 
     progress = not json and not quiet and sys.stderr.isatty()
     chosen = validated(RunConfig, values, str(config))
-    result = run_config(chosen, out, say=say_to(json or quiet), progress=progress)
+    result = run_config(chosen, out, say=say_to(json or quiet), progress=progress, **where)
     print_audits(result.audits, result.report, json)
     return result.audits
+
+
+@app.command()
+def status(
+    folder: Annotated[str, typer.Argument(help="Folder of a run, or folder or URL of a store.")],
+    json: Json = False,
+) -> None:
+    """Say how far every run in a folder is; from any terminal, while it runs. (vestige.graph.status)"""
+    from vestige.cli.show import print_json, print_status
+    from vestige.graph import status
+
+    if json:
+        print_json(status(folder), indent=2)
+    else:
+        print_status(status(folder), folder)
 
 
 @app.command()
@@ -164,7 +186,7 @@ def leaks(
     defence: Annotated[list[str] | None, typer.Option(help=f"{DEFENCES}; joined by +.")] = None,
     pairs: Annotated[tuple[Path, Path] | None, typer.Option(help="Your own outputs: shadow.npz target.npz.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random. Default: 0.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that fit models.")] = 1,
+    workers: Workers = None, engine: Engine = None, address: Address = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results and the report. Default: runs/NAME.")] = None,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
@@ -187,7 +209,9 @@ def leaks(
     folder = out or Path("runs") / chosen.name
     if pairs is None:
         say = say_to(json or quiet)
-        result = run_leaks(chosen, cache=folder / "pairs", workers=workers, say=say)
+        result = run_leaks(
+            chosen, cache=folder, workers=workers, engine=engine, address=address, say=say
+        )  # fmt: skip
         known: dict[str, Any] = {"config": chosen.model_dump(mode="json")}
     elif {"setting", "target", "data"} & values.keys():
         raise InputError("--pairs are outputs that are at hand; data, target and setting would not be read.")

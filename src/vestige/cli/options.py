@@ -20,6 +20,16 @@ Require = Annotated[
 ]
 FailUnder = Annotated[float | None, typer.Option(help="Completeness (1 = complete) required at least.")]
 FailOver = Annotated[float | None, typer.Option(help="Completeness that must not be exceeded (damage).")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Steps at once, in processes of one thread each. Default: one after another."),
+]
+Engine = Annotated[str | None, typer.Option(help="inline, local or ray. Default: as --workers says.")]
+Address = Annotated[str | None, typer.Option(help="Of a Ray cluster: auto, or host:port.")]
+Gpu = Annotated[float, typer.Option(help="Share of a GPU for each step with a network; on Ray.")]
+Shared = Annotated[
+    str | None, typer.Option("--store", help="Folder or fsspec URL of results that runs and tables share.")
+]
 Tolerance = Annotated[float, typer.Option(help="Share of the influence that may be left for 'unlearned'.")]
 Alpha = Annotated[float, typer.Option(help="Error rate of each claim of the verdict, 0.005 at least.")]
 

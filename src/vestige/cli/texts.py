@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,7 +116,9 @@ def llm_audit(
     raise typer.Exit(passed(audits, gate))
 
 
-def run(values: dict[str, Any], source: str, out: Path | None, json: bool, silent: bool) -> dict[str, Audit]:
+def run(
+    values: dict[str, Any], source: str, out: Path | None, json: bool, silent: bool, where: Mapping[str, Any]
+) -> dict[str, Audit]:
     """Do what `vestige run` does where the data are texts; return the audits of what was unlearned."""
     from vestige.cli.show import print_json, print_rows, print_verdicts, say_to
     from vestige.config import validated
@@ -125,7 +128,7 @@ def run(values: dict[str, Any], source: str, out: Path | None, json: bool, silen
     _keep_quiet()
     config = validated(LlmConfig, values, source)
     folder = out or Path("runs") / config.name
-    result = run_llm(config, folder, say=say_to(json or silent))
+    result = run_llm(config, folder, say=say_to(json or silent), **where)
     record = save_texts(result, config, folder)
     audits = {name: audit.audit for name, audit in result.audits.items()}
     if json:
