@@ -20,7 +20,8 @@ LISTS: dict[str, tuple[str, str, dict[str, str]]] = {
         {"what": "summary", "needs": "needs", "uses": "uses", "options": "knobs", "cites": "cites"},
     ),
     "text-methods": (
-        "vestige.unlearning.text", "METHODS", {"what": "summary", "reads": "needs", "options": "knobs", "cites": "cites"},
+        "vestige.unlearning.text", "METHODS",
+        {"what": "summary", "reads": "needs", "options": "knobs", "cites": "cites"},
     ),
 }  # fmt: skip
 """Where what can be named is kept, and which of its attributes are shown under which word."""
