@@ -26,8 +26,8 @@ def imported(path: Path) -> set[str]:
 
 
 ROOMS = (
-    "errors", "values", "files", "store", "arguments", "registry", "config", "report", "graph", "data", "estimators",
-    "models", "training", "signals", "measures", "unlearning", "evaluation", "leaks", "experiments", "llm", "listing",
+    "errors", "values", "files", "store", "arguments", "registry", "config", "report", "data", "estimators", "models",
+    "graph", "training", "signals", "measures", "unlearning", "evaluation", "leaks", "experiments", "llm", "listing",
     "machine", "cli", "__main__",
 )  # fmt: skip
 """Each may import from itself and from those before it."""

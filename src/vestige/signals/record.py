@@ -300,7 +300,7 @@ class Signals:
         from vestige.files import as_path
         from vestige.signals import files
 
-        return files.read(as_path(path))
+        return files.read(cls, as_path(path))
 
     def chunks(self, size: int = 65_536) -> Iterator[slice]:
         """Yield slices that cover the samples, so that memory does not grow with their number."""
