@@ -25,6 +25,35 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+ROOMS = (
+    "errors", "registry", "values", "arguments", "files", "config", "store", "graph", "data", "models", "training", "signals",
+    "measures", "unlearning", "evaluation", "leaks", "report", "experiments", "cli",
+)  # fmt: skip
+"""From the ground up: a room imports from those before it. `llm` names what stands in them."""
+UPWARD = {
+    ("config.py", "training"), ("graph/engines.py", "models"), ("evaluation/result.py", "report"),
+    ("report/leaderboard.py", "experiments"),
+}  # fmt: skip
+"""Arrows that still point up."""
+
+
+def test_arrows_point_down():
+    arrows = set()
+    for path in FILES:
+        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        for name in imported(path):
+            other = name.split(".")[1] if name.startswith("vestige.") else ""
+            if {room, other} <= set(ROOMS) and ROOMS.index(other) > ROOMS.index(room):
+                arrows.add((path.relative_to(SOURCE).as_posix(), other))
+    assert arrows <= UPWARD
+
+
+def test_no_room_reads_the_facade_of_language_models():
+    for path in FILES:
+        if path.relative_to(SOURCE).parts[0] not in ("llm", "cli"):
+            assert "vestige.llm" not in imported(path), path
+
+
 @pytest.mark.parametrize("package", ["measures", "evaluation", "report"])
 def test_measuring_knows_nothing_of_training(package):
     for path in (SOURCE / package).rglob("*.py"):

@@ -29,11 +29,11 @@ from vestige.arguments import Count, checked
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.copies import copied
+from vestige.models.device import pick_device
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.models.sparsity import masks_of
 from vestige.models.threads import few_threads, threads
 from vestige.training.batches import batch_count, input_chunks, parts_of, resident
-from vestige.training.device import pick_device
 from vestige.training.loop import (
     Trained,
     epoch_seeds,

@@ -28,11 +28,11 @@ from vestige.arguments import Positive, checked
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, need, told
 from vestige.models.copies import copied
+from vestige.models.device import device_of, pick_device
 from vestige.models.initial import seeded
 from vestige.models.outputs import answer, expect_logits
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.training.batches import input_chunks
-from vestige.training.device import device_of, pick_device
 from vestige.training.loop import Trained, first_samples, make_optimizer, recipe_of, set_learning_rate
 from vestige.training.recipe import Recipe, learning_rate
 
