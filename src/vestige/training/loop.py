@@ -28,14 +28,13 @@ from vestige.config import validated
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, shown
 from vestige.models.copies import copied
-from vestige.models.device import device_of, pick_device
+from vestige.models.device import compiled, device_of, forward_context, pick_device, settled
 from vestige.models.initial import is_frozen, seeded
 from vestige.models.outputs import answer, expect_logits, first_logits
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.models.threads import few_threads
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
-from vestige.training.device import compiled, forward_context, settled
 from vestige.training.recipe import Recipe, learning_rate, preset
 from vestige.training.resume import Checkpoint, facts_of
 
