@@ -26,11 +26,8 @@ def test_the_report_of_texts(text_audits, tmp_path):
     )
     verdict = text_audits["original"].audit.verdict
     head = page[: page.index("Forget texts, token by token")]
-    assert (
-        head.index("A vestige remains")
-        < head.index(verdict.sharpness)
-        < head.index("Could be untouched unseen")
-    )
+    assert head.index("A vestige remains") < head.index(verdict.sharpness)
+    assert "Could be untouched unseen" not in head  # a limit of what was not found; here a trace was
     assert f"<strong>{verdict.counts['under']}</strong> flagged as under" in head and "Left at most" in head
     assert page.count("▼</span> Flagged as under</span>") == 20  # each text that is shown bears its answer
     bare = re.sub(r"<[^>]+>", "", page)
@@ -40,6 +37,5 @@ def test_the_report_of_texts(text_audits, tmp_path):
 
 
 def test_pieces_hold_the_whole_text_and_nothing_else():
-
     trace = {"start": [2, 4, 5], "end": [4, 5, 9], "gap": [0.1, 3.0, -0.6]}
     assert _pieces("abcdefghi", trace) == [("", "abcd"), ("more-3", "e"), ("less-1", "fghi")]
