@@ -18,9 +18,9 @@ taken as S + a (O - S), so that it is no larger than u by rounding where all mod
 log-softmax: a confidence is exact at any logit, where the authors' is 0 or 1 in single precision beyond
 about 103 nats ("scaled_logit": theirs has a floor of 1e-45 under both its logarithms, this one has none).
 
-Published for language models, and the preset of texts, is `towards="shadow"`. The signal is that of 1 - p, the probability
-of anything but the true label, so that it rises with the loss; X_a runs from the original (a = 0) to the model that
-never saw the record (a = 1), and the score is 2 * integral of a F_a(u) da, again 1 = as never seen.
+Published for language models, and the preset of texts, is `towards="shadow"`. The signal is that of 1 - p, the
+probability of anything but the true label, so that it rises with the loss; X_a runs from the original (a = 0) to the
+model that never saw the record (a = 1), and the score is 2 * integral of a F_a(u) da, again 1 = as never seen.
 """
 
 from __future__ import annotations
