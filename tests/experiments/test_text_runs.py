@@ -10,8 +10,8 @@ from tiny import LEARN, settings
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.table import values_of
+from vestige.experiments.texts import comparison
 from vestige.llm import LlmConfig, run_llm
-from vestige.llm.experiment import comparison
 from vestige.store import plain
 
 

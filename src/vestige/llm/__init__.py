@@ -7,7 +7,7 @@ vestige.signals.collect_texts   collect
 vestige.measures.texts          MEASURES, measure
 vestige.unlearning.text         METHODS, unlearn
 vestige.evaluation.texts        TextAudit, audit_texts, degrees
-vestige.llm.experiment          LlmConfig, LlmRun, run_llm
+vestige.experiments.texts          LlmConfig, LlmRun, run_llm
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vestige.data.texts import Texts, read_texts
     from vestige.evaluation.texts import TextAudit, audit_texts, degrees
-    from vestige.llm.experiment import LlmConfig, LlmRun, run_llm
+    from vestige.experiments.texts import LlmConfig, LlmRun, run_llm
     from vestige.measures.texts import MEASURES, measure
     from vestige.models.language import load_model
     from vestige.signals.collect_texts import collect
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _HOME = {
     "MEASURES": "measures.texts",
     "METHODS": "unlearning.text",
-    "LlmConfig": "llm.experiment",
-    "LlmRun": "llm.experiment",
+    "LlmConfig": "experiments.texts",
+    "LlmRun": "experiments.texts",
     "TextAudit": "evaluation.texts",
     "TextSignals": "signals.texts",
     "Texts": "data.texts",
@@ -39,7 +39,7 @@ _HOME = {
     "load_model": "models.language",
     "measure": "measures.texts",
     "read_texts": "data.texts",
-    "run_llm": "llm.experiment",
+    "run_llm": "experiments.texts",
     "unlearn": "unlearning.text",
 }
 

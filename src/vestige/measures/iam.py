@@ -25,7 +25,7 @@ model that never saw the record (a = 1), and the score is 2 * integral of a F_a(
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -37,11 +37,12 @@ from vestige.errors import InputError, MissingArray, unknown
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import SIGNALS, bounded_gumbel, loss, of_losses
+from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, bounded_gumbel, loss, of_losses
 
 Floats = NDArray[np.float64]
 Family = Literal["gumbel", "norm", "ecdf", "beta", "kde"]
 FAMILIES = ("gumbel", "norm", "ecdf", "beta", "kde")
+EMPIRICAL = ("ecdf", "kde")
 SCALES = ("calibrated", "pooled", "per_sample")
 MODES = ("auto", "online", "offline")
 EULER = 0.5772  # as published, four digits
@@ -62,6 +63,21 @@ class Moments(NamedTuple):
         """Standard deviation of X_a."""
         variance = (1 - a) ** 2 * self.shadow + a * a * self.original + 2 * a * (1 - a) * self.covariance
         return float(np.sqrt(max(variance, 0.0)))
+
+
+class Shown(NamedTuple):
+    """The signal of N samples: of the audited model, the original, and over shadows its mean, its deviation, all."""
+
+    unlearned: Floats  # [N]
+    original: Floats  # [N]
+    mean: Floats  # [N]
+    spread: Floats  # [N], ddof 0
+    shadows: Floats | None  # [S, N]
+
+    def at(self, part: slice) -> Shown:
+        """Return the samples of a part."""
+        shadows = None if self.shadows is None else self.shadows[:, part]
+        return Shown(self.unlearned[part], self.original[part], self.mean[part], self.spread[part], shadows)
 
 
 @register(
@@ -139,14 +155,18 @@ def iam(
         raise InputError("iam: scale='per_sample' needs at least two shadow models; there is one.")
     level = _fitted_level(signals, mode, signal, eps1, eps2)
     knobs = {"eps1": eps1, "eps2": eps2} if signal == "logloss" else {}
-    source = calibration_rows(signals, "iam") if scale == "calibrated" else signals
-    moments = None if scale == "per_sample" else _moments(source, signal, knobs, level)
+    own = _shown(signals, signal, knobs, level, whole=family in EMPIRICAL)
+    moments = None
+    if scale == "pooled":
+        moments = _moments(own, slice(None))
+    elif scale == "calibrated":
+        source, rows = calibration_rows(signals, "iam")
+        moments = _moments(own if source is signals else _shown(source, signal, knobs, level), rows)
     if moments is not None and moments.scale(0.0) == 0:
         raise InputError("iam: all samples have the same shadow signal; there is no scale to measure with.")
     scores = np.empty(len(signals))
     for part in signals.chunks(CHUNK):
-        u, s, o = _signals(signals, part, signal, knobs, level)
-        scores[part] = interpolate(u, s, o, family=family, moments=moments, steps=steps, output=output)
+        scores[part] = _integrated(own.at(part), family, moments, steps, output)
     return scores
 
 
@@ -176,10 +196,17 @@ def interpolate(
     output: str = "score",
 ) -> Floats:
     """The score from signals: u [N], s [S, N], o [N]; without `moments` the scale is each sample's own."""
+    return _integrated(Shown(u, o, s.mean(axis=0), s.std(axis=0), s), family, moments, steps, output)
+
+
+def _integrated(
+    shown: Shown, family: Family, moments: Moments | None, steps: int | None, output: str
+) -> Floats:
+    u, o, mean, spread, s = shown
     if family == "ecdf" and steps is None:
+        assert s is not None
         return 1.0 - _ecdf_integral(u, s, o)
     levels, weights = _levels(steps)
-    mean, spread = s.mean(axis=0), s.std(axis=0)
     present, absent = np.zeros_like(u), np.zeros_like(u)
     if output == "log_odds":
         present, absent = np.full_like(u, -np.inf), np.full_like(u, -np.inf)
@@ -195,6 +222,7 @@ def interpolate(
     return absent - present if output == "log_odds" else 1.0 - present
 
 
+@lru_cache(maxsize=8)
 def _levels(steps: int | None) -> tuple[Floats, Floats]:
     """Return interpolation levels a and the weights of F_a, which sum to 1."""
     if steps is None:  # 2 * integral of a F_a da by Gauss-Legendre
@@ -210,7 +238,7 @@ def _levels(steps: int | None) -> tuple[Floats, Floats]:
 
 
 def _cdf(
-    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats, o: Floats, a: float
+    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
 ) -> Floats:
     if family == "gumbel":
         beta = np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi
@@ -222,6 +250,7 @@ def _cdf(
         t = np.maximum(centre * (1 - centre) / np.maximum(np.square(sigma), 1e-300) - 1, 1e-10)
         first, second = np.maximum(centre * t, 1e-10), np.maximum((1 - centre) * t, 1e-10)
         return np.asarray(special.betainc(first, second, np.clip(u, 0, 1)))
+    assert s is not None
     x = s + a * (o - s)  # where both are one, exactly that one
     if family == "ecdf":
         return np.asarray((x <= u).mean(axis=0))
@@ -229,7 +258,7 @@ def _cdf(
 
 
 def _log_cdf(
-    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats, o: Floats, a: float
+    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
 ) -> tuple[Floats, Floats]:
     """Return log F and log(1 - F), for gumbel and norm without rounding at either end."""
     if family == "gumbel":
@@ -274,33 +303,34 @@ def _fitted_level(signals: Signals, mode: str, signal: str, eps1: float, eps2: f
     return float(offline[signal]().mean())
 
 
-def _signals(
-    signals: Signals, part: slice, signal: str, knobs: dict[str, float], level: float | None
-) -> tuple[Floats, Floats, Floats]:
-    """Return u [n], S [S, n] and O [n] of a part of the samples."""
-    of = SIGNALS[signal]
-    labels = signals.labels[part]
-    assert signals.shadow_out is not None
-    u = of(signals.unlearned[part], labels, **knobs)
-    s = np.stack([of(shadow[part], labels, **knobs) for shadow in signals.shadow_out])
-    if level is not None:
-        return u, s, np.full_like(u, level)
-    assert signals.original is not None
-    return u, s, of(signals.original[part], labels, **knobs)
+def _shown(
+    signals: Signals, signal: str, knobs: dict[str, float], level: float | None, *, whole: bool = False
+) -> Shown:
+    """Return what the models show of every sample; with `whole` also the shadows' signals one by one."""
+    n = len(signals)
+    u, o, mean, spread = np.empty(n), np.full(n, 0.0 if level is None else level), np.empty(n), np.empty(n)
+    every = np.empty((signals.shadows, n)) if whole else None
+    for part in signals.chunks(CHUNK):
+        s = _signal(signals, "shadow_out", part, signal, knobs)
+        u[part] = _signal(signals, "unlearned", part, signal, knobs)
+        mean[part], spread[part] = s.mean(axis=0), s.std(axis=0)
+        if level is None:
+            o[part] = _signal(signals, "original", part, signal, knobs)
+        if every is not None:
+            every[:, part] = s
+    return Shown(u, o, mean, spread, every)
 
 
-def _moments(source: Signals, signal: str, knobs: dict[str, float], level: float | None) -> Moments:
-    """Return pooled moments (ddof 0) in one pass: per-chunk means and squares, merged."""
-    total, mean, square = 0, np.zeros(2), np.zeros((2, 2))
-    for part in source.chunks(CHUNK):
-        _, s, o = _signals(source, part, signal, knobs, level)
-        pair = np.stack([s.mean(axis=0), o])
-        n, centre = pair.shape[1], pair.mean(axis=1)
-        spread = (pair - centre[:, None]) @ (pair - centre[:, None]).T
-        spread[0, 0] = np.square(s - centre[0]).sum() / len(s)
-        shift = centre - mean
-        square += spread + np.outer(shift, shift) * (total * n / (total + n))
-        mean += shift * (n / (total + n))
-        total += n
-    square /= total
-    return Moments(float(square[0, 0]), float(square[1, 1]), float(square[0, 1]))
+def _signal(signals: Signals, field: str, part: slice, signal: str, knobs: dict[str, float]) -> Floats:
+    """Return the signal of a part of the samples under the model of `field`, [n], or under its models, [S, n]."""
+    if signal in OF_SCALED_LOGIT:
+        return OF_SCALED_LOGIT[signal](signals.scaled_logits(field, part), **knobs)
+    return SIGNALS[signal](signals.require(field, "iam")[..., part, :], signals.labels[part], **knobs)
+
+
+def _moments(shown: Shown, rows: NDArray[np.int64] | slice) -> Moments:
+    """Return pooled moments (ddof 0) over `rows`."""
+    o, mean, spread = shown.original[rows], shown.mean[rows], shown.spread[rows]
+    o, mean = o - o.mean(), mean - mean.mean()
+    shadow = float(np.mean(np.square(spread) + np.square(mean)))
+    return Moments(shadow, float(np.mean(np.square(o))), float(np.mean(o * mean)))

@@ -18,6 +18,7 @@ from typing import Any, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.signals import Signals
@@ -80,6 +81,24 @@ class Measure:
         """Return the unit of a score with these options."""
         return "log-odds" if knobs.get("output") == "log_odds" else self.unit
 
+    def score(self, signals: Signals, knobs: Mapping[str, Any]) -> Scores:
+        """Score every sample with the values of every knob, as `resolve` returns them; see `measure`."""
+        for array in self.needs:
+            signals.require(array, self.name)
+        with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
+            scores = np.asarray(self.function(signals, **knobs), dtype=np.float64)
+        if scores.shape != (len(signals),):
+            raise InputError(
+                f"{self.name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted."
+            )
+        bad = ~np.isfinite(scores)
+        if bad.any():
+            first = str(signals.names[np.flatnonzero(bad)[0]])
+            raise InputError(
+                f"{self.name} has no finite score for {int(bad.sum())} samples, among them {first!r}."
+            )
+        return scores
+
     def compares_with_original(self, signals: Signals, knobs: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""
         if "original" in self.needs:
@@ -122,6 +141,7 @@ def _check_numbers(name: str, options: Mapping[str, Any]) -> None:
             raise InputError(f"{name}: {option!r} is {value}; a number from 0 is wanted.")
 
 
+@checked
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
     """Score every sample of `signals`: float64 [N], larger = more unlearned.
 
@@ -138,15 +158,4 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
     if not entry.of_samples:
         raise InputError(f"{name} reads texts, not samples: vestige.measures.texts.measure calls it.")
     _check_numbers(name, options)
-    knobs = entry.resolve(preset, options)
-    for array in entry.needs:
-        signals.require(array, name)
-    with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
-        scores = np.asarray(entry.function(signals, **knobs), dtype=np.float64)
-    if scores.shape != (len(signals),):
-        raise InputError(f"{name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted.")
-    bad = ~np.isfinite(scores)
-    if bad.any():
-        first = str(signals.names[np.flatnonzero(bad)[0]])
-        raise InputError(f"{name} has no finite score for {int(bad.sum())} samples, among them {first!r}.")
-    return scores
+    return entry.score(signals, entry.resolve(preset, options))

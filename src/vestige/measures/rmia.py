@@ -24,7 +24,7 @@ from vestige.errors import InputError, MissingArray, unknown
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.record import HOW_TO_GET
-from vestige.signals.transforms import confidence, negative_loss, taylor_soft_margin
+from vestige.signals.transforms import confidence_of, loss_of, taylor_soft_margin
 
 Floats = NDArray[np.float64]
 CITES = "Zarifzadeh et al. 2024 (RMIA)"
@@ -75,9 +75,8 @@ def rmia_offline(
     population = _population(signals, "rmia_offline")
 
     def ratio(rows: Signals) -> Floats:
-        assert rows.shadow_out is not None
-        reference = _trimmed([_signal(s, rows, signal, temperature) for s in rows.shadow_out])
-        return _signal(rows.unlearned, rows, signal, temperature) / ((1 + a) / 2 * reference + (1 - a) / 2)
+        reference = _trimmed(_signal(rows, "shadow_out", signal, temperature))
+        return _signal(rows, "unlearned", signal, temperature) / ((1 + a) / 2 * reference + (1 - a) / 2)
 
     return 1 - exceeded(ratio(signals), ratio(population), limit, ties)
 
@@ -115,15 +114,13 @@ def rmia_online(
             raise MissingArray(f"rmia_online needs `{field}`: {HOW_TO_GET[field]}.")
     population = _population(signals, "rmia_online")
 
-    def ratio(rows: Signals, inside: NDArray[np.floating]) -> Floats:
-        assert rows.shadow_out is not None
-        out = [_signal(s, rows, signal, temperature) for s in rows.shadow_out]
-        reference = _trimmed([*out, *[_signal(inside, rows, signal, temperature)] * len(out)])
-        return _signal(rows.unlearned, rows, signal, temperature) / _nonzero(reference)
+    def ratio(rows: Signals) -> Floats:
+        out, inside = (_signal(rows, name, signal, temperature) for name in ("shadow_out", "original"))
+        reference = _trimmed(np.concatenate([out, np.broadcast_to(inside, out.shape)]))
+        return _signal(rows, "unlearned", signal, temperature) / _nonzero(reference)
 
-    assert signals.original is not None and signals.population_in is not None
-    own, others = ratio(signals, signals.original), ratio(population, signals.population_in)
-    return 1 - exceeded(own, others, limit, ties)
+    others = ratio(population.with_(original=signals.population_in))
+    return 1 - exceeded(ratio(signals), others, limit, ties)
 
 
 @register(
@@ -140,15 +137,13 @@ def rmia_ratio(signals: Signals) -> Floats:
     The references are the shadows, and the original with the same weight where it is there.
     """
     scores = np.empty(len(signals))
-    assert signals.shadow_out is not None
     for part in signals.chunks():
-        labels = signals.labels[part]
-        logs = np.stack([negative_loss(s[part], labels) for s in signals.shadow_out])
+        logs = -loss_of(signals.scaled_logits("shadow_out", part))
         reference = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
         if signals.original is not None:
-            fitted = negative_loss(signals.original[part], labels)
+            fitted = -loss_of(signals.scaled_logits("original", part))
             reference = np.logaddexp(reference, fitted) - np.log(2)
-        scores[part] = reference - negative_loss(signals.unlearned[part], labels)
+        scores[part] = reference + loss_of(signals.scaled_logits("unlearned", part))
     return scores
 
 
@@ -188,19 +183,21 @@ def _population(signals: Signals, name: str) -> Signals:
     return population
 
 
-def _signal(logits: NDArray[np.floating], rows: Signals, signal: str, temperature: float) -> Floats:
-    parts = []
-    for part in rows.chunks():
-        v, y = logits[part], rows.labels[part]
-        if signal == "taylor_soft_margin":
-            parts.append(taylor_soft_margin(v, y, temperature, MARGIN))
-        else:
-            parts.append(confidence(v / temperature, y))
-    return np.concatenate(parts)
+def _signal(rows: Signals, field: str, signal: str, temperature: float) -> Floats:
+    """Return the signal [N] under the model of `field`, or [S, N] under its models."""
+    if signal == "softmax":
+        return confidence_of(rows.scaled_logits(field, temperature=temperature))
+    logits = rows.require(field, "rmia")
+
+    def of(layer: NDArray[np.floating]) -> Floats:
+        parts = [taylor_soft_margin(layer[p], rows.labels[p], temperature, MARGIN) for p in rows.chunks()]
+        return np.concatenate(parts)
+
+    return of(logits) if logits.ndim == 2 else np.stack([of(layer) for layer in logits])
 
 
-def _trimmed(values: list[Floats]) -> Floats:
-    return np.asarray(stats.trim_mean(np.stack(values), TRIM, axis=0))
+def _trimmed(values: Floats) -> Floats:
+    return np.asarray(stats.trim_mean(values, TRIM, axis=0))
 
 
 def _nonzero(reference: Floats) -> Floats:
