@@ -271,3 +271,15 @@ def option_value(text: str, where: str) -> Any:
         return parse_yaml(text)
     except ValueError as error:
         raise InputError(f"{where}: {told(error)}.") from None
+
+
+def over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with those that are given (not None) put over them, at any depth."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            inner = over(dict(values.get(name) or {}), value)
+            if inner:
+                values[name] = inner
+        elif value is not None:
+            values[name] = value
+    return values

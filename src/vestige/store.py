@@ -32,6 +32,16 @@ def disk_full(error: BaseException) -> bool:
     return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
 
 
+def fault_of(error: OSError) -> str:
+    """Say which file is at fault and why. An error without a file is a fault of vestige, and raised again."""
+    file = error.filename2 or error.filename
+    if disk_full(error):
+        return f"{f'{file}: ' if file else ''}the disk is full; free some space and run again."
+    if file is None:
+        raise error
+    return f"{file}: {error.strerror or error}"
+
+
 @contextlib.contextmanager
 def room_in(place: Path) -> Iterator[None]:
     """Raise a full disk as `InputError` that names the file or folder that is written."""

@@ -31,7 +31,7 @@ from vestige.cli.options import (
     Tolerance,
     Workers,
     parse_measure,
-)
+)  # fmt: skip
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
@@ -62,7 +62,9 @@ def main() -> None:
         print(f"vestige: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        print(f"vestige: {_sentence(error)}", file=sys.stderr)
+        from vestige.store import fault_of
+
+        print(f"vestige: {fault_of(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     except SystemExit as ended:  # typer has turned a KeyboardInterrupt into this
         if ended.code == INTERRUPTED:
@@ -72,18 +74,6 @@ def main() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _sentence(error: OSError) -> str:
-    """Say which file is at fault and why. An error without a file is a fault of vestige, and raised again."""
-    from vestige.store import disk_full
-
-    file = error.filename2 or error.filename
-    if disk_full(error):
-        return f"{f'{file}: ' if file else ''}the disk is full; free some space and run again."
-    if file is None:
-        raise error
-    return f"{file}: {error.strerror or error}"
 
 
 @app.command()
@@ -141,13 +131,10 @@ def status(
     json: Json = False,
 ) -> None:
     """Say how far every run in a folder is; from any terminal, while it runs. (vestige.graph.status)"""
-    from vestige.cli.show import print_json, print_status
+    from vestige.cli.show import print_status
     from vestige.graph import status
 
-    if json:
-        print_json(status(folder), indent=2)
-    else:
-        print_status(status(folder), folder)
+    print_status(status(folder), folder, json)
 
 
 @app.command()
@@ -192,7 +179,7 @@ def leaks(
 ) -> None:  # fmt: skip
     """Attack two versions of a model: who was deleted between them? (vestige.leaks.run_leaks)"""
     from vestige.cli.show import print_json, print_rows, say_to
-    from vestige.config import read_yaml, validated
+    from vestige.config import over, read_yaml, validated
     from vestige.leaks import LeakConfig, attack_files, run_leaks
     from vestige.leaks.page import attack_rows, defence_rows, headline
     from vestige.store import read_json
@@ -204,14 +191,12 @@ def leaks(
             "shards": shards, "method": method,
         },
     }  # fmt: skip
-    values = _over({} if config is None else read_yaml(config), given)
+    values = over({} if config is None else read_yaml(config), given)
     chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
     folder = out or Path("runs") / chosen.name
     if pairs is None:
         say = say_to(json or quiet)
-        result = run_leaks(
-            chosen, cache=folder, workers=workers, engine=engine, address=address, say=say
-        )  # fmt: skip
+        result = run_leaks(chosen, cache=folder, workers=workers, engine=engine, address=address, say=say)
         known: dict[str, Any] = {"config": chosen.model_dump(mode="json")}
     elif {"setting", "target", "data"} & values.keys():
         raise InputError("--pairs are outputs that are at hand; data, target and setting would not be read.")
@@ -227,18 +212,6 @@ def leaks(
             print_rows("defences, against an attacker that knows them", defence_rows(result))
     print(headline(result))
     print(f"Report: {folder / 'report.html'}")
-
-
-def _over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with those that are given (not None) put over them, at any depth."""
-    for name, value in given.items():
-        if isinstance(value, Mapping):
-            inner = _over(dict(values.get(name) or {}), value)
-            if inner:
-                values[name] = inner
-        elif value is not None:
-            values[name] = value
-    return values
 
 
 @app.command()
@@ -263,41 +236,29 @@ def report(
 
 @app.command("list")
 def list_(
-    what: Annotated[
-        str,
-        typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or text-measures."),
-    ],
+    what: Annotated[str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or -measures.")],
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """List what can be named: data sets, models, recipes, unlearning methods, measures."""
-    from vestige.cli.show import brief, print_json, print_list
+    from vestige.cli.show import print_list
     from vestige.listing import listing
 
-    rows = listing(what)
-    if json:
-        print_json(rows, indent=2)
-    else:
-        print_list([{k: brief(v) if k == "steps" else v for k, v in row.items()} for row in rows])
+    print_list(listing(what), json)
 
 
 @app.command()
 def doctor(json: Json = False) -> None:
     """Say what is installed, what this machine can do, and where data are looked for."""
-    from vestige.cli.show import print_facts, print_json
+    from vestige.cli.show import print_facts
     from vestige.machine import facts
 
-    if json:
-        print_json(facts(), indent=2)
-    else:
-        print_facts(facts())
+    print_facts(facts(), json)
 
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:  # fmt: skip
     if version:
         from vestige import __version__
 

@@ -25,7 +25,7 @@ Figure = Annotated[str | None, typer.Option(help="Another figure than the table'
 @bench.command("list")
 def bench_list(json: Json = False) -> None:
     """List the experiments: what each shows, and at which scales it can be run. (vestige.experiments.bench)"""
-    from vestige.cli.show import print_json, print_list
+    from vestige.cli.show import print_list
 
     need("torch", "torch", "vestige bench")
     from vestige.experiments.bench import experiment, experiments
@@ -34,11 +34,8 @@ def bench_list(json: Json = False) -> None:
         {"name": e.name, "title": e.title, "source": e.source, "kind": e.kind, "scales": list(e.scales)}
         for e in map(experiment, experiments())
     ]
-    if json:
-        print_json(rows, indent=2)
-    else:
-        shown = {"name": "name", "what": "title", "source": "source", "scales": "scales"}
-        print_list([{word: row[key] for word, key in shown.items()} for row in rows])
+    shown = {"name": "name", "what": "title", "source": "source", "scales": "scales"}
+    print_list(rows if json else [{word: row[key] for word, key in shown.items()} for row in rows], json)
 
 
 @bench.command("run")
