@@ -8,11 +8,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 import vestige
 from vestige.data import Dataset
 from vestige.errors import InputError
-from vestige.leaks import Setting, attack, attack_models, make_pairs, three_way
+from vestige.leaks import Network, Setting, attack, attack_models, make_pairs, three_way
 from vestige.leaks.settings import pools
 from vestige.leaks.targets import fitted, posteriors, targets
 

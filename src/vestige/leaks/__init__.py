@@ -2,7 +2,15 @@
 
 from vestige.leaks.attack import Attack, Leakage, attack, attack_models, three_way
 from vestige.leaks.defences import defended
-from vestige.leaks.experiment import Defended, Findings, LeakConfig, LeakPlan, attack_pairs, plan_leaks, run_leaks
+from vestige.leaks.experiment import (
+    Defended,
+    Findings,
+    LeakConfig,
+    LeakPlan,
+    attack_pairs,
+    plan_leaks,
+    run_leaks,
+)
 from vestige.leaks.features import FEATURES, features_of, score_of
 from vestige.leaks.metrics import Degradation, Figures, clustered_interval, degradation, figures, overfitting
 from vestige.leaks.record import PosteriorPairs

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from vestige.arguments import Array, checked
 from vestige.errors import InputError, MissingArray, shown
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.values import as_array
@@ -74,17 +75,18 @@ def register(name: str, *, unit: str, cites: str, paper: Mapping[str, Any] | Non
     return keep
 
 
+@checked
 def measure(
     name: str,
     *,
     preset: str = "recommended",
-    nll: ArrayLike | None = None,
-    fit: ArrayLike | None = None,
-    out: ArrayLike | None = None,
-    lower: ArrayLike | None = None,
-    prefixed: ArrayLike | None = None,
-    neighbours: ArrayLike | None = None,
-    population: ArrayLike | None = None,
+    nll: Array | None = None,
+    fit: Array | None = None,
+    out: Array | None = None,
+    lower: Array | None = None,
+    prefixed: Array | None = None,
+    neighbours: Array | None = None,
+    population: Array | None = None,
     tokens: TextSignals | None = None,
     swapped: Sequence[TextSignals] | None = None,
     texts: Sequence[str] | None = None,

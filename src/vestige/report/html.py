@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vestige.errors import InputError
+from vestige.files import as_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ def write_report(
         raise InputError("A report needs at least one audit; none was given.")
     from vestige.store import write_text
 
-    path = Path(path)
+    path = as_path(path)
     write_text(path, render(audits, title=title, manifest=manifest or {}, pictures=pictures))
     return path
 

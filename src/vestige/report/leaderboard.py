@@ -18,6 +18,7 @@ from vestige.experiments.bench.table import (
     set_aside,
     values_of,
 )
+from vestige.files import as_path
 from vestige.report.html import page
 
 TOY = ("digits", "synthetic")
@@ -58,7 +59,7 @@ def write_leaderboard(path: Path | str, results: Sequence[dict[str, Any]]) -> Pa
         sign="▼" if wrong else "✓", facts=[f"{len(tables)} result files"], created="", version=results[0]["vestige"],
         blocks=[_configuration(r) for r in results], glossary=GLOSSARY, script="", script_hash="", payload="",
     )  # fmt: skip
-    path = Path(path)
+    path = as_path(path)
     write_text(path, text)
     return path
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vestige.files import as_path
 from vestige.report import svg
 from vestige.report.html import configuration, page, shown_figure
 from vestige.report.words import DASH, number
@@ -45,7 +46,7 @@ def write_leaks_report(
     """Write a self-contained report of an experiment to `path` and return it; the same input gives the same bytes."""
     from vestige.store import write_text
 
-    path = Path(path)
+    path = as_path(path)
     write_text(path, _render(found, title, manifest or {}))
     return path
 

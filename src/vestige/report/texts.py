@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vestige.files import as_path
 from vestige.report.html import configuration, page
 from vestige.report.words import DASH, RECORD_WORDS, is_missing, number, plural, with_interval
 
@@ -43,7 +44,7 @@ def write_texts_report(
     from vestige.store import write_text
 
     verdict = made.audit.verdict
-    path = Path(path)
+    path = as_path(path)
     warning = ""
     if words is not None and abs(words - 0.5) > 0.2:
         warning = (
