@@ -128,7 +128,8 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
         other = "True or False" if set(parts) <= {bool, type(None)} else "a number"
         raise InputError(f"{where}: {name} is {shown(value)}, which is text; {other} is wanted.")
     if Path in parts and isinstance(value, (str, Path)):
-        return as_path(value)
+        path = as_path(value)
+        return value if str in parts else path
     try:
         return TypeAdapter(_plain(wanted)).validate_python(value)
     except ValidationError as error:

@@ -8,22 +8,26 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-MESSAGE, LONGEST = 1_500, 100
-"""Characters of a message at most, and of a value that one repeats; of a longer one it names the type alone."""
+SENTENCE, LONGEST = 1_500, 100
+"""Characters of a sentence at most, and of a value that one repeats; of a longer one it names the type alone."""
+BULLET = "\n  - "
+"""What stands before each of several faults that are told together."""
 
 
 class InputError(ValueError):
     """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2.
 
-    Its text is one line that can be printed, of at most 1,500 characters, whatever it repeats: of a longer one the
-    middle is left out.
+    Its text can be printed, whatever it repeats: one line, or one for each fault, of at most 1,500 characters; of a
+    longer one the middle is left out.
     """
 
     def __init__(self, message: str = "") -> None:
-        line = " ".join(map(str.strip, message.splitlines())).encode("utf-8", "backslashreplace").decode()
-        if len(line) > MESSAGE:
-            line = f"{line[: MESSAGE - 505]} ... {line[-500:]}"
-        super().__init__(line)
+        super().__init__(BULLET.join(map(_line, message.split(BULLET))))
+
+
+def _line(text: str) -> str:
+    line = " ".join(map(str.strip, text.splitlines())).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= SENTENCE else f"{line[: SENTENCE - 505]} ... {line[-500:]}"
 
 
 class ArtefactError(InputError):

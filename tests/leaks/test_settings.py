@@ -13,9 +13,9 @@ from sklearn.tree import DecisionTreeClassifier
 import vestige
 from vestige.data import Dataset
 from vestige.errors import InputError
-from vestige.leaks import Setting, attack, attack_models, make_pairs, three_way
+from vestige.leaks import Network, Setting, attack, attack_models, make_pairs, three_way
 from vestige.leaks.settings import pools
-from vestige.leaks.targets import Network, fitted, posteriors, targets
+from vestige.leaks.targets import fitted, posteriors, targets
 
 RNG = np.random.default_rng(0)
 

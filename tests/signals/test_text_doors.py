@@ -305,7 +305,10 @@ def test_signals_in_another_order_are_refused():
             lambda: audit_texts(own, own, [own], role=ROLE, extra={"texts": [*RETAIN, *FORGET]}),
             "texts in extra=",
         ),
-        (lambda: audit_texts(own, SimpleNamespace(ids=own.ids), [own], role=ROLE), "TextSignals. are wanted"),
+        (
+            lambda: audit_texts(own, SimpleNamespace(ids=own.ids), [own], role=ROLE),
+            "original is of type SimpleNamespace; TextSignals is wanted",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             call()

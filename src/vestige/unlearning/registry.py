@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal
 
+from vestige.arguments import checked
 from vestige.data.split import Split
 from vestige.errors import InputError, need, unknown
 from vestige.registry import PRESETS, Registry, knobs_of, resolved, summary_of, types_of
@@ -125,6 +126,7 @@ class Unlearned:
     decided: dict[str, Any] = field(default_factory=dict)
 
 
+@checked
 def unlearn(
     name: str,
     model: Any,
