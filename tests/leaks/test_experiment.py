@@ -100,7 +100,7 @@ def test_defences_that_act_in_training_refit_the_models(tmp_path):
         assert 0 <= both.adaptive.best.target.auc <= 1
     with pytest.raises(InputError, match="needs a network, such as torch:mlp"):
         run_leaks(config(defences=["dp=8"]))
-    for defence, message in (("dp=much", "needs a number"), ("train_temperature=0", "above 0")):
+    for defence, message in (("dp=much", "needs a number"), ("train_temperature=0", "greater than 0")):
         with pytest.raises(InputError, match=message):
             hardened("torch:mlp", defence)
 

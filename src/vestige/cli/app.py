@@ -236,7 +236,9 @@ def report(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or -measures.")],
+    what: Annotated[
+        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or -measures.")
+    ],
     json: Json = False,
 ) -> None:  # fmt: skip
     """List what can be named: data sets, models, recipes, unlearning methods, measures."""
