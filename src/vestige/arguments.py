@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import inspect
 import operator
+import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -30,9 +31,9 @@ from typing import (
 )
 
 import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from vestige.errors import InputError, shown
+from vestige.errors import InputError, nearest, shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,11 +46,15 @@ Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+Weight: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Below1: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Between: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 
 OWN_CHECK = "checked by the function itself"
 """Mark of an annotation that is left to the function: `Annotated[..., OWN_CHECK]`."""
 
 PLAIN = (bool, int, float, str, tuple, Path)
+FINITE = ConfigDict(allow_inf_nan=False)
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
@@ -64,7 +69,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         bound = signature.bind(*args, **kwargs)
         if not hints:
-            hints.update(_hints(function, signature))
+            hints.update(hints_of(function))
         for name, value in bound.arguments.items():
             if name in hints:
                 bound.arguments[name] = fitting(function.__name__, name, value, hints[name])
@@ -73,11 +78,14 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[str, Any]:
-    """Return the annotations of the function's parameters, those that can be read."""
-    names = getattr(function, "__globals__", {})
+def hints_of(owner: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of a function's parameters, or of a dataclass's fields: those that can be read.
+
+    What is imported for the type checker alone cannot be.
+    """
+    names = getattr(owner, "__globals__", None) or vars(sys.modules[owner.__module__])
     known = {}
-    for p in signature.parameters.values():
+    for p in inspect.signature(owner).parameters.values():
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             continue
         only = types.SimpleNamespace(__annotations__={p.name: p.annotation})
@@ -90,9 +98,10 @@ def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[s
 
 def check_fields(where: str, record: Any) -> None:
     """Check the fields of a dataclass by their annotations. Raises `InputError`."""
-    hints = get_type_hints(type(record), include_extras=True)
+    hints = hints_of(type(record))
     for field in dataclasses.fields(record):
-        fitting(where, field.name, getattr(record, field.name), hints[field.name])
+        if field.name in hints:
+            fitting(where, field.name, getattr(record, field.name), hints[field.name])
 
 
 def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
@@ -115,14 +124,16 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
         other = "True or False" if set(parts) <= {bool, type(None)} else "a number"
         raise InputError(f"{where}: {name} is {shown(value)}, which is text; {other} is wanted.")
     try:
-        return TypeAdapter(_plain(wanted)).validate_python(value)
+        return TypeAdapter(_plain(wanted), config=FINITE).validate_python(value)
     except ValidationError as error:
         if set(kinds) - {type(None)}:
             raise InputError(f"{where}: {name} is {shown(value)}; {_named(parts)} is wanted.") from None
         reason = error.errors(include_url=False)[0]["msg"].rstrip(".")
         wanted = reason.removeprefix("Input should be ")
         end = f"; {wanted} is wanted." if wanted != reason else f": {reason[:1].lower()}{reason[1:]}."
-        raise InputError(f"{where}: {name} is {shown(value)}{end}") from None
+        choices = [str(c) for p in parts if get_origin(p) is Literal for c in get_args(p)]
+        hint = nearest(value, choices) if text else ""
+        raise InputError(f"{where}: {name} is {shown(value)}{end}{hint}") from None
 
 
 def _named(parts: list[Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -28,9 +28,13 @@ class MissingExtra(ImportError):
 def unknown(kind: str, got: object, allowed: Iterable[str]) -> str:
     """Return the sentence for an unknown name: what was got, the nearest known one, and all of them."""
     names = sorted(allowed)
+    return f"There is no {kind} {got!r}.{nearest(got, names)} Known: {', '.join(names)}."
+
+
+def nearest(got: object, names: Sequence[str]) -> str:
+    """Return the question whether the known name that is most like it was meant, or nothing where none is like it."""
     near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {kind} {got!r}.{hint} Known: {', '.join(names)}."
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def need(module: str, extra: str, purpose: str) -> ModuleType:

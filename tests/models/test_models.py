@@ -75,8 +75,8 @@ def test_every_architecture_has_a_summary() -> None:
     ("knobs", "message"),
     [
         ({"widht": 16}, "resnet18: .*'widht'. Did you mean 'width'"),
-        ({"width": 0}, "resnet18: 'width' is 0: .* greater than or equal to 1"),
-        ({"width": "wide"}, "resnet18: 'width' is 'wide': .*integer"),
+        ({"width": 0}, "resnet18: width is 0; greater than or equal to 1"),
+        ({"width": "wide"}, "resnet18: width is 'wide', which is text; a number"),
     ],
 )
 def test_knobs_are_checked(knobs: dict[str, object], message: str) -> None:

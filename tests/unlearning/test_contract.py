@@ -447,7 +447,7 @@ def test_requests_that_cannot_be_met(case):
         ({"name": "retrian", "recipe": RECIPE}, "Did you mean 'retrain'"),
         ({"name": "retrain"}, "needs `recipe=`"),
         ({"name": "finetune", "epoch": 3}, "Did you mean 'epochs'"),
-        ({"name": "finetune", "epochs": 0}, "finetune: 'epochs' is 0"),
+        ({"name": "finetune", "epochs": 0}, "finetune: epochs is 0"),
         ({"name": "finetune", "preset": "papr"}, "Did you mean 'paper'"),
         ({"name": "finetune", "preset": ["paper"]}, "no preset"),
         ({"name": "finetune", "max_epochs": "two"}, "max_epochs is 'two'"),

@@ -79,4 +79,4 @@ def test_knobs_outside_their_range_are_refused_by_name(name, options):
 
 def test_a_schedule_that_takes_another_ones_place_leaves_its_milestones_behind():
     made = unlearn("scrub", MODEL, SPLIT, schedule="constant", epochs=2)
-    assert made.knobs["milestones"] == () and METHODS["scrub"].knobs["milestones"] == (5, 8, 9)
+    assert made.options["milestones"] == () and METHODS["scrub"].options["milestones"] == (5, 8, 9)

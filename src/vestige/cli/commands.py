@@ -330,7 +330,7 @@ def _models() -> list[dict[str, Any]]:
     from vestige.models import MODELS
 
     return [
-        {"name": m.name, "what": m.summary, "options": m.knobs, "cites": m.cites}
+        {"name": m.name, "what": m.summary, "options": m.options, "cites": m.cites}
         for m in map(MODELS.__getitem__, MODELS)
     ]
 
@@ -353,7 +353,7 @@ def _methods() -> list[dict[str, Any]]:
             "what": m.summary,
             "reads": m.needs,
             "on": m.worlds,
-            "options": {k: v for k, v in m.knobs.items() if k not in m.own_steps},
+            "options": m.own_options,
             "steps": m.own_steps,
             "cites": m.cites,
         }
@@ -371,7 +371,7 @@ def _measures() -> list[dict[str, Any]]:
             "what": m.summary,
             "needs": m.needs,
             "uses": m.uses,
-            "options": m.knobs,
+            "options": m.options,
             "cites": m.cites,
         }
         for m in entries
@@ -383,7 +383,7 @@ def _text_methods() -> list[dict[str, Any]]:
 
     entries = [METHODS[name] for name in METHODS]
     return [
-        {"name": m.name, "what": m.summary, "reads": m.needs, "options": m.knobs, "cites": m.cites}
+        {"name": m.name, "what": m.summary, "reads": m.needs, "options": m.options, "cites": m.cites}
         for m in entries
     ]
 
@@ -393,7 +393,7 @@ def _text_measures() -> list[dict[str, Any]]:
 
     entries = [MEASURES[name] for name in MEASURES]
     return [
-        {"name": m.name, "what": m.summary, "needs": m.needs, "options": m.knobs, "cites": m.cites}
+        {"name": m.name, "what": m.summary, "needs": m.needs, "options": m.options, "cites": m.cites}
         for m in entries
     ]
 

@@ -76,7 +76,7 @@ def unlearn(
     tokenizer.save_pretrained(out)
     record = {
         "method": method, "steps": made.steps, "seconds": round(made.seconds, 1), "losses": made.losses,
-        "stopped": made.stopped, "knobs": {k: v for k, v in made.knobs.items() if k != "base"}, "seed": seed,
+        "stopped": made.stopped, "options": {k: v for k, v in made.options.items() if k != "base"}, "seed": seed,
         "vestige": vestige.__version__,
     }  # fmt: skip
     write_json(out / "vestige.json", record)

@@ -10,7 +10,7 @@ from typing import Any
 from vestige.data.dataset import Dataset
 from vestige.data.download import cache_folder, fetch, trusted
 from vestige.data.registry import DATASETS, Source
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError
 from vestige.files import as_path, looked_at
 
 FILES = (".npz", ".csv", ".parquet", ".pkl", ".pickle")
@@ -41,13 +41,9 @@ def load_dataset(name: str | Path, root: str | Path | None = None, **options: An
             )
         return load_own(Path(name).expanduser(), **options)
     source = DATASETS[str(name)]
-    for option in options:
-        if not source.options:
-            raise InputError(f"{name} takes no options; {option!r} was given.")
-        if option not in source.options:
-            raise InputError(f"{name}: {unknown('option', option, source.options)}")
+    values = source.resolve(options)
     folder = _folder(source, root)
-    data = source.read(folder, **options)
+    data: Dataset = source.function(folder, **values)
     if folder != cache_folder() / source.name:
         return data
     return replace(data, notes=(*data.notes, *trusted(source.name, source.downloads)))

@@ -172,7 +172,7 @@ def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any], str
     if "name" not in options:
         raise InputError(f"A measure is given as {options}; a 'name' is missing.")
     name, chosen, label = options.pop("name"), options.pop("preset", preset), options.pop("label", None)
-    MEASURES[name].resolve(chosen, options)
+    MEASURES[name].resolve(options, chosen)
     return name, chosen, options, str(label or name)
 
 
@@ -186,19 +186,19 @@ def _score(
     name: str, preset: str, options: dict[str, Any], label: str, signals: Signals
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
-    knobs = entry.resolve(preset, options)
+    values = entry.resolve(options, preset)
     try:
         scores = measure(name, signals, preset=preset, **options)
     except InputError as error:
         seconds = time.perf_counter() - start
         reason = str(error)
         return MeasureRun(
-            name, preset, knobs, "failed", seconds, reason, None, entry.unit, entry.cites, label
+            name, preset, values, "failed", seconds, reason, None, entry.unit, entry.cites, label
         )
     seconds = time.perf_counter() - start
     known = reference_scores(name, signals, scores, preset, options)
     text = known.text if isinstance(known, Reference) else None
-    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, entry.unit, entry.cites, label)
+    run = MeasureRun(name, preset, values, "scored", seconds, None, text, entry.unit, entry.cites, label)
     partial = scale(name, signals, preset, options) if isinstance(known, Reference) else known
     return Scored(run, scores, known, partial)
 

@@ -47,7 +47,7 @@ def reference_scores(
 ) -> Reference | str:
     """Return the measure's reference scores, or the sentence that says why there are none."""
     entry = MEASURES[name]
-    compares = entry.compares_with_original(signals, entry.resolve(preset, options))
+    compares = entry.compares_with_original(signals, entry.resolve(options, preset))
     holdout = scores[signals.roles == "holdout"]
     if not compares and len(holdout) >= ENOUGH:
         kept = scores[signals.roles == "retain"]

@@ -170,7 +170,7 @@ def _check_method(method: MethodConfig) -> None:
     """Refuse before any work what `unlearn` would refuse after the training."""
     entry = METHODS[method.name]
     with _named(method.title):
-        entry.resolve(method.preset, method.knobs)
+        entry.resolve(method.knobs, method.preset)
         if "torch" not in entry.worlds:
             raise InputError(f"{method.name} does not work on networks, and a run trains one; leave it out.")
         if entry.exact and not (method.max_epochs is None and method.max_seconds is None):
@@ -186,7 +186,7 @@ def _check_measure(spec: str | dict[str, Any], preset: str) -> None:
         raise InputError(f"A measure is given as {options}; a 'name' is missing.")
     name, chosen = options.pop("name"), options.pop("preset", preset)
     options.pop("label", None)
-    MEASURES[name].resolve(chosen, options)
+    MEASURES[name].resolve(options, chosen)
 
 
 @contextlib.contextmanager
@@ -364,7 +364,7 @@ def _shadow(plan: Plan, number: int, member: NDArray[np.bool_], say: Say, progre
 def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progress: bool) -> Any:
     path = plan.folder / "models" / f"{method.title}.safetensors"
     entry = METHODS[method.name]
-    knobs = entry.resolve(method.preset, method.knobs)
+    knobs = entry.resolve(method.knobs, method.preset)
     trained = _record(plan, "models", "original")["sha256"]
     seed = plan.seed("unlearn")
     key = key_of(
@@ -383,7 +383,7 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
             )  # fmt: skip
         write_weights(temporary, result.model)
         return {
-            "unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs,
+            "unlearn_seconds": result.seconds, "method": method.name, "options": result.options,
             "retrain_epochs": result.epochs, "gradient_steps": result.gradient_steps, "stopped": result.stopped,
             "decided": result.decided,
         }  # fmt: skip

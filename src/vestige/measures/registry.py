@@ -1,28 +1,27 @@
 """What a measure is, how it is registered, and how it is called.
 
-A measure is a plain function `(signals, *, knobs) -> float [N]`, larger = more unlearned. Its knobs are
+A measure is a plain function `(signals, *, options) -> float [N]`, larger = more unlearned. Its options are
 keyword-only with the recommended values as defaults; `paper` holds what the publication used instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ParamSpec
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
-from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.registry import Entry, Registry
 from vestige.signals import Signals
 
 Scores = NDArray[np.float64]
-P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
-class Measure:
+@dataclass(frozen=True, kw_only=True)
+class Measure(Entry):
     """A registered measure.
 
     needs  fields of `Signals` without which it cannot run
@@ -31,65 +30,23 @@ class Measure:
     range  smallest and largest possible score, None where unbounded
     """
 
-    name: str
-    function: Callable[..., Scores]
-    needs: tuple[str, ...]
-    uses: tuple[str, ...]
+    BESIDE = ("label",)
+
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     unit: str
-    range: tuple[float | None, float | None]
+    range: tuple[float | None, float | None] = (None, None)
     cites: str
-    paper: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return summary_of(self.function)
-
-    @property
-    def knobs(self) -> dict[str, Any]:
-        """The options with their recommended values."""
-        return knobs_of(self.function)
-
-    def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return every knob's value: recommended, then the preset, then what the caller changed."""
-        return resolved(self.name, self.knobs, self.paper, preset, options, types_of(self.function))
-
-    def compares_with_original(self, signals: Signals, knobs: Mapping[str, Any]) -> bool:
+    def compares_with_original(self, signals: Signals, options: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""
         if "original" in self.needs:
             return True
-        return "original" in self.uses and signals.original is not None and knobs.get("mode") != "offline"
+        return "original" in self.uses and signals.original is not None and options.get("mode") != "offline"
 
 
-MEASURES: Registry[Measure] = Registry("measure", "vestige.measures", "vestige.measures")
-
-
-def register(
-    name: str,
-    *,
-    needs: tuple[str, ...] = (),
-    uses: tuple[str, ...] = (),
-    unit: str,
-    range: tuple[float | None, float | None] = (None, None),
-    cites: str,
-    paper: Mapping[str, Any] | None = None,
-) -> Callable[[Callable[..., Scores]], Callable[..., Scores]]:
-    """Register a function as the measure `name`; the function stays a plain function."""
-
-    def keep(function: Callable[..., Scores]) -> Callable[..., Scores]:
-        MEASURES.add(name, Measure(name, function, needs, uses, unit, range, cites, paper or {}))
-        return function
-
-    return keep
-
-
-def _check_numbers(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse what a number cannot be in any measure: a truth value, not finite, or a seed below 0."""
-    for option, value in options.items():
-        if isinstance(value, float) and not np.isfinite(value):
-            raise InputError(f"{name}: {option!r} is {value}; a finite number is wanted.")
-        if isinstance(value, bool) or (option == "seed" and isinstance(value, int) and value < 0):
-            raise InputError(f"{name}: {option!r} is {value}; a number from 0 is wanted.")
+MEASURES: Registry[Measure] = Registry("measure", "vestige.measures", "vestige.measures", Measure)
+register = MEASURES.register
 
 
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
@@ -97,7 +54,7 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
 
     name     a registered measure, see `vestige list measures`
     preset   "recommended" (the default), or "paper": as published, artefacts included
-    options  the measure's own knobs, for example `family="norm"` for "iam"
+    options  the measure's own, for example `family="norm"` for "iam"
 
     Raises `MissingArray` where the signals lack an array the measure needs, `InputError` for an unknown
     name, preset or option, and where scores are not finite.
@@ -105,12 +62,11 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
     entry = MEASURES[name]
     if not isinstance(signals, Signals):
         raise InputError(f"{name} reads vestige.Signals; this is of type {type(signals).__name__}.")
-    _check_numbers(name, options)
-    knobs = entry.resolve(preset, options)
+    values = entry.resolve(options, preset)
     for array in entry.needs:
         signals.require(array, name)
     with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
-        scores = np.asarray(entry.function(signals, **knobs), dtype=np.float64)
+        scores = np.asarray(entry.function(signals, **values), dtype=np.float64)
     if scores.shape != (len(signals),):
         raise InputError(f"{name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted.")
     bad = ~np.isfinite(scores)

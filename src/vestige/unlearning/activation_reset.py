@@ -23,8 +23,8 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from vestige.arguments import Below1
 from vestige.data.split import Split
-from vestige.errors import InputError
 from vestige.unlearning.random_labels import ETH
 from vestige.unlearning.registry import register
 from vestige.unlearning.selective_pruning import CITES, kaiming, retain_sample
@@ -37,13 +37,11 @@ if TYPE_CHECKING:
 
 
 @register("activation_reset", needs=("forget", "retain"), cites=CITES, steps=ETH)
-def activation_reset(model: nn.Module, split: Split, work: Work, *, share: float = 0.8) -> nn.Module:
+def activation_reset(model: nn.Module, split: Split, work: Work, *, share: Below1 = 0.8) -> nn.Module:
     """Draw anew the kernels that are more active on the forget samples, and the last layer; then finetune.
 
     share  of a kernel's output positions that must be higher on the forget samples
     """
-    if not 0 <= share < 1:
-        raise InputError(f"{work.method}: share is {share}; from 0 to below 1 is wanted.")
     last = last_linear(model, split.data, work.method)
     met = layers_met(model, split.data)
     kernels = [m for m in met if is_convolution(m)]

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from vestige.arguments import Positive
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
@@ -43,13 +44,11 @@ PAPER = {"lr": 1e-5, "freeze_batchnorm": False}
 
 
 @register("boundary_shrink", needs=("forget",), cites=CITES, steps=STEPS, paper=PAPER | {"weight_decay": 0.0})
-def boundary_shrink(model: nn.Module, split: Split, work: Work, *, radius: float = 0.1) -> nn.Module:
+def boundary_shrink(model: nn.Module, split: Split, work: Work, *, radius: Positive = 0.1) -> nn.Module:
     """Finetune the forget samples to the nearest other class; reads nothing else.
 
     radius  of the step in input space that finds it
     """
-    if not radius > 0:
-        raise InputError(f"boundary_shrink: radius is {radius}; a number above 0 is wanted.")
     rows = split.rows("forget")
     nearest = []
     for x, y in work.once(rows, cost=4 / 3):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from vestige.arguments import NotNegative, Whole
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.registry import register
@@ -35,8 +36,8 @@ def l1_sparse(
     split: Split,
     work: Work,
     *,
-    alpha: float = 5e-4,
-    plain_epochs: int = 0,
+    alpha: NotNegative = 5e-4,
+    plain_epochs: Whole = 0,
     vectors: bool = False,
 ) -> nn.Module:
     """Finetune with an l1 penalty that falls to zero.
@@ -45,10 +46,6 @@ def l1_sparse(
     plain_epochs  last epochs without penalty
     vectors       penalise biases and normalisation scales too
     """
-    if alpha < 0 or plain_epochs < 0:
-        raise InputError(
-            f"l1_sparse: alpha is {alpha}, plain_epochs {plain_epochs}; neither may be negative."
-        )
     if plain_epochs >= work.steps.epochs:
         raise InputError(
             f"l1_sparse: plain_epochs is {plain_epochs} of {work.steps.epochs} epochs; one must have a penalty."

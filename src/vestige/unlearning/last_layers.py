@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vestige.arguments import Count
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models.initial import is_frozen, redraw
@@ -33,7 +34,7 @@ CITES = "Goel et al. 2022"
 
 
 @register("cf_k", needs=("retain",), cites=CITES, steps=STEPS)
-def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
+def cf_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     """Finetune the last k layers on the retained samples, the others frozen.
 
     k  layers with weights of their own, counted from the logits back
@@ -44,7 +45,7 @@ def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
 
 
 @register("eu_k", needs=("retain",), cites=CITES, steps=STEPS)
-def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
+def eu_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     """Draw the last k layers anew and train them on the retained samples, the others frozen.
 
     k  layers with weights of their own, counted from the logits back
@@ -62,7 +63,7 @@ def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
 def only(model: nn.Module, data: Dataset, k: int, work: Work) -> Iterator[list[nn.Module]]:
     """Freeze all but the last k layers, which are given; afterwards everything is as free as it was."""
     layers = layers_met(model, data)
-    if not 1 <= k <= len(layers):
+    if k > len(layers):
         raise InputError(f"{work.method}: k is {k}; the model has {len(layers)} layers with weights.")
     last = layers[-k:]
     chosen = {id(p) for layer in last for p in weights_of(layer)}

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vestige.arguments import Count
+from vestige.arguments import Between, Count
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
@@ -43,7 +43,7 @@ RETAIN_SHARE = 0.02
 
 @register("selective_pruning", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew, in every layer, the weights that overfitting on the forget samples moves least; then finetune.
 
@@ -56,7 +56,7 @@ def selective_pruning(
 
 @register("selective_pruning_last_layer", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning_last_layer(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """The same in the last linear layer only.
 
@@ -76,7 +76,7 @@ def selective_pruning_last_layer(
 
 @register("selective_pruning_complex", needs=("forget", "retain"), cites=CITES, steps=ETH)
 def selective_pruning_complex(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew what both forget and retained samples leave alone; then finetune.
 
@@ -100,8 +100,6 @@ def _similar(
     model: nn.Module, rows: Dataset, work: Work, quantile: float, epochs: int, lr: float
 ) -> dict[str, Tensor]:
     """Return, for every weight tensor, which entries an overfitted copy moves least."""
-    if not 0 < quantile < 1:
-        raise InputError(f"{work.method}: quantile is {quantile}; a share between 0 and 1 is wanted.")
     if all(weight.ndim < 2 for weight in trainable(model).values()):
         raise InputError(
             f"{work.method} draws weights anew, and every parameter that is not frozen is a vector (a bias, a scale); "

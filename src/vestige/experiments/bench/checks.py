@@ -64,13 +64,13 @@ def _check_block(where: str, block: Block) -> None:
 def _check_measure(where: str, spec: str | dict[str, Any], preset: str) -> None:
     asked = measure_config(spec)
     with _named(where):
-        MEASURES[asked.name].resolve(asked.preset or preset, asked.knobs)
+        MEASURES[asked.name].resolve(asked.knobs, asked.preset or preset)
 
 
 def _check_method(where: str, method: MethodConfig) -> None:
     with _named(where):
         entry = METHODS[method.name]
-        entry.resolve(method.preset, method.knobs)
+        entry.resolve(method.knobs, method.preset)
     if "torch" not in entry.worlds:
         raise InputError(f"{where}: {method.name} does not work on networks, which a table is made of.")
     if method.name == "retrain" and (method.knobs or method.max_epochs or method.max_seconds):

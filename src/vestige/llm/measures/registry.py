@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, MissingArray, shown
-from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.registry import Entry, Registry
 from vestige.values import as_array
 
 if TYPE_CHECKING:
@@ -33,20 +33,15 @@ ARRAYS = {
 LOSSES = ("nll", "fit", "out", "lower", "prefixed", "neighbours", "population")
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A registered measure on texts: `function(**arrays, **knobs) -> float [N]`, larger = more unlearned."""
+@dataclass(frozen=True, kw_only=True)
+class Measure(Entry):
+    """A registered measure on texts: `function(**arrays, **options) -> float [N]`, larger = more unlearned.
 
-    name: str
-    function: Callable[..., Floats]
+    unit  of the score: "nats", "probability", ...
+    """
+
     unit: str
     cites: str
-    paper: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return summary_of(self.function)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -54,24 +49,11 @@ class Measure:
         parameters = inspect.signature(self.function).parameters.values()
         return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
 
-    @property
-    def knobs(self) -> dict[str, Any]:
-        """The options with their recommended values."""
-        return knobs_of(self.function)
 
-
-MEASURES: Registry[Measure] = Registry("text measure", "vestige.llm.measures", "vestige.llm.measures")
-F = TypeVar("F", bound=Callable[..., Floats])
-
-
-def register(name: str, *, unit: str, cites: str, paper: Mapping[str, Any] | None = None) -> Callable[[F], F]:
-    """Register a function as the text measure `name`; the function stays a plain function."""
-
-    def keep(function: F) -> F:
-        MEASURES.add(name, Measure(name, function, unit, cites, paper or {}))
-        return function
-
-    return keep
+MEASURES: Registry[Measure] = Registry(
+    "text measure", "vestige.llm.measures", "vestige.llm.measures", Measure
+)
+register = MEASURES.register
 
 
 def measure(
@@ -104,7 +86,7 @@ def measure(
     options, and where a score is not finite.
     """
     entry = MEASURES[name]
-    knobs = resolved(name, entry.knobs, entry.paper, preset, options, types_of(entry.function))
+    values = entry.resolve(options, preset)
     given = {
         "nll": nll, "fit": fit, "out": out, "lower": lower, "prefixed": prefixed, "neighbours": neighbours,
         "population": population, "tokens": tokens, "swapped": swapped, "texts": texts,
@@ -120,7 +102,7 @@ def measure(
     if len(set(counts.values())) > 1:
         raise InputError(f"{name}: {', '.join(f'{a} speaks of {n} texts' for a, n in counts.items())}.")
     with np.errstate(all="ignore"):
-        scores = np.asarray(entry.function(**arrays, **knobs), dtype=np.float64)
+        scores = np.asarray(entry.function(**arrays, **values), dtype=np.float64)
     if not np.isfinite(scores).all():
         raise InputError(
             f"{name} has no finite score for text {int(np.flatnonzero(~np.isfinite(scores))[0])}."
