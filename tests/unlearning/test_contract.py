@@ -449,7 +449,7 @@ def test_requests_that_cannot_be_met(case):
         ({"name": "finetune", "epoch": 3}, "Did you mean 'epochs'"),
         ({"name": "finetune", "epochs": 0}, "finetune: epochs is 0"),
         ({"name": "finetune", "preset": "papr"}, "Did you mean 'paper'"),
-        ({"name": "finetune", "preset": ["paper"]}, "no preset"),
+        ({"name": "finetune", "preset": ["paper"]}, "preset is"),
         ({"name": "finetune", "max_epochs": "two"}, "max_epochs is 'two'"),
         ({"name": "finetune", "max_seconds": float("nan")}, "max_seconds is nan"),
         ({"name": "finetune", "on_epoch": 3}, "on_epoch is 3"),
