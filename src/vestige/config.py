@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar, get_args
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from vestige.errors import LONGEST, InputError, shown, told, unknown
 from vestige.files import read_text
+from vestige.registry import Registry, spelled
 from vestige.values import DIGITS
 
 
@@ -53,13 +55,47 @@ class Config(BaseModel):
 Config.__init__.__dict__["__pydantic_base_init__"] = True
 
 
-class DataConfig(Config):
-    """Which data set; further keys of `options` go to its loader."""
+class Named(Config):
+    """Something that is registered, by its name, with its options beside it: `iam`, or `{name: iam, family: norm}`.
+
+    Subclasses say where it is registered, and which keys beside the name are no options of it.
+
+    Raises `InputError` for a name that is not registered there, and for options that are not its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    REGISTRY: ClassVar[Registry[Any]]
 
     name: str
-    root: Path | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that are given."""
+        return dict(self.model_extra or {})
+
+    def check(self) -> None:
+        """Raise `InputError` as above."""
+        self.REGISTRY[self.name].resolve(self.options, getattr(self, "preset", "recommended"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        return value if isinstance(value, cls) else spelled(cls.REGISTRY.kind, value)
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        self.check()
+        return self
+
+
+def _with_name(spec: str | dict[str, Any]) -> str | dict[str, Any]:
+    if "name" not in spelled("measure", spec):
+        raise ValueError("its 'name' is missing")
+    return spec
+
+
+Spelled: TypeAlias = Annotated[str | dict[str, Any], AfterValidator(_with_name)]
+"""A name, or a mapping with a name and options beside it, kept as it is written; which there are is not looked at."""
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -78,13 +114,6 @@ PlainName: TypeAlias = Annotated[str, AfterValidator(plain_name)]
 """What a folder is named by: one part of a path, so that nothing is written anywhere else."""
 YAML_BYTES, YAML_DEPTH, YAML_VALUES = 2**18, 50, 100_000
 """Bytes of a configuration, its levels, and its values with every alias expanded, that are read."""
-
-
-def bare_names(methods: Any) -> Any:
-    """Allow a bare name for a method without settings: for fields that are lists of them."""
-    if isinstance(methods, (list, tuple)):
-        return [{"name": m} if isinstance(m, str) else m for m in methods]
-    return methods
 
 
 def named_recipe(recipe: Any) -> Any:
@@ -194,6 +223,15 @@ def read_yaml(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]
     return overridden(values, overrides)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-5 as the number that YAML 1.2 says it is; the library reads it as text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?|\d*\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def parse_yaml(text: str) -> Any:
     """Return what YAML says.
 
@@ -201,7 +239,7 @@ def parse_yaml(text: str) -> Any:
     levels, for aliases that expand to more than 100,000 values, and for integers of more than 40 digits.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -273,6 +311,24 @@ def _override(values: dict[str, Any], override: str) -> None:
             raise InputError(f"The override {shown(override)}: {shown(part)} holds a value, not keys.")
         values = inner
     values[last] = option_value(text, f"The override {shown(override)}")
+
+
+def compact(text: str, where: str) -> str | dict[str, Any]:
+    """Return a name with options, as a command takes it, as a configuration has it; a bare name as it is.
+
+    "iam:family=norm,steps=100" is {"name": "iam", "family": "norm", "steps": 100}. Values are written as YAML:
+    "mlp:hidden=[256, 128],dropout=0.1". Raises `InputError`.
+    """
+    name, colon, rest = text.partition(":")
+    if not colon:
+        return name
+    values: dict[str, Any] = {"name": name}
+    for pair in re.split(r",(?=\s*\w+\s*=)", rest):
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"{where} {text}: {pair!r} is not of the form option=value.")
+        values[key.strip()] = option_value(value, f"{where} {text}")
+    return values
 
 
 def option_value(text: str, where: str) -> Any:

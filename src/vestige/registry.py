@@ -22,7 +22,8 @@ from vestige.errors import InputError, shown, unknown
 
 F = TypeVar("F", bound=Callable[..., Any])
 PRESETS = ("recommended", "paper")
-RESERVED = ("name", "preset", "knobs", "options")
+OLD = ("knobs", "options")
+RESERVED = ("name", "preset", *OLD)
 """Words that stand beside the options where an entry is named; no option is called so."""
 
 
@@ -118,14 +119,13 @@ def spelled(what: str, spec: Any) -> dict[str, Any]:
     if not isinstance(spec, Mapping):
         raise InputError(f"A {what} is {shown(spec)}; a name, or a mapping with a 'name', is wanted.")
     values = {str(key): value for key, value in spec.items()}
-    for key in ("knobs", "options"):
+    for key in OLD:
         if key in values:
             inner = values.pop(key)
-            options = inner if isinstance(inner, Mapping) else {}
-            rest = ", ".join(f"{k}: {v}" for k, v in ({"name": "..."} | values | dict(options)).items())
-            raise InputError(f"Options stand beside the name, not under {key!r}: write {{{rest}}}.")
-    if "name" not in values:
-        raise InputError(f"A {what} is {shown(dict(spec))}; its 'name' is missing.")
+            values |= inner if isinstance(inner, Mapping) else {"option": "value"}
+            pairs = ({"name": f"a {what}"} | values).items()
+            new = ", ".join(f"{k}: {v if isinstance(v, str) else shown(v)}" for k, v in pairs)
+            raise InputError(f"Options stand beside the name, not under {key!r}: write {{{new}}}.")
     return values
 
 
@@ -169,6 +169,20 @@ class Registry(Generic[E]):
         faults += [f"An option cannot be called {word!r}, which stands beside the options." for word in taken]
         if faults:
             raise TypeError(f"The {self.kind} {name!r} in {function.__module__}: {' '.join(faults)}")
+
+    def chosen(self, spec: Any) -> tuple[E, dict[str, Any], dict[str, Any]]:
+        """Return the entry that is named, its options, and what else stands beside them: `preset`, `label`, ...
+
+        spec  a name, or a mapping with `name` and the options beside it: {"name": "iam", "family": "norm"}
+
+        Raises `InputError` for anything else, and for an unknown name.
+        """
+        values = spelled(self.kind, spec)
+        if "name" not in values:
+            raise InputError(f"A {self.kind} is {shown(values)}; its 'name' is missing.")
+        entry = self[values.pop("name")]
+        beside = {key: values.pop(key) for key in ("preset", *self.entry.BESIDE) if key in values}
+        return entry, values, beside
 
     def add(self, name: str, entry: E) -> E:
         """Add an entry. Raises `ValueError` for a name that is taken."""

@@ -15,7 +15,8 @@ import pytest
 import oracles
 from vestige import Signals, audit
 from vestige.cli import main
-from vestige.cli.commands import doctor, parse_measure, passed, print_rows, print_run, report
+from vestige.cli.commands import doctor, passed, print_rows, print_run, report
+from vestige.config import compact
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation.gate import Gate
 from vestige.report import write_report
@@ -326,7 +327,7 @@ RUN = """
 name: r
 data: {name: digits}
 split: {forget: 20, train: 100, holdout: 50, shadow: 100}
-model: {name: mlp, knobs: {hidden: [8]}}
+model: {name: mlp, hidden: [8]}
 recipe: {epochs: 100000}
 methods: [retrain]
 """
@@ -420,10 +421,16 @@ def test_help_and_version_are_quick_to_say():
 
 
 def test_measures_with_options():
-    assert parse_measure("iam") == "iam"
-    assert parse_measure("iam:family=norm,steps=100") == {"name": "iam", "family": "norm", "steps": 100}
+    assert compact("iam", "--measure") == "iam"
+    norm = {"name": "iam", "family": "norm", "eps1": 1e-2}
+    assert compact("iam:family=norm,eps1=1e-2", "--measure") == norm
+    assert compact("mlp:hidden=[256, 128],dropout=0.1", "a model") == {
+        "name": "mlp",
+        "hidden": [256, 128],
+        "dropout": 0.1,
+    }
     with pytest.raises(InputError):
-        parse_measure("iam:steps")
+        compact("iam:steps", "--measure")
 
 
 WITHOUT_TORCH = """

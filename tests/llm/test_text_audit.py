@@ -327,7 +327,7 @@ def config(folder, **changes):
     quick = {"lr": 1e-3, "epochs": 2, "length": 128}
     return {
         "kind": "llm", "name": "tiny", "model": {"name": str(folder / "base")}, "data": data | {"texts": 12},
-        "learn": LEARN, "methods": [{"name": "npo", "knobs": quick}, {"name": "gradient_ascent", "knobs": quick}],
+        "learn": LEARN, "methods": [{"name": "npo", **quick}, {"name": "gradient_ascent", **quick}],
     } | changes  # fmt: skip
 
 
@@ -413,12 +413,12 @@ def test_commands(folder, tmp_path):
     )
     assert code == 0 and json.loads(out)["texts"] == 24, err
     code, out, err = vestige(
-        "llm", "unlearn", "npo", "--model", folder / "original", "--forget", folder / "forget.json", "--retain",
-        folder / "retain.json", "--out", tmp_path / "npo", "--option", "lr=1e-3", "--option", "epochs=1", "--json",
+        "llm", "unlearn", "npo:lr=1e-3,epochs=1", "--model", folder / "original", "--forget", folder / "forget.json", "--retain",
+        folder / "retain.json", "--out", tmp_path / "npo", "--json",
     )  # fmt: skip
     assert (
         code == 0
-        and json.loads(out)["knobs"]["lr"] == 1e-3
+        and json.loads(out)["options"]["lr"] == 1e-3
         and (tmp_path / "npo" / "model.safetensors").is_file()
     ), err
     groups = [x for n in ("forget", "retain", "holdout") for x in (f"--{n}", folder / f"{n}.json")]

@@ -71,7 +71,7 @@ def test_steps_outside_their_range_are_refused_before_the_first(name):
         ("amnesiac_ascent", {"lr": -0.01}),
     ],
 )
-def test_knobs_outside_their_range_are_refused_by_name(name, options):
+def test_options_outside_their_range_are_refused_by_name(name, options):
     split = WHOLE if name == "unsir" else SPLIT
     with pytest.raises(InputError, match=next(iter(options))):
         unlearn(name, MODEL, split, **options)

@@ -242,16 +242,16 @@ def llm_collect(
 
 @llm.command("unlearn")
 def llm_unlearn(
-    method: Annotated[str, typer.Argument(help="gradient_ascent, grad_diff, npo, simnpo, rmu, ...")],
+    method: Annotated[
+        str, typer.Argument(help="A method, with options after a colon: npo:beta=0.1,lr=1e-5.")
+    ],
     model: Model,
     forget: Annotated[Path, typer.Option(help="Texts to unlearn.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     retain: Annotated[Path | None, typer.Option(help="Texts to keep.")] = None,
     base: Annotated[str | None, typer.Option(help="Model before it knew the texts, for retrain.")] = None,
     lora: Annotated[int | None, typer.Option(help="Rank of adapters. Default: all weights.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="An option of the method, such as lr=1e-5.")
-    ] = None,
+    option: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     remote_code: Remote = False,
     json: Json = False,
@@ -259,7 +259,9 @@ def llm_unlearn(
     """Unlearn texts from a copy of a model and save it. (vestige.llm.unlearn)"""
     from vestige.cli import texts as commands
 
-    commands.unlearn(method, model, forget, retain, base, out, lora, option or [], seed, remote_code, json)
+    if option:
+        raise InputError(f"Options stand behind the method's name: write {method}:{','.join(option)}.")
+    commands.unlearn(method, model, forget, retain, base, out, lora, seed, remote_code, json)
 
 
 @llm.command("audit")

@@ -19,10 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 import vestige
-from vestige.config import option_value
+from vestige.config import compact
 from vestige.errors import ArtefactError, InputError, need, unknown
 from vestige.evaluation import DEFAULT_MEASURES, Audit
-from vestige.evaluation.audit import MeasureSpec
 from vestige.evaluation.gate import Gate
 from vestige.store import file_hash, key_of, plain, read_record, write_json
 
@@ -81,7 +80,7 @@ def audit(
     gate: Gate,
     json: bool,
 ) -> int:
-    specs = [parse_measure(text) for text in measures] if measures else list(DEFAULT_MEASURES)
+    specs = [compact(text, "--measure") for text in measures] if measures else list(DEFAULT_MEASURES)
     folder = out or Path("audits") / signals.stem
     record = vestige.Signals.load(signals)
     digest = file_hash(signals) if signals.is_file() else file_hash(signals / "signals.json")
@@ -120,20 +119,6 @@ def _claim(folder: Path, key: str) -> None:
         raise InputError(f"{damage} Delete {folder}, or name another folder with --out.") from None
     if known != key:
         raise InputError(f"{folder} holds another run; name another folder with --out.")
-
-
-def parse_measure(text: str) -> MeasureSpec:
-    """Turn "iam:family=norm,steps=100" into a measure with options."""
-    name, colon, rest = text.partition(":")
-    if not colon:
-        return name
-    options: dict[str, Any] = {"name": name}
-    for pair in rest.split(","):
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--measure {text}: {pair!r} is not of the form option=value.")
-        options[key.strip()] = option_value(value, f"--measure {text}")
-    return options
 
 
 def leaks(
@@ -247,7 +232,7 @@ def _told(folder: Path, manifest: Mapping[str, Any]) -> tuple[list[str], dict[st
     try:
         config = manifest["config"]
         titles = [str(m["label"] or m["name"]) for m in config["methods"]]
-        data = {"name": config["data"]["name"], "root": config["data"]["root"], **config["data"]["options"]}
+        data = {"root": None, **config["data"], "name": config["data"]["name"]}
     except (KeyError, TypeError):
         raise ArtefactError(
             f"{folder / 'manifest.json'}: it names no methods and data as a run's does; was it edited?"

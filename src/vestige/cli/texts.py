@@ -13,8 +13,8 @@ import pandas as pd
 import vestige
 from vestige import llm
 from vestige.cli.commands import passed, print_rows, print_verdicts, say_to
-from vestige.config import option_value
-from vestige.errors import InputError, need
+from vestige.config import compact
+from vestige.errors import need
 from vestige.evaluation.gate import Gate
 from vestige.llm.evaluation import bag_of_words
 from vestige.llm.experiment import LlmConfig, comparison
@@ -60,22 +60,21 @@ def unlearn(
     base: str | None,
     out: Path,
     lora: int | None,
-    options: Sequence[str],
     seed: int,
     remote_code: bool,
     json: bool,
 ) -> None:
-    knobs = dict(_option(text) for text in options)
+    entry, options, beside = llm.METHODS.chosen(compact(method, "the method"))
     quiet()
     gone, kept = llm.read_texts(forget), llm.read_texts(retain) if retain else None
     original, tokenizer = llm.load_model(model, remote_code=remote_code)
     if base is not None:
-        knobs["base"] = llm.load_model(base, remote_code=remote_code)[0]
-    made = llm.unlearn(method, original, tokenizer, gone, kept, seed=seed, lora=lora, **knobs)
+        options["base"] = llm.load_model(base, remote_code=remote_code)[0]
+    made = llm.unlearn(entry.name, original, tokenizer, gone, kept, seed=seed, lora=lora, **beside, **options)
     made.model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     record = {
-        "method": method, "steps": made.steps, "seconds": round(made.seconds, 1), "losses": made.losses,
+        "method": entry.name, "steps": made.steps, "seconds": round(made.seconds, 1), "losses": made.losses,
         "stopped": made.stopped, "options": {k: v for k, v in made.options.items() if k != "base"}, "seed": seed,
         "vestige": vestige.__version__,
     }  # fmt: skip
@@ -83,7 +82,7 @@ def unlearn(
     print(
         jsonlib.dumps(plain(record))
         if json
-        else f"{method}: {made.steps} steps in {made.seconds:.0f} s: {out}"
+        else f"{entry.name}: {made.steps} steps in {made.seconds:.0f} s: {out}"
     )
 
 
@@ -198,14 +197,3 @@ def _write(
     by_id = dict(zip(texts.ids, texts.texts, strict=True))
     write_texts_report(out / "texts.html", made, by_id, manifest=manifest, words=words)
     return write_report(out / "report.html", {name: made.audit}, manifest=manifest)
-
-
-def _option(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"--option {text}: not of the form option=value.")
-    parsed = option_value(value, f"--option {name}")
-    try:  # YAML reads 1e-5 as text
-        return name, float(parsed) if isinstance(parsed, str) else parsed
-    except ValueError:
-        return name, parsed

@@ -166,14 +166,10 @@ def _trace_run(judged: Judged, seconds: float) -> MeasureRun:
 
 def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any], str]:
     """Return name, preset, options and wished label of a requested measure."""
-    if not isinstance(spec, (str, Mapping)):
-        raise InputError(f"A measure is given as {spec!r}; a name, or a mapping with a 'name', is wanted.")
-    options = {"name": spec} if isinstance(spec, str) else dict(spec)
-    if "name" not in options:
-        raise InputError(f"A measure is given as {options}; a 'name' is missing.")
-    name, chosen, label = options.pop("name"), options.pop("preset", preset), options.pop("label", None)
-    MEASURES[name].resolve(options, chosen)
-    return name, chosen, options, str(label or name)
+    entry, options, beside = MEASURES.chosen(spec)
+    chosen = beside.get("preset", preset)
+    entry.resolve(options, chosen)
+    return entry.name, chosen, options, str(beside.get("label") or entry.name)
 
 
 def _labels(requested: list[tuple[str, str, dict[str, Any], str]]) -> list[str]:

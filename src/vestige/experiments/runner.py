@@ -3,7 +3,7 @@
     original, shadows ─▶ models/*.safetensors ─▶ logits/*.safetensors ─▶ audits/<method>/ ─▶ report.html
 
 A step is named by the hash of everything that decides its result (data, split, model, recipe, seed, code
-version, method and knobs). Its file is published in one rename, with its hash beside it.
+version, method and options). Its file is published in one rename, with its hash beside it.
 
 A folder belongs to one run. Until that is finished its methods and its audit may be changed, for example where one
 was refused: the models that are trained are kept, logits and audits are made again.
@@ -29,16 +29,15 @@ from vestige.config import validated
 from vestige.data import Dataset, Split, load_dataset, make_split
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit, Metric, audit
-from vestige.experiments.config import MethodConfig, RunConfig
+from vestige.experiments.config import RunConfig
 from vestige.experiments.render import render
 from vestige.files import read_lines, read_safetensors
-from vestige.measures import MEASURES
-from vestige.models import MODELS, build_model
+from vestige.models import build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
 from vestige.store import file_hash, is_done, key_of, read_record, room_in, sidecar, step, write_json
 from vestige.training import Recipe, load_model, pick_device, train, train_sparse, write_weights
-from vestige.unlearning import METHODS, unlearn
+from vestige.unlearning import METHODS, MethodConfig, unlearn
 
 Say = Callable[[str], None]
 
@@ -156,9 +155,6 @@ def _plan(config: RunConfig, folder: Path) -> Plan:
     pick_device(config.device)
     for method in config.methods:
         _check_method(method)
-    for spec in config.audit.measures:
-        _check_measure(spec, config.audit.preset)
-    MODELS[config.model.name].resolve(config.model.knobs)
     _shadow_size(config, split)
     told = config.model_dump(mode="json", exclude={"title": True, "data": {"root"}, "split": {"ids_file"}})
     content = {"config": told, "ids": ids, "data": data.fingerprint, "code": vestige.__version__}
@@ -170,23 +166,12 @@ def _check_method(method: MethodConfig) -> None:
     """Refuse before any work what `unlearn` would refuse after the training."""
     entry = METHODS[method.name]
     with _named(method.title):
-        entry.resolve(method.knobs, method.preset)
         if "torch" not in entry.worlds:
             raise InputError(f"{method.name} does not work on networks, and a run trains one; leave it out.")
         if entry.exact and not (method.max_epochs is None and method.max_seconds is None):
             raise InputError(
                 f"{method.name} is exact only when it runs to its end; leave out max_epochs and max_seconds."
             )
-
-
-def _check_measure(spec: str | dict[str, Any], preset: str) -> None:
-    """Refuse before any work what `audit` would refuse after the training."""
-    options = {"name": spec} if isinstance(spec, str) else dict(spec)
-    if "name" not in options:
-        raise InputError(f"A measure is given as {options}; a 'name' is missing.")
-    name, chosen = options.pop("name"), options.pop("preset", preset)
-    options.pop("label", None)
-    MEASURES[name].resolve(options, chosen)
 
 
 @contextlib.contextmanager
@@ -280,7 +265,7 @@ def read_ids(path: Path) -> list[str]:
 
 def _build(plan: Plan, seed: int) -> Any:
     chosen = plan.config.model
-    return build_model(chosen.name, plan.data.shape, len(plan.data.classes), seed=seed, **chosen.knobs)
+    return build_model(chosen.name, plan.data.shape, len(plan.data.classes), seed=seed, **chosen.options)
 
 
 def _training_key(plan: Plan, rows: Dataset, seed: int) -> str:
@@ -364,11 +349,11 @@ def _shadow(plan: Plan, number: int, member: NDArray[np.bool_], say: Say, progre
 def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progress: bool) -> Any:
     path = plan.folder / "models" / f"{method.title}.safetensors"
     entry = METHODS[method.name]
-    knobs = entry.resolve(method.knobs, method.preset)
+    options = entry.resolve(method.options, method.preset)
     trained = _record(plan, "models", "original")["sha256"]
     seed = plan.seed("unlearn")
     key = key_of(
-        plan.config.model.model_dump(), plan.recipe.key, trained, method.name, knobs,
+        plan.config.model.model_dump(), plan.recipe.key, trained, method.name, options,
         method.max_epochs, method.max_seconds, seed, vestige.__version__,
         plan.data.fingerprint, plan.data.ids[plan.split.forget].tolist(), plan.data.ids[plan.split.retain].tolist(),
     )  # fmt: skip
@@ -379,7 +364,7 @@ def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progre
             result = unlearn(
                 method.name, original, plan.split, preset=method.preset, recipe=plan.recipe, seed=seed,
                 device=plan.config.device, progress=progress, max_epochs=method.max_epochs,
-                max_seconds=method.max_seconds, **method.knobs,
+                max_seconds=method.max_seconds, **method.options,
             )  # fmt: skip
         write_weights(temporary, result.model)
         return {

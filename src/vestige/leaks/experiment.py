@@ -16,7 +16,8 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from vestige.arguments import Seed
-from vestige.config import Config, DataConfig, PlainName
+from vestige.config import Config, PlainName
+from vestige.data import DataConfig
 from vestige.errors import unknown
 from vestige.leaks.attack import Leakage, attack, choose_models, three_way
 from vestige.leaks.defences import defended

@@ -23,7 +23,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError, unknown
 from vestige.leaks.record import PosteriorPairs, joined
 from vestige.leaks.targets import Network, fitted, posteriors, target_of
+from vestige.registry import spelled
 from vestige.store import key_of
 
 Positions = NDArray[np.int64]
@@ -52,8 +53,8 @@ class Setting:
     group      records that leave between the two versions
     shards     of SISA
     seeds      "shared" or "independent" random states of the two versions
-    method     how records leave: "retrain", or any method of `vestige list methods` that works on the target; with
-               `options`, its knobs
+    method     how records leave: "retrain", or any method of `vestige list methods` that works on the target, with its
+               options beside its name: {"name": "finetune", "epochs": 3}
     """
 
     name: Literal["scratch", "group", "multi_version", "online", "remaining", "sisa"] = "scratch"
@@ -63,12 +64,12 @@ class Setting:
     group: int = 1
     shards: int = 5
     seeds: Literal["shared", "independent"] = "shared"
-    method: str = "retrain"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    method: str | Mapping[str, Any] = "retrain"
 
     def __post_init__(self) -> None:
         if self.name not in SETTINGS:
             raise InputError(unknown("setting", self.name, SETTINGS))
+        spelled("method", self.method)
         if self.seeds not in ("shared", "independent"):
             raise InputError(unknown("seed policy", self.seeds, ("shared", "independent")))
         if min(self.sets, self.deletions, self.group, self.shards) < 1 or self.records < 2:
@@ -252,12 +253,13 @@ class _Versions:
         kept[leaving] = False
         if self.setting.name == "sisa" or self.setting.method != "retrain":
             from vestige.data.split import Split
-            from vestige.unlearning import unlearn
+            from vestige.unlearning import METHODS, unlearn
 
             none, method = np.zeros(0, np.int64), self.setting.method
             split = Split(self.data, self.members[leaving], self.members[kept], none, none)
             if self.setting.name == "sisa":
                 return unlearn("sisa", self.model, split).model
-            return unlearn(method, self.model, split, seed=state, **self.setting.options).model
+            entry, options, beside = METHODS.chosen(method)
+            return unlearn(entry.name, self.model, split, seed=state, **beside, **options).model
         rows = self.members[kept] if arriving is None else np.concatenate([self.members[kept], arriving])
         return fitted(self.target, self.data.take(rows), state)

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 import vestige
 from vestige.arguments import Seed
-from vestige.config import Config, PlainName, bare_names
+from vestige.config import Config, Named, PlainName
 from vestige.errors import InputError
 from vestige.llm.audit import TextAudit, audit_texts
 from vestige.llm.collect import collect
@@ -60,11 +60,12 @@ class LlmData(Config):
     characters: int | None = Field(default=None, ge=1)
 
 
-class LlmMethod(Config):
+class LlmMethod(Named):
     """One method with its options."""
 
-    name: str
-    knobs: dict[str, Any] = Field(default_factory=dict)
+    REGISTRY = METHODS
+
+    preset: str = "recommended"
 
 
 class LlmConfig(Config):
@@ -93,8 +94,6 @@ class LlmConfig(Config):
         if len(set(names)) < len(names) or {"original", "retrain"} & set(names):
             raise ValueError("each method is named once; the original and retraining are always there")
         return methods
-
-    _names = field_validator("methods", mode="before")(bare_names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +129,6 @@ def run_llm(
 
     Raises `InputError` as the parts do.
     """
-    for method in config.methods:
-        _ = METHODS[method.name]
     groups, everything, role = _read(config.data)
     start = time.perf_counter()
     base, tokenizer = load_model(config.model.name, gguf=config.model.gguf)
@@ -164,7 +161,15 @@ def run_llm(
     }
     for method in config.methods:
         job = partial(
-            unlearn, method.name, original, tokenizer, forget, retain, seed=config.seed, **method.knobs
+            unlearn,
+            method.name,
+            original,
+            tokenizer,
+            forget,
+            retain,
+            preset=method.preset,
+            seed=config.seed,
+            **method.options,
         )
         models[method.name] = lambda job=job: job().model  # type: ignore[misc]
 
@@ -173,9 +178,9 @@ def run_llm(
     audits: dict[str, TextAudit] = {}
     figures: dict[str, dict[str, float]] = {}
     extra = {"texts": list(everything.texts)}
-    knobs = {m.name: m.knobs for m in config.methods}
+    options_of = {m.name: m.model_dump() for m in config.methods}
     for name in ("original", *models):
-        model = original if name == "original" else made(name, models[name], knobs.get(name))
+        model = original if name == "original" else made(name, models[name], options_of.get(name))
         after = before if name == "original" else collect(model, tokenizer, everything)
         asked = config.further and name == "retrain"
         more = _further(model, base, tokenizer, everything, groups) if asked else {}

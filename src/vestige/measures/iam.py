@@ -100,14 +100,14 @@ def iam(
     if scale == "per_sample" and signals.shadows < 2:
         raise InputError("iam: scale='per_sample' needs at least two shadow models; there is one.")
     level = _fitted_level(signals, mode, signal, eps1, eps2)
-    knobs = {"eps1": eps1, "eps2": eps2} if signal == "logloss" else {}
+    bounds = {"eps1": eps1, "eps2": eps2} if signal == "logloss" else {}
     source = calibration_rows(signals, "iam") if scale == "calibrated" else signals
-    moments = None if scale == "per_sample" else _moments(source, signal, knobs, level)
+    moments = None if scale == "per_sample" else _moments(source, signal, bounds, level)
     if moments is not None and moments.scale(0.0) == 0:
         raise InputError("iam: all samples have the same shadow signal; there is no scale to measure with.")
     scores = np.empty(len(signals))
     for part in signals.chunks(CHUNK):
-        u, s, o = _signals(signals, part, signal, knobs, level)
+        u, s, o = _signals(signals, part, signal, bounds, level)
         scores[part] = interpolate(u, s, o, family=family, moments=moments, steps=steps, output=output)
     return scores
 
@@ -218,25 +218,25 @@ def _fitted_level(signals: Signals, mode: str, signal: str, eps1: float, eps2: f
 
 
 def _signals(
-    signals: Signals, part: slice, signal: str, knobs: dict[str, float], level: float | None
+    signals: Signals, part: slice, signal: str, bounds: dict[str, float], level: float | None
 ) -> tuple[Floats, Floats, Floats]:
     """Return u [n], S [S, n] and O [n] of a part of the samples."""
     of = SIGNALS[signal]
     labels = signals.labels[part]
     assert signals.shadow_out is not None
-    u = of(signals.unlearned[part], labels, **knobs)
-    s = np.stack([of(shadow[part], labels, **knobs) for shadow in signals.shadow_out])
+    u = of(signals.unlearned[part], labels, **bounds)
+    s = np.stack([of(shadow[part], labels, **bounds) for shadow in signals.shadow_out])
     if level is not None:
         return u, s, np.full_like(u, level)
     assert signals.original is not None
-    return u, s, of(signals.original[part], labels, **knobs)
+    return u, s, of(signals.original[part], labels, **bounds)
 
 
-def _moments(source: Signals, signal: str, knobs: dict[str, float], level: float | None) -> Moments:
+def _moments(source: Signals, signal: str, bounds: dict[str, float], level: float | None) -> Moments:
     """Return pooled moments (ddof 0) in one pass: per-chunk means and squares, merged."""
     total, mean, square = 0, np.zeros(2), np.zeros((2, 2))
     for part in source.chunks(CHUNK):
-        _, s, o = _signals(source, part, signal, knobs, level)
+        _, s, o = _signals(source, part, signal, bounds, level)
         pair = np.stack([s.mean(axis=0), o])
         n, centre = pair.shape[1], pair.mean(axis=1)
         spread = (pair - centre[:, None]) @ (pair - centre[:, None]).T

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 
 from vestige.errors import InputError
 from vestige.registry import Entry, Registry
@@ -47,6 +48,16 @@ class Measure(Entry):
 
 MEASURES: Registry[Measure] = Registry("measure", "vestige.measures", "vestige.measures", Measure)
 register = MEASURES.register
+
+
+def _known(spec: str | dict[str, Any]) -> str | dict[str, Any]:
+    entry, options, beside = MEASURES.chosen(spec)
+    entry.resolve(options, beside.get("preset", "recommended"))
+    return spec
+
+
+MeasureConfig: TypeAlias = Annotated[str | dict[str, Any], AfterValidator(_known)]
+"""A measure in a configuration: its name, or a mapping with its options beside it. Kept as it is written."""
 
 
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:

@@ -6,17 +6,36 @@ their annotations are what values are checked against.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from vestige.arguments import Count, Seed, checked
+from vestige.arguments import Below1, Count, Seed, checked
+from vestige.config import Named
 from vestige.errors import InputError
 from vestige.models.initial import seeded
 from vestige.registry import Entry, Registry
 
-MODELS: Registry[Entry] = Registry("model", "vestige.models", "vestige.models")
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Entry):
+    """A registered architecture."""
+
+    BESIDE = ("sparsity",)
+
+
+MODELS: Registry[Architecture] = Registry("model", "vestige.models", "vestige.models", Architecture)
 register = MODELS.register
+
+
+class ModelConfig(Named):
+    """Which network, with its options. `sparsity`: the share of weights pruned, once, by their size."""
+
+    REGISTRY = MODELS
+
+    name: str = "mlp"
+    sparsity: Below1 = 0.0
 
 
 @checked

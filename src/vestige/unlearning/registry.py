@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vestige.arguments import Positive, Seed, checked
+from vestige.config import Named
 from vestige.data.split import Split
 from vestige.errors import InputError, need
 from vestige.registry import Entry, Registry
@@ -51,6 +52,26 @@ class Method(Entry):
 
 METHODS: Registry[Method] = Registry("method", "vestige.unlearning", "vestige.methods", Method)
 register = METHODS.register
+
+
+class MethodConfig(Named):
+    """One method with its options; `label` names it in the report where the same method is run twice.
+
+    preset       "recommended", "paper", or a further one of the method
+    max_epochs   budget in retrain-epoch equivalents
+    max_seconds  budget in seconds
+    """
+
+    REGISTRY = METHODS
+
+    preset: str = "recommended"
+    label: str | None = None
+    max_epochs: Positive | None = None
+    max_seconds: Positive | None = None
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
 
 
 @dataclass(frozen=True, eq=False)

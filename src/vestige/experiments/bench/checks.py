@@ -9,12 +9,11 @@ from typing import Any
 from vestige.config import validated
 from vestige.errors import InputError, unknown
 from vestige.experiments.bench.experiment import Block, Experiment, Scale
-from vestige.experiments.bench.work import figures_of, measure_config
-from vestige.experiments.config import MethodConfig
+from vestige.experiments.bench.work import figures_of
 from vestige.measures import MEASURES
 from vestige.models import MODELS
 from vestige.training import Recipe
-from vestige.unlearning import METHODS
+from vestige.unlearning import METHODS, MethodConfig
 
 
 @contextmanager
@@ -57,23 +56,23 @@ def _measures(experiment: Experiment, scale: Scale) -> Iterator[tuple[str, str |
 def _check_block(where: str, block: Block) -> None:
     for model in filter(None, (block.model, block.shadow_model)):
         with _named(where):
-            MODELS[model.name].resolve(model.knobs)
+            MODELS[model.name].resolve(model.options)
     validated(Recipe, block.recipe, f"{where}: recipe")
 
 
 def _check_measure(where: str, spec: str | dict[str, Any], preset: str) -> None:
-    asked = measure_config(spec)
     with _named(where):
-        MEASURES[asked.name].resolve(asked.knobs, asked.preset or preset)
+        entry, options, beside = MEASURES.chosen(spec)
+        entry.resolve(options, beside.get("preset", preset))
 
 
 def _check_method(where: str, method: MethodConfig) -> None:
     with _named(where):
         entry = METHODS[method.name]
-        entry.resolve(method.knobs, method.preset)
+        entry.resolve(method.options, method.preset)
     if "torch" not in entry.worlds:
         raise InputError(f"{where}: {method.name} does not work on networks, which a table is made of.")
-    if method.name == "retrain" and (method.knobs or method.max_epochs or method.max_seconds):
+    if method.name == "retrain" and (method.options or method.max_epochs or method.max_seconds):
         raise InputError(
-            f"{where}: retraining is as the block's recipe says; it takes no knobs and no budget."
+            f"{where}: retraining is as the block's recipe says; it takes no options and no budget."
         )

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from vestige.config import DataConfig, validated
-from vestige.data import Dataset, Split, load_dataset, make_split
+from vestige.config import validated
+from vestige.data import DataConfig, Dataset, Split, load_dataset, make_split
 from vestige.errors import InputError
 from vestige.evaluation import (
     accuracy_figures,
@@ -31,15 +31,15 @@ from vestige.evaluation import (
 from vestige.evaluation.accuracy import FEATURES
 from vestige.evaluation.roc import FIGURES as SEPARATION
 from vestige.evaluation.roc import tpr_at_fpr
-from vestige.experiments.bench.experiment import Counts, Experiment, MeasureConfig, Request
+from vestige.experiments.bench.experiment import Counts, Experiment, Request
 from vestige.experiments.bench.steps import Job
-from vestige.measures import measure
-from vestige.models import build_model
+from vestige.measures import MEASURES, measure
+from vestige.models import ModelConfig, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
 from vestige.store import write_json
 from vestige.training import Recipe, descend, load_model, train, train_sparse, write_weights
-from vestige.unlearning import unlearn
+from vestige.unlearning import MethodConfig, unlearn
 
 if TYPE_CHECKING:
     from vestige.leaks import LeakConfig
@@ -111,8 +111,8 @@ def rows_of(what: dict[str, Any], root: str | None) -> Dataset:
 
 def fresh(what: dict[str, Any], data: Dataset, seed: int) -> Any:
     """Build the network of a step."""
-    model = what["model"]
-    return build_model(model["name"], data.shape, len(data.classes), seed=seed, **model["knobs"])
+    model = ModelConfig(**what["model"])
+    return build_model(model.name, data.shape, len(data.classes), seed=seed, **model.options)
 
 
 def trained(job: Job) -> Facts:
@@ -132,11 +132,11 @@ def unlearned(job: Job) -> Facts:
     """Run one unlearning method on the original, its only input."""
     what, split = job.what, split_of(job.what, job.root)
     original = load_model(job.inputs[0], fresh(what, split.data, 0))
-    method = what["method"]
+    method = MethodConfig(**what["method"])
     result = unlearn(
-        method["name"], original, split, preset=method["preset"], seed=what["seed"],
-        recipe=validated(Recipe, what["recipe"], "recipe"), max_epochs=method["max_epochs"],
-        max_seconds=method["max_seconds"], **method["knobs"],
+        method.name, original, split, preset=method.preset, seed=what["seed"],
+        recipe=validated(Recipe, what["recipe"], "recipe"), max_epochs=method.max_epochs,
+        max_seconds=method.max_seconds, **method.options,
     )  # fmt: skip
     write_weights(job.path, result.model)
     return {"epochs": result.epochs, "unlearn_seconds": result.seconds}
@@ -228,18 +228,13 @@ def _signals(found: dict[str, Any], unlearned: NDArray[Any], **fields: Any) -> S
 
 
 def _scored(spec: str | dict[str, Any], preset: str, signals: Signals) -> NDArray[np.float64]:
-    asked = measure_config(spec)
-    return measure(asked.name, signals, preset=asked.preset or preset, **asked.knobs)
-
-
-def measure_config(spec: str | dict[str, Any]) -> MeasureConfig:
-    """Return a measure as a row of an experiment names it."""
-    return validated(MeasureConfig, {"name": spec} if isinstance(spec, str) else spec, "a measure")
+    entry, options, beside = MEASURES.chosen(spec)
+    return measure(entry.name, signals, preset=beside.get("preset", preset), **options)
 
 
 def _redrawn(spec: str | dict[str, Any], seed: int) -> str | dict[str, Any]:
     """The negative control is drawn anew each time; other measures stay as they are."""
-    return {"name": "random", "knobs": {"seed": seed}} if spec == "random" else spec
+    return {"name": "random", "seed": seed} if spec == "random" else spec
 
 
 def _groups(what: dict[str, Any]) -> list[tuple[int, list[int]]]:

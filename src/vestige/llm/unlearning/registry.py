@@ -23,8 +23,6 @@ class Method(Entry):
     needs  "forget", "retain": which texts it reads
     """
 
-    BESIDE = ("label",)
-
     needs: tuple[str, ...]
     cites: str
     steps: Steps = field(default_factory=Steps)
