@@ -10,7 +10,29 @@ from types import ModuleType
 
 
 class InputError(ValueError):
-    """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2."""
+    """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2.
+
+    faults  each by itself, where several are told together; else empty
+    """
+
+    faults: tuple[str, ...] = ()
+
+
+MOST_FAULTS = 20
+"""Faults that one message tells; of more it says how many there are."""
+
+
+def several(where: str, faults: Sequence[str]) -> InputError:
+    """Return the error that tells all faults: one in a sentence, more in a list of a line each."""
+    faults = tuple(dict.fromkeys(faults))
+    if len(faults) == 1:
+        error = InputError(f"{where}: {faults[0]}")
+    else:
+        more = [f"and {len(faults) - MOST_FAULTS} more."] if len(faults) > MOST_FAULTS else []
+        lines = [f"{where}: {len(faults)} faults.", *faults[:MOST_FAULTS], *more]
+        error = InputError("\n  - ".join(lines))
+    error.faults = faults
+    return error
 
 
 class ArtefactError(InputError):

@@ -121,12 +121,15 @@ def spelled(what: str, spec: Any) -> dict[str, Any]:
     values = {str(key): value for key, value in spec.items()}
     for key in OLD:
         if key in values:
-            inner = values.pop(key)
-            values |= inner if isinstance(inner, Mapping) else {"option": "value"}
-            pairs = ({"name": f"a {what}"} | values).items()
-            new = ", ".join(f"{k}: {v if isinstance(v, str) else shown(v)}" for k, v in pairs)
-            raise InputError(f"Options stand beside the name, not under {key!r}: write {{{new}}}.")
+            raise InputError(new_spelling(key, values.pop(key), {"name": f"a {what}"} | values))
     return values
+
+
+def new_spelling(key: str, options: Any, values: Mapping[str, Any]) -> str:
+    """Return the sentence that says how options are written that stand under a key of their own, beside `values`."""
+    pairs = {**values, **(options if isinstance(options, Mapping) else {"option": "value"})}
+    new = ", ".join(f"{k}: {v if isinstance(v, str) else shown(v)}" for k, v in pairs.items())
+    return f"Options stand beside the name, not under {key!r}: write {{{new}}}."
 
 
 class Registry(Generic[E]):

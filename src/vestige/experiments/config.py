@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -13,7 +13,6 @@ from vestige.arguments import Seed
 from vestige.config import (
     Config,
     PlainName,
-    named_recipe,
     read_yaml,
     validated,
 )
@@ -22,6 +21,7 @@ from vestige.evaluation.audit import DEFAULT_MEASURES
 from vestige.evaluation.verdict import LEAST_ALPHA
 from vestige.measures.registry import MeasureConfig
 from vestige.models import ModelConfig
+from vestige.training import RecipeFields
 from vestige.unlearning import MethodConfig
 
 
@@ -69,14 +69,12 @@ class RunConfig(Config):
     data: DataConfig
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    recipe: RecipeFields = Field(default_factory=dict)
     shadows: ShadowConfig = ShadowConfig()
     methods: tuple[MethodConfig, ...]
     audit: AuditConfig = AuditConfig()
     seed: Seed = 0
     device: str = "auto"
-
-    _published = field_validator("recipe", mode="before")(named_recipe)
 
     @field_validator("methods")
     @classmethod

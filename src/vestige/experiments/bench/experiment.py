@@ -13,7 +13,6 @@ from vestige.config import (
     Config,
     PlainName,
     Spelled,
-    named_recipe,
     overridden,
     read_yaml,
     validated,
@@ -22,6 +21,7 @@ from vestige.data import DataConfig
 from vestige.errors import InputError, unknown
 from vestige.experiments.config import distinct
 from vestige.models import ModelConfig
+from vestige.training import RecipeFields
 from vestige.unlearning import MethodConfig
 
 Kind = Literal["separation", "degrees", "methods", "epsilon", "leaks", "texts", "degrees_of_texts"]
@@ -54,14 +54,12 @@ class Block(Config):
     data: DataConfig
     counts: Counts
     model: ModelConfig
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    recipe: RecipeFields = Field(default_factory=dict)
     shadow_model: ModelConfig | None = None
     shadow_data: DataConfig | None = None
     shadow_counts: Counts | None = None
     continues: bool = False
     checkpoints: int = Field(default=20, ge=2)
-
-    _published = field_validator("recipe", mode="before")(named_recipe)
 
     @model_validator(mode="after")
     def _both(self) -> Block:
