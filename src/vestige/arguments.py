@@ -136,6 +136,18 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
         raise InputError(f"{where}: {name} is {shown(value)}{end}{hint}") from None
 
 
+def plain_type(hint: Any) -> Any:
+    """Return a hint without the ranges that stand in it: float for `Positive`."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return plain_type(get_args(hint)[0])
+    if origin in (Union, types.UnionType):
+        return functools.reduce(operator.or_, map(plain_type, get_args(hint)))
+    if origin is tuple:
+        return types.GenericAlias(tuple, tuple(plain_type(part) for part in get_args(hint)))
+    return hint
+
+
 def _named(parts: list[Any]) -> str:
     """Return the names of what is wanted: "Recipe, str or Mapping"."""
     names = [(get_origin(p) or p).__name__ for p in parts if p is not type(None)]

@@ -11,13 +11,13 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from vestige.arguments import fitting, hints_of
+from vestige.arguments import fitting, hints_of, plain_type
 from vestige.errors import InputError, shown, unknown
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -130,6 +130,59 @@ def new_spelling(key: str, options: Any, values: Mapping[str, Any]) -> str:
     pairs = {**values, **(options if isinstance(options, Mapping) else {"option": "value"})}
     new = ", ".join(f"{k}: {v if isinstance(v, str) else shown(v)}" for k, v in pairs.items())
     return f"Options stand beside the name, not under {key!r}: write {{{new}}}."
+
+
+def bound(call: Callable[..., Any], entry: Entry, module: str) -> Callable[..., Any]:
+    """Return `call` for one entry, with the entry's options in its signature and the entry's docstring.
+
+    `call` takes the entry's name first and its options last: bound(unlearn, METHODS["scrub"], ...) is a function
+    `scrub(model, split, *, ..., alpha=0.5, ...)`.
+    """
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return call(entry.name, *args, **kwargs)
+
+    shared = inspect.signature(call)
+    parameters = [p for p in list(shared.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    parameters += [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=value,
+            annotation=plain_type(entry.hints.get(name, Any)),
+        )
+        for name, value in entry.options.items()
+    ]
+    function.__name__ = function.__qualname__ = entry.name
+    function.__module__ = module
+    also = f"The other arguments are those of `vestige.{call.__name__}`, which it calls."
+    function.__doc__ = f"{inspect.getdoc(entry.function)}\n\n{also}"
+    function.__signature__ = shared.replace(parameters=parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in parameters} | {
+        "return": shared.return_annotation
+    }
+    return function
+
+
+def callables(
+    module: str, registry: Registry[Any], call: Callable[..., Any], names: Collection[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a module that gives every entry of a registry as a function.
+
+    names  what the module holds besides
+    """
+    known: dict[str, Callable[..., Any]] = {}
+
+    def get(name: str) -> Any:
+        if name == "__all__":
+            return [*names, *registry]
+        if name.startswith("_") or name not in registry:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        if name not in known:
+            known[name] = bound(call, registry[name], module)
+        return known[name]
+
+    return get, lambda: sorted({*names, *registry})
 
 
 class Registry(Generic[E]):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError, unknown
 from vestige.llm.measures.registry import register
-from vestige.measures.iam import Moments, interpolate
+from vestige.measures.interpolation import Moments, interpolate
 
 Floats = NDArray[np.float64]
 IAM = "Wang et al. 2025 (IAM)"

@@ -9,7 +9,7 @@ from scipy import integrate
 import oracles
 import vestige
 from vestige.errors import InputError, MissingArray
-from vestige.measures.iam import Family, Moments, interpolate
+from vestige.measures.interpolation import Family, Moments, interpolate
 from vestige.signals import Signals
 from vestige.signals.transforms import SIGNALS
 
