@@ -5,9 +5,14 @@ from typing import Literal
 
 import pytest
 
-from vestige.arguments import Count, NotNegative, Positive
+from vestige import llm
+from vestige.arguments import Count, NotNegative, Positive, check_fields
+from vestige.data.registry import DATASETS
 from vestige.errors import InputError, MissingExtra, need
+from vestige.measures import MEASURES
+from vestige.models import MODELS
 from vestige.registry import Entry, Registry
+from vestige.unlearning import METHODS
 
 
 @pytest.fixture
@@ -51,6 +56,37 @@ def test_unknown_and_repeated_names(package):
         TOYS.add("ball", 3)
 
 
+def test_what_is_not_declared_is_named():
+    def fading(model, split, work, *, label: float = 0.1): ...
+
+    with pytest.raises(TypeError) as caught:
+        METHODS.register("fading", worlds=("torch",), papre={"alpha": 1})(fading)
+    text = str(caught.value)
+    assert text.startswith(
+        f"The method 'fading' in {__name__}: There is no declaration 'papre'. Did you mean 'paper'?"
+    )
+    for part in (
+        "It does not declare 'needs'; add needs= to @register.",
+        "It does not declare 'cites'; add cites= to @register.",
+        "It has no docstring, whose first line says what it is.",
+        "An option cannot be called 'label', which stands beside the options.",
+    ):
+        assert part in text
+    assert "fading" not in METHODS
+    with pytest.raises(TypeError, match="The measure 'fading' in .*: It does not declare 'unit'"):
+        MEASURES.register("fading", cites="-")(lambda signals: signals)
+
+
+@pytest.mark.parametrize("registry", [METHODS, MEASURES, MODELS, DATASETS, llm.METHODS, llm.MEASURES])
+def test_what_is_declared_is_of_its_kind_and_every_option_says_what_it_may_be(registry):
+    for entry in registry.entries():
+        check_fields(f"The {registry.kind} {entry.name!r}", entry)
+        untyped = set(entry.options) - set(entry.hints)
+        assert not untyped, f"The {registry.kind} {entry.name!r} has options without an annotation: {untyped}"
+        for preset in (entry.paper, *entry.presets.values()):
+            entry.resolve(preset)
+
+
 def test_a_missing_extra_is_one_sentence_with_the_command():
     with pytest.raises(MissingExtra, match=r"Sailing needs no_such_module: pip install 'vestige\[boats\]'"):
         need("no_such_module", "boats", "Sailing")
@@ -84,7 +120,7 @@ def test_an_option_that_there_is_not_or_of_the_wrong_type_is_a_sentence(options,
     ):
         """A toy."""
 
-    entry = Entry(name="toy", function=toy)
+    entry = Entry(name="toy", function=toy, cites="")
     if message:
         with pytest.raises(InputError, match=message):
             entry.resolve(options)
@@ -105,6 +141,7 @@ def test_presets_and_the_fields_of_steps_are_options_too():
     entry = Entry(
         name="toy",
         function=toy,
+        cites="",
         steps=Steps(epochs=5),
         paper={"kind": "b"},
         presets={"other": {"rate": 0.2}},
@@ -120,13 +157,10 @@ def test_presets_and_the_fields_of_steps_are_options_too():
     ):
         entry.resolve({"epochs": 0, "rate": -1})
     with pytest.raises(InputError, match="bare: It takes no options; 'x' was given"):
-        Entry(name="bare", function=lambda x: x).resolve({"x": 1})
+        Entry(name="bare", function=lambda x: x, cites="").resolve({"x": 1})
 
 
 def test_every_method_and_measure_takes_its_own_values():
-    from vestige.measures import MEASURES
-    from vestige.unlearning import METHODS
-
     for registry in (MEASURES, METHODS):
         for entry in map(registry.__getitem__, registry):
             for preset in ("recommended", "paper"):
@@ -153,7 +187,7 @@ def test_ranges_are_part_of_a_type(option, value, message):
     ) -> None: ...
 
     def resolve():
-        return Entry(name="toy", function=toy).resolve({option: value})[option]
+        return Entry(name="toy", function=toy, cites="").resolve({option: value})[option]
 
     if message is None:
         assert resolve() == value

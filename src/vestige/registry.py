@@ -44,7 +44,7 @@ class Entry:
 
     name: str
     function: Callable[..., Any]
-    cites: str = ""
+    cites: str
     paper: Mapping[str, Any] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: Any = None

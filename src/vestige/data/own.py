@@ -39,7 +39,7 @@ def load_own(path: Path, **options: Any) -> Dataset:
     else:
         regular(path)
         raise InputError(f"{path}: .npz, .csv, .parquet or a folder of images is wanted.")
-    return reader(path, **Entry(name=str(path), function=reader).resolve(options))
+    return reader(path, **Entry(name=str(path), function=reader, cites="").resolve(options))
 
 
 def npz(path: Path) -> Dataset:

@@ -28,6 +28,7 @@ class Source(Entry):
 
     description: str
     home: str
+    cites: str = ""
     downloads: tuple[Download, ...] = ()
     embedded: bool = False
 

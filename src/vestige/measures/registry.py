@@ -37,7 +37,6 @@ class Measure(Entry):
     uses: tuple[str, ...] = ()
     unit: str
     range: tuple[float | None, float | None] = (None, None)
-    cites: str
 
     def compares_with_original(self, signals: Signals, options: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""

@@ -20,9 +20,11 @@ from vestige.registry import Entry, Registry
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(Entry):
-    """A registered architecture."""
+    """A registered architecture; few are of a publication."""
 
     BESIDE = ("sparsity",)
+
+    cites: str = ""
 
 
 MODELS: Registry[Architecture] = Registry("model", "vestige.models", "vestige.models", Architecture)

@@ -26,7 +26,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from vestige.arguments import Below1
 from vestige.data.split import Split
 from vestige.unlearning.random_labels import ETH
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.selective_pruning import CITES, kaiming, retain_sample
 from vestige.unlearning.work import Work, last_linear, layers_met, own_weight
 
@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     from vestige.data.dataset import Dataset
 
 
-@register("activation_reset", needs=("forget", "retain"), cites=CITES, steps=ETH)
+@register(
+    "activation_reset",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
 def activation_reset(model: nn.Module, split: Split, work: Work, *, share: Below1 = 0.8) -> nn.Module:
     """Draw anew the kernels that are more active on the forget samples, and the last layer; then finetune.
 

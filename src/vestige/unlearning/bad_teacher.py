@@ -22,7 +22,7 @@ from vestige.arguments import Positive, Share
 from vestige.data.split import Split
 from vestige.models import copied, reinitialise
 from vestige.unlearning.random_labels import joined
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.scrub import distance, teacher_says
 from vestige.unlearning.work import Steps, Work
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     cites="Chundawat et al. 2023",
     paper={"freeze_batchnorm": False},
     steps=Steps(epochs=1, lr=1e-4, optimizer="adam", weight_decay=0.0, freeze_batchnorm=True),
+    trial=Trial(strong={"lr": 0.01, "batch_size": 16, "epochs": 5}),
 )
 def bad_teacher(
     model: nn.Module, split: Split, work: Work, *, share: Share = 0.3, temperature: Positive = 1.0

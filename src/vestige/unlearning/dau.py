@@ -67,7 +67,7 @@ from vestige.signals.collect import evaluating
 from vestige.training import batch_count
 from vestige.training.loop import one_row_normalised, training_mode
 from vestige.unlearning.random_labels import joined
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, trainable, unseen_rows
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ TRADE = 5e-3  # lambda of Barlow Twins
            "pretrain_on": "train", "fresh_rows": True, "bound": None, "class_unseen": "all", "class_label": True,
            "class_pushed": "both", "class_selfsupervised": 1e-3, "class_floor": 0.0, "class_lr": 0.02,
            "class_steps": 477, "switch_schedule": "constant", "switch_every": 0, "freeze_batchnorm": False},
+    trial=Trial(
+        quick={"copies": 2, "pretrain": 20}, strong={"lr": 0.01, "batch_size": 32, "epochs": 20}, rise=0.05
+    ),
 )  # fmt: skip
 def dau(
     model: nn.Module,

@@ -120,7 +120,7 @@ def record(
     return Recorded(model, torch.stack(weights), torch.stack(gradients), batches, lr, weight_decay)
 
 
-@register("deltagrad", needs=("forget", "retain"), cites="Wu et al. 2020 (DeltaGrad)")
+@register("deltagrad", needs=("forget", "retain"), cites="Wu et al. 2020 (DeltaGrad)", own_model=True)
 def deltagrad(
     model: nn.Module, split: Split, work: Work, *, period: Count = 5, burn_in: Count = 10, pairs: Count = 2
 ) -> nn.Module:

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.unlearning.gradients import Named, fisher_diagonal, slopes
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, last_linear, trainable
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     needs=("forget", "retain"),
     cites="Golatkar et al. 2020; Jia et al. 2023 (Unlearn-Sparse)",
     paper={"fisher": "batch_mean", "short_last": True},
+    trial=Trial(strong={"alpha": 1e-05}, rise=0.03),
 )
 def fisher_forgetting(
     model: nn.Module,

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from vestige.arguments import Count, NotNegative, Positive
 from vestige.data.split import Split
 from vestige.models.sparsity import apply_masks, masks_of
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, trainable, unseen_rows
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     needs=("forget", "retain", "shadow"),
     cites="Ma et al. 2022 (Forsaken)",
     paper={"iterations": 1},
+    trial=Trial(quick={"iterations": 20}, strong={"lr": 0.01}, rise=0.02),
 )
 def forsaken(
     model: nn.Module,

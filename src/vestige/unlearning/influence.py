@@ -21,7 +21,7 @@ import torch
 from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.unlearning.gradients import Named, conjugate_gradient, curvature_product, mean_gradient
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, only_alive, trainable
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     needs=("forget", "retain"),
     cites="Koh and Liang 2017; Jia et al. 2023 (Unlearn-Sparse)",
     paper={"solver": "first_order"},
+    trial=Trial(strong={"alpha": 2.0, "radius": 0.5}, rise=0.03),
 )
 def influence(
     model: nn.Module,

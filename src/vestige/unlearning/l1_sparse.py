@@ -17,7 +17,7 @@ import torch
 from vestige.arguments import NotNegative, Whole
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, trainable
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     cites="Jia et al. 2023 (Unlearn-Sparse)",
     steps=Steps(),
     paper={"vectors": True},
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32, "epochs": 20}),
 )
 def l1_sparse(
     model: nn.Module,

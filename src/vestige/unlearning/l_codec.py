@@ -38,7 +38,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.activation_reset import channels_second, is_convolution
 from vestige.unlearning.gradients import sample_gradients
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import FORWARD, Work, alive_of, layers_met, own_weight
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ Floats = NDArray[np.float64]
     needs=("forget", "retain"),
     cites="Mehta et al. 2022 (L-CODEC)",
     paper={"standardise": False, "preselect": False},
+    trial=Trial(quick={"perturbations": 60}, rise=0.002),
 )
 def l_codec(
     model: nn.Module,

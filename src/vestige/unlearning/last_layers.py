@@ -21,7 +21,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models.initial import is_frozen, redraw
 from vestige.models.sparsity import apply_masks, masks_of
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, layers_met, weights_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,14 @@ STEPS = Steps()
 CITES = "Goel et al. 2022"
 
 
-@register("cf_k", needs=("retain",), cites=CITES, steps=STEPS)
+@register(
+    "cf_k",
+    needs=("retain",),
+    cites=CITES,
+    steps=STEPS,
+    last_layer=True,
+    trial=Trial(strong={"lr": 0.05, "batch_size": 16, "epochs": 60, "k": 2}),
+)
 def cf_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     """Finetune the last k layers on the retained samples, the others frozen.
 
@@ -44,7 +51,14 @@ def cf_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Modu
     return model
 
 
-@register("eu_k", needs=("retain",), cites=CITES, steps=STEPS)
+@register(
+    "eu_k",
+    needs=("retain",),
+    cites=CITES,
+    steps=STEPS,
+    last_layer=True,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
 def eu_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     """Draw the last k layers anew and train them on the retained samples, the others frozen.
 

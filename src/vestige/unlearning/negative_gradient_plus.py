@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from vestige.arguments import Positive, Weight
 from vestige.data.split import Split
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     cites="Kurmanji et al. 2023 (SCRUB)",
     paper={"ceiling": None, "freeze_batchnorm": False},
     steps=Steps(freeze_batchnorm=True),
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32, "alpha": 0.7}),
 )
 def negative_gradient_plus(
     model: nn.Module, split: Split, work: Work, *, alpha: Weight = 0.95, ceiling: Positive | None = 10.0

@@ -23,6 +23,22 @@ World = Literal["torch", "sklearn"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trial:
+    """How a method is tried by the tests that all share: on 160 samples in 12 dimensions, 30 of them to forget.
+
+    quick   options by which it takes seconds there
+    strong  options that bring out what it does, beside those of `quick`; the recommended ones suit large images
+    rise    what the mean loss on the forget samples then rises by at least, in nats
+    repair  options by which it repairs enough there, so that the test accuracy survives
+    """
+
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    strong: Mapping[str, Any] = field(default_factory=dict)
+    rise: float = 0.1
+    repair: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Method(Entry):
     """A registered method.
 
@@ -30,6 +46,10 @@ class Method(Entry):
     worlds  model kinds it works on: "torch", "sklearn"
     exact   True where the result is distributed as a model that never saw the forget set
     steps   its optimiser's settings; None where it takes no gradient steps
+    whole_classes  it unlearns whole classes only
+    own_model      it starts from a model that was trained for it
+    last_layer     it works on the last layer itself, and refuses a model where that is frozen
+    trial   how the tests try it
     """
 
     BESIDE = ("label", "max_epochs", "max_seconds")
@@ -37,8 +57,11 @@ class Method(Entry):
     needs: tuple[str, ...]
     worlds: tuple[World, ...] = ("torch",)
     exact: bool = False
-    cites: str
     steps: Steps | None = None
+    whole_classes: bool = False
+    own_model: bool = False
+    last_layer: bool = False
+    trial: Trial = Trial()
 
     def resolve(self, options: Mapping[str, Any], preset: str = "recommended") -> dict[str, Any]:
         """Return every option's value, as `Entry.resolve`. Raises `InputError` as there, and for steps at odds."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.unlearning.registry import register, world_of
+from vestige.unlearning.registry import Trial, register, world_of
 from vestige.unlearning.work import Work
 
 
@@ -22,6 +22,7 @@ from vestige.unlearning.work import Work
     exact=True,
     cites="exact by definition",
     paper={"mask": "keep"},
+    trial=Trial(rise=0.5),
 )
 def retrain(model: Any, split: Split, work: Work, *, mask: Literal["recompute", "keep"] = "recompute") -> Any:
     """Train from scratch on the retained samples; exact.

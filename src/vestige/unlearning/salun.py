@@ -21,7 +21,7 @@ from vestige.arguments import Share
 from vestige.data.split import Split
 from vestige.unlearning.gradients import mean_gradient
 from vestige.unlearning.random_labels import relabelled
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, alive_of, trainable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     cites="Fan et al. 2024 (SalUn)",
     steps=Steps(lr=0.013),
     paper={"true_label": True},
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32}, repair={"batch_size": 32}),
 )
 def salun(
     model: nn.Module, split: Split, work: Work, *, share: Share = 0.5, true_label: bool = False

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from vestige.arguments import NotNegative, Positive, Whole
 from vestige.data.split import Split
 from vestige.models import copied
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
         epochs=5, lr=5e-4, batch_size=64, schedule="multistep", milestones=(5, 8, 9), freeze_batchnorm=True
     ),
     paper={"freeze_batchnorm": False, "ceiling": None},
+    trial=Trial(
+        strong={"lr": 0.05, "batch_size": 16, "epochs": 10, "msteps": 8, "schedule": "constant"}, rise=0.05
+    ),
 )
 def scrub(
     model: nn.Module,

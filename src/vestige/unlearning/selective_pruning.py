@@ -29,7 +29,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
 from vestige.unlearning.random_labels import ETH
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, alive_of, last_linear, own_weight, trainable
 
 if TYPE_CHECKING:
@@ -41,7 +41,13 @@ CITES = "Krähenmann et al. 2023 (Forget with Precision)"
 RETAIN_SHARE = 0.02
 
 
-@register("selective_pruning", needs=("forget", "retain"), cites=CITES, steps=ETH)
+@register(
+    "selective_pruning",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
 def selective_pruning(
     model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
@@ -54,7 +60,14 @@ def selective_pruning(
     return _redrawn(model, near, split, work)
 
 
-@register("selective_pruning_last_layer", needs=("forget", "retain"), cites=CITES, steps=ETH)
+@register(
+    "selective_pruning_last_layer",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    last_layer=True,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
 def selective_pruning_last_layer(
     model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
@@ -74,7 +87,13 @@ def selective_pruning_last_layer(
     return _redrawn(model, {name: near[name] for name in names if name in near}, split, work)
 
 
-@register("selective_pruning_complex", needs=("forget", "retain"), cites=CITES, steps=ETH)
+@register(
+    "selective_pruning_complex",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
 def selective_pruning_complex(
     model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:

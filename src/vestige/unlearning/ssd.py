@@ -28,7 +28,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.gradients import Named, batch_squares, fisher_diagonal
 from vestige.unlearning.random_labels import joined
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, trainable
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ PAPER = {"importance": "batch_mean", "short_last": True}
     cites="Foster et al. 2024 (SSD)",
     paper=PAPER,
     presets={"iam": PAPER | {"mixed": False, "clip": 1.0, "own_batchnorm": True, "batch_size": 128}},
+    trial=Trial(quick={"alpha": 1.0}),
 )
 def ssd(
     model: nn.Module,

@@ -41,7 +41,6 @@ class Measure(Entry):
     """
 
     unit: str
-    cites: str
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ class Method(Entry):
     """
 
     needs: tuple[str, ...]
-    cites: str
     steps: Steps = field(default_factory=Steps)
 
 
