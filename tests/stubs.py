@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import vestige
 from vestige.arguments import hints_of, plain_type
-from vestige.measures import MEASURES
+from vestige.measures import MEASURES, Measure
 from vestige.registry import Entry
 from vestige.unlearning import METHODS
 from vestige.unlearning.work import Steps
@@ -74,7 +74,7 @@ def options(entry: Entry) -> str:
 
 def function(entry: Entry, first: str, rest: str, returns: str) -> str:
     """Return an entry's signature and docstring."""
-    star = ", *" if entry.own_options or not rest.startswith(", **") else ""
+    star = "" if first.startswith("*") or (rest.startswith(", **") and not entry.own_options) else ", *"
     docstring = textwrap.indent(f'"""{inspect.getdoc(entry.function)}\n"""', "    ")
     return f"def {entry.name}({first}{star}{options(entry)}{rest}) -> {returns}:\n{docstring}\n\n"
 
@@ -97,8 +97,15 @@ def methods() -> str:
     return HEAD + METHOD + steps + "\n" + "".join(lines) + fallback("Unlearned")
 
 
+def _arrays(measure: Measure) -> str:
+    """Return what a measure reads: signals, or the arrays of texts that it needs."""
+    if measure.of_samples:
+        return "signals: Signals"
+    return "*, " + ", ".join(f"{array}: Any" for array in measure.texts)
+
+
 def measures() -> str:
-    lines = [function(m, "signals: Signals", ", preset: str = ...", "Scores") for m in MEASURES.entries()]
+    lines = [function(m, _arrays(m), ", preset: str = ...", "Scores") for m in MEASURES.entries()]
     return HEAD + MEASURE + "".join(lines) + fallback("Scores")
 
 

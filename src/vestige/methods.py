@@ -11,4 +11,4 @@ from __future__ import annotations
 from vestige.registry import callables
 from vestige.unlearning import METHODS, unlearn
 
-__getattr__, __dir__ = callables(__name__, METHODS, unlearn)
+__getattr__, __dir__ = callables(__name__, METHODS, lambda method: unlearn)

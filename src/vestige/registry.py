@@ -165,11 +165,15 @@ def bound(call: Callable[..., Any], entry: Entry, module: str) -> Callable[..., 
 
 
 def callables(
-    module: str, registry: Registry[Any], call: Callable[..., Any], names: Collection[str] = ()
+    module: str,
+    registry: Registry[Any],
+    call_of: Callable[[Any], Callable[..., Any]],
+    names: Collection[str] = (),
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a module that gives every entry of a registry as a function.
 
-    names  what the module holds besides
+    call_of  which function an entry is called by, such as `unlearn`
+    names    what the module holds besides
     """
     known: dict[str, Callable[..., Any]] = {}
 
@@ -179,7 +183,7 @@ def callables(
         if name.startswith("_") or name not in registry:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         if name not in known:
-            known[name] = bound(call, registry[name], module)
+            known[name] = bound(call_of(registry[name]), registry[name], module)
         return known[name]
 
     return get, lambda: sorted({*names, *registry})
@@ -279,3 +283,24 @@ class Registry(Generic[E]):
         for point in entry_points(group=self.group):
             point.load()
         self._complete = True
+
+
+class Part(Mapping[str, E]):
+    """The entries of a registry that something holds for, such as the measures that texts can be asked by."""
+
+    def __init__(self, registry: Registry[E], kind: str, belongs: Callable[[E], bool]) -> None:
+        self.registry, self.kind, self.belongs = registry, kind, belongs
+
+    def __getitem__(self, name: str) -> E:
+        if name not in self.registry or not self.belongs(self.registry[name]):
+            raise InputError(unknown(self.kind, name, list(self)))
+        return self.registry[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.registry and self.belongs(self.registry[str(name)])
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.registry if self.belongs(self.registry[name]))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,8 +43,18 @@ def room_in(place: Path) -> Iterator[None]:
         raise InputError(f"{place}: {FULL}.") from None
 
 
+def cache_folder() -> Path:
+    """Return where downloads and copies of shared results are kept: VESTIGE_CACHE, or ~/.cache/vestige."""
+    return Path(os.environ.get("VESTIGE_CACHE") or Path.home() / ".cache" / "vestige").expanduser()
+
+
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as hex."""
+    """Return the SHA-256 of a file's bytes, as hex; of a folder, that of the names and hashes of all its files."""
+    if path.is_dir():
+        files = {
+            str(inner.relative_to(path)): file_hash(inner) for inner in path.rglob("*") if inner.is_file()
+        }
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -70,18 +81,30 @@ def key_of(*parts: object) -> str:
 def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; on success it becomes `path` in one step, on failure it is gone.
 
+    A folder may be written as well; it takes the place of one that is there.
+
     flush  wait until the bytes are on the disk, for files that have no hash beside them
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         yield temporary
-        if flush:
+        if flush and not temporary.is_dir():
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
+        _remove(path if temporary.is_dir() or path.is_dir() else None)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, *, flush: bool = True) -> None:
@@ -145,10 +168,10 @@ def is_done(path: Path, key: str) -> bool:
         return False
 
 
-def step(path: Path, key: str, make: Callable[[Path], dict[str, Any] | None]) -> dict[str, Any]:
-    """Make `path` unless the step `key` has already made it; return its record.
+def make_once(path: Path, key: str, make: Callable[[Path], dict[str, Any] | None]) -> dict[str, Any]:
+    """Make `path`, a file or a folder, unless the step `key` has already made it; return its record.
 
-    `make(temporary)` writes the file and may return facts to keep in the record (timings, accuracies).
+    `make(temporary)` writes it and may return facts to keep in the record (timings, accuracies).
     """
     if is_done(path, key):
         return dict(read_json(sidecar(path)))

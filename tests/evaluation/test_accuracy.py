@@ -77,8 +77,11 @@ def test_features_by_hand():
         ("correctness", [1, 0], True), ("entropy", entropy, True), ("entropy", entropy, False),
         ("modified_entropy", modified, False), ("modified_entropy", one_class, True),
     ):  # fmt: skip
-        assert _feature(np.log(p), labels, name, published=paper) == pytest.approx(expected), name
-    assert _feature(np.log(p), np.array([0, 1]), "modified_entropy", published=True) == pytest.approx(both)
+        assert _feature(Signals(labels, np.log(p)), np.arange(2), name, published=paper) == pytest.approx(
+            expected
+        ), name
+    record = Signals([0, 1], np.log(p))
+    assert _feature(record, np.arange(2), "modified_entropy", published=True) == pytest.approx(both)
 
 
 def test_attacks_on_other_features():

@@ -204,3 +204,16 @@ def test_degenerate_inputs_give_a_result_or_a_reason(fault):
     result = vestige.audit(signals)
     assert result.scores["score"].notna().all() and result.verdict.outcome == "undecided"
     assert all(r.reason for r in result.measures if r.status == "failed")
+
+
+def test_every_array_is_transformed_once_in_an_audit(monkeypatch):
+    from vestige.signals import record, transforms
+
+    passes = []
+    monkeypatch.setattr(
+        record, "scaled_logit", lambda v, y: passes.append(len(v)) or transforms.scaled_logit(v, y)
+    )
+    vestige.audit(WORLD)
+    shadows = WORLD.shadows
+    partial = 26  # simulated deletions at each degree
+    assert len(passes) == (2 + shadows) + (2 + shadows) + partial + 1  # and the holdout records, a population

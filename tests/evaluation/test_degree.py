@@ -4,8 +4,8 @@ import pytest
 import oracles
 import vestige
 from vestige.evaluation.calibration import p_values
-from vestige.evaluation.degree import DEGREES, Scale, scale
-from vestige.measures import measure
+from vestige.evaluation.degree import DEGREES, Scale, scales
+from vestige.measures import MEASURES, measure
 
 
 def normal_scale(spread=0.2, n=2000):
@@ -42,7 +42,7 @@ def test_intervals_cover_the_truth_as_promised(kind, degree):
     covered = []
     for seed in range(25):
         world = oracles.gaussian_world(seed, kind)
-        made = scale("lira_online", world, "recommended", {})
+        (made,) = scales(world, [("lira_online", MEASURES["lira_online"].options)])
         _, low, high = made.degree(measure("lira_online", world)[world.roles == "forget"])
         covered.append(((low <= degree) & (degree <= high)).mean())
     assert np.mean(covered) > 0.93
@@ -59,7 +59,8 @@ def test_over_200_worlds_the_promised_rate_holds_and_the_stated_power_is_reached
         forget = exact.roles == "forget"
         flagged.append((p_values(measure(name, exact)[forget], null)[0] <= 0.05).mean())
         recognised.append((p_values(measure(name, untouched)[forget], null)[0] <= 0.05).mean())
-        stated.append(scale(name, exact, "recommended", {}).power(null, 0.05)[1][-1])
+        (made,) = scales(exact, [(name, MEASURES[name].options)])
+        stated.append(made.power(null, 0.05)[1][-1])
     error = np.std(flagged) / np.sqrt(200)
     assert np.mean(flagged) <= 0.05 + 3 * error
     assert np.mean(recognised) >= np.mean(stated) - 0.03
@@ -78,6 +79,6 @@ def test_an_audit_states_what_it_could_have_seen():
 
 def test_without_simulated_deletions_the_reason_is_stated():
     world = oracles.gaussian_world(0).without("calibration")
-    assert "no simulated deletions" in scale("iam", world, "recommended", {})
+    assert "no simulated deletions" in scales(world, [("iam", {})])[0]
     seen = vestige.audit(world, ["lira_offline"]).metric("lira_offline", "detectable_influence")
     assert seen.value is None and "no simulated deletions" in seen.reason

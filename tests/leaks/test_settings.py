@@ -62,10 +62,10 @@ def test_neither_workers_nor_cache_change_anything(tmp_path):
     setting = Setting(**SMALL)
     one = make_pairs(DATA, "decision-tree", setting, seed=3)
     two = make_pairs(DATA, "decision-tree", setting, seed=3, workers=2, cache=tmp_path)
-    count = len(list(tmp_path.iterdir()))
+    count = len(list(tmp_path.rglob("*.npz")))
     three = make_pairs(DATA, "decision-tree", Setting(**SMALL | {"sets": 2}), seed=3, cache=tmp_path)
     assert np.array_equal(one.original, two.original) and np.array_equal(one.unlearned, two.unlearned)
-    assert len(list(tmp_path.iterdir())) == count == 3  # the smaller fleet is part of the larger
+    assert len(list(tmp_path.rglob("*.npz"))) == count == 3  # the smaller fleet is part of the larger
     assert np.array_equal(three.original, one.original[: len(three)])
     other = make_pairs(DATA, "decision-tree", setting, seed=4, cache=tmp_path)
     assert not np.array_equal(other.original, one.original)

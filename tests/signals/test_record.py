@@ -189,3 +189,78 @@ def test_take_and_with_name_what_is_not_there():
         signals.with_(orginal=None)
     with pytest.raises(InputError, match="population is of type ndarray; a Signals record"):
         Signals(LABELS, LOGITS, population=LOGITS)
+
+
+def test_with_checks_what_is_replaced_and_nothing_else():
+    signals = full()
+    signals.original[0, 0] = np.nan  # as nobody should; a check of `original` would find it
+    assert (signals.with_(role=["retain"] * N).roles == "retain").all()
+    assert signals.with_(unlearned=LOGITS * 2).unlearned[0, 0] == 2 * LOGITS[0, 0]
+    for fields, message in (
+        (
+            {"unlearned": np.where(np.arange(N)[:, None] == 5, np.nan, LOGITS)},
+            "unlearned holds a NaN .* row 5",
+        ),
+        ({"labels": LABELS + C}, "labels"),
+        ({"labels": LABELS[:-1]}, "labels has shape"),
+        ({"role": ["kept"] * N}, "no role 'kept'"),
+        ({"ids": [*map(str, range(1, N)), "p/1"]}, "trained on 1 of the queried samples"),
+        ({"shadow_ids": ["s/3"]}, "trained on 1 of the queried samples, among them 's/3'"),
+        ({"shadow_out": signals.shadow_out[:1]}, "must be as many"),
+        ({"population": None}, "population_in is given without population"),
+        ({"unlearned": LOGITS[:5]}, "labels has shape"),
+        ({"unlearned": LOGITS[:, :3]}, "labels|original"),
+        ({"unlearned": LOGITS[:5], "labels": LABELS[:5]}, "original"),
+    ):
+        with pytest.raises(InputError, match=message):
+            signals.with_(**fields)
+
+
+def remembered(signals: Signals) -> Signals:
+    """The same record with its scaled logits computed anew."""
+    return Signals(**{f.name: getattr(signals, f.name) for f in dataclasses.fields(signals) if f.init})
+
+
+def test_a_record_that_remembers_computes_scaled_logits_once_and_gives_the_same(monkeypatch):
+    from vestige.signals import record, transforms
+
+    calls = []
+    monkeypatch.setattr(
+        record, "scaled_logit", lambda v, y: calls.append(len(v)) or transforms.scaled_logit(v, y)
+    )
+    signals = full().remembering()
+    for _ in range(2):
+        for name in ("unlearned", "original", "shadow_out"):
+            signals.scaled_logits(name)
+            signals.calibration.scaled_logits(name)
+    assert len(calls) == 2 * (2 + S)
+    rows = np.array([7, 2, 3])
+    derived = {
+        "take": signals.take(rows),
+        "mask": signals.take(signals.roles == "retain"),
+        "shadows": signals.with_shadows(np.arange(S) != 0),
+        "role": signals.with_(role=["retain"] * N),
+    }
+    for one in derived.values():
+        for name in ("unlearned", "original", "shadow_out"):
+            one.scaled_logits(name)
+    assert len(calls) == 2 * (2 + S)
+    derived |= {
+        "unlearned": signals.with_(unlearned=LOGITS * 3),
+        "labels": signals.with_(labels=(LABELS + 1) % C),
+        "shadow_out": signals.with_(shadow_out=np.flip(signals.shadow_out, axis=-1)),
+    }
+    for what, one in derived.items():
+        fresh = remembered(one)
+        for name in ("unlearned", "original", "shadow_out"):
+            for part in (slice(None), slice(1, 3)):
+                assert np.array_equal(one.scaled_logits(name, part), fresh.scaled_logits(name, part)), (
+                    what,
+                    name,
+                )
+    p = softmax(signals.original.astype(np.float64) / 2)[np.arange(N), LABELS]
+    assert np.allclose(
+        signals.scaled_logits("original", temperature=2.0), np.log(p / (1 - p)), rtol=1e-5, atol=1e-5
+    )
+    with pytest.raises(ValueError, match="read-only"):
+        signals.scaled_logits("original")[0] = 0.0

@@ -9,10 +9,11 @@ from typing import Any
 
 from vestige.config import Named
 from vestige.data.dataset import Dataset
-from vestige.data.download import cache_folder, fetch, trusted
+from vestige.data.download import fetch, trusted
 from vestige.data.registry import DATASETS, Source
 from vestige.errors import InputError
 from vestige.files import as_path, looked_at
+from vestige.store import cache_folder
 
 
 class DataConfig(Named):

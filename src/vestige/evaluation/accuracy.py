@@ -6,8 +6,6 @@ Adversarial Unlearning (2024). None of them is better when larger: each is read 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -15,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from vestige.errors import InputError, unknown
 from vestige.measures.svc import EXACT, decided
 from vestige.signals import Signals
-from vestige.signals.transforms import confidence, scaled_logit, softmax
+from vestige.signals.transforms import confidence_of, softmax
 
 PARTS = ("unlearning_accuracy", "retain_accuracy", "test_accuracy", "mia_efficacy")
 
@@ -74,7 +72,7 @@ def mia_efficacy(signals: Signals, preset: str = "recommended", feature: str = "
         raise InputError("MIA-efficacy needs retained samples as members and holdout samples as non-members.")
     members = retain[: len(holdout)] if preset == "paper" else retain
     inside, outside, asked = (
-        _feature(signals.unlearned[rows], signals.labels[rows], feature, published=preset == "paper")[:, None]
+        _feature(signals, rows, feature, published=preset == "paper")[:, None]
         for rows in (members, holdout, forget)
     )
     x = np.concatenate([inside, outside])
@@ -94,11 +92,11 @@ def published_words(signals: Signals) -> str:
     return "MIA-efficacy by the published SVC" + (", confidences rounded to 0.001" if rounded else "")
 
 
-def _feature(
-    logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], name: str, *, published: bool
-) -> NDArray[np.float64]:
+def _feature(signals: Signals, rows: NDArray[np.int64], name: str, *, published: bool) -> NDArray[np.float64]:
     if name == "confidence":
-        return np.asarray((confidence if published else scaled_logit)(logits, labels))
+        scaled = signals.scaled_logits("unlearned")[rows]
+        return confidence_of(scaled) if published else scaled
+    logits, labels = signals.unlearned[rows], signals.labels[rows]
     if name == "correctness":
         return np.asarray(logits.argmax(axis=1) == labels, dtype=np.float64)
     p = softmax(logits)

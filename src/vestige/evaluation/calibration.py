@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
-from vestige.measures import MEASURES, measure
+from vestige.measures import MEASURES
 from vestige.signals import Signals
 
 Floats = NDArray[np.float64]
@@ -43,11 +43,11 @@ class Reference:
 
 
 def reference_scores(
-    name: str, signals: Signals, scores: Floats, preset: str, options: Mapping[str, Any]
+    name: str, signals: Signals, scores: Floats, options: Mapping[str, Any]
 ) -> Reference | str:
     """Return the measure's reference scores, or the sentence that says why there are none."""
     entry = MEASURES[name]
-    compares = entry.compares_with_original(signals, entry.resolve(options, preset))
+    compares = entry.compares_with_original(signals, options)
     holdout = scores[signals.roles == "holdout"]
     if not compares and len(holdout) >= ENOUGH:
         kept = scores[signals.roles == "retain"]
@@ -57,7 +57,7 @@ def reference_scores(
         also = "" if compares else f", or at least {ENOUGH} holdout samples"
         return f"{name} has nothing to be calibrated by here; it takes {wanted}{also}."
     try:
-        known = measure(name, signals.calibration, preset=preset, **options)
+        known = entry.score(signals.calibration, options)
     except InputError as error:
         return f"{name} cannot score the simulated deletions: {error}"
     gone, kept = (known[signals.calibration.roles == role] for role in ("forget", "retain"))

@@ -15,7 +15,7 @@ Mixing logits is a model of partial unlearning, not the only one; the scale is e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.evaluation.calibration import ENOUGH, p_values
-from vestige.measures import measure
+from vestige.measures import MEASURES
 from vestige.signals import Signals
 
 Floats = NDArray[np.float64]
@@ -76,24 +76,36 @@ class Scale:
         return float(np.interp(probability, share[first - 1 : first + 1], left[first - 1 : first + 1]))
 
 
-def scale(name: str, signals: Signals, preset: str, options: Mapping[str, Any]) -> Scale | str:
-    """Return the scale of a measure from `signals.calibration`, or the sentence that says why there is none."""
+def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Scale | str]:
+    """Return the scale of each requested measure, or the sentence that says why there is none.
+
+    A request is a measure's name with the values of its options; the simulated deletions are `signals.calibration`.
+    """
     known = signals.calibration
     if known is None:
-        return "There are no simulated deletions to build a scale of degrees from."
+        return ["There are no simulated deletions to build a scale of degrees from."] * len(requests)
     gone = known.roles == "forget"
     if gone.sum() < ENOUGH:
-        return f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."
-    assert known.original is not None
-    rows = []
-    try:
-        for degree in DEGREES:
-            mixed = degree * known.unlearned + (1 - degree) * known.original
-            partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
-            rows.append(np.sort(measure(name, partly, preset=preset, **options)[gone]))
-    except InputError as error:
-        return f"{name} cannot score partial deletions: {error}"
-    return Scale(DEGREES, np.stack(rows))
+        few = f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."
+        return [few] * len(requests)
+    if known.original is None:
+        return ["The simulated deletions have no `original`; it is wanted for a scale."] * len(requests)
+    rows: list[list[Floats]] = [[] for _ in requests]
+    failed: dict[int, str] = {}
+    for degree in DEGREES:
+        mixed = degree * known.unlearned + (1 - degree) * known.original
+        partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
+        for place, (name, options) in enumerate(requests):
+            if place in failed:
+                continue
+            if rows[place] and "unlearned" not in MEASURES[name].needs:
+                rows[place].append(rows[place][0])  # it does not look at what changes with the degree
+                continue
+            try:
+                rows[place].append(np.sort(MEASURES[name].score(partly, options)[gone]))
+            except InputError as error:
+                failed[place] = f"{name} cannot score partial deletions: {error}"
+    return [failed.get(place) or Scale(DEGREES, np.stack(rows[place])) for place in range(len(requests))]
 
 
 def _strict(curve: Floats, degrees: Floats, *, last: bool) -> tuple[Floats, Floats]:

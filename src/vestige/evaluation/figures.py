@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.evaluation.accuracy import (
@@ -16,12 +18,14 @@ from vestige.evaluation.accuracy import (
 )
 from vestige.evaluation.calibration import Reference, p_values
 from vestige.evaluation.result import Metric
-from vestige.evaluation.roc import FIGURES, bootstrap, figures
+from vestige.evaluation.roc import FIGURES, bootstraps, figures
 from vestige.signals import Signals
 
 if TYPE_CHECKING:
-    from vestige.evaluation.audit import Scored
+    from vestige.evaluation.audits import Scored
 
+Floats = NDArray[np.float64]
+Spread = dict[str, tuple[float, float]]
 DIRECTION = {
     "auc": "larger = forget and retained samples are told apart better",
     "balanced_accuracy": "larger = told apart better, at the best threshold on these samples",
@@ -114,11 +118,14 @@ def _retrained_figures(signals: Signals) -> dict[str, float]:
 def measure_figures(signals: Signals, scored: list[Scored], alpha: float, seed: int) -> list[Metric]:
     """Separation of forget from retained samples per measure, and what happened to the retained ones."""
     metrics: list[Metric] = []
-    groups = {role: signals.roles == role for role in ("forget", "retain", "holdout")}
-    for one in scored:
-        name, scores = one.run.label, one.scores
-        forget, retain = scores[groups["forget"]], scores[groups["retain"]]
-        metrics += _separation(name, forget, retain, seed)
+    pairs = [tuple(one.scores[signals.roles == role] for role in ("forget", "retain")) for one in scored]
+    n = int(np.isin(signals.roles, ("forget", "retain")).sum())
+    spreads: Sequence[Spread | None] = [None] * len(pairs)
+    if (signals.roles == "retain").any():
+        spreads = bootstraps(pairs, draws=1000 if n <= 20_000 else 200, seed=seed)
+    for one, (forget, retain), spread in zip(scored, pairs, spreads, strict=True):
+        name = one.run.label
+        metrics += _separation(name, forget, retain, spread)
         metrics.append(_detectable(one, alpha))
         if isinstance(one.reference, Reference) and len(retain):
             damaged = float((p_values(retain, one.reference.null)[1] <= alpha).mean())
@@ -138,14 +145,13 @@ def measure_figures(signals: Signals, scored: list[Scored], alpha: float, seed: 
     return metrics
 
 
-def _separation(name: str, forget: Any, retain: Any, seed: int) -> list[Metric]:
+def _separation(name: str, forget: Floats, retain: Floats, spread: Spread | None) -> list[Metric]:
     text = "forget against retained samples"
-    if not len(retain):
+    if spread is None:
         reason = "there are no retained samples to compare with"
         return [Metric(name, "auc", text, None, DIRECTION["auc"], (0.0, 1.0), n=len(forget), reason=reason)]
     n = len(forget) + len(retain)
     values = figures(forget, retain)
-    spread = bootstrap(forget, retain, draws=1000 if n <= 20_000 else 200, seed=seed)
     return [
         Metric(
             name,

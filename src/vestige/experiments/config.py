@@ -10,14 +10,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from vestige.arguments import Seed
-from vestige.config import (
-    Config,
-    PlainName,
-    read_yaml,
-    validated,
-)
+from vestige.config import Config, PlainName, read_yaml, validated
 from vestige.data import DataConfig
-from vestige.evaluation.audit import DEFAULT_MEASURES
+from vestige.evaluation.audits import DEFAULT_MEASURES
 from vestige.evaluation.verdict import LEAST_ALPHA
 from vestige.measures.registry import MeasureConfig
 from vestige.models import ModelConfig

@@ -24,7 +24,7 @@ from vestige.errors import InputError, MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.record import HOW_TO_GET
-from vestige.signals.transforms import Transform, logloss, scaled_logit
+from vestige.signals.transforms import logloss_of
 
 Floats = NDArray[np.float64]
 CITES = "Wang et al. 2024 (arXiv 2403.12830)"
@@ -44,7 +44,7 @@ def ldiff(signals: Signals) -> Floats:
         if not (signals.roles == "holdout").any():
             raise MissingArray(f"ldiff needs `population` with its `original`: {HOW_TO_GET['population']}.")
         population = signals.of_role("holdout")
-    known_u, known_o = (_of(scaled_logit, population, x) for x in ("unlearned", "original"))
+    known_u, known_o = (population.scaled_logits(x) for x in ("unlearned", "original"))
     if len(population) < 2:
         raise InputError("ldiff takes the deviation of a population; at least two samples of it are wanted.")
     mean, spread = float(known_u.mean()), float(known_u.std(ddof=1))
@@ -53,7 +53,7 @@ def ldiff(signals: Signals) -> Floats:
     width = float(np.abs(change - centre).mean())
     if spread == 0 or width == 0:
         raise InputError("ldiff: the population's scaled logits, or their changes, are all the same.")
-    u, o = (_of(scaled_logit, signals, x) for x in ("unlearned", "original"))
+    u, o = (signals.scaled_logits(x) for x in ("unlearned", "original"))
     a = (1 + special.ndtr((o - mean) / spread) - special.ndtr((u - mean) / spread)) / 2
     b = stats.laplace.sf(u - o, centre, width)
     return np.asarray((a + b) / 2)
@@ -68,15 +68,8 @@ def ldiff(signals: Signals) -> Floats:
 )
 def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
     """Share of the way from the original's signal to the shadows' that was gone; 1 = all of it or more."""
-    u, o = (_of(logloss, signals, x) for x in ("unlearned", "original"))
-    assert signals.shadow_out is not None
-    out = np.zeros(len(signals))
-    for shadow in signals.shadow_out:
-        for part in signals.chunks():
-            out[part] += logloss(shadow[part], signals.labels[part]) / signals.shadows
+    u, o = (logloss_of(signals.scaled_logits(x)) for x in ("unlearned", "original"))
+    out = np.empty(len(signals))
+    for part in signals.chunks():
+        out[part] = logloss_of(signals.scaled_logits("shadow_out", part)).mean(axis=0)
     return np.clip((c + np.maximum(o - u, 1e-10)) / (c + np.maximum(o - out, 1e-10)), 0, 1)
-
-
-def _of(transform: Transform, signals: Signals, field: str) -> Floats:
-    logits = getattr(signals, field)
-    return np.concatenate([transform(logits[part], signals.labels[part]) for part in signals.chunks()])

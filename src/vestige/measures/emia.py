@@ -13,15 +13,16 @@ the cross-entropy; `recommended` uses the cross-entropy and counts ties by half.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import MissingArray
 from vestige.measures.registry import register
-from vestige.signals import Signals, transforms
+from vestige.signals import Signals
 from vestige.signals.record import HOW_TO_GET
+from vestige.signals.transforms import loss_of
 
 Floats = NDArray[np.float64]
 LARGEST = 1000.0
@@ -66,8 +67,7 @@ def emia_reference(
     signals: Signals, *, loss: Literal["cross_entropy", "true_logit"] = "cross_entropy"
 ) -> Floats:
     """Quantile of the sample's loss among its losses under never-seen models; 0.5 = in their middle."""
-    assert signals.shadow_out is not None
-    known = np.sort(np.stack([_losses(signals, loss, shadow) for shadow in signals.shadow_out]), axis=0)
+    known = np.sort(_losses(signals, loss, "shadow_out"), axis=0)
     ends = np.zeros((1, len(signals))), np.full((1, len(signals)), LARGEST)
     knots = np.concatenate([ends[0], np.minimum(known, LARGEST), ends[1]])
     own = np.clip(_losses(signals, loss), 0, LARGEST)
@@ -78,15 +78,9 @@ def emia_reference(
     return np.asarray((left + inside) / (len(knots) - 1))
 
 
-def _losses(signals: Signals, loss: str, of: NDArray[Any] | None = None) -> Floats:
-    """Return the losses [N] under the unlearned model, or under the one whose logits [N, C] are given."""
-    rows: list[Any] = []
-    every = signals.unlearned if of is None else of
-    for part in signals.chunks():
-        logits, labels = every[part], signals.labels[part]
-        if loss == "cross_entropy":
-            rows.append(transforms.loss(logits, labels))
-        else:
-            own = logits[np.arange(len(labels)), labels].astype(np.float64)
-            rows.append(np.logaddexp(0.0, -own))
-    return np.concatenate(rows)
+def _losses(signals: Signals, loss: str, field: str = "unlearned") -> Floats:
+    """Return the losses [N] under the model of `field`, or [S, N] under its models."""
+    if loss == "cross_entropy":
+        return loss_of(signals.scaled_logits(field))
+    logits = signals.require(field, "emia")
+    return loss_of(logits[..., np.arange(len(signals)), signals.labels].astype(np.float64))

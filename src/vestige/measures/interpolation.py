@@ -17,10 +17,15 @@ depends on its neighbours. `recommended`: quadrature of the integral, scale from
 taken as S + a (O - S), so that it is no larger than u by rounding where all models agree. Signals come from
 log-softmax: a confidence is exact at any logit, where the authors' is 0 or 1 in single precision beyond
 about 103 nats ("scaled_logit": theirs has a floor of 1e-45 under both its logarithms, this one has none).
+
+Published for language models, and the preset of texts: `mirrored`. The signal is that of 1 - p, the probability of
+anything but the text's own tokens, so that it rises with the loss; X_a runs from the original (a = 0) to the model that
+never saw the text (a = 1), and the score is 2 * integral of a F_a(u) da, again 1 = as never seen.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -33,15 +38,17 @@ from vestige.errors import InputError, MissingArray, unknown
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import SIGNALS, bounded_gumbel
+from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, bounded_gumbel, loss, of_losses
 
 Floats = NDArray[np.float64]
 Family = Literal["gumbel", "norm", "ecdf", "beta", "kde"]
 Signal = Literal["logloss", "probability", "taylor_soft_margin", "scaled_logit", "negative_loss"]
+EMPIRICAL = ("ecdf", "kde")
 EULER = 0.5772  # as published, four digits
 NODES = 64
 MOST_STEPS = 100_000
 CHUNK = 8_192
+TEXTS = {"scale": "pooled", "eps1": 1e-1, "mirrored": True}
 
 
 class Moments(NamedTuple):
@@ -57,6 +64,21 @@ class Moments(NamedTuple):
         return float(np.sqrt(max(variance, 0.0)))
 
 
+class Shown(NamedTuple):
+    """The signal of N samples: of the audited model, the original, and over shadows its mean, its deviation, all."""
+
+    unlearned: Floats  # [N]
+    original: Floats  # [N]
+    mean: Floats  # [N]
+    spread: Floats  # [N], ddof 0
+    shadows: Floats | None  # [S, N]
+
+    def at(self, part: slice) -> Shown:
+        """Return the samples of a part."""
+        shadows = None if self.shadows is None else self.shadows[:, part]
+        return Shown(self.unlearned[part], self.original[part], self.mean[part], self.spread[part], shadows)
+
+
 @register(
     "iam",
     needs=("unlearned", "shadow_out"),
@@ -65,6 +87,11 @@ class Moments(NamedTuple):
     range=(0.0, 1.0),
     cites="Wang et al. 2025 (IAM)",
     paper={"scale": "pooled", "steps": 100},
+    texts=("nll", "fit", "out"),
+    presets={
+        "texts": TEXTS | {"output": "log_odds"},
+        "texts_paper": TEXTS | {"output": "score", "batch": 64, "steps": 1000},
+    },
 )
 def iam(
     signals: Signals,
@@ -77,6 +104,8 @@ def iam(
     output: Literal["score", "log_odds"] = "score",
     eps1: Positive = 1e-2,
     eps2: Positive = 1e-5,
+    mirrored: bool = False,
+    batch: Annotated[int, Field(ge=2)] | None = None,
 ) -> Floats:
     """Interpolated approximate measurement: 1 = like models that never saw the sample, 0 = like the original.
 
@@ -90,9 +119,20 @@ def iam(
              there is an original
     output   "score" in [0, 1], or "log_odds" of it in nats, which does not saturate (gumbel and norm)
     eps1, eps2  bounds of the Gumbel map (published for Purchase and Texas, offline: 1e-1, 1e-6)
+    mirrored  True: as published for language models, see above; online, with the mean loss of the shadows
+    batch     samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
+              (published for language models: 64); None: all together
 
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
     """
+    if mirrored or batch is not None:
+        options: dict[str, Any] = {
+            "family": family, "scale": scale, "steps": steps, "signal": signal, "mode": mode, "output": output,
+            "eps1": eps1, "eps2": eps2,
+        }  # fmt: skip
+        rows, size = np.arange(len(signals)), batch or len(signals)
+        parts = [signals.take(rows[start : start + size]) for start in range(0, len(rows), size)]
+        return np.concatenate([_mirrored(p, options) if mirrored else iam(p, **options) for p in parts])
     if eps1 <= np.log1p(eps2):
         raise InputError(
             f"iam: eps1 is {eps1}; a number above log(1 + eps2), {np.log1p(eps2):.3g}, is wanted."
@@ -101,15 +141,36 @@ def iam(
         raise InputError("iam: scale='per_sample' needs at least two shadow models; there is one.")
     level = _fitted_level(signals, mode, signal, eps1, eps2)
     bounds = {"eps1": eps1, "eps2": eps2} if signal == "logloss" else {}
-    source = calibration_rows(signals, "iam") if scale == "calibrated" else signals
-    moments = None if scale == "per_sample" else _moments(source, signal, bounds, level)
+    own = _shown(signals, signal, bounds, level, whole=family in EMPIRICAL)
+    moments = None
+    if scale == "pooled":
+        moments = _moments(own, slice(None))
+    elif scale == "calibrated":
+        source, rows = calibration_rows(signals, "iam")
+        moments = _moments(own if source is signals else _shown(source, signal, bounds, level), rows)
     if moments is not None and moments.scale(0.0) == 0:
         raise InputError("iam: all samples have the same shadow signal; there is no scale to measure with.")
     scores = np.empty(len(signals))
     for part in signals.chunks(CHUNK):
-        u, s, o = _signals(signals, part, signal, bounds, level)
-        scores[part] = interpolate(u, s, o, family=family, moments=moments, steps=steps, output=output)
+        scores[part] = _integrated(own.at(part), family, moments, steps, output)
     return scores
+
+
+def _mirrored(signals: Signals, options: dict[str, Any]) -> Floats:
+    """Return scores [N] from the original towards the shadows, by the probability of anything but the true label."""
+    signals.require("original", "iam (mirrored)")
+    assert signals.original is not None and signals.shadow_out is not None
+    labels = signals.labels
+    before = loss(signals.original, labels)
+    if np.ptp(before) == 0:
+        raise InputError("iam: the original has the same loss on all samples that share a scale.")
+    never = np.mean([loss(shadow, labels) for shadow in signals.shadow_out], axis=0)
+    other = Signals(
+        labels=np.ones_like(labels), unlearned=of_losses(loss(signals.unlearned, labels)), original=of_losses(never),
+        shadow_out=of_losses(before), role=signals.roles, ids=signals.names,
+    )  # fmt: skip
+    scores = iam(other, **options)
+    return -scores if options["output"] == "log_odds" else 1 - scores
 
 
 def interpolate(
@@ -123,10 +184,17 @@ def interpolate(
     output: str = "score",
 ) -> Floats:
     """The score from signals: u [N], s [S, N], o [N]; without `moments` the scale is each sample's own."""
+    return _integrated(Shown(u, o, s.mean(axis=0), s.std(axis=0), s), family, moments, steps, output)
+
+
+def _integrated(
+    shown: Shown, family: Family, moments: Moments | None, steps: int | None, output: str
+) -> Floats:
+    u, o, mean, spread, s = shown
     if family == "ecdf" and steps is None:
+        assert s is not None
         return 1.0 - _ecdf_integral(u, s, o)
     levels, weights = _levels(steps)
-    mean, spread = s.mean(axis=0), s.std(axis=0)
     present, absent = np.zeros_like(u), np.zeros_like(u)
     if output == "log_odds":
         present, absent = np.full_like(u, -np.inf), np.full_like(u, -np.inf)
@@ -142,6 +210,7 @@ def interpolate(
     return absent - present if output == "log_odds" else 1.0 - present
 
 
+@lru_cache(maxsize=8)
 def _levels(steps: int | None) -> tuple[Floats, Floats]:
     """Return interpolation levels a and the weights of F_a, which sum to 1."""
     if steps is None:  # 2 * integral of a F_a da by Gauss-Legendre
@@ -153,7 +222,7 @@ def _levels(steps: int | None) -> tuple[Floats, Floats]:
 
 
 def _cdf(
-    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats, o: Floats, a: float
+    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
 ) -> Floats:
     if family == "gumbel":
         beta = np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi
@@ -165,6 +234,7 @@ def _cdf(
         t = np.maximum(centre * (1 - centre) / np.maximum(np.square(sigma), 1e-300) - 1, 1e-10)
         first, second = np.maximum(centre * t, 1e-10), np.maximum((1 - centre) * t, 1e-10)
         return np.asarray(special.betainc(first, second, np.clip(u, 0, 1)))
+    assert s is not None
     x = s + a * (o - s)  # where both are one, exactly that one
     if family == "ecdf":
         return np.asarray((x <= u).mean(axis=0))
@@ -172,7 +242,7 @@ def _cdf(
 
 
 def _log_cdf(
-    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats, o: Floats, a: float
+    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
 ) -> tuple[Floats, Floats]:
     """Return log F and log(1 - F), for gumbel and norm without rounding at either end."""
     if family == "gumbel":
@@ -217,33 +287,34 @@ def _fitted_level(signals: Signals, mode: str, signal: str, eps1: float, eps2: f
     return float(offline[signal]().mean())
 
 
-def _signals(
-    signals: Signals, part: slice, signal: str, bounds: dict[str, float], level: float | None
-) -> tuple[Floats, Floats, Floats]:
-    """Return u [n], S [S, n] and O [n] of a part of the samples."""
-    of = SIGNALS[signal]
-    labels = signals.labels[part]
-    assert signals.shadow_out is not None
-    u = of(signals.unlearned[part], labels, **bounds)
-    s = np.stack([of(shadow[part], labels, **bounds) for shadow in signals.shadow_out])
-    if level is not None:
-        return u, s, np.full_like(u, level)
-    assert signals.original is not None
-    return u, s, of(signals.original[part], labels, **bounds)
+def _shown(
+    signals: Signals, signal: str, bounds: dict[str, float], level: float | None, *, whole: bool = False
+) -> Shown:
+    """Return what the models show of every sample; with `whole` also the shadows' signals one by one."""
+    n = len(signals)
+    u, o, mean, spread = np.empty(n), np.full(n, 0.0 if level is None else level), np.empty(n), np.empty(n)
+    every = np.empty((signals.shadows, n)) if whole else None
+    for part in signals.chunks(CHUNK):
+        s = _signal(signals, "shadow_out", part, signal, bounds)
+        u[part] = _signal(signals, "unlearned", part, signal, bounds)
+        mean[part], spread[part] = s.mean(axis=0), s.std(axis=0)
+        if level is None:
+            o[part] = _signal(signals, "original", part, signal, bounds)
+        if every is not None:
+            every[:, part] = s
+    return Shown(u, o, mean, spread, every)
 
 
-def _moments(source: Signals, signal: str, bounds: dict[str, float], level: float | None) -> Moments:
-    """Return pooled moments (ddof 0) in one pass: per-chunk means and squares, merged."""
-    total, mean, square = 0, np.zeros(2), np.zeros((2, 2))
-    for part in source.chunks(CHUNK):
-        _, s, o = _signals(source, part, signal, bounds, level)
-        pair = np.stack([s.mean(axis=0), o])
-        n, centre = pair.shape[1], pair.mean(axis=1)
-        spread = (pair - centre[:, None]) @ (pair - centre[:, None]).T
-        spread[0, 0] = np.square(s - centre[0]).sum() / len(s)
-        shift = centre - mean
-        square += spread + np.outer(shift, shift) * (total * n / (total + n))
-        mean += shift * (n / (total + n))
-        total += n
-    square /= total
-    return Moments(float(square[0, 0]), float(square[1, 1]), float(square[0, 1]))
+def _signal(signals: Signals, field: str, part: slice, signal: str, bounds: dict[str, float]) -> Floats:
+    """Return the signal of a part of the samples under the model of `field`, [n], or under its models, [S, n]."""
+    if signal in OF_SCALED_LOGIT:
+        return OF_SCALED_LOGIT[signal](signals.scaled_logits(field, part), **bounds)
+    return SIGNALS[signal](signals.require(field, "iam")[..., part, :], signals.labels[part], **bounds)
+
+
+def _moments(shown: Shown, rows: NDArray[np.int64] | slice) -> Moments:
+    """Return pooled moments (ddof 0) over `rows`."""
+    o, mean, spread = shown.original[rows], shown.mean[rows], shown.spread[rows]
+    o, mean = o - o.mean(), mean - mean.mean()
+    shadow = float(np.mean(np.square(spread) + np.square(mean)))
+    return Moments(shadow, float(np.mean(np.square(o))), float(np.mean(o * mean)))

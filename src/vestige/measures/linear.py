@@ -18,7 +18,7 @@ from vestige.errors import InputError
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals import transforms as signal
+from vestige.signals.transforms import OF_SCALED_LOGIT
 
 Floats = NDArray[np.float64]
 
@@ -30,15 +30,18 @@ Floats = NDArray[np.float64]
     unit="share of the way",
     cites="Wang et al. 2025 (IAM)",
     paper={"form": "loss_ratio"},
+    texts=("nll", "fit", "out"),
+    presets={"texts": {"form": "loss_ratio"}},
 )
 def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] = "shrunk_logit") -> Floats:
     """Share of the way from fitted (0) to never seen (1 in `paper`; below 1 in `recommended`, which shrinks)."""
     if form == "loss_ratio":
-        gap, way = _gap_and_way(signals, signal.negative_loss)
+        gap, way = _gap_and_way(signals, form)
         return gap / np.where(np.abs(way) < 1e-12, np.copysign(1e-12, way), way)
-    _, typical = _gap_and_way(calibration_rows(signals, "linear_gap"), signal.scaled_logit)
-    gap, way = _gap_and_way(signals, signal.scaled_logit)
-    size = float(np.mean(np.square(typical)))
+    gap, way = _gap_and_way(signals, form)
+    source, rows = calibration_rows(signals, "linear_gap")
+    typical = way if source is signals else _gap_and_way(source, form)[1]
+    size = float(np.mean(np.square(typical[rows])))
     if size == 0:
         raise InputError(
             "linear_gap: original and shadows agree on every sample; there is no way to measure along."
@@ -46,13 +49,11 @@ def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] 
     return gap * way / (np.square(way) + size)
 
 
-def _gap_and_way(signals: Signals, transform: signal.Transform) -> tuple[Floats, Floats]:
+def _gap_and_way(signals: Signals, form: str) -> tuple[Floats, Floats]:
     """Return original minus unlearned, and original minus the mean of the shadows, both [N]."""
+    of = OF_SCALED_LOGIT["scaled_logit" if form == "shrunk_logit" else "negative_loss"]
     gap, way = np.empty(len(signals)), np.empty(len(signals))
-    assert signals.original is not None and signals.shadow_out is not None
     for part in signals.chunks():
-        labels = signals.labels[part]
-        fitted = transform(signals.original[part], labels)
-        gap[part] = fitted - transform(signals.unlearned[part], labels)
-        way[part] = fitted - np.mean([transform(s[part], labels) for s in signals.shadow_out], axis=0)
+        u, o, s = (of(signals.scaled_logits(name, part)) for name in ("unlearned", "original", "shadow_out"))
+        gap[part], way[part] = o - u, o - s.mean(axis=0)
     return gap, way

@@ -27,7 +27,6 @@ from vestige.errors import InputError
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import scaled_logit
 
 Floats = NDArray[np.float64]
 CARLINI = "Carlini et al. 2022 (LiRA)"
@@ -56,10 +55,8 @@ def lira_offline(
               normal CDF. Published: two-sided for random forget sets, the quantile for classes and parts of
               them, where with one shadow it is 0 or 1
     """
-    u, mean, spread = _outputs(signals)
-    sd: Floats | float = (
-        spread + TINY if variance == "per_sample" else _pooled_deviation(signals, "lira_offline")
-    )
+    u, mean, _ = outputs = _outputs(signals)
+    sd = _deviation(signals, outputs, variance, "lira_offline")
     z = (u - mean) / sd
     if tail == "two_sided":
         return _log_normal(z, sd)
@@ -73,19 +70,29 @@ def lira_offline(
     unit="nats",
     cites=CARLINI,
     paper={"variance": "per_sample"},
+    texts=("nll", "fit", "out"),
+    presets={"texts": {"variance": "across_samples"}, "texts_paper": {"variance": "per_sample"}},
 )
-def lira_online(signals: Signals, *, variance: Literal["pooled", "per_sample"] = "pooled") -> Floats:
-    """Log-likelihood ratio "never seen" against "still fitted"; 0 = both as likely, above = unlearned."""
-    u, mean, spread = _outputs(signals)
-    assert signals.original is not None
-    original = np.concatenate(
-        [scaled_logit(signals.original[p], signals.labels[p]) for p in signals.chunks()]
-    )
-    if variance == "per_sample":
-        out = _log_normal((u - mean) / (spread + TINY), spread + TINY)
-        return out - _log_normal((u - original) / TINY, TINY)
-    sd = _pooled_deviation(signals, "lira_online")
-    return _log_normal((u - mean) / sd, sd) - _log_normal((u - original) / sd, sd)
+def lira_online(
+    signals: Signals, *, variance: Literal["pooled", "per_sample", "across_samples"] = "pooled"
+) -> Floats:
+    """Log-likelihood ratio "never seen" against "still fitted"; 0 = both as likely, above = unlearned.
+
+    variance  "pooled" and "per_sample" as in `lira_offline`; "across_samples": that of the shadows' mean over all
+              samples, for texts
+    """
+    u, mean, _ = outputs = _outputs(signals)
+    original = signals.scaled_logits("original")
+    if variance == "across_samples":
+        sd: Any = float(np.std(mean)) if np.ptp(mean) > 0 else 0.0
+        if sd == 0:
+            raise InputError(
+                "lira_online: the shadow models say the same of every sample; there is no scale to measure with."
+            )
+    else:
+        sd = _deviation(signals, outputs, variance, "lira_online")
+    sd_in = TINY if variance == "per_sample" else sd
+    return _log_normal((u - mean) / sd, sd) - _log_normal((u - original) / sd_in, sd_in)
 
 
 @register(
@@ -102,14 +109,9 @@ def update_lira(signals: Signals, *, variance: Literal["pooled", "per_sample"] =
 
     With one shadow and the published variance, the score is -1, 0 or 1.
     """
-    u, mean, spread = _outputs(signals)
-    assert signals.original is not None
-    original = np.concatenate(
-        [scaled_logit(signals.original[p], signals.labels[p]) for p in signals.chunks()]
-    )
-    sd: Floats | float = (
-        spread + TINY if variance == "per_sample" else _pooled_deviation(signals, "update_lira")
-    )
+    u, mean, _ = outputs = _outputs(signals)
+    original = signals.scaled_logits("original")
+    sd = _deviation(signals, outputs, variance, "update_lira")
     return np.asarray(special.ndtr((original - mean) / sd) - special.ndtr((u - mean) / sd))
 
 
@@ -119,26 +121,28 @@ def _log_normal(z: Floats, sd: Any) -> Floats:
 
 def _outputs(signals: Signals) -> tuple[Floats, Floats, Floats]:
     """Return lambda_u, and mean and standard deviation (ddof 0) of lambda over shadows; each [N]."""
-    u, mean, spread = (np.empty(len(signals)) for _ in range(3))
-    assert signals.shadow_out is not None
+    mean, spread = np.empty(len(signals)), np.empty(len(signals))
     for part in signals.chunks():
-        labels = signals.labels[part]
-        u[part] = scaled_logit(signals.unlearned[part], labels)
-        s = np.stack([scaled_logit(shadow[part], labels) for shadow in signals.shadow_out])
+        s = signals.scaled_logits("shadow_out", part)
         mean[part], spread[part] = s.mean(axis=0), s.std(axis=0)
-    return u, mean, spread
+    return signals.scaled_logits("unlearned"), mean, spread
 
 
-def _pooled_deviation(signals: Signals, measure: str) -> float:
-    """One standard deviation of lambda between models on the same sample, over a calibration set.
+def _deviation(
+    signals: Signals, outputs: tuple[Floats, Floats, Floats], variance: str, measure: str
+) -> Floats | float:
+    """Return each sample's standard deviation [N] over shadows, with 1e-30 added, or one for all of them.
 
-    From two shadows on: root mean of the unbiased variance over shadows, widened for the error of their
-    mean. With one: that of the difference between the unlearned model and the shadow.
+    The one is that of lambda between models on the same sample, over a calibration set. From two shadows on: root mean
+    of the unbiased variance over shadows, widened for the error of their mean. With one shadow: that of the difference
+    between the unlearned model and the shadow. `outputs` are those of `signals`.
     """
-    rows = calibration_rows(signals, measure)
-    u, mean, spread = _outputs(rows)
-    if rows.shadows > 1:
-        s = rows.shadows
+    if variance == "per_sample":
+        return outputs[2] + TINY
+    source, rows = calibration_rows(signals, measure)
+    u, mean, spread = (values[rows] for values in (outputs if source is signals else _outputs(source)))
+    if source.shadows > 1:
+        s = source.shadows
         sd = float(np.sqrt(np.mean(np.square(spread)) * s / (s - 1) * (1 + 1 / s)))
     else:
         sd = float(np.std(u - mean))

@@ -64,7 +64,7 @@ def mia_confidence(signals: Signals, *, attack: Attack = "logistic") -> Floats:
 @register("mia_entropy", **SETTINGS)
 def mia_entropy(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     """Non-membership by the entropy of the prediction; does not look at the label."""
-    return _scores(signals, attack, lambda v, y: -(np.exp(_logs(v)) * _logs(v)).sum(axis=1)[:, None])
+    return _scores(signals, attack, lambda v, y: entropy(v)[:, None])
 
 
 @register("mia_modified_entropy", **SETTINGS | {"paper": {"attack": "svc", "form": "published"}})
@@ -87,6 +87,12 @@ def mia_probability(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     if attack == "svc":
         return _scores(signals, attack, lambda v, y: np.exp(_logs(v)))
     return _scores(signals, attack, lambda v, y: np.maximum(_logs(v), -30.0))
+
+
+def entropy(logits: NDArray[Any]) -> Floats:
+    """- sum over k of p_k log p_k, in nats, from 0; [N]."""
+    logs = _logs(logits)
+    return np.asarray(-(np.exp(logs) * logs).sum(axis=1))
 
 
 def modified_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> Floats:

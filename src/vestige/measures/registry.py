@@ -2,10 +2,15 @@
 
 A measure is a plain function `(signals, *, options) -> float [N]`, larger = more unlearned. Its options are
 keyword-only with the recommended values as defaults; `paper` holds what the publication used instead.
+
+Texts are records too: a measure that declares `texts`, the arrays of texts that it needs, is called with them by
+`vestige.measures.texts.measure`. Where its function takes `signals`, these are made of the texts' losses, and its
+options are those of the preset "texts" or "texts_paper", where it has them.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
@@ -29,6 +34,7 @@ class Measure(Entry):
     uses   fields it reads where they are there
     unit   of the score: "nats", "probability", ...
     range  smallest and largest possible score, None where unbounded
+    texts  arrays of texts that it needs, see `vestige.measures.texts.ARRAYS`; empty where texts cannot be asked by it
     """
 
     BESIDE = ("label",)
@@ -37,6 +43,38 @@ class Measure(Entry):
     uses: tuple[str, ...] = ()
     unit: str
     range: tuple[float | None, float | None] = (None, None)
+    texts: tuple[str, ...] = ()
+
+    @property
+    def of_samples(self) -> bool:
+        """Does it read `Signals`? Else it reads arrays of texts alone."""
+        return "signals" in inspect.signature(self.function).parameters
+
+    def range_of(self, options: Mapping[str, Any]) -> tuple[float | None, float | None]:
+        """Return the smallest and largest possible score with these options; log-odds have none."""
+        return (None, None) if options.get("output") == "log_odds" else self.range
+
+    def unit_of(self, options: Mapping[str, Any]) -> str:
+        """Return the unit of a score with these options."""
+        return "log-odds" if options.get("output") == "log_odds" else self.unit
+
+    def score(self, signals: Signals, options: Mapping[str, Any]) -> Scores:
+        """Score every sample with the values of every option, as `resolve` returns them; see `measure`."""
+        for array in self.needs:
+            signals.require(array, self.name)
+        with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
+            scores = np.asarray(self.function(signals, **options), dtype=np.float64)
+        if scores.shape != (len(signals),):
+            raise InputError(
+                f"{self.name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted."
+            )
+        bad = ~np.isfinite(scores)
+        if bad.any():
+            first = str(signals.names[np.flatnonzero(bad)[0]])
+            raise InputError(
+                f"{self.name} has no finite score for {int(bad.sum())} samples, among them {first!r}."
+            )
+        return scores
 
     def compares_with_original(self, signals: Signals, options: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""
@@ -72,15 +110,6 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
     entry = MEASURES[name]
     if not isinstance(signals, Signals):
         raise InputError(f"{name} reads vestige.Signals; this is of type {type(signals).__name__}.")
-    values = entry.resolve(options, preset)
-    for array in entry.needs:
-        signals.require(array, name)
-    with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
-        scores = np.asarray(entry.function(signals, **values), dtype=np.float64)
-    if scores.shape != (len(signals),):
-        raise InputError(f"{name} returned scores of shape {scores.shape}; [{len(signals)}] is wanted.")
-    bad = ~np.isfinite(scores)
-    if bad.any():
-        first = str(signals.names[np.flatnonzero(bad)[0]])
-        raise InputError(f"{name} has no finite score for {int(bad.sum())} samples, among them {first!r}.")
-    return scores
+    if not entry.of_samples:
+        raise InputError(f"{name} reads texts, not samples: vestige.measures.texts.measure calls it.")
+    return entry.score(signals, entry.resolve(options, preset))

@@ -25,13 +25,13 @@ from vestige.errors import MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.record import HOW_TO_GET
-from vestige.signals.transforms import confidence, negative_loss, taylor_soft_margin
+from vestige.signals.transforms import confidence_of, loss_of, taylor_soft_margin
 
 Floats = NDArray[np.float64]
 CITES = "Zarifzadeh et al. 2024 (RMIA)"
 TRIM, MARGIN, TINY = 0.2, 0.6, 1e-300
 
-Parameters = Literal["cifar10", "cinic10", "cifar100", "purchase", "texas", "location"]
+Parameters = Literal["cifar10", "cinic10", "cifar100", "purchase", "texas", "location", "texts"]
 # temperature, offline a, gamma: as published per data set
 PARAMETERS: dict[Parameters, tuple[float, float, float]] = {
     "cifar10": (2.0, 0.33, 2.0),
@@ -40,6 +40,7 @@ PARAMETERS: dict[Parameters, tuple[float, float, float]] = {
     "purchase": (2.0, 0.2, 2.0),
     "texas": (2.0, 0.2, 2.0),
     "location": (2.0, 0.2, 2.0),
+    "texts": (1.0, 1.0, 2.0),
 }
 Signal = Literal["softmax", "taylor_soft_margin"]
 
@@ -63,7 +64,8 @@ def rmia_offline(
 ) -> Floats:
     """Share of never-seen samples that this one does not exceed, relative to shadows; 1 = none is exceeded.
 
-    parameters  a named set of constants: "cifar10", "cinic10", "cifar100", "purchase", "texas", "location"
+    parameters  a named set of constants: "cifar10", "cinic10", "cifar100", "purchase", "texas", "location", and
+                "texts": likelihoods of tokens as they are
     signal      "softmax", or "taylor_soft_margin" as published
     gamma       how many times the ratio must be exceeded; default: the set's
     ties        how an exact tie counts, from 0 (published) to 1
@@ -74,9 +76,8 @@ def rmia_offline(
     population = _population(signals, "rmia_offline")
 
     def ratio(rows: Signals) -> Floats:
-        assert rows.shadow_out is not None
-        reference = _trimmed([_signal(s, rows, signal, temperature) for s in rows.shadow_out])
-        return _signal(rows.unlearned, rows, signal, temperature) / ((1 + a) / 2 * reference + (1 - a) / 2)
+        reference = _trimmed(_signal(rows, "shadow_out", signal, temperature))
+        return _signal(rows, "unlearned", signal, temperature) / ((1 + a) / 2 * reference + (1 - a) / 2)
 
     return 1 - exceeded(ratio(signals), ratio(population), limit, ties)
 
@@ -89,6 +90,11 @@ def rmia_offline(
     range=(0.0, 1.0),
     cites=CITES,
     paper={"signal": "taylor_soft_margin", "ties": 0.0},
+    texts=("nll", "fit", "out", "population"),
+    presets={
+        "texts": {"parameters": "texts", "gamma": 1.0, "ties": 0.0},
+        "texts_paper": {"parameters": "texts", "gamma": 2.0, "ties": 0.0},
+    },
 )
 def rmia_online(
     signals: Signals,
@@ -100,7 +106,8 @@ def rmia_online(
 ) -> Floats:
     """As `rmia_offline`, with the original as the model that saw the sample; options as there.
 
-    Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population.
+    Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population. On texts gamma
+    is 1; the published 2 ties every text that is not far likelier than the others.
     """
     temperature, _, limit = _constants(parameters, gamma)
     for field in ("population", "population_in"):
@@ -108,15 +115,13 @@ def rmia_online(
             raise MissingArray(f"rmia_online needs `{field}`: {HOW_TO_GET[field]}.")
     population = _population(signals, "rmia_online")
 
-    def ratio(rows: Signals, inside: NDArray[np.floating]) -> Floats:
-        assert rows.shadow_out is not None
-        out = [_signal(s, rows, signal, temperature) for s in rows.shadow_out]
-        reference = _trimmed([*out, *[_signal(inside, rows, signal, temperature)] * len(out)])
-        return _signal(rows.unlearned, rows, signal, temperature) / _nonzero(reference)
+    def ratio(rows: Signals) -> Floats:
+        out, inside = (_signal(rows, name, signal, temperature) for name in ("shadow_out", "original"))
+        reference = _trimmed(np.concatenate([out, np.broadcast_to(inside, out.shape)]))
+        return _signal(rows, "unlearned", signal, temperature) / _nonzero(reference)
 
-    assert signals.original is not None and signals.population_in is not None
-    own, others = ratio(signals, signals.original), ratio(population, signals.population_in)
-    return 1 - exceeded(own, others, limit, ties)
+    others = ratio(population.with_(original=signals.population_in))
+    return 1 - exceeded(ratio(signals), others, limit, ties)
 
 
 @register(
@@ -125,6 +130,7 @@ def rmia_online(
     uses=("original",),
     unit="nats",
     cites=CITES,
+    texts=("nll", "fit", "out"),
 )
 def rmia_ratio(signals: Signals) -> Floats:
     """Log of the mean reference confidence over that of the unlearned model; 0 = as confident as the references.
@@ -132,15 +138,13 @@ def rmia_ratio(signals: Signals) -> Floats:
     The references are the shadows, and the original with the same weight where it is there.
     """
     scores = np.empty(len(signals))
-    assert signals.shadow_out is not None
     for part in signals.chunks():
-        labels = signals.labels[part]
-        logs = np.stack([negative_loss(s[part], labels) for s in signals.shadow_out])
+        logs = -loss_of(signals.scaled_logits("shadow_out", part))
         reference = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
         if signals.original is not None:
-            fitted = negative_loss(signals.original[part], labels)
+            fitted = -loss_of(signals.scaled_logits("original", part))
             reference = np.logaddexp(reference, fitted) - np.log(2)
-        scores[part] = reference - negative_loss(signals.unlearned[part], labels)
+        scores[part] = reference + loss_of(signals.scaled_logits("unlearned", part))
     return scores
 
 
@@ -171,19 +175,21 @@ def _population(signals: Signals, name: str) -> Signals:
     return population
 
 
-def _signal(logits: NDArray[np.floating], rows: Signals, signal: str, temperature: float) -> Floats:
-    parts = []
-    for part in rows.chunks():
-        v, y = logits[part], rows.labels[part]
-        if signal == "taylor_soft_margin":
-            parts.append(taylor_soft_margin(v, y, temperature, MARGIN))
-        else:
-            parts.append(confidence(v / temperature, y))
-    return np.concatenate(parts)
+def _signal(rows: Signals, field: str, signal: str, temperature: float) -> Floats:
+    """Return the signal [N] under the model of `field`, or [S, N] under its models."""
+    if signal == "softmax":
+        return confidence_of(rows.scaled_logits(field, temperature=temperature))
+    logits = rows.require(field, "rmia")
+
+    def of(layer: NDArray[np.floating]) -> Floats:
+        parts = [taylor_soft_margin(layer[p], rows.labels[p], temperature, MARGIN) for p in rows.chunks()]
+        return np.concatenate(parts)
+
+    return of(logits) if logits.ndim == 2 else np.stack([of(layer) for layer in logits])
 
 
-def _trimmed(values: list[Floats]) -> Floats:
-    return np.asarray(stats.trim_mean(np.stack(values), TRIM, axis=0))
+def _trimmed(values: Floats) -> Floats:
+    return np.asarray(stats.trim_mean(values, TRIM, axis=0))
 
 
 def _nonzero(reference: Floats) -> Floats:

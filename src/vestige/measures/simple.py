@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ def random(signals: Signals, *, seed: Seed = 0) -> Floats:
 @register("confidence", needs=("unlearned",), unit="probability", range=(-1.0, 0.0), cites=IAM)
 def confidence(signals: Signals) -> Floats:
     """-p_u: minus the true-label confidence of the unlearned model; needs no other model."""
-    return -_of(signal.confidence, signals, signals.unlearned)
+    return -signal.confidence_of(signals.scaled_logits("unlearned"))
 
 
 @register(
@@ -41,31 +40,27 @@ def confidence(signals: Signals) -> Floats:
 )
 def confidence_difference(signals: Signals) -> Floats:
     """p_o - p_u: how much true-label confidence was lost; 0 = unchanged."""
-    return _drop(signal.confidence, signals)
+    return _drop(signal.confidence_of, signals)
 
 
 @register("loss_difference", needs=("unlearned", "original"), unit="nats", cites=IAM)
 def loss_difference(signals: Signals) -> Floats:
     """CE_u - CE_o: how much the cross-entropy rose; 0 = unchanged."""
-    return -_drop(signal.loss, signals)
+    return -_drop(signal.loss_of, signals)
 
 
 @register("scaled_logit_difference", needs=("unlearned", "original"), unit="nats", cites=IAM)
 def scaled_logit_difference(signals: Signals) -> Floats:
     """logit p_o - logit p_u: how much the log-odds of the true label fell; 0 = unchanged."""
-    return _drop(signal.scaled_logit, signals)
+    return _drop(np.asarray, signals)
 
 
 @register("logloss_difference", needs=("unlearned", "original"), unit="signal", range=(-1.0, 1.0), cites=IAM)
 def logloss_difference(signals: Signals, *, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
     """Difference of the bounded Gumbel signal that IAM works on; 0 = unchanged."""
-    return _drop(lambda v, y: signal.logloss(v, y, eps1, eps2), signals)
+    return _drop(lambda scaled: signal.logloss_of(scaled, eps1, eps2), signals)
 
 
-def _of(transform: Callable[..., Floats], signals: Signals, logits: NDArray[Any]) -> Floats:
-    return np.concatenate([transform(logits[part], signals.labels[part]) for part in signals.chunks()])
-
-
-def _drop(transform: Callable[..., Floats], signals: Signals) -> Floats:
-    assert signals.original is not None
-    return _of(transform, signals, signals.original) - _of(transform, signals, signals.unlearned)
+def _drop(of_scaled_logit: Callable[[Floats], Floats], signals: Signals) -> Floats:
+    before, after = (of_scaled_logit(signals.scaled_logits(name)) for name in ("original", "unlearned"))
+    return before - after

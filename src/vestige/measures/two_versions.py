@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from vestige.errors import InputError
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import scaled_logit, softmax
+from vestige.signals.transforms import softmax
 
 Floats = NDArray[np.float64]
 TOP = 3
@@ -76,7 +76,7 @@ def _features(signals: Signals, attack: str) -> Floats:
     difference = np.take_along_axis(before - after, order, axis=1)
     if attack == "mlp":
         return difference
-    logits = [scaled_logit(x, signals.labels) for x in (signals.original, signals.unlearned)]
+    logits = [signals.scaled_logits(name) for name in ("original", "unlearned")]
     own = np.stack([logits[0], logits[1], logits[0] - logits[1]], axis=1)
     return np.concatenate([difference, np.clip(own, -50, 50)], axis=1)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, MissingArray, unknown
+from vestige.signals.transforms import Floats, scaled_logit
 from vestige.values import are_probabilities, as_array, as_floats, as_ids, as_rows
 
 ROLES = ("forget", "retain", "holdout")
+STACKS = ("shadow_out", "retrained")
+ATTACHED = ("population", "calibration")
 
 HOW_TO_GET = {
     "original": "the logits [N, C] of the model before unlearning, on the same samples",
@@ -72,45 +76,49 @@ class Signals:
     shadow_ids: NDArray[np.str_] | None = None
     source: NDArray[np.str_] | None = None
     cluster: NDArray[np.str_] | None = None
+    _scaled: dict[tuple[str, float], Floats] | None = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        logits = as_floats("unlearned", self.unlearned)
-        if logits.ndim != 2 or logits.shape[1] < 2:
-            raise InputError(
-                f"unlearned has shape {logits.shape}; [N, C] with at least two classes is wanted."
-            )
-        n, c = logits.shape
-        if n == 0:
-            raise InputError("unlearned has no rows; at least one sample is wanted.")
-        _expect_logits("unlearned", logits)
-        self._set("unlearned", logits)
-        self._set("labels", _labels(self.labels, n, c))
+        self._set("unlearned", _audited(self.unlearned))
+        self._check(FIELDS)
+
+    def _check(self, changed: Set[str]) -> None:
+        """Check the fields in `changed`, each by itself and against `unlearned` and the others."""
+        n, c = shape = self.unlearned.shape
+        if "labels" in changed:
+            self._set("labels", _labels(self.labels, n, c))
         for name in ("original", "shadow_out", "retrained", "sensitivity"):
-            if getattr(self, name) is not None:
-                stacked = name in ("shadow_out", "retrained")
-                self._set(name, _logits(name, getattr(self, name), (n, c), stacked))
-        if self.shadow_fit is not None:
+            if name in changed and getattr(self, name) is not None:
+                self._set(name, _logits(name, getattr(self, name), shape, name in STACKS))
+        if "shadow_fit" in changed and self.shadow_fit is not None:
             fit = as_floats("shadow_fit", self.shadow_fit).ravel()
             if not fit.size or fit.min() < 0 or fit.max() > 1:
                 raise InputError("shadow_fit must be a non-empty array of confidences between 0 and 1.")
             self._set("shadow_fit", fit)
-        self._set("role", _roles(self.role, n))
-        self._set("ids", _ids(self.ids, n))
+        if "role" in changed:
+            self._set("role", _roles(self.role, n))
+        if "ids" in changed:
+            self._set("ids", _ids(self.ids, n))
         for name in ("source", "cluster"):
-            if getattr(self, name) is not None:
+            if name in changed and getattr(self, name) is not None:
                 self._set(name, _names(name, getattr(self, name), n))
-        if self.shadow_ids is not None:
-            self._set("shadow_ids", np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False)))
-            seen = np.intersect1d(self.shadow_ids, self.names)
-            if len(seen):
-                raise InputError(
-                    f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "
-                    f"{str(seen[0])!r}; shadow models must not have seen what they are a reference for."
-                )
-        self._check_attached(c)
+        if changed & {"ids", "shadow_ids"} and self.shadow_ids is not None:
+            self._check_shadow_ids()
+        if changed & {"shadow_out", "population_in", *ATTACHED}:
+            self._check_attached(c)
+
+    def _check_shadow_ids(self) -> None:
+        names = np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False))
+        self._set("shadow_ids", names)
+        seen = np.intersect1d(names, self.names)
+        if len(seen):
+            raise InputError(
+                f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "
+                f"{str(seen[0])!r}; shadow models must not have seen what they are a reference for."
+            )
 
     def _check_attached(self, c: int) -> None:
-        for name in ("population", "calibration"):
+        for name in ATTACHED:
             attached = getattr(self, name)
             if attached is not None and not isinstance(attached, Signals):
                 raise InputError(f"{name} is of type {type(attached).__name__}; a Signals record is wanted.")
@@ -137,7 +145,7 @@ class Signals:
     def __repr__(self) -> str:
         roles, counts = np.unique(self.roles, return_counts=True)
         groups = ", ".join(f"{n:,} {role}" for role, n in zip(roles.tolist(), counts.tolist(), strict=True))
-        held = [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is not None]
+        held = [f.name for f in dataclasses.fields(self) if f.init and getattr(self, f.name) is not None]
         more = [name for name in held if name not in ("labels", "unlearned", "role", "ids")]
         arrays = f"; with {', '.join(more)}" if more else ""
         return f"Signals({len(self):,} samples of {self.classes:,} classes: {groups}{arrays})"
@@ -177,15 +185,20 @@ class Signals:
         Raises `InputError` for anything else, and where no sample is left.
         """
         rows = as_rows("rows", rows, len(self))
-        one: dict[str, Any] = {
-            name: _part(getattr(self, name), rows)
-            for name in ("labels", "unlearned", "original", "sensitivity", "source", "cluster")
-        }
-        stacks: dict[str, Any] = {
-            name: None if value is None else value[:, rows]
-            for name, value in (("shadow_out", self.shadow_out), ("retrained", self.retrained))
-        }
-        return dataclasses.replace(self, **one, **stacks, role=self.roles[rows], ids=self.names[rows])
+        if rows.dtype.kind != "b" and len(np.unique(rows)) < len(rows):
+            as_ids("ids", self.names[rows])  # which names the one that appears twice
+        labels = self.labels[rows]
+        if not len(labels):
+            raise InputError("There are no rows to take; at least one sample is wanted.")
+        part = self._with_scaled(lambda _, values: values[..., rows])
+        part._set("labels", labels)
+        for name in ("unlearned", "original", "sensitivity", "role", "ids", "source", "cluster"):
+            value = getattr(self, name)
+            part._set(name, None if value is None else value[rows])
+        for name in STACKS:
+            value = getattr(self, name)
+            part._set(name, None if value is None else value[:, rows])
+        return part
 
     def of_role(self, role: str) -> Signals:
         """Return the samples of one role; raises `InputError` where there are none."""
@@ -201,15 +214,79 @@ class Signals:
         return self.with_(**dict.fromkeys(fields))
 
     def with_(self, **fields: Any) -> Signals:
-        """Return the same record with `fields` replaced; everything is validated again.
+        """Return the same record with `fields` replaced; what is replaced is checked, alone and against the rest.
 
         Raises `InputError` for a name that is no field.
         """
-        known = [field.name for field in dataclasses.fields(self)]
         for name in fields:
-            if name not in known:
+            if name not in FIELDS:
+                known = [field.name for field in dataclasses.fields(self) if field.init]
                 raise InputError(unknown("field", name, known))
-        return dataclasses.replace(self, **fields)
+        changed: Set[str] = {name for name, value in fields.items() if value is not getattr(self, name)}
+        stale = FIELDS if "labels" in changed else changed
+        other = self._with_scaled(lambda field, values: None if field in stale else values)
+        for name in changed:
+            other._set(name, fields[name])
+        if "unlearned" in changed:
+            other._set("unlearned", _audited(other.unlearned))
+            if other.unlearned.shape != self.unlearned.shape:
+                changed = FIELDS
+        other._check(changed)
+        return other
+
+    def with_shadows(self, models: NDArray[Any]) -> Signals:
+        """Return the record with the shadow models at `models` only (positions or a mask), without calibration."""
+        shadows = self.require("shadow_out", "with_shadows")[models]
+        other = self._with_scaled(lambda field, values: values[models] if field == "shadow_out" else values)
+        other._set("calibration", None)
+        other._set("shadow_out", shadows)
+        return other
+
+    def remembering(self) -> Signals:
+        """Return the same record, which keeps the scaled logits of each array once they are computed.
+
+        So do its attached records, and what `take`, `with_` and `with_shadows` return. One number is kept where an
+        array has C, until the record goes. Arrays that are changed in place are not noticed.
+        """
+        other = copy.copy(self)
+        other._set("_scaled", {})
+        for name in ATTACHED:
+            if getattr(self, name) is not None:
+                other._set(name, getattr(self, name).remembering())
+        return other
+
+    def scaled_logits(self, field: str, part: slice = slice(None), temperature: float = 1.0) -> Floats:
+        """Return log(p / (1 - p)) of the true label under the models of `field`, in nats; larger = more fitted.
+
+        Parameters
+        ----------
+        field : str
+            "unlearned", "original", "shadow_out" or "retrained".
+        part : slice
+            Which samples.
+        temperature : float
+            By which the logits are divided first.
+
+        Returns
+        -------
+        float [n], or [S, n] of a stack of models; read-only in a record that remembers.
+        """
+        logits = self.require(field, "scaled_logits")
+        if self._scaled is None:
+            return _scaled_logits(logits[..., part, :], self.labels[part], temperature)
+        if (field, temperature) not in self._scaled:
+            values = _scaled_logits(logits, self.labels, temperature)
+            values.flags.writeable = False
+            self._scaled[field, temperature] = values
+        return self._scaled[field, temperature][..., part]
+
+    def _with_scaled(self, change: Callable[[str, Floats], Floats | None]) -> Signals:
+        """Return a copy whose scaled logits, where it has some, are what `change(field, values)` makes of them."""
+        other = copy.copy(self)
+        if self._scaled is not None:
+            changed = {key: change(key[0], values) for key, values in self._scaled.items()}
+            other._set("_scaled", {key: values for key, values in changed.items() if values is not None})
+        return other
 
     def save(self, folder: Path | str) -> Path:
         """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes."""
@@ -231,8 +308,25 @@ class Signals:
             yield slice(start, min(start + size, len(self)))
 
 
-def _part(value: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[Any] | None:
-    return None if value is None else value[rows]
+FIELDS = frozenset(field.name for field in dataclasses.fields(Signals) if field.init)
+
+
+def _scaled_logits(
+    logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], temperature: float
+) -> Floats:
+    if logits.ndim == 3:
+        return np.stack([_scaled_logits(layer, labels, temperature) for layer in logits])
+    return scaled_logit(logits if temperature == 1 else logits / temperature, labels)
+
+
+def _audited(value: ArrayLike) -> NDArray[np.floating[Any]]:
+    logits = as_floats("unlearned", value)
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        raise InputError(f"unlearned has shape {logits.shape}; [N, C] with at least two classes is wanted.")
+    if not len(logits):
+        raise InputError("unlearned has no rows; at least one sample is wanted.")
+    _expect_logits("unlearned", logits)
+    return logits
 
 
 def _expect_logits(name: str, array: NDArray[Any]) -> None:

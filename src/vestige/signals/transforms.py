@@ -17,6 +17,8 @@ from vestige.errors import InputError
 Floats = NDArray[np.float64]
 Logits = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
+BLOCK, LEAST_ROWS = 65_536, 64
+"""Numbers of a block of logits that stays in the processor's cache, and the fewest rows of one."""
 
 
 def softmax(logits: Logits) -> Floats:
@@ -28,32 +30,49 @@ def softmax(logits: Logits) -> Floats:
     return v
 
 
-def split_logits(logits: Logits, labels: Labels) -> tuple[Floats, Floats]:
-    """Return (v_y, logsumexp of the other logits), both [..., N], in nats, shifted by each row's maximum."""
-    rows = np.arange(len(labels))
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=-1, keepdims=True)
-    own = shifted[..., rows, labels].copy()
-    shifted[..., rows, labels] = -np.inf
-    top = shifted.max(axis=-1)
-    shifted -= top[..., None]
-    np.exp(shifted, out=shifted)
-    return own, top + np.log(shifted.sum(axis=-1))
-
-
 def scaled_logit(logits: Logits, labels: Labels) -> Floats:
     """log(p / (1 - p)) of the true label, in nats, unbounded (Carlini et al. 2022).
 
     The codes of Wang et al. 2025 and of the NeurIPS 2023 challenge add 1e-45 to p and to 1 - p, which bounds it at
     103.3 in either direction. Here nothing is added, in any preset; the challenge's own score has its own.
     """
-    own, rest = split_logits(logits, labels)
-    return own - rest
+    if logits.ndim > 2:
+        return np.stack([scaled_logit(layer, labels) for layer in logits])
+    result = np.empty(len(labels))
+    step = max(LEAST_ROWS, BLOCK // logits.shape[1])
+    for start in range(0, len(labels), step):
+        rows = slice(start, start + step)
+        y = labels[rows]
+        v = np.array(
+            logits[rows].T, dtype=np.float64, order="C"
+        )  # reductions over a short last axis are slow
+        own = v[y, np.arange(len(y))]
+        v[y, np.arange(len(y))] = -np.inf
+        top = v.max(axis=0)
+        v -= top
+        np.exp(v, out=v)
+        result[rows] = (own - top) - np.log(v.sum(axis=0))
+    return result
+
+
+def loss_of(scaled: Floats) -> Floats:
+    """`loss` from scaled logits of any shape."""
+    return np.logaddexp(0.0, -scaled)
+
+
+def confidence_of(scaled: Floats) -> Floats:
+    """`confidence` from scaled logits of any shape."""
+    return np.exp(-loss_of(scaled))
+
+
+def logloss_of(scaled: Floats, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
+    """`logloss` from scaled logits of any shape."""
+    return bounded_gumbel(confidence_of(scaled), eps1, eps2)
 
 
 def loss(logits: Logits, labels: Labels) -> Floats:
     """Cross-entropy -log p of the true label, in nats, from 0; larger = less fitted."""
-    return np.logaddexp(0.0, -scaled_logit(logits, labels))
+    return loss_of(scaled_logit(logits, labels))
 
 
 def negative_loss(logits: Logits, labels: Labels) -> Floats:
@@ -63,7 +82,16 @@ def negative_loss(logits: Logits, labels: Labels) -> Floats:
 
 def confidence(logits: Logits, labels: Labels) -> Floats:
     """Softmax probability p of the true label, in [0, 1]."""
-    return np.exp(-loss(logits, labels))
+    return confidence_of(scaled_logit(logits, labels))
+
+
+def of_losses(losses: Floats) -> Floats:
+    """Logits [..., 2] of two classes from losses -log p of the first, in nats: log p - log(1 - p), and 0.
+
+    A loss below 1e-12 counts as 1e-12, so that the logits are finite.
+    """
+    nats = np.maximum(losses, 1e-12)
+    return np.stack([-nats - np.log(-np.expm1(-nats)), np.zeros_like(nats)], axis=-1)
 
 
 def margin(logits: Logits, labels: Labels) -> Floats:
@@ -92,7 +120,7 @@ def bounded_gumbel(p: Floats, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
 
 def logloss(logits: Logits, labels: Labels, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
     """`bounded_gumbel` of the true-label confidence, in [0, 1] (Wang et al. 2025)."""
-    return bounded_gumbel(confidence(logits, labels), eps1, eps2)
+    return logloss_of(scaled_logit(logits, labels), eps1, eps2)
 
 
 def taylor_soft_margin(
@@ -122,3 +150,11 @@ SIGNALS: dict[str, Transform] = {
     "negative_loss": negative_loss,
 }
 """The signals that a measure may be asked to work on, by name. Larger = more fitted."""
+
+OF_SCALED_LOGIT: dict[str, Callable[..., Floats]] = {
+    "logloss": logloss_of,
+    "probability": confidence_of,
+    "scaled_logit": np.asarray,
+    "negative_loss": lambda scaled: -loss_of(scaled),
+}
+"""Those of them that are a function of the scaled logit alone."""

@@ -104,21 +104,22 @@ def _change(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
     for k in range(FOLDS):
         fit = null & (fold != k)
         size = np.bincount(classes[fit], minlength=count) + CLASS_PENALTY
-        for b in margins.shadows:
-            moved = _equated(b, b[fit], u[fit])
-            level = np.bincount(classes[fit], weights=u[fit] - moved[fit], minlength=count) / size
+        own, shadows = u[fit], margins.shadows[:, fit]
+        y, *every = np.quantile(np.concatenate([own[None], shadows]), EQUATED, axis=1).T
+        for b, of_shadow, x in zip(margins.shadows, shadows, every, strict=True):
+            moved = _equated(b, of_shadow, own, x, y)
+            level = np.bincount(classes[fit], weights=own - moved[fit], minlength=count) / size
             fits[k] += moved + level[classes]
     return fits / len(margins.shadows)
 
 
-def _equated(b: Floats, of_shadow: Floats, of_audited: Floats) -> Floats:
+def _equated(b: Floats, of_shadow: Floats, of_audited: Floats, x: Floats, y: Floats) -> Floats:
     """Return the shadow's margins on the audited model's scale: equal quantiles of never-seen records become equal.
 
-    Between the quantiles, and beyond the outer ones, the map is linear; with few records it is one line.
+    Between the quantiles `x` of the shadow and `y` of the audited model, and beyond the outer ones, the map is linear;
+    with few records it is one line.
     """
-    levels = EQUATED if len(of_shadow) >= FEWEST_TO_EQUATE else EQUATED[[0, -1]]
-    x, y = np.quantile(of_shadow, levels), np.quantile(of_audited, levels)
-    if len(levels) == 2 or np.diff(x).min() < 1e-9:
+    if len(of_shadow) < FEWEST_TO_EQUATE or np.diff(x).min() < 1e-9:
         return np.asarray(
             of_audited.mean() + of_audited.std() / (of_shadow.std() or 1.0) * (b - of_shadow.mean())
         )

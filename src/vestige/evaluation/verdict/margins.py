@@ -18,7 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.signals import Signals
-from vestige.signals.transforms import scaled_logit
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -88,19 +87,16 @@ def margins_of(signals: Signals) -> tuple[Margins, NDArray[np.int64]]:
     """Return the margins of every record, and for each of their rows the position of the record in `signals`."""
     order = np.argsort(pd.util.hash_array(signals.names.astype(object), categorize=False), kind="stable")
 
-    def of(logits: NDArray[Any]) -> Floats:
-        values = np.empty(len(signals))
-        for part in signals.chunks():
-            values[part] = scaled_logit(logits[part], signals.labels[part])
-        return values[order]
+    def of(field: str) -> Floats:
+        return np.take(signals.scaled_logits(field), order, axis=-1)
 
-    def stack(models: NDArray[Any] | None) -> Floats:
-        return np.zeros((0, len(order))) if models is None else np.stack([of(model) for model in models])
+    def stack(field: str) -> Floats:
+        return np.zeros((0, len(order))) if getattr(signals, field) is None else of(field)
 
     source = np.full(len(order), HOLDOUT) if signals.source is None else signals.source[order]
     return Margins(
-        of(signals.unlearned), stack(signals.shadow_out), signals.labels[order], signals.roles[order],
-        None if signals.original is None else of(signals.original), stack(signals.retrained), source,
+        of("unlearned"), stack("shadow_out"), signals.labels[order], signals.roles[order],
+        None if signals.original is None else of("original"), stack("retrained"), source,
         np.ones(len(order), np.int64),
     ), order  # fmt: skip
 

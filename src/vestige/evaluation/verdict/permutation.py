@@ -125,11 +125,12 @@ def _subsets(size: int, count: int, rng: np.random.Generator, draws: int) -> Lab
     Positions are drawn with replacement, and what was drawn twice is drawn again: faster than to shuffle every row.
     """
     marked = np.zeros((draws, size), bool)
-    lacking = np.full(draws, count)
+    open_rows, lacking = np.arange(draws), np.full(draws, count)
     while lacking.any():
-        row = np.repeat(np.arange(draws), lacking)
-        marked[row, rng.integers(0, size, len(row))] = True
-        lacking = count - marked.sum(axis=1)
+        row = np.repeat(open_rows, lacking)
+        marked.ravel()[row * size + rng.integers(0, size, len(row))] = True
+        open_rows = open_rows[lacking > 0]
+        lacking = count - np.count_nonzero(marked[open_rows], axis=1)
     return marked
 
 
@@ -146,16 +147,20 @@ def _scan(labels: Labels) -> Floats:
     if n in (0, count):  # nothing to compare with
         return best
     depth, share = min(count // 2, DEEPEST) or 1, n / count
-    row, column = np.divmod(np.flatnonzero(labels[:, :depth]), depth)
-    each = np.bincount(row, minlength=len(labels))
-    inside = np.arange(len(row)) - (np.cumsum(each) - each)[row] + 1  # forget records among the r first
-    r = column + 1
-    table = special.xlogy(np.arange(depth + 1), np.arange(depth + 1))
-    value = table[inside] + table[r - inside] - table[r]
-    value -= inside * np.log(share) + (r - inside) * np.log1p(-share)
+    extreme = np.ascontiguousarray(labels[:, :depth])
+    each = np.count_nonzero(extreme, axis=1)
+    start, held = np.cumsum(each) - each, each > 0
+    if not held.any():
+        return best
+    inside = np.arange(each.sum()) - np.repeat(start - 1, each)  # forget records among the r first
+    r = np.flatnonzero(extreme) - np.repeat(np.arange(len(labels)) * depth - 1, each)
+    counts = np.arange(depth + 1)
+    table = special.xlogy(counts, counts)
+    ours, others = table - counts * np.log(share), table - counts * np.log1p(-share)
+    value = ours[inside] + others[r - inside] - table[r]
     value[inside <= r * share] = 0.0
-    np.maximum.at(best, row, value)
-    return best
+    best[held] = np.maximum.reduceat(value, start[held])
+    return np.maximum(best, 0.0)
 
 
 def _judge(centre: float, spread: float, mean: Floats, scan: tuple[Floats, Floats]) -> Judge:

@@ -45,7 +45,8 @@ class Judged:
 def judge_signals(signals: Signals, *, alpha: float, tolerance: float, seed: int) -> Judged:
     """Judge the forget rows of `signals`; see `judge`."""
     margins, position = margins_of(signals)
-    distinct = np.sort(np.unique(margins.shadows, axis=0, return_index=True)[1])
+    first = {shadow.tobytes(): place for place, shadow in reversed([*enumerate(margins.shadows)])}
+    distinct = sorted(first.values())
     notes = []
     if len(distinct) < len(margins.shadows):
         notes.append(
