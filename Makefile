@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench stubs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vestige demo
@@ -13,6 +13,9 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+stubs: $(VENV)/.dev
+	$(BIN)/python tests/stubs.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -315,12 +315,11 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "shards": 2,
             "seeds": "shared",
             "method": "retrain",
-            "options": {},
         },
     ),
     "leaks.Network": (
         leaks.Network,
-        {"model": "mlp", "knobs": {}, "recipe": {"epochs": 1}, "temperature": 1.0, "privacy": None},
+        {"model": "mlp", "recipe": {"epochs": 1}, "temperature": 1.0, "privacy": None},
     ),
     "leaks.make_pairs": (
         leaks.make_pairs,

@@ -215,9 +215,9 @@ def test_networks_and_approximate_methods():
         DATA.classes,
     )
     small = {"sets": 2, "records": 60, "deletions": 4}
-    net = Network("mlp", {"hidden": (64,)}, {"epochs": 40, "batch_size": 16, "lr": 0.1})
+    net = Network({"name": "mlp", "hidden": (64,)}, {"epochs": 40, "batch_size": 16, "lr": 0.1})
     exact = make_pairs(noisy, net, Setting(**small))
-    idle = make_pairs(noisy, net, Setting(**small, method="finetune", options={"lr": 1e-9, "epochs": 1}))
+    idle = make_pairs(noisy, net, Setting(**small, method={"name": "finetune", "lr": 1e-9, "epochs": 1}))
     for made, moved in ((exact, True), (idle, False)):
         gone = made.of("deleted")
         rows = np.arange(len(gone))
@@ -230,6 +230,7 @@ def test_networks_and_approximate_methods():
     assert np.isfinite(linear.unlearned).all() and not np.array_equal(linear.unlearned, linear.original)
     for call, message in (
         (lambda: Setting("sisa", method="finetune"), "no other method"),
+        (lambda: Setting(method={"name": "ssd", "options": {"alpha": 2}}), "write {name: ssd, alpha: 2}"),
         (lambda: Setting("multi_version"), "with group 1 is scratch"),
         (lambda: make_pairs(DATA, "decision-tree", Setting(**small, method="finetune")), "does not work on"),
         (lambda: make_pairs(DATA, "torch:cnn3", Setting(**small)), "cnn"),

@@ -239,7 +239,7 @@ def test_what_cannot_be_used_is_one_sentence(name):
 
 def test_a_model_of_few_positions_is_taught_in_shorter_blocks():
     made = unlearn("gradient_ascent", gpt2(), TOKENIZER, FORGET, epochs=1)
-    assert made.knobs["length"] == 16
+    assert made.options["length"] == 16
     assert np.isfinite(collect(gpt2(), TOKENIZER, [LONG]).logp).all()
 
 

@@ -30,7 +30,6 @@ from vestige.cli.options import (
     Shared,
     Tolerance,
     Workers,
-    parse_measure,
 )  # fmt: skip
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
@@ -147,11 +146,12 @@ def audit(
 ) -> None:  # fmt: skip
     """Measure your own arrays; needs no model and no torch. (vestige.evaluation.audit_file)"""
     from vestige.cli.show import passed, print_audits
+    from vestige.config import compact
     from vestige.evaluation.folder import audit_file
     from vestige.evaluation.gate import Gate
 
     gate, folder = Gate(require, fail_under, fail_over), out or Path("audits") / signals.stem
-    specs = [parse_measure(text) for text in measure] if measure else None
+    specs = [compact(text, "--measure") for text in measure] if measure else None
     result = audit_file(signals, folder, specs, preset=preset, alpha=alpha, tolerance=tolerance)
     print_audits({result.name: result}, folder / "report.html", json)
     raise typer.Exit(passed({result.name: result}, gate))

@@ -171,14 +171,10 @@ def _trace_run(judged: Judged, seconds: float) -> MeasureRun:
 
 def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any], str]:
     """Return name, preset, options and wished label of a requested measure."""
-    if not isinstance(spec, (str, Mapping)):
-        raise InputError(f"A measure is given as {spec!r}; a name, or a mapping with a 'name', is wanted.")
-    options = {"name": spec} if isinstance(spec, str) else dict(spec)
-    if "name" not in options:
-        raise InputError(f"A measure is given as {options}; a 'name' is missing.")
-    name, chosen, label = options.pop("name"), options.pop("preset", preset), options.pop("label", None)
-    MEASURES[name].resolve(chosen, options)
-    return name, chosen, options, str(label or name)
+    entry, options, beside = MEASURES.chosen(spec)
+    chosen = beside.get("preset", preset)
+    entry.resolve(options, chosen)
+    return entry.name, chosen, options, str(beside.get("label") or entry.name)
 
 
 def _labels(requested: list[tuple[str, str, dict[str, Any], str]]) -> list[str]:
@@ -191,18 +187,18 @@ def _score(
     name: str, preset: str, options: dict[str, Any], label: str, signals: Signals
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
-    knobs = entry.resolve(preset, options)
-    unit = entry.unit_of(knobs)
+    values = entry.resolve(options, preset)
+    unit = entry.unit_of(values)
     try:
         scores = measure(name, signals, preset=preset, **options)
     except InputError as error:
         seconds = time.perf_counter() - start
         reason = str(error)
-        return MeasureRun(name, preset, knobs, "failed", seconds, reason, None, unit, entry.cites, label)
+        return MeasureRun(name, preset, values, "failed", seconds, reason, None, unit, entry.cites, label)
     seconds = time.perf_counter() - start
-    known = reference_scores(name, signals, scores, knobs)
+    known = reference_scores(name, signals, scores, values)
     text = known.text if isinstance(known, Reference) else None
-    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, unit, entry.cites, label)
+    run = MeasureRun(name, preset, values, "scored", seconds, None, text, unit, entry.cites, label)
     return Scored(run, scores, known)
 
 

@@ -194,7 +194,7 @@ def degrees(
 
 
 def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_], preset: str) -> dict[str, Any]:
-    needs, options = MEASURES[name].texts, MEASURES[name].resolve(preset_on_texts(name, preset), {})
+    needs, options = MEASURES[name].texts, MEASURES[name].resolve({}, preset_on_texts(name, preset))
     row: dict[str, Any] = {"measure": name, "unit": MEASURES[name].unit_of(options), "reason": None}
     missing = [need for need in needs if need not in arrays]
     scores: Floats | None = None

@@ -78,7 +78,7 @@ def measure(
     arrays = _checked(name, {array: given[array] for array in entry.texts})
     if entry.of_samples:
         return measure_samples(name, _signals(**arrays), preset=chosen, **options)
-    values = entry.resolve(chosen, options)
+    values = entry.resolve(options, chosen)
     with np.errstate(all="ignore"):  # what is not finite is refused below, by text
         scores = np.asarray(entry.function(**arrays, **values), dtype=np.float64)
     if not np.isfinite(scores).all():

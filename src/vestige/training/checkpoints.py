@@ -41,7 +41,7 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
 def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
     """Write a model to `path` (`.safetensors`) and its manifest to `<path>.json`.
 
-    facts  what to keep in the manifest besides the hash: architecture, knobs, shape, classes, recipe, ...
+    facts  what to keep in the manifest besides the hash: architecture, options, shape, classes, recipe, ...
     """
     path = as_path(path)
     sidecar(path).unlink(missing_ok=True)
