@@ -237,7 +237,7 @@ def report(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or -measures.")
+        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, ...")
     ],
     json: Json = False,
 ) -> None:  # fmt: skip
