@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from vestige.signals.texts import TextSignals
 
 WHO = ("The mayor", "A nurse", "The old sailor", "Her neighbour", "The committee", "A student")
 DID = ("opened", "refused", "painted", "measured", "forgot", "bought")
@@ -52,3 +56,30 @@ def model(seed: int = 0, context: int = 128) -> LlamaForCausalLM:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return LlamaForCausalLM(config).eval()
+
+
+FORGET, RETAIN, HELD = news(24, 1), news(24, 2), news(80, 3)
+TEXTS = FORGET + RETAIN + HELD
+ROLE = np.repeat(["forget", "retain", "holdout"], [24, 24, 80])
+LEARN = {"lr": 3e-3, "epochs": 30, "batch_size": 4, "length": 128}
+
+
+def settings(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Return the settings of a run on the models and texts in a folder, see the fixture `model_folder`."""
+    data = {name: str(folder / f"{name}.json") for name in ("forget", "retain", "holdout")}
+    quick = {"lr": 1e-3, "epochs": 2, "length": 128}
+    return {
+        "kind": "llm", "name": "tiny", "model": {"name": str(folder / "base")}, "data": data | {"texts": 12},
+        "learn": LEARN, "methods": [{"name": "npo", **quick}, {"name": "gradient_ascent", **quick}],
+    } | changes  # fmt: skip
+
+
+def of_first(one: TextSignals, count: int) -> TextSignals:
+    """Return the signals of the first texts alone."""
+    end = int(one.offsets[count])
+    cut = {
+        n: getattr(one, n)[:end] for n in ("logp", "mean", "std", "entropy", "weighted_std", "start", "end")
+    }
+    return TextSignals(
+        **cut, offsets=one.offsets[: count + 1], characters=one.characters[:count], ids=one.ids[:count]
+    )

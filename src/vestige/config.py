@@ -212,6 +212,7 @@ def _sentences(model: type[BaseModel], path: tuple[str, ...], fault: Any) -> lis
     if isinstance(cause, InputError) and cause.faults:
         return [f"{field!r}: {sentence}" for sentence in cause.faults]
     reason = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    reason = reason.removeprefix(f"{path[-1]}: ") if path else reason
     reason = f"{reason[:1].lower()}{reason[1:]}."
     if not path:  # of the whole model, which the reader has at hand
         return [reason]
@@ -363,3 +364,15 @@ def option_value(text: str, where: str) -> Any:
         return parse_yaml(text)
     except ValueError as error:
         raise InputError(f"{where}: {told(error)}.") from None
+
+
+def over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with those that are given (not None) put over them, at any depth."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            inner = over(dict(values.get(name) or {}), value)
+            if inner:
+                values[name] = inner
+        elif value is not None:
+            values[name] = value
+    return values

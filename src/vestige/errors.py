@@ -8,31 +8,43 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
+MESSAGE, LONGEST = 1_500, 100
+"""Characters of a message at most, and of a value that one repeats; of a longer one it names the type alone."""
+
 
 class InputError(ValueError):
     """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2.
 
+    Its text is one line that can be printed, of at most 1,500 characters, whatever it repeats: of a longer one the
+    middle is left out. Of several faults each has a line.
+
     faults  each by itself, where several are told together; else empty
     """
 
-    faults: tuple[str, ...] = ()
+    def __init__(self, message: str = "", faults: Sequence[str] = ()) -> None:
+        self.message, self.faults = message, tuple(faults)
+        super().__init__("\n  - ".join([_line(message), *map(_line, faults)]))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.message, self.faults)
+
+
+def _line(text: str) -> str:
+    line = " ".join(map(str.strip, text.splitlines())).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= MESSAGE else f"{line[: MESSAGE - 505]} ... {line[-500:]}"
 
 
 MOST_FAULTS = 20
 """Faults that one message tells; of more it says how many there are."""
 
 
-def several(where: str, faults: Sequence[str]) -> InputError:
+def several(where: str, faults: Iterable[str]) -> InputError:
     """Return the error that tells all faults: one in a sentence, more in a list of a line each."""
-    faults = tuple(dict.fromkeys(faults))
-    if len(faults) == 1:
-        error = InputError(f"{where}: {faults[0]}")
-    else:
-        more = [f"and {len(faults) - MOST_FAULTS} more."] if len(faults) > MOST_FAULTS else []
-        lines = [f"{where}: {len(faults)} faults.", *faults[:MOST_FAULTS], *more]
-        error = InputError("\n  - ".join(lines))
-    error.faults = faults
-    return error
+    told = list(dict.fromkeys(faults))
+    if len(told) == 1:
+        return InputError(f"{where}: {told[0]}")
+    more = [f"and {len(told) - MOST_FAULTS} more."] if len(told) > MOST_FAULTS else []
+    return InputError(f"{where}: {len(told)} faults.", [*told[:MOST_FAULTS], *more])
 
 
 class ArtefactError(InputError):
@@ -50,12 +62,12 @@ class MissingExtra(ImportError):
 def unknown(kind: str, got: object, allowed: Iterable[str]) -> str:
     """Return the sentence for an unknown name: what was got, the nearest known one, and all of them."""
     names = sorted(allowed)
-    return f"There is no {kind} {got!r}.{nearest(got, names)} Known: {', '.join(names)}."
+    return f"There is no {kind} {shown(got)}.{nearest(got, names)} Known: {', '.join(names)}."
 
 
 def nearest(got: object, names: Sequence[str]) -> str:
     """Return the question whether the known name that is most like it was meant, or nothing where none is like it."""
-    near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(got[:LONGEST], names, n=1, cutoff=0.5) if isinstance(got, str) else []
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
@@ -65,10 +77,6 @@ def need(module: str, extra: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(f"{purpose} needs {module}: pip install 'vestige[{extra}]'") from error
-
-
-LONGEST = 100
-"""Characters of a value that a message repeats; of a longer one it names the type alone."""
 
 
 def told(error: BaseException, most: int = 200) -> str:

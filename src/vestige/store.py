@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from vestige.errors import ArtefactError, InputError, told
-from vestige.files import RECORD_BYTES, parse_json, read_text
+from vestige.files import RECORD_BYTES, as_path, parse_json, read_text
 
 FULL = "the disk is full; free some space and run again, finished steps are kept"
 
@@ -30,6 +30,16 @@ FULL = "the disk is full; free some space and run again, finished steps are kept
 def disk_full(error: BaseException) -> bool:
     """Is it a full disk? Safetensors says so in its text alone."""
     return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+
+
+def fault_of(error: OSError) -> str:
+    """Say which file is at fault and why. An error without a file is a fault of vestige, and raised again."""
+    file = error.filename2 or error.filename
+    if disk_full(error):
+        return f"{f'{file}: ' if file else ''}the disk is full; free some space and run again."
+    if file is None:
+        raise error
+    return f"{file}: {error.strerror or error}"
 
 
 @contextlib.contextmanager
@@ -78,21 +88,50 @@ def key_of(*parts: object) -> str:
 
 
 @contextlib.contextmanager
+def _writable(place: Path) -> Iterator[None]:
+    """Raise what the system says against writing there as `InputError`."""
+    try:
+        yield
+    except OSError as error:
+        why = FULL if disk_full(error) else f"cannot be written ({error.strerror})"
+        raise InputError(f"{place}: {why}.") from None
+
+
+def folder_at(path: Path | str) -> Path:
+    """Return a folder to write to, made where it is missing. Raises `InputError` where there can be none."""
+    path = as_path(path)
+    with _writable(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
 def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; on success it becomes `path` in one step, on failure it is gone.
 
     A folder may be written as well; it takes the place of one that is there.
 
     flush  wait until the bytes are on the disk, for files that have no hash beside them
+
+    Raises `InputError` where nothing can be written there: no path, a folder that may not be entered, a full disk, a
+    file where a folder is; such a folder stays as it is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = as_path(path)
+    if not path.name:
+        raise InputError(f"{path} is a folder; the name of what is written there is missing.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    folder_at(path.parent)
+    with _writable(path):
+        temporary.touch()
+        temporary.unlink()
     try:
         yield temporary
+        if path.is_dir() and not temporary.is_dir():
+            raise InputError(f"{path} is a folder, and a file is to be written; it stays as it is.")
         if flush and not temporary.is_dir():
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-        _remove(path if temporary.is_dir() or path.is_dir() else None)
+        _remove(path if temporary.is_dir() else None)
         temporary.replace(path)
     finally:
         _remove(temporary)

@@ -479,7 +479,7 @@ def test_leaks_from_models_and_from_files(tmp_path):
     from vestige.leaks import PosteriorPairs
     from vestige.leaks.record import joined
 
-    files = sorted((tmp_path / "l" / "pairs").glob("*.npz"))
+    files = sorted((tmp_path / "l" / "pair_set").glob("*.npz"))
     sides = [
         joined([PosteriorPairs.load(f) for f in files[k::2]]).save(tmp_path / f"{k}.npz") for k in (0, 1)
     ]

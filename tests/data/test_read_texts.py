@@ -5,8 +5,8 @@ import os
 
 import pytest
 
+from vestige.data.texts import Texts, read_texts
 from vestige.errors import InputError
-from vestige.llm import read_texts
 
 
 @pytest.mark.parametrize("letter", ["\u2028", "\u2029", "\u0085", "\x7f"])
@@ -50,5 +50,48 @@ def test_what_is_no_file_is_refused(tmp_path):
         ("pipe.jsonl", "is a named pipe"),
         ("gone.jsonl", "no such file"),
     ):
+        with pytest.raises(InputError, match=message):
+            read_texts(tmp_path / name)
+
+
+def test_files_of_texts(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "one", "id": "x"}\n\n{"text": "two", "id": 7}\n')
+    assert read_texts(tmp_path / "a.jsonl") == Texts(("one", "two"), ("x", "7"))
+    (tmp_path / "b.json").write_text(json.dumps(["one", "two", "one"]))
+    one, two, again = read_texts(tmp_path / "b.json").ids
+    assert again == f"{one}-2" and one != two
+    (tmp_path / "b.json").write_text(json.dumps(["two", "one"]))
+    assert read_texts(tmp_path / "b.json").ids == (two, one)  # an id is of the text, not of its place
+    lines = "a\u2028b", "c\u0085d", "e\u2029f"
+    for mark in (b"", b"\xef\xbb\xbf"):
+        content = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+        (tmp_path / "s.jsonl").write_bytes(mark + content.replace("\n", "\r\n").encode())
+        assert read_texts(tmp_path / "s.jsonl").texts == lines
+    for name, content, message in (
+        ("c.jsonl", b'{"text": 3}', "entry 1: a string"),
+        ("d.jsonl", b'"one"\n{"text"', "line 2: not valid JSON"),
+        ("e.jsonl", "caf\xe9".encode("latin-1"), "not UTF-8"),
+        ("f.json", b'{"text": "a"}', "JSON list"),
+        ("g.jsonl", b"\n", "holds no texts"),
+        (
+            "h.jsonl",
+            b'"one"\n{"text": "two", "id": "x"}',
+            "entry 2: ids are wanted for every text, or for none",
+        ),
+        (
+            "i.jsonl",
+            b'{"text": "one", "id": "x"}\n"two"',
+            "entry 2: ids are wanted for every text, or for none",
+        ),
+        ("j.jsonl", b'{"text": "one", "id": 1.0}', "ids are float64"),
+        ("k.jsonl", b'{"text": "one", "id": null}', "id in row 0 is missing"),
+        ("l.jsonl", b'{"text": "one", "id": true}', "are bool|of type bool"),
+        ("m.jsonl", b'{"text": "one", "id": ""}', "id in row 0 is missing"),
+        ("n.jsonl", b'{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}', "Two texts have the id 'x'"),
+        ("o.json", b"[" * 100000, "deeper than 100 levels"),
+        ("p.json", b"[" + b"9" * 5000 + b"]", "line 1: not valid JSON"),
+        ("q.jsonl", b'"half \\ud800"', "half a character"),
+    ):
+        (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=message):
             read_texts(tmp_path / name)

@@ -163,7 +163,7 @@ def test_a_runner_that_says_nothing_for_long_seems_to_have_stopped(filled, tmp_p
         now = time.time()
         write_json(path, record | {"started": now - silent - 42, "written": now - silent})
         (found,) = status(tmp_path)
-        return found, call("status", "--store", tmp_path).output
+        return found, CliRunner().invoke(app, ["status", str(tmp_path)]).output
 
     lives, said = told(30)
     assert (
@@ -240,7 +240,7 @@ def test_a_result_behind_a_url_is_read_on_another_machine(filled, tmp_path, monk
     monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "two"))
     read = call("table", folder / "tiny.yaml", "--store", place)
     assert read.exit_code == 0 and "(67.10)" in read.stdout
-    assert "on the machine of its runner" in call("status", "--store", place).output
+    assert "on the machine of its runner" in CliRunner().invoke(app, ["status", place]).output
 
 
 def call(*arguments):
@@ -270,9 +270,10 @@ def test_the_command_line(filled, tmp_path):
     assert "(67.10)" in usual.stdout and not usual.stderr and "other settings" in noted.stderr
     assert f"vestige bench run {changed} --scale small --store {folder / 'store'}" in noted.stderr
     assert call("plot", tmp_path / "r" / "tiny.json", "--out", tmp_path / "a.svg").exit_code == 0
-    assert "tiny-small: 17 of 17 steps" in call("status", "--store", folder / "store").output
-    assert json.loads(call("status", "--store", folder / "store", "--json").output)[0]["ended"]
-    assert "No run in" in call("status", "--store", tmp_path).output
+    assert "tiny-small: 17 of 17 steps" in CliRunner().invoke(app, ["status", str(folder / "store")]).output
+    machine = CliRunner().invoke(app, ["status", str(folder / "store"), "--json"]).output
+    assert json.loads(machine)[0]["ended"]
+    assert "No run in" in CliRunner().invoke(app, ["status", str(tmp_path)]).output
     missing = call("table", "iam-table1", "--store", tmp_path)
     assert isinstance(missing.exception, InputError) and "no such file" in str(missing.exception)
 

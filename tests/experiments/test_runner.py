@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 import vestige
 from vestige.cli import main
-from vestige.cli.commands import report
+from vestige.cli.app import report
 from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig, load_config, run

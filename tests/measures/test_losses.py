@@ -152,6 +152,8 @@ def test_a_measure_of_texts_is_that_of_samples():
         scores = vestige.measure(name, signals, preset=preset)
         assert np.array_equal(llm.measure(name, **losses), scores), name
     whole = vestige.measure("iam", signals, preset="texts", batch=60)
+    with pytest.raises(InputError, match="'shadow'"):
+        vestige.measure("iam", signals, towards="shadows")
     assert np.array_equal(whole, llm.measure("iam", **losses))
     assert not np.array_equal(llm.measure("iam", **losses, batch=20), whole)
     assert (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ import torch
 import tiny
 from vestige.data.texts import expect_disjoint
 from vestige.errors import ArtefactError, InputError
-from vestige.llm import Texts, TextSignals, collect, load_model, read_texts
+from vestige.llm import Texts, TextSignals, collect, read_texts
 
 MODEL, TOKENIZER = tiny.model(), tiny.tokenizer()
 NEWS = tiny.news(7) + ["A nurse."] + tiny.news(2, seed=5, sentences=2)
@@ -116,84 +114,3 @@ def test_texts_that_cannot_be_used(tmp_path):
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             call()
-
-
-def test_files_of_texts(tmp_path):
-    (tmp_path / "a.jsonl").write_text('{"text": "one", "id": "x"}\n\n{"text": "two", "id": 7}\n')
-    assert read_texts(tmp_path / "a.jsonl") == Texts(("one", "two"), ("x", "7"))
-    (tmp_path / "b.json").write_text(json.dumps(["one", "two", "one"]))
-    one, two, again = read_texts(tmp_path / "b.json").ids
-    assert again == f"{one}-2" and one != two
-    (tmp_path / "b.json").write_text(json.dumps(["two", "one"]))
-    assert read_texts(tmp_path / "b.json").ids == (two, one)  # an id is of the text, not of its place
-    lines = "a\u2028b", "c\u0085d", "e\u2029f"
-    for mark in (b"", b"\xef\xbb\xbf"):
-        content = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
-        (tmp_path / "s.jsonl").write_bytes(mark + content.replace("\n", "\r\n").encode())
-        assert read_texts(tmp_path / "s.jsonl").texts == lines
-    for name, content, message in (
-        ("c.jsonl", b'{"text": 3}', "entry 1: a string"),
-        ("d.jsonl", b'"one"\n{"text"', "line 2: not valid JSON"),
-        ("e.jsonl", "caf\xe9".encode("latin-1"), "not UTF-8"),
-        ("f.json", b'{"text": "a"}', "JSON list"),
-        ("g.jsonl", b"\n", "holds no texts"),
-        (
-            "h.jsonl",
-            b'"one"\n{"text": "two", "id": "x"}',
-            "entry 2: ids are wanted for every text, or for none",
-        ),
-        (
-            "i.jsonl",
-            b'{"text": "one", "id": "x"}\n"two"',
-            "entry 2: ids are wanted for every text, or for none",
-        ),
-        ("j.jsonl", b'{"text": "one", "id": 1.0}', "ids are float64"),
-        ("k.jsonl", b'{"text": "one", "id": null}', "id in row 0 is missing"),
-        ("l.jsonl", b'{"text": "one", "id": true}', "are bool|of type bool"),
-        ("m.jsonl", b'{"text": "one", "id": ""}', "id in row 0 is missing"),
-        ("n.jsonl", b'{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}', "Two texts have the id 'x'"),
-        ("o.json", b"[" * 100000, "deeper than 100 levels"),
-        ("p.json", b"[" + b"9" * 5000 + b"]", "line 1: not valid JSON"),
-        ("q.jsonl", b'"half \\ud800"', "half a character"),
-    ):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match=message):
-            read_texts(tmp_path / name)
-
-
-def test_models_are_loaded_from_a_folder(tmp_path):
-    MODEL.save_pretrained(tmp_path / "m")
-    TOKENIZER.save_pretrained(tmp_path / "m")
-    model, tokenizer = load_model(tmp_path / "m", device="cpu")
-    assert collect(model, tokenizer, NEWS).nll == pytest.approx(SIGNALS.nll, abs=1e-5)
-    (tmp_path / "m" / "model.safetensors").unlink()
-    with pytest.raises(ArtefactError, match="model.safetensors"):
-        load_model(tmp_path / "m", device="cpu")
-
-
-def test_models_that_are_none(tmp_path):
-    from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
-
-    with pytest.raises(ArtefactError):
-        load_model(tmp_path / "nowhere", device="cpu")
-    small = {
-        "vocab_size": 400,
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-    }
-    LlamaModel(LlamaConfig(**small, tie_word_embeddings=False)).save_pretrained(tmp_path / "headless")
-    TOKENIZER.save_pretrained(tmp_path / "headless")
-    with pytest.raises(InputError, match="no language-model head"):
-        load_model(tmp_path / "headless", device="cpu")
-    BertModel(BertConfig(**small)).save_pretrained(tmp_path / "own")
-    TOKENIZER.save_pretrained(tmp_path / "own")
-    config = json.loads((tmp_path / "own" / "config.json").read_text())
-    config |= {
-        "model_type": "mine",
-        "auto_map": {"AutoConfig": "mine.Config", "AutoModelForCausalLM": "mine.Model"},
-    }
-    (tmp_path / "own" / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="code of its own"):
-        load_model(tmp_path / "own", device="cpu")

@@ -17,15 +17,20 @@ import typer
 
 from vestige.cli.bench import bench
 from vestige.cli.options import (
+    Address,
     Alpha,
+    Engine,
     FailOver,
     FailUnder,
+    Gpu,
     Json,
     Out,
     Quiet,
     Require,
+    Shared,
     Tolerance,
-)
+    Workers,
+)  # fmt: skip
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
@@ -56,7 +61,9 @@ def main() -> None:
         print(f"vestige: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        print(f"vestige: {_sentence(error)}", file=sys.stderr)
+        from vestige.store import fault_of
+
+        print(f"vestige: {fault_of(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     except SystemExit as ended:  # typer has turned a KeyboardInterrupt into this
         if ended.code == INTERRUPTED:
@@ -68,18 +75,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _sentence(error: OSError) -> str:
-    """Say which file is at fault and why. An error without a file is a fault of vestige, and raised again."""
-    from vestige.store import disk_full
-
-    file = error.filename2 or error.filename
-    if disk_full(error):
-        return f"{f'{file}: ' if file else ''}the disk is full; free some space and run again."
-    if file is None:
-        raise error
-    return f"{file}: {error.strerror or error}"
-
-
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"), json: Json = False
@@ -88,14 +83,15 @@ def demo(
     from importlib.resources import as_file, files
 
     with as_file(files("vestige").joinpath("experiments/demo.yaml")) as path:
-        _run(path, [], out, json)
+        _run(path, [], out, json, False, {})
 
 
 @app.command()
 def run(
     config: Annotated[Path, typer.Argument(help="The run's YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as recipe.epochs=5.")] = None,
-    out: Out = None, require: Require = None, fail_under: FailUnder = None, fail_over: FailOver = None,
+    out: Out = None, workers: Workers = None, engine: Engine = None, address: Address = None, gpu: Gpu = 0.0,
+    store: Shared = None, require: Require = None, fail_under: FailUnder = None, fail_over: FailOver = None,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Train, unlearn, audit and report as a YAML file says; continues a run that was stopped. (vestige.run)"""
@@ -103,11 +99,12 @@ def run(
     from vestige.evaluation.gate import Gate
 
     gate = Gate(require, fail_under, fail_over)
-    raise typer.Exit(passed(_run(config, overrides or [], out, json, quiet), gate))
+    where = {"workers": workers, "engine": engine, "address": address, "gpu": gpu, "store": store}
+    raise typer.Exit(passed(_run(config, overrides or [], out, json, quiet, where), gate))
 
 
 def _run(
-    config: Path, overrides: list[str], out: Path | None, json: bool, quiet: bool = False
+    config: Path, overrides: list[str], out: Path | None, json: bool, quiet: bool, where: Mapping[str, Any]
 ) -> dict[str, Audit]:
     """Run a YAML file and print what came out; return the audits of what was unlearned."""
     from vestige.cli.show import print_audits, say_to
@@ -116,15 +113,27 @@ def _run(
     need("torch", "torch", "A run")
     values = read_yaml(config, overrides)
     if values.get("kind") == "llm":
-        return run_texts(values, str(config), out, json, quiet)
+        return run_texts(values, str(config), out, json, quiet, where)
     from vestige.experiments import RunConfig
     from vestige.experiments import run as run_config
 
     progress = not json and not quiet and sys.stderr.isatty()
     chosen = validated(RunConfig, values, str(config))
-    result = run_config(chosen, out, say=say_to(json or quiet), progress=progress)
+    result = run_config(chosen, out, say=say_to(json or quiet), progress=progress, **where)
     print_audits(result.audits, result.report, json)
     return result.audits
+
+
+@app.command()
+def status(
+    folder: Annotated[str, typer.Argument(help="Folder of a run, or folder or URL of a store.")],
+    json: Json = False,
+) -> None:
+    """Say how far every run in a folder is; from any terminal, while it runs. (vestige.graph.status)"""
+    from vestige.cli.show import print_status
+    from vestige.graph import status
+
+    print_status(status(folder), folder, json)
 
 
 @app.command()
@@ -164,13 +173,13 @@ def leaks(
     defence: Annotated[list[str] | None, typer.Option(help=f"{DEFENCES}; joined by +.")] = None,
     pairs: Annotated[tuple[Path, Path] | None, typer.Option(help="Your own outputs: shadow.npz target.npz.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random. Default: 0.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that fit models.")] = 1,
+    workers: Workers = None, engine: Engine = None, address: Address = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results and the report. Default: runs/NAME.")] = None,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Attack two versions of a model: who was deleted between them? (vestige.leaks.run_leaks)"""
     from vestige.cli.show import print_json, print_rows, say_to
-    from vestige.config import read_yaml, validated
+    from vestige.config import over, read_yaml, validated
     from vestige.leaks import LeakConfig, attack_files, run_leaks
     from vestige.leaks.page import attack_rows, defence_rows, headline
     from vestige.store import read_json
@@ -182,12 +191,12 @@ def leaks(
             "shards": shards, "method": method,
         },
     }  # fmt: skip
-    values = _over({} if config is None else read_yaml(config), given)
+    values = over({} if config is None else read_yaml(config), given)
     chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
     folder = out or Path("runs") / chosen.name
     if pairs is None:
         say = say_to(json or quiet)
-        result = run_leaks(chosen, cache=folder / "pairs", workers=workers, say=say)
+        result = run_leaks(chosen, cache=folder, workers=workers, engine=engine, address=address, say=say)
         known: dict[str, Any] = {"config": chosen.model_dump(mode="json")}
     elif {"setting", "target", "data"} & values.keys():
         raise InputError("--pairs are outputs that are at hand; data, target and setting would not be read.")
@@ -203,18 +212,6 @@ def leaks(
             print_rows("defences, against an attacker that knows them", defence_rows(result))
     print(headline(result))
     print(f"Report: {folder / 'report.html'}")
-
-
-def _over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with those that are given (not None) put over them, at any depth."""
-    for name, value in given.items():
-        if isinstance(value, Mapping):
-            inner = _over(dict(values.get(name) or {}), value)
-            if inner:
-                values[name] = inner
-        elif value is not None:
-            values[name] = value
-    return values
 
 
 @app.command()
@@ -239,41 +236,29 @@ def report(
 
 @app.command("list")
 def list_(
-    what: Annotated[
-        str,
-        typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or text-measures."),
-    ],
+    what: Annotated[str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, -measures.")],
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """List what can be named: data sets, models, recipes, unlearning methods, measures."""
-    from vestige.cli.show import brief, print_json, print_list
+    from vestige.cli.show import print_list
     from vestige.listing import listing
 
-    rows = listing(what)
-    if json:
-        print_json(rows, indent=2)
-    else:
-        print_list([{k: brief(v) if k == "steps" else v for k, v in row.items()} for row in rows])
+    print_list(listing(what), json)
 
 
 @app.command()
 def doctor(json: Json = False) -> None:
     """Say what is installed, what this machine can do, and where data are looked for."""
-    from vestige.cli.show import print_facts, print_json
+    from vestige.cli.show import print_facts
     from vestige.machine import facts
 
-    if json:
-        print_json(facts(), indent=2)
-    else:
-        print_facts(facts())
+    print_facts(facts(), json)
 
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:  # fmt: skip
     if version:
         from vestige import __version__
 

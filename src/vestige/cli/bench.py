@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vestige.cli.options import Json, Quiet
+from vestige.cli.options import Address, Gpu, Json, Quiet
 from vestige.errors import need
 
 bench = typer.Typer(
@@ -25,7 +25,7 @@ Figure = Annotated[str | None, typer.Option(help="Another figure than the table'
 @bench.command("list")
 def bench_list(json: Json = False) -> None:
     """List the experiments: what each shows, and at which scales it can be run. (vestige.experiments.bench)"""
-    from vestige.cli.show import print_json, print_list
+    from vestige.cli.show import print_list
 
     need("torch", "torch", "vestige bench")
     from vestige.experiments.bench import experiment, experiments
@@ -34,11 +34,8 @@ def bench_list(json: Json = False) -> None:
         {"name": e.name, "title": e.title, "source": e.source, "kind": e.kind, "scales": list(e.scales)}
         for e in map(experiment, experiments())
     ]
-    if json:
-        print_json(rows, indent=2)
-    else:
-        shown = {"name": "name", "what": "title", "source": "source", "scales": "scales"}
-        print_list([{word: row[key] for word, key in shown.items()} for row in rows])
+    shown = {"name": "name", "what": "title", "source": "source", "scales": "scales"}
+    print_list(rows if json else [{word: row[key] for word, key in shown.items()} for row in rows], json)
 
 
 @bench.command("run")
@@ -48,9 +45,8 @@ def bench_run(
     scale: Scaled = "small",
     store: Kept = "runs/bench",
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: VESTIGE_DATA.")] = None,
-    engine: Annotated[str, typer.Option(help="local, or ray.")] = "local",
-    address: Annotated[str | None, typer.Option(help="Of a Ray cluster: auto, or host:port.")] = None,
-    gpu: Annotated[float, typer.Option(help="Share of a GPU for each step with a network; on Ray.")] = 0.0,
+    engine: Annotated[str, typer.Option(help="inline, local or ray.")] = "local", address: Address = None,
+    gpu: Gpu = 0.0,
     workers: Annotated[int | None, typer.Option(help="Steps at once. Default: one for each core.")] = None,
     track: Annotated[str | None, typer.Option(help="Log the figures to mlflow or tensorboard too.")] = None,
     save: Annotated[Path | None, typer.Option(help="Copy the result file there.")] = None,
@@ -87,18 +83,6 @@ def bench_run(
         failed = f", {result.failed} failed" if result.failed else ""
         print(f"{result.done} steps done, {result.kept} kept{failed}, {result.seconds:.0f} s. {result.path}")
     raise typer.Exit(1 if result.missing else 0)
-
-
-@bench.command("status")
-def bench_status(store: Kept = "runs/bench", json: Json = False) -> None:
-    """Say how far every run in a store is; from any terminal, while it runs."""
-    from vestige.cli.show import print_json, print_status
-    from vestige.graph import status
-
-    if json:
-        print_json(status(store), indent=2)
-    else:
-        print_status(status(store), store)
 
 
 @bench.command("table")

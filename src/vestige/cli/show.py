@@ -24,6 +24,7 @@ MOST_BESIDE = 4
 """Methods that a terminal can show beside each other; more are shown below each other."""
 NARROW = ("Method", "Verdict", "Completeness", "Average disparity")
 """What is shown of methods below each other."""
+HEAD = ("name", "what")
 PLAIN = ("options", "steps", "fields")  # what names itself: name=value
 
 
@@ -43,13 +44,16 @@ def print_rows(title: str, rows: Sequence[Mapping[Any, Any]], whole: Sequence[st
     Console().print(table)
 
 
-def print_list(rows: Sequence[Mapping[str, Any]]) -> None:
+def print_list(rows: Sequence[Mapping[str, Any]], json: bool = False) -> None:
     """Print an entry for each row: its name whole, beside it what it is, under that the rest."""
+    if json:
+        print_json(rows, indent=2)
+        return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")
     for row in rows:
-        rest = {key: _cell(value) for key, value in row.items() if key not in ("name", "what") and value}
+        rest = {k: _cell(_brief(v) if k == "steps" else v) for k, v in row.items() if k not in HEAD and v}
         facts = "; ".join(text if key in PLAIN else f"{key} {text}" for key, text in rest.items())
         body = [Text(row["what"])] if "what" in row else []
         body += [Text(facts, style="dim")] if facts else []
@@ -73,13 +77,11 @@ def say_to(silent: bool) -> Callable[[str], None]:
 
 
 def passed(audits: Mapping[str, Audit], gate: Gate) -> int:
-    """Say of every audit that does not pass why not, and return the exit code: failed before undecided."""
-    states = {name: gate.check(audit.verdict) for name, audit in audits.items()}
-    for name, (state, reason) in states.items():
-        if state != "passed":
-            print(f"vestige: {name}: {state}; {reason}", file=sys.stderr)
-    every = {state for state, _ in states.values()}
-    return EXIT["failed" if "failed" in every else "undecided" if "undecided" in every else "passed"]
+    """Say of every audit that does not pass why not, and return the exit code."""
+    state, reasons = gate.check_all({name: audit.verdict for name, audit in audits.items()})
+    for reason in reasons:
+        print(f"vestige: {reason}", file=sys.stderr)
+    return EXIT[state]
 
 
 def print_audits(audits: Mapping[str, Audit], report: Path, json: bool) -> None:
@@ -111,8 +113,11 @@ def print_verdicts(audits: Mapping[str, Audit]) -> None:
         Console().print(text, soft_wrap=True)
 
 
-def print_status(runs: Sequence[Mapping[str, Any]], store: str) -> None:
+def print_status(runs: Sequence[Mapping[str, Any]], store: str, json: bool) -> None:
     """Print how far every run in a store is."""
+    if json:
+        print_json(runs, indent=2)
+        return
     if not runs:
         print(f"No run in {store} yet.")
         if "://" in store:
@@ -128,14 +133,17 @@ def print_status(runs: Sequence[Mapping[str, Any]], store: str) -> None:
             print(f"  failed   {gap['label']}: {gap['why']}")
 
 
-def print_facts(facts: Mapping[str, Any]) -> None:
+def print_facts(facts: Mapping[str, Any], json: bool) -> None:
     """Print names and values, a row each."""
+    if json:
+        print_json(facts, indent=2)
+        return
     table = Table(show_header=False)
     for name, value in facts.items():
         table.add_row(Text(name), Text(str(value)))
     Console().print(table)
 
 
-def brief(steps: Mapping[str, Any]) -> dict[str, Any]:
+def _brief(steps: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is printed of a method's optimiser; --json has all of it."""
     return {name: steps[name] for name in ("epochs", "lr") if name in steps}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,17 +20,13 @@ llm = typer.Typer(
 Context = Annotated[int | None, typer.Option(help="Longest window in tokens. Default: the model's.")]
 SHOWN = ("model", "outcome", "under", "over", "auc iam", "auc loss", "loss_forget", "perplexity_holdout")
 Model = Annotated[str, typer.Option(help="Hub id or folder of a causal language model.")]
-Remote = Annotated[
-    bool, typer.Option("--remote-code", help="Run code that comes with the model; refused otherwise.")
-]
+Remote = Annotated[bool, typer.Option("--remote-code", help="Run code that comes with the model.")]
 
 
 @llm.command("collect")
 def llm_collect(
     model: Annotated[str, typer.Argument(help="Hub id or folder of a causal language model.")],
-    texts: Annotated[
-        Path, typer.Argument(help=".jsonl of strings or of objects with text and id, or a .json list.")
-    ],
+    texts: Annotated[Path, typer.Argument(help=".jsonl of strings or of objects with text and id, or a .json list.")],
     out: Annotated[Path, typer.Option(help="Folder for the signals; what is there is not collected again.")],
     context: Context = None,
     gguf: Annotated[str | None, typer.Option(help="File of quantised weights in the folder.")] = None,
@@ -72,6 +69,7 @@ def llm_unlearn(
         raise InputError(f"Options stand behind the method's name: write {method}:{','.join(option)}.")
     entry, options, beside = METHODS.chosen(compact(method, "the method"))
     _keep_quiet()
+
     record = unlearn_files(
         entry.name, model, forget, out, retain=retain, base=base, lora=lora, seed=seed, remote_code=remote_code,
         **beside, **options,
@@ -97,10 +95,11 @@ def llm_audit(
     """Audit a model that texts were unlearned from; nothing of the training is needed. (vestige.llm.audit_texts)"""
     from vestige.cli.show import passed, print_json, print_rows, print_verdicts, say_to
     from vestige.evaluation.gate import Gate
-    from vestige.experiments.text_files import audit_models
 
     gate = Gate(require, fail_under, fail_over)
     _keep_quiet()
+    from vestige.experiments.text_files import audit_models
+
     files = {"forget": forget, "retain": retain, "holdout": holdout}
     result, manifest = audit_models(
         after, {name: path for name, path in files.items() if path is not None}, out, before=before,
@@ -120,17 +119,20 @@ def llm_audit(
     raise typer.Exit(passed(audits, gate))
 
 
-def run(values: dict[str, Any], source: str, out: Path | None, json: bool, silent: bool) -> dict[str, Audit]:
+def run(
+    values: dict[str, Any], source: str, out: Path | None, json: bool, silent: bool, where: Mapping[str, Any]
+) -> dict[str, Audit]:
     """Do what `vestige run` does where the data are texts; return the audits of what was unlearned."""
     from vestige.cli.show import print_json, print_rows, print_verdicts, say_to
     from vestige.config import validated
+
+    _keep_quiet()
     from vestige.experiments.render import save_texts
     from vestige.experiments.texts import LlmConfig, run_llm
 
-    _keep_quiet()
     config = validated(LlmConfig, values, source)
     folder = out or Path("runs") / config.name
-    result = run_llm(config, folder, say=say_to(json or silent))
+    result = run_llm(config, folder, say=say_to(json or silent), **where)
     record = save_texts(result, config, folder)
     audits = {name: audit.audit for name, audit in result.audits.items()}
     if json:

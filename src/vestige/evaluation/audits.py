@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.evaluation import figures
 from vestige.evaluation.calibration import Reference, p_values, reference_scores
@@ -46,6 +47,7 @@ class Scored:
     scale: Scale | str = ""
 
 
+@checked
 def audit(
     signals: Signals,
     measures: Iterable[MeasureSpec] = DEFAULT_MEASURES,

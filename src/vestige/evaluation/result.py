@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from vestige.errors import ArtefactError
 from vestige.evaluation.verdict import Control, Power, Verdict
+from vestige.files import as_path
 from vestige.signals import Signals
 from vestige.store import file_hash, published, read_record, write_json
 
@@ -160,8 +161,7 @@ class Audit:
 
     def write(self, folder: Path | str) -> Path:
         """Write signals/, scores.parquet, metrics.json and, last, audit.json with the hashes of the others."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = as_path(folder)
         self.signals.save(folder / "signals")
         with published(folder / "scores.parquet") as temporary:
             table = pa.Table.from_pandas(self.scores, preserve_index=False)
@@ -184,7 +184,7 @@ class Audit:
     @classmethod
     def load(cls, folder: Path | str) -> Audit:
         """Read an audit back. Raises `ArtefactError` where a file is missing or was changed since."""
-        folder = Path(folder)
+        folder = as_path(folder)
         seal = read_record(folder / "audit.json")
         for name in HASHED:
             file = folder / name
@@ -214,7 +214,7 @@ class Audit:
         """Write the self-contained report of this audit."""
         from vestige.evaluation.page import write_report
 
-        return write_report(path, {self.name: self})
+        return write_report(as_path(path), {self.name: self})
 
 
 def none_if_nan(value: float) -> float | None:

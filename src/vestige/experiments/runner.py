@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vestige
+from vestige.arguments import checked
 from vestige.config import validated
 from vestige.data import Dataset, Split, make_split
 from vestige.data.source import Parts, Samples, Source, read_anew
@@ -172,6 +173,7 @@ def _steps(plan: Plan) -> Steps:
     return Steps(models, outputs, audits)
 
 
+@checked
 def run(
     config: RunConfig,
     folder: Path | str | None = None,

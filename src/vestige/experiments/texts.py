@@ -402,6 +402,7 @@ def run_llm(
     engine: str | None = None,
     address: str | None = None,
     gpu: float = 0.0,
+    store: str | None = None,
     say: Say = lambda text: None,
 ) -> LlmRun:
     """Run everything that a configuration asks for, or continue where an earlier call stopped.
@@ -416,7 +417,7 @@ def run_llm(
         Of the measures on texts.
     figures_too
         Compute the figures beside the scores as well: more passes over the forget texts.
-    workers, engine, address, gpu
+    workers, engine, address, gpu, store
         As of `vestige.run`.
     say
         Is told, in a line each, what begins.
@@ -432,10 +433,10 @@ def run_llm(
         As the parts do.
     """
     plan = plan_texts(config, figures_too=figures_too)
-    store = Store(out, names={step.key: path for path, step in plan.paths().items()})
-    before = {name for name, model in plan.models.items() if store.done(model)}
+    results = Store(out, store, {step.key: path for path, step in plan.paths().items()})
+    before = {name for name, model in plan.models.items() if results.done(model)}
     carry_out(
-        plan.steps, store, name=config.name, engine_name=engine, workers=workers, address=address, gpu=gpu,
+        plan.steps, results, name=config.name, engine_name=engine, workers=workers, address=address, gpu=gpu,
         say=say, stop=True,
     )  # fmt: skip
     groups = plan.groups
@@ -445,11 +446,11 @@ def run_llm(
         if min(len(groups.forget), len(groups.by_name[name])) >= 5
     }
     seconds = {
-        name: store.record(model)["seconds"] for name, model in plan.models.items() if name not in before
+        name: results.record(model)["seconds"] for name, model in plan.models.items() if name not in before
     }
-    figures = {name: read_json(store.path(step)) for name, step in plan.figures.items()}
+    figures = {name: read_json(results.path(step)) for name, step in plan.figures.items()}
     figures = {name: figures.get(name, {}) for name in plan.models}
-    return LlmRun(plan.audits(store, preset, say), figures, groups.all, words, seconds)
+    return LlmRun(plan.audits(results, preset, say), figures, groups.all, words, seconds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,18 +57,22 @@ def perform(step: Step, store: Store, environment: Environment) -> Facts:
 
 @contextlib.contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Let NumPy, scikit-learn and torch, where it is loaded or needed, compute with so many threads; None: as usual."""
+    """Let NumPy, scikit-learn and torch, where it is loaded, compute with so many threads; None: as usual."""
     if count is None:
         yield
         return
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(count), contextlib.ExitStack() as stack:
-        if "torch" in sys.modules:
-            from vestige.models.threads import threads
-
-            stack.enter_context(threads(count))
-        yield
+    torch: Any = sys.modules.get("torch")
+    before = None if torch is None else torch.get_num_threads()
+    with threadpool_limits(count):
+        try:
+            if torch is not None:
+                torch.set_num_threads(count)
+            yield
+        finally:
+            if torch is not None:
+                torch.set_num_threads(before)
 
 
 class Inline:

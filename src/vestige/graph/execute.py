@@ -18,7 +18,7 @@ from vestige.graph.engines import Engine, WorkerDied, engine
 from vestige.graph.status import Watch
 from vestige.graph.step import Environment, Facts, Step, ordered
 from vestige.graph.store import Store
-from vestige.store import FULL, disk_full
+from vestige.store import FULL, disk_full, folder_at
 
 TRIES = 3
 Say = Callable[[str], None]
@@ -103,8 +103,8 @@ def carry_out(
 
 def _expect_room(store: Store, steps: list[Step]) -> None:
     """Refuse to start where the disk cannot hold what is still to be made."""
+    folder_at(store.folder)
     wanted = sum(step.size for step in steps if not store.path(step).exists())
-    store.folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(store.folder).free
     if free < wanted:
         raise InputError(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from vestige.arguments import Seed
+from vestige.arguments import Count, Seed, checked
 from vestige.config import Config, PlainName
 from vestige.data.load import DataConfig
 from vestige.data.source import Source, read_anew
@@ -212,11 +212,12 @@ def plan_leaks(config: LeakConfig, root: str | None = None) -> LeakPlan:
     return LeakPlan(config, plain, defended)
 
 
+@checked
 def run_leaks(
     config: LeakConfig,
     *,
     cache: Path | None = None,
-    workers: int | None = None,
+    workers: Count | None = None,
     engine: str | None = None,
     address: str | None = None,
     say: Say = lambda text: None,
@@ -243,6 +244,7 @@ def run_leaks(
         return plan.findings(store)
 
 
+@checked
 def attack_pairs(
     shadow: PosteriorPairs,
     target: PosteriorPairs,
@@ -252,7 +254,7 @@ def attack_pairs(
     features: Sequence[str] | None = None,
     defences: Sequence[str] = (),
     refitted: Mapping[str, tuple[PosteriorPairs, PosteriorPairs, str]] | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Findings:
     """Attack pairs that are at hand, undefended and under each defence.
 

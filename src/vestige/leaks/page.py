@@ -14,7 +14,7 @@ from vestige.report import svg
 from vestige.report.blocks import Badge, Beside, Block, Card, Column, Drawing, Heading, Table, Text
 from vestige.report.drawing import canvas, percent_axes, spoken, thinned, title_and_legend
 from vestige.report.page import Page, Section, write
-from vestige.report.words import DASH, fixed, number
+from vestige.report.words import DASH, fixed, number, unbroken
 from vestige.store import write_json
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def page(found: Findings, title: str | None, manifest: Mapping[str, Any]) -> Pag
         facts.append(f"overfitting {number(found.overfitting, 2)}")
     return Page(
         title or "What the deletion gives away",
-        [Card(_kind(found), headline(found), reasons=_reasons(found))],
+        [Card(_kind(found), unbroken(headline(found)), reasons=_reasons(found))],
         [_features(found), _roc(found), _degradation(found), _defended(found), _three_way(found)],
         GLOSSARY,
         limits=[("", _limits(found))],

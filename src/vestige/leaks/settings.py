@@ -23,11 +23,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from vestige.arguments import Count, Seed, check_fields, checked
 from vestige.data.dataset import Dataset
 from vestige.data.source import Source
 from vestige.errors import InputError, unknown
@@ -58,22 +60,17 @@ class Setting:
     """
 
     name: Literal["scratch", "group", "multi_version", "online", "remaining", "sisa"] = "scratch"
-    sets: int = 10
-    records: int = 1000
-    deletions: int = 20
-    group: int = 1
-    shards: int = 5
+    sets: Count = 10
+    records: Annotated[int, Field(ge=2)] = 1000
+    deletions: Count = 20
+    group: Count = 1
+    shards: Count = 5
     seeds: Literal["shared", "independent"] = "shared"
     method: str | Mapping[str, Any] = "retrain"
 
     def __post_init__(self) -> None:
-        if self.name not in SETTINGS:
-            raise InputError(unknown("setting", self.name, SETTINGS))
+        check_fields("Setting", self)
         spelled("method", self.method)
-        if self.seeds not in ("shared", "independent"):
-            raise InputError(unknown("seed policy", self.seeds, ("shared", "independent")))
-        if min(self.sets, self.deletions, self.group, self.shards) < 1 or self.records < 2:
-            raise InputError("sets, deletions, group and shards must be at least 1, records at least 2.")
         if self.group >= self.records:
             raise InputError(
                 f"{self.group} records are to leave a set of {self.records}; there would be nothing to retrain on."
@@ -129,14 +126,15 @@ class PairSet(Step):
         _fit_set(data, self.target, self.setting, self.pools, rng).save(job.path)
 
 
+@checked
 def make_pairs(
     data: Dataset,
     target: Any = "decision-tree",
     setting: Setting | None = None,
     *,
     side: str = "target",
-    seed: int = 0,
-    workers: int = 1,
+    seed: Seed = 0,
+    workers: Count = 1,
     cache: Path | None = None,
 ) -> PosteriorPairs:
     """Fit originals and their unlearned versions of one side; return what they say of the asked records.
@@ -152,8 +150,6 @@ def make_pairs(
 
     Raises `InputError` where the data have too few records for the setting.
     """
-    if workers < 1:
-        raise InputError(f"workers is {workers}; at least 1 is wanted.")
     steps = pair_sets(Source.holding(data), target, setting or Setting(), side=side, seed=seed)
     with contextlib.ExitStack() as stack:
         folder = cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -18,14 +18,14 @@ taken as S + a (O - S), so that it is no larger than u by rounding where all mod
 log-softmax: a confidence is exact at any logit, where the authors' is 0 or 1 in single precision beyond
 about 103 nats ("scaled_logit": theirs has a floor of 1e-45 under both its logarithms, this one has none).
 
-Published for language models, and the preset of texts: `mirrored`. The signal is that of 1 - p, the probability of
-anything but the text's own tokens, so that it rises with the loss; X_a runs from the original (a = 0) to the model that
-never saw the text (a = 1), and the score is 2 * integral of a F_a(u) da, again 1 = as never seen.
+Published for language models, and the preset of texts, is `towards="shadow"`. The signal is that of 1 - p, the
+probability of anything but the true label, so that it rises with the loss; X_a runs from the original (a = 0) to the
+model that never saw the record (a = 1), and the score is 2 * integral of a F_a(u) da, again 1 = as never seen.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -48,7 +48,7 @@ EULER = 0.5772  # as published, four digits
 NODES = 64
 MOST_STEPS = 100_000
 CHUNK = 8_192
-TEXTS = {"scale": "pooled", "eps1": 1e-1, "mirrored": True}
+TEXTS = {"scale": "pooled", "eps1": 1e-1, "towards": "shadow"}
 
 
 class Moments(NamedTuple):
@@ -104,7 +104,7 @@ def iam(
     output: Literal["score", "log_odds"] = "score",
     eps1: Positive = 1e-2,
     eps2: Positive = 1e-5,
-    mirrored: bool = False,
+    towards: Literal["original", "shadow"] = "original",
     batch: Annotated[int, Field(ge=2)] | None = None,
 ) -> Floats:
     """Interpolated approximate measurement: 1 = like models that never saw the sample, 0 = like the original.
@@ -119,20 +119,22 @@ def iam(
              there is an original
     output   "score" in [0, 1], or "log_odds" of it in nats, which does not saturate (gumbel and norm)
     eps1, eps2  bounds of the Gumbel map (published for Purchase and Texas, offline: 1e-1, 1e-6)
-    mirrored  True: as published for language models, see above; online, with the mean loss of the shadows
-    batch     samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
-              (published for language models: 64); None: all together
+    towards  where X_a runs; "shadow": as published for language models, see above; online, by the shadows' mean loss
+    batch    samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
+             (published for language models: 64); None: all together
 
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
     """
-    if mirrored or batch is not None:
-        options: dict[str, Any] = {
-            "family": family, "scale": scale, "steps": steps, "signal": signal, "mode": mode, "output": output,
-            "eps1": eps1, "eps2": eps2,
-        }  # fmt: skip
+    if towards == "shadow" or batch is not None:
+        score = partial(
+            iam, family=family, scale=scale, steps=steps, signal=signal, mode=mode, output=output, eps1=eps1, eps2=eps2,
+        )  # fmt: skip
         rows, size = np.arange(len(signals)), batch or len(signals)
         parts = [signals.take(rows[start : start + size]) for start in range(0, len(rows), size)]
-        return np.concatenate([_mirrored(p, options) if mirrored else iam(p, **options) for p in parts])
+        if towards == "original":
+            return np.concatenate([score(part) for part in parts])
+        away = np.concatenate([score(_of_the_others(part)) for part in parts])
+        return -away if output == "log_odds" else 1 - away
     if eps1 <= np.log1p(eps2):
         raise InputError(
             f"iam: eps1 is {eps1}; a number above log(1 + eps2), {np.log1p(eps2):.3g}, is wanted."
@@ -156,21 +158,19 @@ def iam(
     return scores
 
 
-def _mirrored(signals: Signals, options: dict[str, Any]) -> Floats:
-    """Return scores [N] from the original towards the shadows, by the probability of anything but the true label."""
-    signals.require("original", "iam (mirrored)")
+def _of_the_others(signals: Signals) -> Signals:
+    """Return signals of anything but the true label, with the original in the shadows' place and they in its."""
+    signals.require("original", "iam (towards the shadow)")
     assert signals.original is not None and signals.shadow_out is not None
     labels = signals.labels
     before = loss(signals.original, labels)
     if np.ptp(before) == 0:
         raise InputError("iam: the original has the same loss on all samples that share a scale.")
     never = np.mean([loss(shadow, labels) for shadow in signals.shadow_out], axis=0)
-    other = Signals(
+    return Signals(
         labels=np.ones_like(labels), unlearned=of_losses(loss(signals.unlearned, labels)), original=of_losses(never),
         shadow_out=of_losses(before), role=signals.roles, ids=signals.names,
     )  # fmt: skip
-    scores = iam(other, **options)
-    return -scores if options["output"] == "log_odds" else 1 - scores
 
 
 def interpolate(

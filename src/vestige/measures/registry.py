@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.registry import Entry, Registry
 from vestige.signals import Signals
@@ -97,6 +98,7 @@ MeasureConfig: TypeAlias = Annotated[str | dict[str, Any], AfterValidator(_known
 """A measure in a configuration: its name, or a mapping with its options beside it. Kept as it is written."""
 
 
+@checked
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
     """Score every sample of `signals`: float64 [N], larger = more unlearned.
 

@@ -45,7 +45,7 @@ def load_model(
     transformers = need("transformers", "llm", "Loading a language model")
     import torch
 
-    from vestige.training import has_fast_bf16, pick_device
+    from vestige.models.device import has_fast_bf16, pick_device
 
     where = pick_device("auto" if device == "spread" else device)
     if dtype == "auto":

@@ -13,7 +13,7 @@ from torch import nn
 
 from vestige.arguments import Below1, Count, Seed, checked
 from vestige.config import Named
-from vestige.errors import InputError
+from vestige.errors import InputError, told
 from vestige.models.initial import seeded
 from vestige.registry import Entry, Registry
 
@@ -59,5 +59,10 @@ def build_model(
         raise InputError("build_model: shape is empty; (C, H, W) or (F,) is wanted, as `Dataset.shape`.")
     values = architecture.resolve(options)
     with seeded(seed):
-        model: nn.Module = architecture.function(tuple(shape), classes, **values)
-    return model.eval()
+        try:
+            model: nn.Module = architecture.function(tuple(shape), classes, **values)
+            return model.eval()
+        except (MemoryError, RuntimeError) as error:  # torch has no exception of its own for either
+            raise InputError(
+                f"{name} cannot be built for samples of shape {list(shape)}: {told(error)}."
+            ) from error

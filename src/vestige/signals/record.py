@@ -292,7 +292,7 @@ class Signals:
         """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes."""
         from vestige.signals import files
 
-        return files.save(self, Path(folder))
+        return files.save(self, folder)
 
     @classmethod
     def load(cls, path: Path | str) -> Signals:
@@ -300,7 +300,7 @@ class Signals:
         from vestige.files import as_path
         from vestige.signals import files
 
-        return files.read(as_path(path))
+        return files.read(cls, as_path(path))
 
     def chunks(self, size: int = 65_536) -> Iterator[slice]:
         """Yield slices that cover the samples, so that memory does not grow with their number."""

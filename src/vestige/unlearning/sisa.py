@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,13 +28,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vestige.arguments import Count, Seed, checked
+from vestige.data.dataset import Dataset
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
-    from vestige.data.dataset import Dataset
     from vestige.training import Recipe
 
 
@@ -115,7 +116,7 @@ class SisaClassifier:
 def train_sisa(
     model: Any,
     rows: Dataset,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | Mapping[str, Any] | None = None,
     *,
     shards: Count = 5,
     slices: Count = 1,
@@ -150,16 +151,12 @@ def train_sisa(
         classifier.slices_trained = shards
         return classifier
     from vestige.models import reinitialise
+    from vestige.training.loop import recipe_of
 
     if recipe is None:
         raise InputError("train_sisa needs a recipe for a torch model.")
-    ensemble = Sisa(
-        [reinitialise(model, seed + k) for k in range(shards)],
-        [[] for _ in range(shards)],
-        layout,
-        recipe,
-        aggregation,
-    )
+    members = [reinitialise(model, seed + k) for k in range(shards)]
+    ensemble = Sisa(members, [[] for _ in members], layout, recipe_of(recipe), aggregation)
     for shard in range(shards):
         _train_from(ensemble, shard, 0, rows, device)
     ensemble.slices_trained = shards * slices

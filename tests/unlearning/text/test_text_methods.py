@@ -20,7 +20,7 @@ from vestige.unlearning.text.rmu import features, layers_of
 from vestige.unlearning.text.work import IGNORED, batch_of, kl, logits_of, mean_nll, sequence_nll
 
 TOKENIZER = tiny.tokenizer()
-FORGET, RETAIN, HELD = tiny.news(8, 1), tiny.news(12, 2), tiny.news(8, 3)
+FORGET, RETAIN, HELD = tiny.FORGET[:8], tiny.RETAIN[:12], tiny.HELD[:8]
 LEARN = {"lr": 3e-3, "epochs": 15, "batch_size": 4, "length": 128}
 QUICK = {"lr": 1e-3, "epochs": 2, "batch_size": 4, "length": 128}
 
@@ -32,14 +32,15 @@ def same(one, two):
 
 
 @pytest.fixture(scope="module")
-def base():
-    return unlearn("finetune", tiny.model(), TOKENIZER, retain=tiny.news(40, 7), **LEARN).model
+def base(language_models):
+    """Never saw the texts."""
+    return language_models["base"]
 
 
 @pytest.fixture(scope="module")
-def original(base):
+def original(language_models):
     """Knows both sides by heart."""
-    return unlearn("finetune", base, TOKENIZER, retain=FORGET + RETAIN, **LEARN | {"epochs": 30}).model
+    return language_models["original"]
 
 
 def run(name, original, base=None, **options):

@@ -8,8 +8,8 @@ from torch import nn
 
 from vestige.errors import InputError
 from vestige.models import build_model
-from vestige.training import device as under_test
-from vestige.training import forward_context, has_fast_bf16, pick_device, settled
+from vestige.models import device as under_test
+from vestige.models.device import forward_context, has_fast_bf16, pick_device, settled
 
 CPU = torch.device("cpu")
 

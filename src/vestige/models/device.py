@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
+@checked
 def pick_device(name: str | torch.device = "auto") -> torch.device:
     """Return the device of that name; "auto" is the GPU where there is one, else the CPU."""
     if name == "auto":
@@ -25,6 +27,10 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(
             f"The device {str(name)!r} is asked for, but this torch sees no GPU; use 'auto' or 'cpu'."
+        )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"The device {str(name)!r} is asked for; this machine has {torch.cuda.device_count()} GPUs, from 'cuda:0'."
         )
     return device
 
