@@ -130,10 +130,11 @@ def status(
     json: Json = False,
 ) -> None:
     """Say how far every run in a folder is; from any terminal, while it runs. (vestige.graph.status)"""
-    from vestige.cli.show import print_status
-    from vestige.graph import status
+    from vestige.cli.show import print_json
+    from vestige.graph.status import sentences, status
 
-    print_status(status(folder), folder, json)
+    runs = status(folder)
+    print_json(runs, indent=2) if json else print("\n".join(sentences(runs, folder)))
 
 
 @app.command()
@@ -237,7 +238,7 @@ def report(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or -measures.")
+        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, ...")
     ],
     json: Json = False,
 ) -> None:  # fmt: skip
@@ -251,10 +252,11 @@ def list_(
 @app.command()
 def doctor(json: Json = False) -> None:
     """Say what is installed, what this machine can do, and where data are looked for."""
-    from vestige.cli.show import print_facts
+    from vestige.cli.show import print_json, print_list
     from vestige.machine import facts
 
-    print_facts(facts(), json)
+    known = facts()
+    print_json(known, 2) if json else print_list([{"name": k, "what": str(v)} for k, v in known.items()])
 
 
 @app.callback(invoke_without_command=True)

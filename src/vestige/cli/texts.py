@@ -73,10 +73,8 @@ def llm_unlearn(
         entry.name, model, forget, out, retain=retain, base=base, lora=lora, seed=seed, remote_code=remote_code,
         **beside, **options,
     )  # fmt: skip
-    if json:
-        print_json(record)
-    else:
-        print(f"{entry.name}: {record['steps']} steps in {record['seconds']:.0f} s: {out}")
+    said = f"{entry.name}: {record['steps']} steps in {record['seconds']:.0f} s: {out}"
+    print_json(record) if json else print(said)
 
 
 @llm.command("audit")
@@ -107,9 +105,8 @@ def llm_audit(
     )  # fmt: skip
     audits = {result.audit.name: result.audit}
     if json:
-        verdict = result.audit.verdict.record()
-        report = str(out / "report.html")
-        print_json({**manifest, "verdict": verdict, "measures": result.table, "report": report})
+        known = {"verdict": result.audit.verdict.record(), "measures": result.table}
+        print_json({**manifest, **known, "report": str(out / "report.html")})
     else:
         rows = [{k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")} for r in result.table]
         print_rows("AUC of forget against retained and holdout texts", rows)
