@@ -70,7 +70,8 @@ class Shown(NamedTuple):
 
     def at(self, part: slice) -> Shown:
         """Return the samples of a part."""
-        return Shown(*(None if values is None else values[..., part] for values in self))
+        every = None if self.shadows is None else self.shadows[:, part]
+        return Shown(self.unlearned[part], self.original[part], self.mean[part], self.spread[part], every)
 
 
 @register(

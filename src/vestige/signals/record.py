@@ -103,13 +103,14 @@ class Signals:
             if name in changed and getattr(self, name) is not None:
                 self._set(name, _names(name, getattr(self, name), n))
         if changed & {"ids", "shadow_ids"} and self.shadow_ids is not None:
-            self._check_shadow_ids()
+            self._check_shadow_ids(self.shadow_ids)
         if changed & {"shadow_out", "population_in", *ATTACHED}:
             self._check_attached(c)
 
-    def _check_shadow_ids(self) -> None:
-        self._set("shadow_ids", np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False)))
-        seen = np.intersect1d(self.shadow_ids, self.names)
+    def _check_shadow_ids(self, value: ArrayLike) -> None:
+        ids = np.unique(as_ids("shadow_ids", value, distinct=False))
+        self._set("shadow_ids", ids)
+        seen = np.intersect1d(ids, self.names)
         if len(seen):
             raise InputError(
                 f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "

@@ -77,10 +77,18 @@ class Evidence:
 
 
 def compare(
-    margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator, permutations: int
+    margins: Margins,
+    forget: Mask,
+    null: Mask,
+    rng: np.random.Generator,
+    permutations: int,
+    trace: TraceScores | None = None,
 ) -> Evidence | None:
-    """Compare forget with null records under `margins.unlearned`; None where the null records have no spread."""
-    trace = trace_scores(margins, null)
+    """Compare forget with null records under `margins.unlearned`; None where the null records have no spread.
+
+    `trace` holds the trace scores of these margins against the null, where they are known.
+    """
+    trace = trace or trace_scores(margins, null)
     if trace is None:
         return None
     matching = match(margins, forget, null, rng)
