@@ -1,13 +1,15 @@
-"""Kill `vestige run` at random moments, restart it each time, and compare with an undisturbed run.
+"""Kill a run at random moments, restart it each time, and compare with an undisturbed one: all four kinds of run.
 
-    python -m benchmarks.kill CONFIG.yaml [TIMES]
+    python -m benchmarks.kill [TIMES [KIND ...]]      KIND: run, bench, leaks, texts
 
-Prints after how many seconds each kill came, and whether the scores are identical in the end.
+Prints after how many seconds each kill came, and whether the numbers are identical in the end. The runs are small, so
+that a kill comes at every stage of them.
 """
 
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,55 +17,104 @@ import tempfile
 import time
 from pathlib import Path
 
-import pandas as pd
+from benchmarks.same_numbers import numbers, same, tiny_texts
+
+RUN = """name: killed
+data: {name: digits}
+split: {forget: 40, train: 400, holdout: 300, shadow: 700}
+model: {name: mlp}
+recipe: {epochs: 150, batch_size: 32, lr: 0.05}
+shadows: {count: 3}
+methods: [retrain, finetune, gradient_ascent]
+"""
+BENCH = """name: killed
+title: killed
+source: a check
+kind: separation
+figure: auc
+measures: {LiRA: lira_online, IAM: iam}
+small:
+  splits: 2
+  shadows: 3
+  blocks:
+    digits:
+      data: {name: digits}
+      counts: {train: 400, holdout: 200, shadow: 900, shadow_size: 400}
+      model: {name: mlp}
+      recipe: {epochs: 60, batch_size: 32, lr: 0.05}
+  requests:
+    random: {scenario: random, forget: 40}
+"""
+LEAKS = """name: killed
+data: {name: digits}
+target: random-forest
+setting: {sets: 4, records: 300, deletions: 6}
+attacks: [decision-tree]
+"""
 
 
-def start(config: str, folder: Path) -> subprocess.Popen[bytes]:
-    code = "from vestige.cli import main; main()"
+def command(kind: str, folder: Path, out: Path) -> list[str]:
+    """Return the command line of a kind of run; `folder` gets its configuration."""
+    path = folder / f"{kind}.yaml"
+    if kind == "texts":
+        path = tiny_texts(folder)
+    elif not path.exists():
+        path.write_text({"run": RUN, "bench": BENCH, "leaks": LEAKS}[kind])
+    return {
+        "run": ["run", str(path), "--out", str(out), "--quiet"],
+        "texts": ["run", str(path), "--out", str(out), "--quiet"],
+        "leaks": ["leaks", str(path), "--out", str(out)],
+        "bench": ["bench", "run", str(path), "--store", str(out), "--workers", "1", "--quiet"],
+    }[kind]
+
+
+def start(kind: str, folder: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", code, "run", config, "--out", str(folder), "--quiet"],
-        stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "vestige", *command(kind, folder, out)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def killed(kind: str, times: int, folder: Path) -> bool:
+    """Kill a run so many times; print and return whether its numbers are those of an undisturbed one."""
+    rng, whole, broken = random.Random(0), folder / "whole", folder / "broken"
+    began = time.perf_counter()
+    if start(kind, folder, whole).wait() not in (0, 1):
+        sys.exit(f"{kind}: the undisturbed run failed")
+    length = time.perf_counter() - began
+    moments: list[float] = []
+    through = 0
+    while len(moments) < times:
+        process, moment = start(kind, folder, broken), rng.uniform(0.3, 1.0) * length
+        try:
+            if process.wait(timeout=moment) not in (0, 1):
+                sys.exit(f"{kind}: a restarted run failed with exit code {process.returncode}")
+            through += 1
+            shutil.rmtree(broken)  # it got through: begin again
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            moments.append(round(moment, 1))
+    if start(kind, folder, broken).wait() not in (0, 1):
+        sys.exit(f"{kind}: the last restart failed")
+    one, other = numbers(whole), numbers(broken)
+    identical = one.keys() == other.keys() and all(same(one[place], other[place]) for place in one)
+    print(
+        f"{kind}: undisturbed {length:.1f} s; killed {times} times, after {min(moments)} to {max(moments)} s; "
+        f"{through} "
+        f"restarts got through in between; {len(one):,} numbers {'identical' if identical else 'DIFFERENT'}",
+        flush=True,
     )
+    return identical
 
 
-def scores(folder: Path) -> dict[str, pd.DataFrame]:
-    return {p.parent.name: pd.read_parquet(p) for p in sorted(folder.glob("audits/*/scores.parquet"))}
-
-
-def main(config: str, times: int) -> None:
-    rng = random.Random(0)
-    with tempfile.TemporaryDirectory() as folder:
-        whole, broken = Path(folder) / "whole", Path(folder) / "broken"
-        began = time.perf_counter()
-        if start(config, whole).wait():
-            sys.exit("the undisturbed run failed")
-        length = time.perf_counter() - began
-        killed, finished = [], 0
-        while len(killed) < times:
-            process = start(config, broken)
-            moment = rng.uniform(0.5, max(3.0, 0.6 * length))
-            try:
-                process.wait(timeout=moment)
-                finished += 1
-                if process.returncode:
-                    sys.exit(f"a restarted run failed with exit code {process.returncode}")
-                for path in sorted(broken.rglob("*"), reverse=True):  # it got through: begin again
-                    path.rmdir() if path.is_dir() else path.unlink()
-                broken.rmdir()
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                killed.append(round(moment, 1))
-        if start(config, broken).wait():
-            sys.exit("the last restart failed")
-        one, other = scores(whole), scores(broken)
-        same = one.keys() == other.keys() and all(one[name].equals(other[name]) for name in one)
-        print(
-            f"undisturbed {length:.1f} s; killed after {killed} s; {finished} restarts got through in between"
-        )
-        print(f"scores of {', '.join(one)}: {'identical' if same else 'DIFFERENT'}")
-        sys.exit(0 if same else 1)
+def main(times: int, kinds: list[str]) -> int:
+    verdicts = []
+    for kind in kinds or ["run", "bench", "leaks", "texts"]:
+        with tempfile.TemporaryDirectory() as folder:
+            verdicts.append(killed(kind, times, Path(folder)))
+    return 0 if all(verdicts) else 1
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20)
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, sys.argv[2:]))

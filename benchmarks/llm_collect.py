@@ -16,7 +16,8 @@ import torch
 
 from benchmarks.timing import medians
 from vestige import llm
-from vestige.llm.collect import _batches, _encoded, _windows, context_of
+from vestige.signals.asking import context_of, encoded
+from vestige.signals.collect_texts import _batches, _windows
 
 COUNT, CHARACTERS = 20, 1500
 
@@ -25,8 +26,8 @@ def main(folder: str, path: str, gguf: str | None) -> None:
     model, tokenizer = llm.load_model(folder, gguf=gguf)
     given = llm.read_texts(path)
     texts = llm.Texts(tuple(t[:CHARACTERS] for t in given.texts[:COUNT]), given.ids[:COUNT])
-    encoded = [_encoded(tokenizer, t)[0] for t in texts.texts]
-    windows = [w for i, ids in enumerate(encoded) for w in _windows(i, len(ids), context_of(model))]
+    tokens_of = [encoded(model, tokenizer, *named)[0] for named in zip(texts.ids, texts.texts, strict=True)]
+    windows = [w for i, ids in enumerate(tokens_of) for w in _windows(i, len(ids), context_of(model))]
 
     def bare() -> None:
         with torch.inference_mode():
@@ -34,12 +35,12 @@ def main(folder: str, path: str, gguf: str | None) -> None:
                 width = max(w.end - w.begin for w in batch)
                 tokens, mask = torch.zeros(2, len(batch), width, dtype=torch.long)
                 for row, w in enumerate(batch):
-                    tokens[row, : w.end - w.begin] = torch.tensor(encoded[w.text][w.begin : w.end])
+                    tokens[row, : w.end - w.begin] = torch.tensor(tokens_of[w.text][w.begin : w.end])
                     mask[row, : w.end - w.begin] = 1
                 model(input_ids=tokens, attention_mask=mask)
 
     plain, ours = medians(3, bare, lambda: llm.collect(model, tokenizer, texts))
-    tokens = sum(map(len, encoded))
+    tokens = sum(map(len, tokens_of))
     print(f"{len(texts)} texts, {tokens:,} tokens: bare passes {plain:.1f} s, signals {ours:.1f} s: ", end="")
     print(f"{100 * (ours / plain - 1):+.1f} % (wanted: at most +10 %)")
     found = llm.collect(model, tokenizer, texts)
@@ -47,9 +48,9 @@ def main(folder: str, path: str, gguf: str | None) -> None:
     losses = {"nll": found.nll, "fit": found.nll * rng.uniform(0.4, 0.9, len(texts)), "out": found.nll * 1.01}
     arrays = losses | {"tokens": found, "texts": texts.texts}
     start = time.perf_counter()
-    done = [n for n in llm.MEASURES if set(llm.MEASURES[n].needs) <= set(arrays)]
+    done = [n for n in llm.MEASURES if set(llm.MEASURES[n].texts) <= set(arrays)]
     for name in done:
-        llm.measure(name, **{k: arrays[k] for k in llm.MEASURES[name].needs})
+        llm.measure(name, **{k: arrays[k] for k in llm.MEASURES[name].texts})
     taken = time.perf_counter() - start
     print(
         f"{len(done)} measures: {taken:.3f} s, {100 * taken / ours:.2f} % of collecting (wanted: under 5 %)"

@@ -11,28 +11,36 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from vestige.experiments.bench.engines import engine, execute
-from vestige.experiments.bench.steps import Job, Step, Store
+from vestige.graph import Job, Step, Store, carry_out
 from vestige.store import write_json
 
 WORKERS = 2
 
 
-def nap(job: Job) -> None:
-    time.sleep(1)
-    write_json(job.path, job.what, flush=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Nap(Step):
+    """Sleep for a second."""
+
+    number: int
+
+    suffix: ClassVar[str] = ".json"
+
+    def make(self, job: Job) -> None:
+        time.sleep(1)
+        write_json(job.path, self.number, flush=False)
 
 
 def timed(steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        wanted = [Step("benchmarks.runner:nap", {"number": k}, (), f"nap {k}", ".json") for k in range(steps)]
+        wanted = [Nap(number=k) for k in range(steps)]
         start = time.perf_counter()
-        with engine("local", folder, None, workers=WORKERS) as where:
-            states = execute(wanted, Store(folder), where, lambda one, state, facts: None)
+        outcome = carry_out(wanted, Store(Path(folder)), engine_name="local", workers=WORKERS)
         spent = time.perf_counter() - start
-        assert all(s["state"] == "done" for s in states.values())
+        assert outcome.count("done") == steps
         return spent
 
 

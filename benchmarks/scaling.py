@@ -14,20 +14,20 @@ import sys
 from collections import defaultdict
 
 from vestige.experiments.bench import experiment
-from vestige.experiments.bench.plan import cells_of
-from vestige.experiments.bench.run import sort_of
-from vestige.experiments.bench.steps import Step, Store, ordered
+from vestige.experiments.bench.run import cells_of
+from vestige.graph import Step, Store
+from vestige.graph.step import ordered
 
 WORKERS = (1, 2, 8, 32, 128, 512, 1000)
-HEAVY = ("trained", "unlearned", "along_training")
+HEAVY = ("train", "unlearn", "along_training")
 
 
 def measured(store: str, name: str) -> dict[str, float]:
     """Mean seconds of each sort of step that the small scale of an experiment has in a store."""
-    kept, found = Store(store), defaultdict(list)
+    kept, found = Store.at(store), defaultdict(list)
     for one in ordered(cell.step for cell in cells_of(experiment(name), "small", None)):
         if kept.done(one):
-            found[sort_of(one)].append(kept.record(one)["seconds"])
+            found[one.alike].append(kept.record(one)["seconds"])
     return {sort: sum(own) / len(own) for sort, own in found.items()}
 
 
@@ -65,9 +65,7 @@ def main(
     means = measured(store, name)
     steps = ordered(cell.step for cell in cells_of(experiment(name, overrides), scale, None))
     usual = sum(means.values()) / len(means)
-    seconds = {
-        s.key: means.get(sort_of(s), usual) * (float(factor) if s.kind in HEAVY else 1.0) for s in steps
-    }
+    seconds = {s.key: means.get(s.alike, usual) * (float(factor) if s.kind in HEAVY else 1.0) for s in steps}
     alone = makespan(steps, seconds, 1)
     print(f"{name} at {scale} scale: {len(steps)} steps, {alone / 3600:.1f} hours on one worker\n")
     print("| workers | hours | speed-up | share of the workers' time used |")

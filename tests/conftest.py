@@ -1,7 +1,8 @@
-"""Shared by all tests: the oracles are importable, and the folder of real data is known where there is one."""
+"""Shared by all tests: the oracles, the folders of real data, and one family of tiny language models."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -27,4 +28,61 @@ def reference() -> Path:
     folder = Path(os.environ.get("VESTIGE_REFERENCE", Path(__file__).parents[2] / "shared" / "reference"))
     if not folder.is_dir():
         pytest.skip(f"no published outputs in {folder}; set VESTIGE_REFERENCE to the folder that holds them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def language_models():
+    """Tiny language models by name: "base" and "other" never saw `tiny.TEXTS`, "original" learned those to forget and
+    to retain, "retrain" the retained ones alone. They are shared: no test changes them.
+    """
+    import tiny
+    from vestige.unlearning.text import unlearn
+
+    tokenizer = tiny.tokenizer()
+
+    def taught(model, texts):
+        return unlearn("finetune", model, tokenizer, retain=texts, **tiny.LEARN).model
+
+    base, other = (taught(tiny.model(), tiny.news(60, seed)) for seed in (7, 8))
+    original = taught(base, tiny.FORGET + tiny.RETAIN)
+    retrained = unlearn(
+        "retrain", original, tokenizer, tiny.FORGET, tiny.RETAIN, base=base, **tiny.LEARN
+    ).model
+    return {"base": base, "original": original, "retrain": retrained, "other": other}
+
+
+@pytest.fixture(scope="session")
+def text_signals(language_models):
+    """The signals of `tiny.TEXTS` by model."""
+    import tiny
+    from vestige.signals.collect_texts import collect
+
+    return {name: collect(model, tiny.tokenizer(), tiny.TEXTS) for name, model in language_models.items()}
+
+
+@pytest.fixture(scope="session")
+def text_audits(text_signals):
+    """The audits of the original, from which nothing was unlearned, and of the retrained model."""
+    import tiny
+    from vestige.evaluation.texts import audit_texts
+
+    before, shadows = text_signals["original"], [text_signals["base"], text_signals["other"]]
+    return {
+        name: audit_texts(text_signals[name], before, shadows, role=tiny.ROLE, extra={"texts": tiny.TEXTS})
+        for name in ("original", "retrain")
+    }
+
+
+@pytest.fixture(scope="session")
+def model_folder(language_models, tmp_path_factory):
+    """A folder with each model, and the texts of each group as JSON."""
+    import tiny
+
+    folder = tmp_path_factory.mktemp("models")
+    for name, model in language_models.items():
+        model.save_pretrained(folder / name)
+        tiny.tokenizer().save_pretrained(folder / name)
+    for name, texts in (("forget", tiny.FORGET), ("retain", tiny.RETAIN), ("holdout", tiny.HELD)):
+        (folder / f"{name}.json").write_text(json.dumps(texts))
     return folder

@@ -25,6 +25,71 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+ROOMS = (
+    "errors", "values", "files", "store", "arguments", "registry", "config", "report", "data", "estimators", "models",
+    "graph", "training", "signals", "measures", "unlearning", "evaluation", "leaks", "experiments", "llm", "listing",
+    "machine", "cli", "__main__",
+)  # fmt: skip
+"""Each may import from itself and from those before it."""
+MODULES = {
+    ".".join(("vestige", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in FILES
+}
+
+
+def arrows(path: Path, typing: bool) -> set[str]:
+    """Return the modules of vestige that a file imports, also inside functions; for types alone where `typing`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if not typing and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= parts & MODULES.keys() or {node.module}
+    return names & MODULES.keys() - {"vestige"}  # the version, and names that are loaded when they are used
+
+
+def upward(room: str, names: set[str]) -> list[str]:
+    """Return what a file of a room imports from rooms above it."""
+    return [name for name in sorted(names) if ROOMS.index(name.split(".")[1]) > ROOMS.index(room)]
+
+
+def circles(imports: dict[str, set[str]]) -> list[str]:
+    """Return the modules from which a chain of imports leads back to them."""
+    reached = {name: set(names) for name, names in imports.items()}
+    for between in imports:
+        for name in imports:
+            if between in reached[name]:
+                reached[name] |= reached[between]
+    return sorted(name for name, names in reached.items() if name in names)
+
+
+def test_every_arrow_between_rooms_points_down():
+    """Also those in functions, and those for types alone."""
+    rooms = {name: name.split(".")[1] for name in MODULES if "." in name}
+    faults = {name: upward(room, arrows(MODULES[name], typing=True)) for name, room in rooms.items()}
+    assert not {name: found for name, found in faults.items() if found}
+
+
+def test_no_file_imports_what_imports_it():
+    assert circles({name: arrows(path, typing=False) for name, path in MODULES.items()}) == []
+
+
+def test_an_upward_arrow_and_a_circle_are_seen(tmp_path):
+    file = tmp_path / "x.py"
+    file.write_text(
+        "def f():\n    from vestige.report import page, table\n    import vestige.evaluation.audits\n"
+    )
+    names = arrows(file, typing=False)
+    assert names == {"vestige.report.page", "vestige.evaluation.audits"}
+    assert upward("report", names) == ["vestige.evaluation.audits"] and upward("evaluation", names) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize("package", ["measures", "evaluation", "report"])
 def test_measuring_knows_nothing_of_training(package):
     for path in (SOURCE / package).rglob("*.py"):

@@ -56,7 +56,7 @@ FAULTS = {
     "rate is nan; ": {"rate": float("nan")},
     "rate is inf; ": {"rate": float("inf")},
     "rate is '0.5', which is text": {"rate": "0.5"},
-    "rate is of type int; a valid number": {"rate": 10**5000},
+    "rate is an integer of more than 40 digits": {"rate": 10**5000},
     "seed is -1; ": {"seed": -1},
     "seed is 9223372036854775808; ": {"seed": 2**63},
     "share is 1.5; ": {"share": 1.5},

@@ -8,8 +8,8 @@ import pytest
 
 from vestige.config import read_yaml, validated
 from vestige.experiments import load_config, run
-from vestige.experiments.bench.checks import check
-from vestige.experiments.bench.experiment import experiment as load_experiment
+from vestige.experiments.bench import experiment as load_experiment
+from vestige.experiments.kinds.checks import check_methods
 from vestige.leaks import LeakConfig, hardened
 from vestige.llm import METHODS, LlmConfig
 from vestige.training import Recipe
@@ -38,7 +38,7 @@ def test_llm_example_is_valid(path):
 @pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
 def test_bench_example_is_valid(path):
     experiment = load_experiment(path)
-    check(experiment, experiment.small)
+    check_methods(experiment, experiment.methods_at(experiment.small))
 
 
 @pytest.mark.parametrize("path", LEAKS, ids=lambda path: path.stem)

@@ -136,7 +136,16 @@ def test_probabilities_are_told_from_logits():
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     for rows in (p, p.astype(np.float16), p.round(3), np.eye(10), np.stack([p, p])):
         assert are_probabilities(rows)
-    for rows in (z, np.log(p), p * 2, p - 0.01, np.concatenate([p, z[:1]]), p[:1], np.zeros((5, 3))):
+    for rows in (
+        z,
+        np.log(p),
+        p * 2,
+        p - 0.01,
+        np.concatenate([p, z[:1]]),
+        p[:1],
+        np.zeros((5, 3)),
+        p * np.nan,
+    ):
         assert not are_probabilities(rows)
 
 

@@ -10,8 +10,8 @@ import vestige
 from vestige.config import option_value, read_yaml, validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig
+from vestige.experiments.texts import LlmConfig
 from vestige.leaks import LeakConfig
-from vestige.llm.experiment import LlmConfig
 from vestige.training import Recipe
 
 Case = tuple[str, Callable[[], Any], Any]

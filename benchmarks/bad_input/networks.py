@@ -71,9 +71,9 @@ def _answers() -> Iterator[Case]:
     for kind, make in kinds.items():
         for always in (False, True):
             when = "always" if always else "in training"
-            made = Answering(make, always)
-            yield f"{kind} {when}, train", lambda m=made: vestige.train(m, ROWS, ONCE), InputError
-            yield f"{kind} {when}, unlearn", lambda m=made: vestige.unlearn("finetune", m, SPLIT), InputError
+            model = Answering(make, always)
+            yield f"{kind} {when}, train", lambda m=model: vestige.train(m, ROWS, ONCE), InputError
+            yield f"{kind} {when}, unlearn", lambda m=model: vestige.unlearn("finetune", m, SPLIT), InputError
         yield f"{kind}, collect", lambda m=Answering(make, True): vestige.collect_logits(m, ROWS), InputError
 
 
@@ -130,20 +130,28 @@ def _precision() -> Iterator[Case]:
     for dtype, digits in ((torch.float16, 1e-2), (torch.bfloat16, 1e-1), (torch.float64, 1e-5)):
         model = copy.deepcopy(start).to(dtype)
 
-        def close(found: Any, digits: float = digits) -> bool:
-            return bool(np.allclose(found, wanted, rtol=digits, atol=digits))
+        def close(logits: Any, digits: float = digits) -> bool:
+            return bool(np.allclose(logits, wanted, rtol=digits, atol=digits))
 
         yield f"{dtype}, collect", lambda m=model: vestige.collect_logits(m, ROWS), close
-        finite = lambda found: bool(np.isfinite(found).all())  # noqa: E731
-        yield f"{dtype}, sensitivity", lambda m=model: vestige.collect_sensitivity(m, ROWS, copies=1), finite
+        yield f"{dtype}, sensitivity", lambda m=model: vestige.collect_sensitivity(m, ROWS, copies=1), _finite
         yield f"{dtype}, train", lambda m=model: vestige.train(m, ROWS, ONCE), InputError
     for dtype in (torch.float16, torch.bfloat16):
         model = copy.deepcopy(start).to(dtype)
-        kept = lambda made, d=dtype: {p.dtype for p in made.model.parameters()} == {d}  # noqa: E731
+
+        def kept(unlearned: Any, dtype: torch.dtype = dtype) -> bool:
+            return {p.dtype for p in unlearned.model.parameters()} == {dtype}
+
         yield f"{dtype}, unlearn", lambda m=model: vestige.unlearn("finetune", m, SPLIT, epochs=1), kept
 
 
-class Made(TorchDataset):  # type: ignore[type-arg]
+def _finite(scores: Any) -> bool:
+    return bool(np.isfinite(scores).all())
+
+
+class Rows(TorchDataset[Any]):
+    """A torch data set of `n` rows, each as `make` makes it."""
+
     def __init__(self, make: Callable[[int], Any], n: int = 24) -> None:
         self.make, self.n = make, n
 
@@ -154,7 +162,7 @@ class Made(TorchDataset):  # type: ignore[type-arg]
         return self.make(i)
 
 
-class Stream(IterableDataset):  # type: ignore[type-arg]
+class Stream(IterableDataset[Any]):
     def __iter__(self) -> Iterator[Any]:
         yield from zip(torch.zeros(4, 8), torch.zeros(4), strict=True)
 
@@ -164,21 +172,21 @@ def _streams() -> Iterator[Case]:
     good = TensorDataset(x, y)
     rows = {
         "a loader": DataLoader(good), "a stream": Stream(), "an array": x.numpy(), "a tensor": x, "a mapping": {"x": x, "y": y},
-        "None": None, "a path": "data.csv", "a pair of arrays": (x.numpy(), y.numpy()), "no rows": Made(lambda i: (x[i], y[i]), 0),
-        "dicts": Made(lambda i: {"x": x[i], "y": y[i]}), "three parts": Made(lambda i: (x[i], y[i], i)), "inputs alone": TensorDataset(x),
-        "labels of text": Made(lambda i: (x[i], "cat")), "labels in halves": Made(lambda i: (x[i], 0.5)), "one-hot labels": Made(lambda i: (x[i], torch.eye(4)[y[i]])),
-        "negative labels": Made(lambda i: (x[i], -1)), "labels beyond": Made(lambda i: (x[i], i)), "ragged": Made(lambda i: (x[i, : 4 + i % 2], y[i])),
-        "complex": Made(lambda i: (x[i] + 1j, y[i])), "no label": Made(lambda i: (x[i], None)), "text": Made(lambda i: ("a", 1)),
+        "None": None, "a path": "data.csv", "a pair of arrays": (x.numpy(), y.numpy()), "no rows": Rows(lambda i: (x[i], y[i]), 0),
+        "dicts": Rows(lambda i: {"x": x[i], "y": y[i]}), "three parts": Rows(lambda i: (x[i], y[i], i)), "inputs alone": TensorDataset(x),
+        "labels of text": Rows(lambda i: (x[i], "cat")), "labels in halves": Rows(lambda i: (x[i], 0.5)), "one-hot labels": Rows(lambda i: (x[i], torch.eye(4)[y[i]])),
+        "negative labels": Rows(lambda i: (x[i], -1)), "labels beyond": Rows(lambda i: (x[i], i)), "ragged": Rows(lambda i: (x[i, : 4 + i % 2], y[i])),
+        "complex": Rows(lambda i: (x[i] + 1j, y[i])), "no label": Rows(lambda i: (x[i], None)), "text": Rows(lambda i: ("a", 1)),
     }  # fmt: skip
-    for name, given in rows.items():
-        yield f"{name} as rows, train", lambda r=given: vestige.train(net(), r, ONCE), InputError
+    for name, source in rows.items():
+        yield f"{name} as rows, train", lambda r=source: vestige.train(net(), r, ONCE), InputError
     for name in ("a loader", "a stream", "an array", "None", "dicts"):
         yield f"{name} as rows, collect", lambda r=rows[name]: vestige.collect_logits(net(), r), InputError
-    yield "pairs", lambda: vestige.train(net(), good, ONCE), lambda made: made.epochs == 1
+    yield "pairs", lambda: vestige.train(net(), good, ONCE), lambda run: run.epochs == 1
     yield (
         "pairs as a list",
         lambda: vestige.train(net(), [(x[i], int(y[i])) for i in range(24)], ONCE),
-        lambda made: made.epochs == 1,
+        lambda run: run.epochs == 1,
     )
 
 
@@ -192,10 +200,12 @@ def _estimators() -> Iterator[Case]:
         rows = vestige.Dataset("d", ROWS.x, ROWS.y, ROWS.ids, classes)
         split = vestige.make_split(rows, "random", forget=5, train=30, holdout=10, shadow=10)
         model = LogisticRegression(max_iter=500).fit(rows.x, values[rows.y])
-        right = lambda z: (z.argmax(axis=1) == Y).mean() > 0.9  # noqa: E731
-        known = lambda made, v=values: (made.model.predict(ROWS.x) == v[Y]).mean() > 0.8  # noqa: E731
-        yield f"classes: {name}, collect", lambda m=model, r=rows: vestige.collect_logits(m, r), right
-        yield f"classes: {name}, retrain", lambda m=model, s=split: vestige.unlearn("retrain", m, s), known
+
+        def named(unlearned: Any, values: Any = values) -> bool:
+            return bool((unlearned.model.predict(ROWS.x) == values[Y]).mean() > 0.8)
+
+        yield f"classes: {name}, collect", lambda m=model, r=rows: vestige.collect_logits(m, r), _places
+        yield f"classes: {name}, retrain", lambda m=model, s=split: vestige.unlearn("retrain", m, s), named
     three = vestige.Dataset("d", ROWS.x, np.minimum(ROWS.y, 2), ROWS.ids, ("1", "2", "3"))
     two = LogisticRegression().fit(ROWS.x[Y < 2], Y[Y < 2] + 1)
     other = LogisticRegression().fit(ROWS.x, np.array(list("uvwx"))[Y])
@@ -218,6 +228,10 @@ def _estimators() -> Iterator[Case]:
     yield "too many shards", lambda: train_sisa(LogisticRegression(), ROWS, shards=500), InputError
     yield "no recipe", lambda: train_sisa(net(), ROWS), InputError
     yield "a network for estimators", lambda: vestige.unlearn("certified_newton", net(), one), InputError
+
+
+def _places(logits: Any) -> bool:
+    return bool((logits.argmax(axis=1) == Y).mean() > 0.9)
 
 
 class Said:

@@ -19,16 +19,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, LlamaModel, PreTrainedTo
 
 from vestige import llm
 from vestige.errors import InputError
-from vestige.llm.evaluation import (
-    extraction_strength,
-    knowledge,
-    neighbouring,
-    prefixed,
-    quantised,
-    relearned,
-    swapped,
-    verbatim,
-)
+from vestige.evaluation.language import extraction_strength, knowledge, verbatim
+from vestige.signals.changed_texts import neighbouring, prefixed, swapped
+from vestige.unlearning.text.recovery import quantised, relearned
 
 Case = tuple[str, Callable[[], Any], Any]
 WORDS = [f"w{i}" for i in range(50)]

@@ -14,7 +14,7 @@ import functools
 import inspect
 import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import (
     Annotated,
@@ -30,24 +30,33 @@ from typing import (
 )
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import Field, TypeAdapter, ValidationError
 
 from vestige.errors import InputError, shown
+from vestige.files import as_path
+from vestige.values import DIGITS
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LARGEST_SEED = 2**63 - 1
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-Whole: TypeAlias = Annotated[int, Field(ge=0)]
+LARGEST_SEED, LARGEST, MOST_DRAWS = 2**63 - 1, 2**31 - 1, 1_000_000
+Count: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST)]
+Draws: TypeAlias = Annotated[int, Field(ge=1, le=MOST_DRAWS)]
+Whole: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST)]
 Seed: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+Weight: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Below1: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Between: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 
 OWN_CHECK = "checked by the function itself"
 """Mark of an annotation that is left to the function: `Annotated[..., OWN_CHECK]`."""
+Array: TypeAlias = Annotated[ArrayLike, OWN_CHECK]
+"""An array, a list or a tensor: `vestige.values` says what is wrong with it."""
 
 PLAIN = (bool, int, float, str, tuple, Path)
 
@@ -57,7 +66,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     Annotations that are imported for the type checker alone are not read; `**options` are left to the function.
     """
-    signature = inspect.signature(function)
+    signature, where = inspect.signature(function), function.__qualname__.split("<locals>.")[-1]
     hints: dict[str, Any] = {}
 
     @functools.wraps(function)
@@ -67,7 +76,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             hints.update(_hints(function, signature))
         for name, value in bound.arguments.items():
             if name in hints:
-                bound.arguments[name] = fitting(function.__name__, name, value, hints[name])
+                bound.arguments[name] = fitting(where, name, value, hints[name])
         return function(*bound.args, **bound.kwargs)
 
     return call
@@ -78,7 +87,7 @@ def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[s
     names = getattr(function, "__globals__", {})
     known = {}
     for p in signature.parameters.values():
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+        if p.annotation is p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             continue
         only = types.SimpleNamespace(__annotations__={p.name: p.annotation})
         try:
@@ -89,31 +98,37 @@ def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[s
 
 
 def check_fields(where: str, record: Any) -> None:
-    """Check the fields of a dataclass by their annotations. Raises `InputError`."""
+    """Check the fields of a dataclass by their annotations, and keep them as these say. Raises `InputError`."""
     hints = get_type_hints(type(record), include_extras=True)
     for field in dataclasses.fields(record):
-        fitting(where, field.name, getattr(record, field.name), hints[field.name])
+        value = fitting(where, field.name, getattr(record, field.name), hints[field.name])
+        object.__setattr__(record, field.name, value)
 
 
 def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
     """Return a value as its annotation wants it, or raise `InputError`: which argument, what it is, what is wanted."""
-    if OWN_CHECK in getattr(wanted, "__metadata__", ()):
+    if _is_own(wanted):
         return value
     parts = _parts(wanted)
     if {Any, object} & set(parts) or (value is None and type(None) in parts):
         return value
     numbers_or_text = [p for p in parts if _is_plain(p)]
     kinds = [k for p in parts if p not in numbers_or_text and isinstance(k := get_origin(p) or p, type)]
-    text = isinstance(value, str)
+    text = isinstance(value, (str, bytes))
     if kinds and isinstance(value, tuple(kinds)) and not text:
+        _check_members(where, name, value, parts)
         return value
     if not numbers_or_text:
         raise InputError(f"{where}: {name} is {shown(value)}; {_named(parts)} is wanted.")
+    if isinstance(value, int) and abs(value) >= 10**DIGITS:
+        raise InputError(f"{where}: {name} is an integer of more than {DIGITS} digits.")
     if isinstance(value, (bool, np.bool_)) and bool not in parts:
         raise InputError(f"{where}: {name} is {value}; a truth value is not wanted here.")
     if text and all(p in (bool, int, float, tuple, type(None)) for p in parts):
         other = "True or False" if set(parts) <= {bool, type(None)} else "a number"
         raise InputError(f"{where}: {name} is {shown(value)}, which is text; {other} is wanted.")
+    if Path in parts and isinstance(value, (str, Path)):
+        return as_path(value)
     try:
         return TypeAdapter(_plain(wanted)).validate_python(value)
     except ValidationError as error:
@@ -123,6 +138,21 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
         wanted = reason.removeprefix("Input should be ")
         end = f"; {wanted} is wanted." if wanted != reason else f": {reason[:1].lower()}{reason[1:]}."
         raise InputError(f"{where}: {name} is {shown(value)}{end}") from None
+
+
+def _check_members(where: str, name: str, value: Any, parts: list[Any]) -> None:
+    """Check what a sequence holds where its annotation says so: `Sequence[Dataset]`."""
+    for part in parts:
+        if get_origin(part) is Sequence and isinstance(value, Sequence):
+            for place, member in enumerate(value):
+                fitting(where, f"{name}[{place}]", member, get_args(part)[0])
+
+
+def _is_own(hint: Any) -> bool:
+    """Is a value of this annotation, or of a member of it, left to the function?"""
+    if OWN_CHECK in getattr(hint, "__metadata__", ()):
+        return True
+    return get_origin(hint) in (Union, types.UnionType) and any(map(_is_own, get_args(hint)))
 
 
 def _named(parts: list[Any]) -> str:

@@ -87,18 +87,6 @@ def bare_names(methods: Any) -> Any:
     return methods
 
 
-def named_recipe(recipe: Any) -> Any:
-    """Allow the name of one of `training.PRESETS` for a recipe, alone or as `preset` among changes to it."""
-    if isinstance(recipe, str):
-        recipe = {"preset": recipe}
-    if not isinstance(recipe, dict) or "preset" not in recipe:
-        return recipe
-    from vestige.training import preset
-
-    fields = {key: value for key, value in recipe.items() if key != "preset"}
-    return preset(str(recipe["preset"]), **fields).model_dump(mode="json", exclude_unset=True)
-
-
 def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
     """Build `model` from `values`, or raise `InputError`: the first fault, as one sentence.
 
@@ -283,3 +271,15 @@ def option_value(text: str, where: str) -> Any:
         return parse_yaml(text)
     except ValueError as error:
         raise InputError(f"{where}: {told(error)}.") from None
+
+
+def over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with those that are given (not None) put over them, at any depth."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            inner = over(dict(values.get(name) or {}), value)
+            if inner:
+                values[name] = inner
+        elif value is not None:
+            values[name] = value
+    return values

@@ -8,9 +8,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
+MESSAGE, LONGEST = 1_500, 100
+"""Characters of a message at most, and of a value that one repeats; of a longer one it names the type alone."""
+
 
 class InputError(ValueError):
-    """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2."""
+    """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2.
+
+    Its text is one line that can be printed, of at most 1,500 characters, whatever it repeats: of a longer one the
+    middle is left out.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        line = " ".join(map(str.strip, message.splitlines())).encode("utf-8", "backslashreplace").decode()
+        if len(line) > MESSAGE:
+            line = f"{line[: MESSAGE - 505]} ... {line[-500:]}"
+        super().__init__(line)
 
 
 class ArtefactError(InputError):
@@ -28,9 +41,9 @@ class MissingExtra(ImportError):
 def unknown(kind: str, got: object, allowed: Iterable[str]) -> str:
     """Return the sentence for an unknown name: what was got, the nearest known one, and all of them."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(got[:LONGEST], names, n=1, cutoff=0.5) if isinstance(got, str) else []
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {kind} {got!r}.{hint} Known: {', '.join(names)}."
+    return f"There is no {kind} {shown(got)}.{hint} Known: {', '.join(names)}."
 
 
 def need(module: str, extra: str, purpose: str) -> ModuleType:
@@ -39,10 +52,6 @@ def need(module: str, extra: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(f"{purpose} needs {module}: pip install 'vestige[{extra}]'") from error
-
-
-LONGEST = 100
-"""Characters of a value that a message repeats; of a longer one it names the type alone."""
 
 
 def told(error: BaseException, most: int = 200) -> str:

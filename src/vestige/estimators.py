@@ -18,12 +18,24 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from vestige.data.dataset import Dataset
-from vestige.errors import InputError, told
+from vestige.errors import InputError, shown, told
 
 Estimator = TypeVar("Estimator")
 Floats = NDArray[np.float64]
 PLACES = "vestige_places_"
 """Attribute of a classifier that was fitted here on `Dataset.y`: its classes are places."""
+
+
+def expect_classifier(model: Any) -> Any:
+    """Return an unfitted scikit-learn classifier as it is. Raises `InputError` for anything else."""
+    able = not isinstance(model, type) and all(
+        hasattr(model, n) for n in ("fit", "predict_proba", "get_params")
+    )
+    if not able:
+        raise InputError(
+            f"{shown(model)} is no classifier; a scikit-learn estimator with fit and predict_proba is wanted."
+        )
+    return model
 
 
 def fit_sklearn(estimator: Estimator, rows: Dataset, seed: int, *, places: bool = False) -> Estimator:

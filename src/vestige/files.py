@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vestige.errors import ArtefactError, InputError, told
+from vestige.errors import ArtefactError, InputError, shown, told
 from vestige.values import DIGITS
 
 if TYPE_CHECKING:
@@ -68,11 +68,17 @@ KINDS = (
 
 
 def as_path(value: Any) -> Path:
-    """Return what a caller gives as a path. Raises `InputError` for what is none."""
+    """Return what a caller gives as a path. Raises `InputError` for what is none, and for text that no system takes."""
     try:
-        return Path(value)
+        path = Path(value)
+        os.fsencode(path)
     except TypeError:
         raise InputError(f"A path is of type {type(value).__name__}; text or a path is wanted.") from None
+    except UnicodeEncodeError as error:
+        raise InputError(f"{shown(value)} cannot be opened ({told(error)[:60]}).") from None
+    if "\0" in str(path):
+        raise InputError(f"{shown(str(path))} cannot be opened: it holds the character NUL.")
+    return path
 
 
 def looked_at(path: Path) -> os.stat_result | None:

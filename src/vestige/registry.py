@@ -139,3 +139,24 @@ class Registry(Generic[T]):
         for point in entry_points(group=self.group):
             point.load()
         self._complete = True
+
+
+class Part(Mapping[str, T]):
+    """The entries of a registry that something holds for, such as the measures that texts can be asked by."""
+
+    def __init__(self, registry: Registry[T], kind: str, belongs: Callable[[T], bool]) -> None:
+        self.registry, self.kind, self.belongs = registry, kind, belongs
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self.registry or not self.belongs(self.registry[name]):
+            raise InputError(unknown(self.kind, name, list(self)))
+        return self.registry[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.registry and self.belongs(self.registry[str(name)])
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.registry if self.belongs(self.registry[name]))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from vestige.errors import ArtefactError, InputError, told
-from vestige.files import RECORD_BYTES, parse_json, read_text
+from vestige.files import RECORD_BYTES, as_path, parse_json, read_text
 
 FULL = "the disk is full; free some space and run again, finished steps are kept"
 
@@ -29,6 +30,16 @@ FULL = "the disk is full; free some space and run again, finished steps are kept
 def disk_full(error: BaseException) -> bool:
     """Is it a full disk? Safetensors says so in its text alone."""
     return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+
+
+def fault_of(error: OSError) -> str:
+    """Say which file is at fault and why. An error without a file is a fault of vestige, and raised again."""
+    file = error.filename2 or error.filename
+    if disk_full(error):
+        return f"{f'{file}: ' if file else ''}the disk is full; free some space and run again."
+    if file is None:
+        raise error
+    return f"{file}: {error.strerror or error}"
 
 
 @contextlib.contextmanager
@@ -42,8 +53,18 @@ def room_in(place: Path) -> Iterator[None]:
         raise InputError(f"{place}: {FULL}.") from None
 
 
+def cache_folder() -> Path:
+    """Return where downloads and copies of shared results are kept: VESTIGE_CACHE, or ~/.cache/vestige."""
+    return Path(os.environ.get("VESTIGE_CACHE") or Path.home() / ".cache" / "vestige").expanduser()
+
+
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as hex."""
+    """Return the SHA-256 of a file's bytes, as hex; of a folder, that of the names and hashes of all its files."""
+    if path.is_dir():
+        files = {
+            str(inner.relative_to(path)): file_hash(inner) for inner in path.rglob("*") if inner.is_file()
+        }
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -67,21 +88,62 @@ def key_of(*parts: object) -> str:
 
 
 @contextlib.contextmanager
+def _writable(place: Path) -> Iterator[None]:
+    """Raise what the system says against writing there as `InputError`."""
+    try:
+        yield
+    except OSError as error:
+        why = FULL if disk_full(error) else f"cannot be written ({error.strerror})"
+        raise InputError(f"{place}: {why}.") from None
+
+
+def folder_at(path: Path | str) -> Path:
+    """Return a folder to write to, made where it is missing. Raises `InputError` where there can be none."""
+    path = as_path(path)
+    with _writable(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
 def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; on success it becomes `path` in one step, on failure it is gone.
 
+    A folder may be written as well; it takes the place of one that is there.
+
     flush  wait until the bytes are on the disk, for files that have no hash beside them
+
+    Raises `InputError` where nothing can be written there: no path, a folder that may not be entered, a full disk, a
+    file where a folder is; such a folder stays as it is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = as_path(path)
+    if not path.name:
+        raise InputError(f"{path} is a folder; the name of what is written there is missing.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    folder_at(path.parent)
+    with _writable(path):
+        temporary.touch()
+        temporary.unlink()
     try:
         yield temporary
-        if flush:
+        if path.is_dir() and not temporary.is_dir():
+            raise InputError(f"{path} is a folder, and a file is to be written; it stays as it is.")
+        if flush and not temporary.is_dir():
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
+        _remove(path if temporary.is_dir() else None)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, *, flush: bool = True) -> None:
@@ -145,10 +207,10 @@ def is_done(path: Path, key: str) -> bool:
         return False
 
 
-def step(path: Path, key: str, make: Callable[[Path], dict[str, Any] | None]) -> dict[str, Any]:
-    """Make `path` unless the step `key` has already made it; return its record.
+def make_once(path: Path, key: str, make: Callable[[Path], dict[str, Any] | None]) -> dict[str, Any]:
+    """Make `path`, a file or a folder, unless the step `key` has already made it; return its record.
 
-    `make(temporary)` writes the file and may return facts to keep in the record (timings, accuracies).
+    `make(temporary)` writes it and may return facts to keep in the record (timings, accuracies).
     """
     if is_done(path, key):
         return dict(read_json(sidecar(path)))

@@ -203,6 +203,6 @@ def are_probabilities(rows: NDArray[Any]) -> bool:
         return False
     for start in range(0, len(table), CHUNK):
         part = table[start : start + CHUNK].astype(np.float64, copy=False)
-        if part.min() < 0 or part.max() > 1 or (np.abs(part.sum(axis=1) - 1) > 0.01).any():
-            return False
+        if not (part.min() >= 0 and part.max() <= 1 and (np.abs(part.sum(axis=1) - 1) <= 0.01).all()):
+            return False  # a NaN is none of them
     return True

@@ -15,11 +15,12 @@ import pytest
 import oracles
 from vestige import Signals, audit
 from vestige.cli import main
-from vestige.cli.commands import doctor, parse_measure, passed, print_rows, print_run, report
+from vestige.cli.app import doctor, report
+from vestige.cli.options import parse_measure
+from vestige.cli.show import passed, print_audits, print_rows
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation.gate import Gate
-from vestige.report import write_report
-from vestige.store import file_hash, write_json
+from vestige.evaluation.page import write_report
 
 WORLD = oracles.gaussian_world(3, fit=8.0)
 
@@ -230,10 +231,7 @@ def two(tmp_path):
     folders = []
     for word in ("unlearned", "under"):
         folder = audit(WORLDS[word], ["random"], name="mine").save(tmp_path / word)
-        write_json(
-            folder / "manifest.json",
-            {"kind": "audit", "hashes": {"audit.json": file_hash(folder / "audit.json")}},
-        )
+        (folder / "report.html").unlink()
         folders.append(folder)
     return folders
 
@@ -396,7 +394,7 @@ def test_names_in_brackets_are_printed_as_they_are(count, capsys):
     )
     made = audit(signals, ["confidence"])
     names = ["ft [lr=0.1]", "x [/b] y", "c", "d", "e"][:count]
-    print_run(dict.fromkeys(names, made), Path("report.html"), json=False)
+    print_audits(dict.fromkeys(names, made), Path("report.html"), json=False)
     shown = capsys.readouterr().out
     assert all(name in shown for name in names)
     print_rows("a [b]", [{"name [c]": "x [/d]"}])
@@ -475,7 +473,7 @@ def test_leaks_from_models_and_from_files(tmp_path):
     from vestige.leaks import PosteriorPairs
     from vestige.leaks.record import joined
 
-    files = sorted((tmp_path / "l" / "pairs").glob("*.npz"))
+    files = sorted((tmp_path / "l" / "pair_set").glob("*.npz"))
     sides = [
         joined([PosteriorPairs.load(f) for f in files[k::2]]).save(tmp_path / f"{k}.npz") for k in (0, 1)
     ]

@@ -58,7 +58,7 @@ def test_another_forget_count_leaves_the_other_sets_alone():
 
 
 BAD = {
-    "seed is -1; a whole number from 0": {"seed": -1},
+    "seed is -1; greater than or equal to 0 is wanted": {"seed": -1},
     "seed is 1.5": {"seed": 1.5},
     "request is -1": {"request": -1},
     "train is '60'": {"train": "60"},
@@ -72,7 +72,7 @@ BAD = {
     "There is no class 'd'": {"scenario": "class", "label": "d"},
     "leaves nothing to retain": {"forget": 60},
     "a count or a fraction": {"forget": 0},
-    "forget is '3'; a count, or a fraction": {"forget": "3"},
+    "forget is '3', which is text; a number is wanted": {"forget": "3"},
     "forget is 2.5; a count, or a fraction": {"forget": 2.5},
     "holdout is nan; a count, or a fraction": {"holdout": float("nan")},
     "do not fit in the 120": {"train": 70, "forget": 3},

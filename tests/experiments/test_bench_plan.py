@@ -10,12 +10,12 @@ from bench_tables import BLOCK, TINY, tiny
 
 import vestige
 from vestige.errors import InputError
-from vestige.experiments.bench import experiment, run_bench, work
-from vestige.experiments.bench.plan import cells_of
-from vestige.experiments.bench.steps import Job, Store, ordered
-from vestige.experiments.bench.texts import _texts_config
-from vestige.experiments.bench.work import leaked, separation, split_of
-from vestige.store import file_hash
+from vestige.experiments.bench import experiment, run_bench
+from vestige.experiments.bench.run import cells_of
+from vestige.experiments.kinds import separation
+from vestige.experiments.texts import BaseModel, LlmModel
+from vestige.graph import Environment, Job, Store, carry_out
+from vestige.graph.step import ordered
 
 
 def test_one_network_is_one_step(tmp_path):
@@ -23,9 +23,7 @@ def test_one_network_is_one_step(tmp_path):
     steps = ordered(c.step for c in cells)
     kinds = [s.kind for s in steps]
     assert len(cells) == 3
-    assert (
-        kinds.count("trained") == 1 + 3 + 3
-    )  # the original, three shadows, a retrained model for each split
+    assert kinds.count("train") == 1 + 3 + 3  # the original, three shadows, a retrained model for each split
     assert kinds.count("outputs") == 7 and kinds.count("separation") == 3
     assert len({s.key for s in steps}) == len(steps)
     other = cells_of(experiment(tiny(tmp_path), ["small.blocks.digits.recipe.lr=0.04"]), "small", None)
@@ -76,9 +74,9 @@ def test_missing_data_of_leaks_are_found_before_any_work(tmp_path):
 def test_leaks_read_the_data_that_their_step_names(tmp_path):
     one = records(tmp_path / "one", 1)
     (cell,) = cells_of(leaks(tmp_path, root=one), "small", str(tmp_path / "nowhere"))
-    path = tmp_path / "leaked.json"
-    leaked(Job(cell.step.what, [], path, str(tmp_path / "nowhere")))
-    assert 0 <= json.loads(path.read_text())["cells"][0]["figures"]["auc"][0] <= 1
+    store = Store(tmp_path / "s")
+    carry_out([cell.step], store, Environment(str(tmp_path / "nowhere")), stop=True)
+    assert 0 <= json.loads(store.path(cell.step).read_text())["cells"][0]["figures"]["auc"][0] <= 1
 
 
 def with_block(**changes):
@@ -126,35 +124,29 @@ def points(path, seed):
     np.savez(path, x=x.astype(np.float32), y=(x[:, 0] > 0).astype(int))
 
 
-def test_a_step_refuses_data_that_its_key_does_not_name(tmp_path):
+def test_a_plan_reads_its_data_anew(tmp_path):
     file = tmp_path / "points.npz"
     points(file, 1)
     counts = {"train": 100, "holdout": 50, "shadow": 100, "shadow_size": 80}
     chosen = experiment(tiny(tmp_path, **with_block(data={"name": str(file)}, counts=counts)))
     first = ordered(c.step for c in cells_of(chosen, "small", None))[0]
-    split_of(first.what, None)
-    points(file, 2)  # another machine has another file
-    work.read_anew()
+    points(file, 2)
+    again = ordered(c.step for c in cells_of(chosen, "small", None))[0]
+    assert again.key != first.key
     with pytest.raises(InputError, match="not those that it was planned with"):
-        split_of(first.what, None)
-    assert ordered(c.step for c in cells_of(chosen, "small", None))[0].key != first.key  # a plan reads anew
+        first.samples.load()
 
 
-def test_a_step_of_texts_refuses_files_that_its_key_does_not_name(tmp_path):
-    texts = {name: f"{name}.json" for name in ("forget", "retain", "holdout")}
-    for name in texts.values():
-        (tmp_path / name).write_text("[]")
-    config = {"model": {"name": "base"}, "data": texts}
-    job = Job(
-        {"config": config, "files": {"forget": file_hash(tmp_path / "forget.json")}},
-        [],
-        tmp_path,
-        str(tmp_path),
-    )
-    _texts_config(job)
-    (tmp_path / "forget.json").write_text("[1]")
-    with pytest.raises(InputError, match="forget: the file .* not the one that it was planned with"):
-        _texts_config(job)
+def test_a_language_model_is_the_one_that_the_plan_names(tmp_path):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "model.safetensors").write_text("1")
+    base = BaseModel.of(LlmModel(name="base"), str(tmp_path))
+    (tmp_path / "base" / "model.safetensors").write_text("2")
+    assert BaseModel.of(LlmModel(name="base"), str(tmp_path)).key != base.key
+    with pytest.raises(
+        InputError, match=r"model\.safetensors: the file .* not the one that it was planned with"
+    ):
+        base.load(Environment())
 
 
 def test_the_shadow_side_needs_data_of_the_same_form(tmp_path):
@@ -168,26 +160,25 @@ def test_the_shadow_side_needs_data_of_the_same_form(tmp_path):
 def test_leaks_refuse_data_that_their_step_does_not_name(tmp_path):
     (cell,) = cells_of(leaks(tmp_path), "small", records(tmp_path / "one", 1))
     with pytest.raises(InputError, match="not those that it was planned with"):
-        leaked(Job(cell.step.what, [], tmp_path / "leaked.json", records(tmp_path / "two", 2)))
+        other = Environment(records(tmp_path / "two", 2))
+        carry_out([cell.step], Store(tmp_path / "s"), other, stop=True)
 
 
 @pytest.mark.parametrize("sizes", [[2, 1], [1, 2]])
 def test_a_failure_at_one_group_size_leaves_the_others(filled, tmp_path, monkeypatch, sizes):
     """The networks are there from the filled table; LiRA-On refuses two shadow models at once."""
-    scored = work._scored
+    scored = separation.scored
 
     def refusing(spec, preset, signals):
         if spec == "lira_online" and len(signals.shadow_fit) == 2 * 200:
             raise InputError("not two")
         return scored(spec, preset, signals)
 
-    monkeypatch.setattr(work, "_scored", refusing)
-    step = cells_of(experiment(tiny(tmp_path, small=TINY["small"] | {"groups": sizes})), "small", None)[
-        0
-    ].step
-    store = Store(filled[1] / "store")
-    separation(Job(step.what, [store.path(one) for one in step.inputs], tmp_path / "out.json", None))
-    found = json.loads((tmp_path / "out.json").read_text())
-    assert found["missing"] == [{"row": "LiRA-On", "why": "not two", "group": 2}]
-    assert [c["group"] for c in found["cells"] if c["row"] == "LiRA-On"] == [1]
-    assert sorted(c["group"] for c in found["cells"] if c["row"] == "IAM-On") == [1, 2]
+    monkeypatch.setattr(separation, "scored", refusing)
+    chosen = experiment(tiny(tmp_path, small=TINY["small"] | {"groups": sizes}))
+    step = cells_of(chosen, "small", None)[0].step
+    step.make(Job(tmp_path / "out.json", Store(filled[1] / "store"), Environment(), step.key))
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["missing"] == [{"row": "LiRA-On", "why": "not two", "group": 2, "column": ""}]
+    assert [c["group"] for c in record["cells"] if c["row"] == "LiRA-On"] == [1]
+    assert sorted(c["group"] for c in record["cells"] if c["row"] == "IAM-On") == [1, 2]

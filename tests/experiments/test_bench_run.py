@@ -6,7 +6,11 @@ import errno
 import importlib.util
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,17 +21,18 @@ import vestige
 from vestige.cli.app import app
 from vestige.errors import InputError, MissingExtra
 from vestige.experiments.bench import experiment, experiments, run_bench
-from vestige.experiments.bench.run import _Watch, read_result, status, time_left
+from vestige.experiments.bench.run import read_result
 from vestige.experiments.bench.table import values_of
 from vestige.experiments.bench.trackers import tracker
-from vestige.experiments.bench.work import figures_of
+from vestige.experiments.kinds import kind_of
+from vestige.graph import status
 from vestige.store import read_json, write_json
 
 
 def test_a_filled_table_is_kept(filled):
     made_, folder = filled
     assert made_.missing == [] and made_.done == 17
-    assert named(made_) == set(figures_of(experiment(folder / "tiny.yaml")))
+    assert named(made_) == figures_of(folder / "tiny.yaml")
     again = run_bench(experiment(folder / "tiny.yaml"), store=folder / "store", workers=2)
     assert (again.done, again.kept) == (0, 17) and again.result == made_.result
     assert {len(v) for c in made_.result["cells"] for v in c["figures"]["auc"]} == {3}
@@ -43,7 +48,7 @@ def test_a_damaged_file_is_made_again(filled, tmp_path):
     made_, folder = filled
     store = tmp_path / "store"
     shutil.copytree(folder / "store", store)
-    for kind in ("trained", "separation"):
+    for kind in ("train", "separation"):
         victim = sorted(store.glob(f"{kind}/*.safetensors") or store.glob(f"{kind}/*"))
         victim = victim or sorted(
             p for p in store.glob(f"{kind}/*.json") if not p.name.endswith(".json.json")
@@ -51,6 +56,11 @@ def test_a_damaged_file_is_made_again(filled, tmp_path):
         victim[0].write_bytes(b"cut")
     again = run_bench(experiment(folder / "tiny.yaml"), store=store, workers=2)
     assert again.result == made_.result and 1 <= again.done <= 2
+
+
+def figures_of(path):
+    chosen = experiment(path)
+    return set(kind_of(chosen).figures(chosen))
 
 
 def named(made_):
@@ -67,7 +77,7 @@ def test_methods_epsilon_and_degrees(tmp_path):
         store=tmp_path / "s", workers=2,
     )  # fmt: skip
     assert made_.missing == []
-    assert named(made_) == set(figures_of(experiment(tmp_path / "tiny.yaml")))
+    assert named(made_) == figures_of(tmp_path / "tiny.yaml")
     cells = {v.row: v for v in values_of(made_.result)}
     assert cells["retrain"].mean == 0 and cells["finetune"].mean > 0 and cells["finetune"].n == 2
     gap = {v.row: v.mean for v in values_of(made_.result, "gap_forget")}
@@ -77,13 +87,13 @@ def test_methods_epsilon_and_degrees(tmp_path):
                         published={}, favourite=None, name="e")),
         store=tmp_path / "s", workers=2,
     )  # fmt: skip
-    assert named(eps) == set(figures_of(experiment(tmp_path / "tiny.yaml")))
+    assert named(eps) == figures_of(tmp_path / "tiny.yaml")
     assert eps.missing == [] and all(np.isfinite(v.mean) for v in values_of(eps.result))
     ui = run_bench(
         experiment(tiny(tmp_path, kind="degrees", figure="pooled", percent=False, small=small, published={}, name="u")),
         store=tmp_path / "s", workers=2,
     )  # fmt: skip
-    assert named(ui) == set(figures_of(experiment(tmp_path / "tiny.yaml")))
+    assert named(ui) == figures_of(tmp_path / "tiny.yaml")
     follows = {v.row: v.mean for v in values_of(ui.result)}
     assert ui.missing == [] and follows["IAM-On"] > 0.3 > abs(follows["Random"])
 
@@ -153,7 +163,7 @@ def test_a_runner_that_says_nothing_for_long_seems_to_have_stopped(filled, tmp_p
         now = time.time()
         write_json(path, record | {"started": now - silent - 42, "written": now - silent})
         (found,) = status(tmp_path)
-        return found, call("status", "--store", tmp_path).output
+        return found, CliRunner().invoke(app, ["status", str(tmp_path)]).output
 
     lives, said = told(30)
     assert (
@@ -165,17 +175,6 @@ def test_a_runner_that_says_nothing_for_long_seems_to_have_stopped(filled, tmp_p
     stopped, said = told(3600)
     assert stopped["stopped"] and stopped["ended"] and not stopped["running"] and stopped["left"] is None
     assert "ended after 42 s" in said and "stopped 60 minutes ago; the same command goes on" in said
-
-
-def test_a_status_file_is_written_though_nothing_changes(tmp_path):
-    path = tmp_path / "status" / "a.json"
-    with _Watch(path, [], 1, False, print) as watch:
-        before = read_json(path)["written"]
-        watch.beat()
-        assert read_json(path)["written"] == before
-        watch._written -= 60
-        watch.beat()
-        assert read_json(path)["written"] > before
 
 
 def test_a_status_that_cannot_be_written_stops_nothing(filled, tmp_path):
@@ -241,20 +240,7 @@ def test_a_result_behind_a_url_is_read_on_another_machine(filled, tmp_path, monk
     monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "two"))
     read = call("table", folder / "tiny.yaml", "--store", place)
     assert read.exit_code == 0 and "(67.10)" in read.stdout
-    assert "on the machine of its runner" in call("status", "--store", place).output
-
-
-def test_the_time_left_comes_from_steps_of_the_same_kind():
-    def step(kind, state, **facts):
-        return {"kind": kind, "state": state, **facts}
-
-    steps = {
-        "a": step("train", "done", seconds=10), "b": step("train", "waiting"), "c": step("score", "done", seconds=2),
-        "d": step("score", "running"), "e": step("other", "waiting"),
-    }  # fmt: skip
-    assert time_left(steps, 1) == 10 + 2 + 6
-    assert time_left(steps, 2) == 9
-    assert time_left({"b": step("train", "waiting")}, 2) is None
+    assert "on the machine of its runner" in CliRunner().invoke(app, ["status", place]).output
 
 
 def call(*arguments):
@@ -284,9 +270,10 @@ def test_the_command_line(filled, tmp_path):
     assert "(67.10)" in usual.stdout and not usual.stderr and "other settings" in noted.stderr
     assert f"vestige bench run {changed} --scale small --store {folder / 'store'}" in noted.stderr
     assert call("plot", tmp_path / "r" / "tiny.json", "--out", tmp_path / "a.svg").exit_code == 0
-    assert "tiny-small: 17 of 17 steps" in call("status", "--store", folder / "store").output
-    assert json.loads(call("status", "--store", folder / "store", "--json").output)[0]["ended"]
-    assert "No run in" in call("status", "--store", tmp_path).output
+    assert "tiny-small: 17 of 17 steps" in CliRunner().invoke(app, ["status", str(folder / "store")]).output
+    machine = CliRunner().invoke(app, ["status", str(folder / "store"), "--json"]).output
+    assert json.loads(machine)[0]["ended"]
+    assert "No run in" in CliRunner().invoke(app, ["status", str(tmp_path)]).output
     missing = call("table", "iam-table1", "--store", tmp_path)
     assert isinstance(missing.exception, InputError) and "no such file" in str(missing.exception)
 
@@ -311,3 +298,33 @@ def test_a_leaderboard_passes_over_foreign_files_in_a_folder(filled, tmp_path):
     assert "(67.10)" in (tmp_path / "page.html").read_text()
     named = call("leaderboard", foreign, "--out", tmp_path / "page.html")
     assert isinstance(named.exception, InputError)
+
+
+def test_a_killed_runner_continues_with_identical_results(filled, tmp_path):
+    made_, folder = filled
+    script, store = tmp_path / "go.py", tmp_path / "s"
+    script.write_text("from vestige.cli import main\nif __name__ == '__main__': main()")
+    given = ["bench", "run", str(folder / "tiny.yaml"), "--store", str(store), "--workers", "2", "--quiet"]
+    runner = subprocess.Popen([sys.executable, str(script), *given], stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and runner.poll() is None and len(list(store.rglob("*.safetensors"))) < 2:
+        time.sleep(0.05)
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    whole = run_bench(experiment(folder / "tiny.yaml"), store=store, workers=2)
+    assert whole.result == made_.result and whole.kept > 0
+
+
+def test_an_unknown_tracker():
+    with pytest.raises(InputError, match="no tracker 'wandb'"):
+        tracker("wandb")
+    assert tracker(None)({}, Path()) is None
+
+
+def test_ray_fills_the_same_table(filled, tmp_path):
+    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    made_, folder = filled
+    there = run_bench(
+        experiment(folder / "tiny.yaml"), store=tmp_path / "s", engine_name="ray", address="local"
+    )
+    assert there.result == made_.result and there.done == made_.done

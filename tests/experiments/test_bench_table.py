@@ -11,11 +11,8 @@ from scipy import stats
 
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, render_table, run_bench
-from vestige.experiments.bench.experiment import Scale
-from vestige.experiments.bench.plan import cells_of
 from vestige.experiments.bench.plot import picture, render_plot
-from vestige.experiments.bench.run import gathered
-from vestige.experiments.bench.steps import Store
+from vestige.experiments.bench.run import cells_of, gathered
 from vestige.experiments.bench.table import (
     Value,
     agreement,
@@ -24,7 +21,9 @@ from vestige.experiments.bench.table import (
     missing_texts,
     values_of,
 )
-from vestige.report.leaderboard import write_leaderboard
+from vestige.experiments.experiment import Scale
+from vestige.experiments.leaderboard import write_leaderboard
+from vestige.graph import Store
 
 
 def test_cells_carry_mean_interval_and_the_published_value(filled):
@@ -169,7 +168,7 @@ def test_gaps_of_one_reason_are_one_line():
 
 def test_cells_that_were_not_run_say_so(tmp_path):
     chosen = experiment(tiny(tmp_path))
-    found = gathered(chosen, "small", cells_of(chosen, "small", None), Store(tmp_path / "empty"), {})
+    found = gathered(chosen, "small", cells_of(chosen, "small", None), Store(tmp_path / "empty"))
     assert {m["why"] for m in found["missing"]} == {"not run yet"} and len(found["missing"]) == 9
     assert render_table(found).count("missing") == 3
     with pytest.raises(InputError, match="nothing to draw"):
@@ -292,7 +291,7 @@ def paper_only(folder, **changes):
     """A result of the paper's scale, of which nothing was run yet."""
     paper = TINY["small"] | {"blocks": {"digits": BLOCK | changes}}
     chosen = experiment(tiny(folder, paper=paper))
-    return gathered(chosen, "paper", cells_of(chosen, "paper", None), Store(folder / "none"), {})
+    return gathered(chosen, "paper", cells_of(chosen, "paper", None), Store(folder / "none"))
 
 
 def test_the_leaderboard_shows_the_scale_that_was_run(tmp_path):

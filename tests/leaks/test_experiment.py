@@ -45,10 +45,10 @@ def test_every_defence_meets_both_attackers(tmp_path):
         assert one == other
     assert found.defences["label_only"].adaptive.best.target.auc < found.undefended.best.target.auc
     assert set(found.three_way) == {"deleted", "remaining", "outside"} and -1 <= found.overfitting <= 1
-    count = len(list(tmp_path.iterdir()))
+    count = len(list(tmp_path.rglob("*.npz")))
     again = run_leaks(config(defences=defences), cache=tmp_path)
     assert (
-        len(list(tmp_path.iterdir())) == count == 6
+        len(list(tmp_path.rglob("*.npz"))) == count == 6
     )  # nothing was fitted for a defence of what is published
     assert again.record() == found.record()
 
@@ -86,7 +86,7 @@ def test_defences_that_act_in_training_refit_the_models(tmp_path):
         cache=tmp_path,
     )
     assert (
-        len(list(tmp_path.iterdir())) == 2 * 2 * 2
+        len(list(tmp_path.rglob("*.npz"))) == 2 * 2 * 2
     )  # sides x sets, plain and tempered; label_only refits nothing
     plain, tempered = (
         hardened(Network(**target), d) for d in ("label_only", "train_temperature=8+label_only")
@@ -216,4 +216,4 @@ def test_private_versions_never_share_their_noise(tmp_path):
         make_pairs(data, target, Setting(sets=1, records=100, deletions=2, seeds=seeds), cache=tmp_path)
         for seeds in ("shared", "independent")
     )
-    assert np.array_equal(shared.unlearned, own.unlearned) and len(list(tmp_path.iterdir())) == 1
+    assert np.array_equal(shared.unlearned, own.unlearned) and len(list(tmp_path.rglob("*.npz"))) == 1

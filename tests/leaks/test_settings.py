@@ -8,13 +8,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 import vestige
 from vestige.data import Dataset
 from vestige.errors import InputError
 from vestige.leaks import Setting, attack, attack_models, make_pairs, three_way
 from vestige.leaks.settings import pools
-from vestige.leaks.targets import fitted, posteriors, targets
+from vestige.leaks.targets import Network, fitted, posteriors, targets
 
 RNG = np.random.default_rng(0)
 
@@ -62,10 +63,10 @@ def test_neither_workers_nor_cache_change_anything(tmp_path):
     setting = Setting(**SMALL)
     one = make_pairs(DATA, "decision-tree", setting, seed=3)
     two = make_pairs(DATA, "decision-tree", setting, seed=3, workers=2, cache=tmp_path)
-    count = len(list(tmp_path.iterdir()))
+    count = len(list(tmp_path.rglob("*.npz")))
     three = make_pairs(DATA, "decision-tree", Setting(**SMALL | {"sets": 2}), seed=3, cache=tmp_path)
     assert np.array_equal(one.original, two.original) and np.array_equal(one.unlearned, two.unlearned)
-    assert len(list(tmp_path.iterdir())) == count == 3  # the smaller fleet is part of the larger
+    assert len(list(tmp_path.rglob("*.npz"))) == count == 3  # the smaller fleet is part of the larger
     assert np.array_equal(three.original, one.original[: len(three)])
     other = make_pairs(DATA, "decision-tree", setting, seed=4, cache=tmp_path)
     assert not np.array_equal(other.original, one.original)
@@ -88,8 +89,6 @@ def test_a_class_that_a_model_never_saw_keeps_its_place():
 
 def test_one_shard_of_sisa_is_scratch_and_shards_are_averaged():
     """Published: the mean over shards is written into the first shard's own answers."""
-    from sklearn.tree import DecisionTreeClassifier
-
     from vestige.unlearning.sisa import train_sisa
 
     tree = DecisionTreeClassifier(max_leaf_nodes=10)
@@ -163,9 +162,15 @@ def test_own_classifiers_and_refusals():
     assert {a.model for a in attack(shadow, target, models=mine).attacks} == {"mine", "threshold"}
     assert set(attack_models()) == {"logistic-regression", "decision-tree", "random-forest", "mlp"}
     for call, message in (
-        (lambda: Setting("scrach"), "Did you mean 'scratch'"),
+        (lambda: Setting("scrach"), "'scratch'"),
         (lambda: Setting(group=1000), "nothing to retrain on"),
-        (lambda: Setting(sets=0), "at least 1"),
+        (lambda: Setting(sets=0), "Setting: sets is 0; greater than or equal to 1 is wanted"),
+        (lambda: Setting(sets="x"), "Setting: sets is 'x', which is text; a number is wanted"),
+        (lambda: Setting(options=3), "Setting: options is 3; Mapping is wanted"),
+        (lambda: Network(temperature=None), "Network: temperature is None"),
+        (lambda: Network(recipe="fast"), "Network: recipe is 'fast'"),
+        (lambda: make_pairs(DATA, DecisionTreeClassifier, setting), "no classifier"),
+        (lambda: attack(shadow, target, models={"mine": 3}), "3 is no classifier"),
         (lambda: Setting("sisa", group=2), "group must be 1"),
         (lambda: Setting(seeds="none"), "shared"),
         (lambda: make_pairs(DATA, "decision-tree", Setting(records=900)), "the target side of blobs has 480"),

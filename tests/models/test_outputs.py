@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ import vestige
 from vestige.data import Dataset, make_split
 from vestige.errors import InputError
 from vestige.models import expect_logits_in_training
+from vestige.training import train_fleet
 from vestige.unlearning import METHODS, unlearn
 
 RNG = np.random.default_rng(0)
@@ -157,3 +159,89 @@ def test_a_scripted_network_is_read_but_not_trained():
 def test_signals_are_collected_on_rows_with_ids(rows):
     with pytest.raises(InputError, match="collected on a vestige.Dataset"):
         vestige.collect_logits(nn.Linear(8, 4), rows)
+
+
+class Ending(nn.Module):
+    """A linear layer with something behind it."""
+
+    def __init__(self, ending: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.layer, self.ending = nn.Linear(8, 4), ending
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.ending(self.layer(x))
+
+
+PROBABILITIES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "softmax": lambda z: z.softmax(dim=1),
+    "sigmoid": torch.sigmoid,
+    "hard sigmoid": nn.functional.hardsigmoid,
+    "exp of a logarithm": lambda z: z.log_softmax(dim=1).exp(),
+    "clamped": lambda z: z.softmax(dim=1).clamp(1e-6, 1),
+    "the mean of two": lambda z: torch.stack([z.softmax(dim=1), (2 * z).softmax(dim=1)]).mean(dim=0),
+    "a sigmoid for each half": lambda z: torch.cat([z[:, :2].sigmoid(), z[:, 2:].sigmoid()], dim=1),
+    "rounded": lambda z: z.softmax(dim=1).bfloat16().float(),
+}
+
+
+@pytest.mark.parametrize("ending", PROBABILITIES)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_probabilities_are_refused_by_whoever_reads_or_trains_a_network(ending, frozen):
+    model = Ending(PROBABILITIES[ending])
+    model.layer.bias.requires_grad_(not frozen)
+    calls = [
+        lambda: vestige.collect_logits(model, ROWS),
+        lambda: vestige.collect_sensitivity(model, ROWS, copies=1),
+        lambda: vestige.train(model, ROWS, ONCE),
+        lambda: train_fleet([model, model], [ROWS, ROWS], ONCE, [0, 1]),
+        lambda: unlearn("finetune", model, SPLIT),
+    ]
+    for call in calls if not frozen else calls[:2]:
+        with pytest.raises(InputError, match="ends in a (softmax|sigmoid), so that it returns probabilities"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "ending", [lambda z: z, nn.functional.relu, torch.tanh, lambda z: z.clamp(-1, 1), lambda z: 0 * z]
+)
+def test_other_endings_are_logits(ending):
+    model = Ending(ending)
+    assert vestige.collect_logits(model, ROWS).shape == (60, 4)
+    vestige.train(model, ROWS, ONCE)
+
+
+def test_the_logarithm_of_a_softmax_trains_and_reads_as_the_logits_do():
+    plain, ended = Ending(lambda z: z), Ending(lambda z: z.log_softmax(dim=1))
+    ended.load_state_dict(plain.state_dict())
+    read = [
+        torch.from_numpy(vestige.collect_logits(vestige.train(model, ROWS, ONCE).model, ROWS)).softmax(dim=1)
+        for model in (plain, ended)
+    ]
+    torch.testing.assert_close(*read)
+
+
+def test_a_network_that_gives_no_gradient_is_read():
+    class Foreign(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.from_numpy(x.numpy()[:, :4])  # of a tensor with a gradient torch makes no array
+
+    assert np.array_equal(vestige.collect_logits(Foreign(), ROWS), ROWS.x[:, :4])
+
+
+def test_layers_that_work_in_place_are_trained_and_unlearned_from():
+    torch.manual_seed(0)
+    plain, inplace = (
+        nn.Sequential(nn.Linear(8, 16), nn.ReLU(inplace=there), nn.Linear(16, 4)) for there in (False, True)
+    )
+    inplace.load_state_dict(plain.state_dict())
+    for work in (
+        lambda model: vestige.train(model, ROWS, ONCE).model,
+        lambda model: unlearn("finetune", model, SPLIT, epochs=1).model,
+    ):
+        logits = [vestige.collect_logits(work(model), ROWS) for model in (plain, inplace)]
+        assert np.array_equal(*logits)
+    first = [
+        vestige.collect_logits(model, ROWS)
+        for model in (nn.Sequential(nn.ReLU(inplace=there), plain) for there in (False, True))
+    ]
+    assert np.array_equal(*first)  # the samples themselves stay as they are

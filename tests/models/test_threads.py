@@ -55,7 +55,7 @@ class Counting(nn.Module):
         self.layer = nn.Linear(8, 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if len(x) > 2:  # not the first look
+        if len(x) > 4:  # not the first look
             SEEN.append(torch.get_num_threads())
         return self.layer(x)
 

@@ -71,7 +71,7 @@ def test_models_that_cannot_be_asked():
             return super().forward(x) * float("nan")
 
     for model, message in (
-        (nn.Linear(4, 5), r"returns \[50, 5\].*logits \[50, 3\] are wanted"),
+        (nn.Linear(4, 5), r"returns \[4, 5\].*logits \[4, 3\] are wanted"),
         (Broken(4, 3), "NaN or infinite logit for sample '0'"),
         (object(), "neither a torch.nn.Module nor a classifier"),
         (DecisionTreeClassifier().fit(ROWS.x, Y + 1), "do not fit the 3 of toy"),
@@ -91,7 +91,7 @@ def test_a_network_with_predict_proba_is_a_network():
 
 def test_a_network_that_ends_in_a_softmax_gives_no_logits():
     ended = nn.Sequential(network(), nn.Softmax(dim=1))
-    with pytest.raises(InputError, match="returns probabilities.*leave its softmax out"):
+    with pytest.raises(InputError, match="ends in a softmax.*leave the softmax out"):
         collect_logits(ended, ROWS)
     wanted = torch.log_softmax(torch.from_numpy(collect_logits(network(), ROWS)), dim=1).numpy()
     assert np.allclose(
@@ -104,3 +104,20 @@ def test_batches_have_a_sample_at_least():
         for call in (collect_logits, collect_fit, collect_sensitivity):
             with pytest.raises(InputError, match="batch_size"):
                 call(network(), ROWS, batch_size=size)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"copies": 0}, "copies is 0"),
+        ({"sigma": -1.0}, "sigma is -1"),
+        ({"batch_size": -1}, "batch_size is -1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"device": "gpu7"}, "no device 'gpu7'"),
+    ],
+)
+def test_a_message_names_the_argument_that_is_wrong_and_no_other(arguments, message):
+    with pytest.raises(InputError) as caught:
+        collect_sensitivity(network(), ROWS, **arguments)
+    others = {"copies", "sigma", "batch_size", "seed", "device"} - set(arguments)
+    assert message in str(caught.value) and not any(name in str(caught.value) for name in others)

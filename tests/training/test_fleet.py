@@ -145,6 +145,7 @@ def test_bad_input():
         (lambda: train_fleet([], [], recipe, []), "one at least"),
         (lambda: train_fleet(members(), ROWS[:3], recipe, SEEDS), "3 sets of rows"),
         (lambda: train_fleet(members(), ROWS, recipe, SEEDS, workers=0), "workers is 0"),
+        (lambda: train_fleet(members(), ROWS, recipe, SEEDS, workers=-1), "workers is -1"),
         (lambda: train_fleet(members(), ROWS, recipe.model_copy(update={"lr": 1e30}), SEEDS), "lower lr"),
     ):
         with pytest.raises(InputError, match=message):

@@ -227,7 +227,7 @@ def test_what_goes_wrong_is_said() -> None:
         train(build_model("mlp", (7,), 10), rows, SHORT)
     with pytest.raises(InputError, match="no rows"):
         train(build_model("mlp", (64,), 10), rows.take(np.arange(0)), SHORT)
-    with pytest.raises(InputError, match=r"returns \[2, 64, 1\] .*logits \[N, C\]"):
+    with pytest.raises(InputError, match=r"returns \[4, 64, 1\] .*logits \[N, C\]"):
         descend(nn.Sequential(nn.Linear(64, 64), nn.Unflatten(1, (64, 1))), rows, SHORT)
 
 

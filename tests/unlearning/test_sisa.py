@@ -100,7 +100,10 @@ def test_refusals():
         (lambda: unlearn("sisa", network(), split), "train_sisa"),
         (lambda: train_sisa(network(), DATA, RECIPE, shards=500), "fewer shards"),
         (lambda: train_sisa(network(), DATA), "needs a recipe"),
-        (lambda: train_sisa(network(), DATA, RECIPE, shards=0), "at least one"),
+        (
+            lambda: train_sisa(network(), DATA, RECIPE, shards=0),
+            "train_sisa: shards is 0; greater than or equal to 1 is wanted.$",
+        ),
         (lambda: train_sisa(DecisionTreeClassifier(), DATA, slices=2), "slices must be 1"),
         (lambda: train_sisa(network(), DATA, RECIPE, aggregation="median"), "mean"),
     ):

@@ -1,169 +1,129 @@
-"""What `vestige bench` does: call the library, print what it returned."""
+"""The commands on the papers' tables and figures."""
 
 from __future__ import annotations
 
-import json as jsonlib
-import shlex
-import shutil
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import typer
 
-from vestige.cli.commands import print_list
-from vestige.errors import InputError, need
-from vestige.store import plain
+from vestige.cli.options import Address, Gpu, Json, Quiet
+from vestige.errors import need
+
+bench = typer.Typer(
+    name="bench", help="The papers' tables and figures: run them, read them, draw them.", no_args_is_help=True
+)
+Name = Annotated[str, typer.Argument(help="An experiment (vestige bench list), or a YAML file of your own.")]
+Scaled = Annotated[
+    str, typer.Option("--scale", help="small: two cores and the local data; paper: as published.")
+]
+Kept = Annotated[str, typer.Option("--store", help="Folder or fsspec URL of models, outputs and results.")]
+Result = Annotated[str, typer.Argument(help="An experiment, or a result file.")]
+Figure = Annotated[str | None, typer.Option(help="Another figure than the table's own.")]
 
 
-def list_(json: bool) -> None:
+@bench.command("list")
+def bench_list(json: Json = False) -> None:
+    """List the experiments: what each shows, and at which scales it can be run. (vestige.experiments.bench)"""
+    from vestige.cli.show import print_list
+
     need("torch", "torch", "vestige bench")
     from vestige.experiments.bench import experiment, experiments
 
-    found = [experiment(name) for name in experiments()]
-    if json:
-        rows = [
-            {"name": e.name, "title": e.title, "source": e.source, "kind": e.kind,
-             "scales": list(e.scales)}
-            for e in found
-        ]  # fmt: skip
-        print(jsonlib.dumps(rows, indent=2))
-        return
-    print_list([
-        {"name": e.name, "what": e.title, "source": e.source, "scales": list(e.scales)} for e in found
-    ])  # fmt: skip
+    rows = [
+        {"name": e.name, "title": e.title, "source": e.source, "kind": e.kind, "scales": list(e.scales)}
+        for e in map(experiment, experiments())
+    ]
+    shown = {"name": "name", "what": "title", "source": "source", "scales": "scales"}
+    print_list(rows if json else [{word: row[key] for word, key in shown.items()} for row in rows], json)
 
 
-def run(
-    name: str,
-    overrides: Sequence[str],
-    scale: str,
-    store: str,
-    data: Path | None,
-    engine: str,
-    address: str | None,
-    workers: int | None,
-    gpu: float,
-    track: str | None,
-    save: Path | None,
-    json: bool,
-    quiet: bool,
-) -> int:
+@bench.command("run")
+def bench_run(
+    name: Name,
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as small.shadows=4.")] = None,
+    scale: Scaled = "small",
+    store: Kept = "runs/bench",
+    data: Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: VESTIGE_DATA.")] = None,
+    engine: Annotated[str, typer.Option(help="inline, local or ray.")] = "local", address: Address = None,
+    gpu: Gpu = 0.0,
+    workers: Annotated[int | None, typer.Option(help="Steps at once. Default: one for each core.")] = None,
+    track: Annotated[str | None, typer.Option(help="Log the figures to mlflow or tensorboard too.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Copy the result file there.")] = None,
+    json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fill a table from kept results; what is missing is computed. Exit code 1 where a cell could not be filled."""
+    from vestige.cli.show import print_json, say_to
+
     need("torch", "torch", "vestige bench run")
     from vestige.experiments.bench import experiment, render_table, run_bench
+    from vestige.experiments.bench.kept import copy_result
     from vestige.experiments.bench.table import agreement_text
     from vestige.experiments.bench.trackers import tracker
 
-    chosen = experiment(name, overrides)
+    chosen = experiment(name, overrides or [])
     told = tracker(track)  # a tracker that is not installed is found before any work
-    made = run_bench(
+    result = run_bench(
         chosen, scale, store=store, root=None if data is None else str(data), engine_name=engine, workers=workers,
-        address=address, gpu=gpu, progress=not (json or quiet),
-        say=(lambda text: None) if quiet else lambda text: print(f"vestige: {text}", file=sys.stderr),
+        address=address, gpu=gpu, progress=not (json or quiet), say=say_to(quiet),
     )  # fmt: skip
-    told(made.result, made.path)
+    told(result.result, result.path)
     if save is not None:
-        _copy(made.path, save)
+        copy_result(result.path, save)
     if json:
-        summary = {
-            "name": chosen.name, "scale": scale, "result": str(made.path), "seconds": made.seconds,
-            "steps_done": made.done, "steps_kept": made.kept, "steps_failed": made.failed,
-            "missing": made.missing,
-        }  # fmt: skip
-        print(jsonlib.dumps(plain(summary), indent=2))
+        print_json({
+            "name": chosen.name, "scale": scale, "result": str(result.path), "seconds": result.seconds,
+            "steps_done": result.done, "steps_kept": result.kept, "steps_failed": result.failed,
+            "missing": result.missing,
+        }, indent=2)  # fmt: skip
     else:
         print(f"\n{chosen.title}, {scale} scale ({chosen.source}; published values in brackets)\n")
-        print(render_table(made.result))
-        print(agreement_text(made.result))
-        failed = f", {made.failed} failed" if made.failed else ""
-        print(f"{made.done} steps done, {made.kept} kept{failed}, {made.seconds:.0f} s. {made.path}")
-    return 1 if made.missing else 0
+        print(render_table(result.result))
+        print(agreement_text(result.result))
+        failed = f", {result.failed} failed" if result.failed else ""
+        print(f"{result.done} steps done, {result.kept} kept{failed}, {result.seconds:.0f} s. {result.path}")
+    raise typer.Exit(1 if result.missing else 0)
 
 
-def _copy(result: Path, save: Path) -> None:
-    """Copy a result file: into a folder under its own name, and not onto itself."""
-    save = _in_folder(save, result.name)
-    save.parent.mkdir(parents=True, exist_ok=True)
-    if not (save.exists() and save.samefile(result)):
-        shutil.copyfile(result, save)
-
-
-def _in_folder(path: Path, name: str) -> Path:
-    """Return the path of a file to write: of a folder that is there, the file `name` in it."""
-    return path / name if path.is_dir() else path
-
-
-def status(store: str, json: bool) -> None:
-    from vestige.experiments.bench.run import status as of
-
-    found = of(store)
-    if json:
-        print(jsonlib.dumps(plain(found), indent=2))
-        return
-    if not found:
-        print(f"No run in {store} yet.")
-        if "://" in store:
-            print("The status of a run is kept on the machine of its runner; ask there.")
-    for one in found:
-        done = one["counts"].get("done", 0) + one["counts"].get("kept", 0)
-        left = "" if one["left"] is None else f", about {one['left']:.0f} s left"
-        ended = "ended after" if one["ended"] else "running for"
-        print(f"{one['name']}: {done} of {one['steps']} steps, {ended} {one['seconds']:.0f} s{left}")
-        for label in one["running"]:
-            print(f"  running  {label}")
-        for gap in one["failed"]:
-            print(f"  failed   {gap['label']}: {gap['why']}")
-
-
-def _result(name: str, scale: str, store: str) -> dict[str, Any]:
-    from vestige.experiments.bench import experiment
-    from vestige.experiments.bench.plan import content
-    from vestige.experiments.bench.run import read_result, result_path
-
-    if name.endswith(".json"):
-        return read_result(Path(name))
-    chosen = experiment(name)
-    wanted = content(chosen, scale)
-    again = shlex.join(["vestige", "bench", "run", name, "--scale", scale, "--store", store])
-    found = read_result(result_path(store, chosen, scale), again=again)
-    if found["content"] != wanted:
-        print(
-            f"vestige: this result was made with other settings than {chosen.name} has now (options of its run, or an "
-            f"older file); to make it anew: {again}",
-            file=sys.stderr,
-        )
-    return found
-
-
-def table(name: str, scale: str, store: str, form: str, figure: str | None) -> None:
+@bench.command("table")
+def bench_table(
+    name: Result, scale: Scaled = "small", store: Kept = "runs/bench",
+    format: Annotated[str, typer.Option(help="md, latex or csv.")] = "md", figure: Figure = None,
+) -> None:  # fmt: skip
+    """Print a table from its result file: mean, 95 % interval, and the published value in brackets."""
+    from vestige.cli.show import say_to
     from vestige.experiments.bench import render_table
+    from vestige.experiments.bench.kept import kept_result
     from vestige.experiments.bench.table import values_of
 
-    result = _result(name, scale, store)
-    print(render_table(result, form, figure), end="")
+    result = kept_result(name, scale, store, say_to(False))
+    print(render_table(result, format, figure), end="")
     if any(cell.why for cell in values_of(result, figure)):
         raise typer.Exit(1)
 
 
-def plot(name: str, out: Path, scale: str, store: str, figure: str | None) -> None:
+@bench.command("plot")
+def bench_plot(
+    name: Result, out: Annotated[Path, typer.Option(help="File: .svg, .pdf or .png.")], scale: Scaled = "small",
+    store: Kept = "runs/bench", figure: Figure = None,
+) -> None:  # fmt: skip
+    """Draw a table from its result file."""
+    from vestige.cli.show import say_to
+    from vestige.experiments.bench.kept import in_folder, kept_result
     from vestige.experiments.bench.plot import render_plot
 
-    result = _result(name, scale, store)
-    print(render_plot(result, _in_folder(out, f"{result['name']}-{result['scale']}.svg"), figure))
+    result = kept_result(name, scale, store, say_to(False))
+    print(render_plot(result, in_folder(out, f"{result['name']}-{result['scale']}.svg"), figure))
 
 
-def leaderboard(results: Sequence[Path], out: Path) -> None:
-    from vestige.experiments.bench.run import read_result
-    from vestige.report.leaderboard import write_leaderboard
+@bench.command("leaderboard")
+def bench_leaderboard(
+    results: Annotated[list[Path], typer.Argument(help="Result files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("leaderboard.html"),
+) -> None:
+    """Write one page of all tables, with their controls and the published values."""
+    from vestige.cli.show import say_to
+    from vestige.experiments.bench.kept import in_folder, read_results
+    from vestige.experiments.leaderboard import write_leaderboard
 
-    found = []
-    for path in results:
-        for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
-            try:
-                found.append(read_result(file))
-            except InputError as error:
-                if not path.is_dir():
-                    raise
-                print(f"vestige: passed over: {error}", file=sys.stderr)
-    print(write_leaderboard(_in_folder(out, "leaderboard.html"), found))
+    print(write_leaderboard(in_folder(out, "leaderboard.html"), read_results(results, say_to(False))))

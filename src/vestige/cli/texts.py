@@ -1,209 +1,156 @@
-"""What the commands on language models do."""
+"""The commands on language models."""
 
 from __future__ import annotations
 
-import json as jsonlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import pandas as pd
+import typer
 
-import vestige
-from vestige import llm
-from vestige.cli.commands import passed, print_rows, print_verdicts, say_to
-from vestige.config import option_value
+from vestige.cli.options import Alpha, FailOver, FailUnder, Json, Require, Tolerance
 from vestige.errors import InputError, need
-from vestige.evaluation.gate import Gate
-from vestige.llm.evaluation import bag_of_words
-from vestige.llm.experiment import LlmConfig, comparison
-from vestige.llm.texts import gathered
-from vestige.report import write_report, write_texts_report
-from vestige.report.tables import plain_cell
-from vestige.store import plain, write_json
 
-TABLE = ("iam", "lira_online", "loss", "min_k", "zlib")
+if TYPE_CHECKING:
+    from vestige.evaluation import Audit
 
-
-def quiet() -> None:
-    """Keep the bars of transformers off the screen."""
-    need("transformers", "llm", "A command on language models").utils.logging.disable_progress_bar()
+llm = typer.Typer(
+    name="llm", help="Language models: unlearn texts, and measure what is left of each.", no_args_is_help=True
+)
+Context = Annotated[int | None, typer.Option(help="Longest window in tokens. Default: the model's.")]
+SHOWN = ("model", "outcome", "under", "over", "auc iam", "auc loss", "loss_forget", "perplexity_holdout")
+Model = Annotated[str, typer.Option(help="Hub id or folder of a causal language model.")]
+Remote = Annotated[bool, typer.Option("--remote-code", help="Run code that comes with the model.")]
 
 
-def collect(
-    model: str, texts: Path, out: Path, context: int | None, gguf: str | None, remote_code: bool, json: bool
-) -> None:
+@llm.command("collect")
+def llm_collect(
+    model: Annotated[str, typer.Argument(help="Hub id or folder of a causal language model.")],
+    texts: Annotated[Path, typer.Argument(help=".jsonl of strings or of objects with text and id, or a .json list.")],
+    out: Annotated[Path, typer.Option(help="Folder for the signals; what is there is not collected again.")],
+    context: Context = None,
+    gguf: Annotated[str | None, typer.Option(help="File of quantised weights in the folder.")] = None,
+    remote_code: Remote = False, json: Json = False,
+) -> None:  # fmt: skip
+    """Write what a model says of every token of every text. (vestige.llm.collect)"""
+    from vestige import llm
+    from vestige.cli.show import print_json
+
     given = llm.read_texts(texts)
-    quiet()
-    made, tokenizer = llm.load_model(model, gguf=gguf, remote_code=remote_code)
-    signals = llm.collect(made, tokenizer, given, context=context, out=out, progress=not json)
-    record = {
-        "texts": len(signals),
-        "tokens": int(signals.tokens.sum()),
-        "loss": float(signals.nll.mean()),
-        "out": str(out),
-    }
+    _keep_quiet()
+    network, tokenizer = llm.load_model(model, gguf=gguf, remote_code=remote_code)
+    signals = llm.collect(network, tokenizer, given, context=context, out=out, progress=not json)
+    tokens, loss = int(signals.tokens.sum()), float(signals.nll.mean())
     if json:
-        print(jsonlib.dumps(record))
-        return
-    print(
-        f"{record['texts']:,} texts of {record['tokens']:,} tokens, mean loss {record['loss']:.3f} nats a token: {out}"
-    )
-
-
-def unlearn(
-    method: str,
-    model: str,
-    forget: Path,
-    retain: Path | None,
-    base: str | None,
-    out: Path,
-    lora: int | None,
-    options: Sequence[str],
-    seed: int,
-    remote_code: bool,
-    json: bool,
-) -> None:
-    knobs = dict(_option(text) for text in options)
-    quiet()
-    gone, kept = llm.read_texts(forget), llm.read_texts(retain) if retain else None
-    original, tokenizer = llm.load_model(model, remote_code=remote_code)
-    if base is not None:
-        knobs["base"] = llm.load_model(base, remote_code=remote_code)[0]
-    made = llm.unlearn(method, original, tokenizer, gone, kept, seed=seed, lora=lora, **knobs)
-    made.model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    record = {
-        "method": method, "steps": made.steps, "seconds": round(made.seconds, 1), "losses": made.losses,
-        "stopped": made.stopped, "knobs": {k: v for k, v in made.knobs.items() if k != "base"}, "seed": seed,
-        "vestige": vestige.__version__,
-    }  # fmt: skip
-    write_json(out / "vestige.json", record)
-    print(
-        jsonlib.dumps(plain(record))
-        if json
-        else f"{method}: {made.steps} steps in {made.seconds:.0f} s: {out}"
-    )
-
-
-def audit(
-    after: str,
-    before: str | None,
-    shadows: Sequence[str],
-    groups: Mapping[str, Path | None],
-    out: Path,
-    context: int | None,
-    alpha: float,
-    tolerance: float,
-    gate: Gate,
-    remote_code: bool,
-    json: bool,
-) -> int:
-    say = say_to(json)
-    quiet()
-    given = {name: llm.read_texts(path) for name, path in groups.items() if path is not None}
-    everything = gathered(given)
-    role = np.repeat(list(given), [len(g) for g in given.values()])
-
-    def signals(name: str, source: str) -> llm.TextSignals:
-        if any(Path(source).glob("part-*.parquet")):
-            kept = llm.TextSignals.load(source)
-            kept.expect(everything.ids, everything.hashes, f"the files given, in {source}")
-            return kept
-        say(f"{name}: {source}")
-        model, tokenizer = llm.load_model(source, remote_code=remote_code)
-        return llm.collect(model, tokenizer, everything, context=context, out=out / "signals" / name)
-
-    made = llm.audit_texts(
-        signals("after", after), None if before is None else signals("before", before),
-        [signals(f"shadow-{i}", source) for i, source in enumerate(shadows)], role=role,
-        extra={"texts": list(everything.texts)}, alpha=alpha, tolerance=tolerance,
-    )  # fmt: skip
-    words = None
-    if "holdout" in given and min(len(given["forget"]), len(given["holdout"])) >= 5:
-        words = bag_of_words(given["forget"].texts, given["holdout"].texts)
-    manifest = {
-        "kind": "llm audit", "vestige": vestige.__version__,
-        "config": {
-            "after": after, "before": before, "shadows": list(shadows), "context": context, "alpha": alpha,
-            "tolerance": tolerance,
-        },
-        "texts": {name: len(g) for name, g in given.items()},
-    }  # fmt: skip
-    report = _write(out, "audit", made, everything, manifest, words)
-    if json:
-        record = {
-            **manifest,
-            "verdict": made.audit.verdict.record(),
-            "measures": made.table,
-            "words": words,
-        }
-        print(jsonlib.dumps(plain({**record, "report": str(report)})))
+        print_json({"texts": len(signals), "tokens": tokens, "loss": loss, "out": str(out)})
     else:
-        rows = [{k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")} for r in made.table]
+        print(f"{len(signals):,} texts of {tokens:,} tokens, mean loss {loss:.3f} nats a token: {out}")
+
+
+@llm.command("unlearn")
+def llm_unlearn(
+    method: Annotated[str, typer.Argument(help="gradient_ascent, grad_diff, npo, simnpo, rmu, ...")],
+    model: Model, forget: Annotated[Path, typer.Option(help="Texts to unlearn.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    retain: Annotated[Path | None, typer.Option(help="Texts to keep.")] = None,
+    base: Annotated[str | None, typer.Option(help="Model before it knew the texts, for retrain.")] = None,
+    lora: Annotated[int | None, typer.Option(help="Rank of adapters. Default: all weights.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="An option of the method, such as lr=1e-5.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0, remote_code: Remote = False,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Unlearn texts from a copy of a model and save it. (vestige.llm.unlearn)"""
+    from vestige.cli.show import print_json
+
+    options = dict(_option(text) for text in option or [])
+    _keep_quiet()
+    from vestige.experiments.text_files import unlearn_files
+
+    record = unlearn_files(
+        method, model, forget, out, retain=retain, base=base, lora=lora, seed=seed, remote_code=remote_code, **options
+    )  # fmt: skip
+    if json:
+        print_json(record)
+    else:
+        print(f"{method}: {record['steps']} steps in {record['seconds']:.0f} s: {out}")
+
+
+@llm.command("audit")
+def llm_audit(
+    after: Annotated[str, typer.Option(help="Model after unlearning: hub id, folder, or a folder of signals.")],
+    forget: Annotated[Path, typer.Option(help="Texts that were to be unlearned.")],
+    out: Annotated[Path, typer.Option(help="Folder for signals, audit and reports.")],
+    before: Annotated[str | None, typer.Option(help="Model before unlearning.")] = None,
+    shadow: Annotated[list[str] | None, typer.Option(help="Model that never saw the texts; several times.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="Texts that the model was trained on and keeps.")] = None,
+    holdout: Annotated[Path | None, typer.Option(help="Texts that no model saw.")] = None,
+    context: Context = None, alpha: Alpha = 0.05, tolerance: Tolerance = 0.1, require: Require = None,
+    fail_under: FailUnder = None, fail_over: FailOver = None, remote_code: Remote = False, json: Json = False,
+) -> None:  # fmt: skip
+    """Audit a model that texts were unlearned from; nothing of the training is needed. (vestige.llm.audit_texts)"""
+    from vestige.cli.show import passed, print_json, print_rows, print_verdicts, say_to
+    from vestige.evaluation.gate import Gate
+
+    gate = Gate(require, fail_under, fail_over)
+    _keep_quiet()
+    from vestige.experiments.text_files import audit_models
+
+    files = {"forget": forget, "retain": retain, "holdout": holdout}
+    result, manifest = audit_models(
+        after, {name: path for name, path in files.items() if path is not None}, out, before=before,
+        shadows=shadow or [], context=context, alpha=alpha, tolerance=tolerance, remote_code=remote_code,
+        say=say_to(json),
+    )  # fmt: skip
+    audits = {result.audit.name: result.audit}
+    if json:
+        verdict = result.audit.verdict.record()
+        report = str(out / "report.html")
+        print_json({**manifest, "verdict": verdict, "measures": result.table, "report": report})
+    else:
+        rows = [{k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")} for r in result.table]
         print_rows("AUC of forget against retained and holdout texts", rows)
-        print_verdicts({"audit": made.audit})
-        print(f"Reports: {report}, {report.with_name('texts.html')}")
-    return passed({"audit": made.audit}, gate)
+        print_verdicts(audits)
+        print(f"Reports: {out / 'report.html'}, {out / 'texts.html'}")
+    raise typer.Exit(passed(audits, gate))
 
 
-def run(values: dict[str, Any], source: str, out: Path | None, gate: Gate, json: bool, silent: bool) -> int:
+def run(
+    values: dict[str, Any], source: str, out: Path | None, json: bool, silent: bool, where: Mapping[str, Any]
+) -> dict[str, Audit]:
+    """Do what `vestige run` does where the data are texts; return the audits of what was unlearned."""
+    from vestige.cli.show import print_json, print_rows, print_verdicts, say_to
     from vestige.config import validated
-    from vestige.llm.experiment import run_llm
 
-    quiet()
+    _keep_quiet()
+    from vestige.experiments.render import save_texts
+    from vestige.experiments.texts import LlmConfig, run_llm
+
     config = validated(LlmConfig, values, source)
     folder = out or Path("runs") / config.name
-    made = run_llm(config, folder, say=say_to(json or silent))
-    rows = comparison(made, TABLE)
-    manifest = {
-        "kind": "llm", "vestige": vestige.__version__, "config": config.model_dump(mode="json"),
-        "seconds": made.seconds, "words": made.words,
-    }  # fmt: skip
-    for name, found in made.audits.items():
-        _write(folder / name, name, found, made.texts, manifest, made.words.get("forget and holdout"))
-    report = write_report(
-        folder / "report.html", {name: found.audit for name, found in made.audits.items()}, title=config.title,
-        manifest=manifest,
-    )  # fmt: skip
-    write_json(folder / "llm.json", {**manifest, "models": rows})
+    result = run_llm(config, folder, say=say_to(json or silent), **where)
+    record = save_texts(result, config, folder)
+    audits = {name: audit.audit for name, audit in result.audits.items()}
     if json:
-        print(jsonlib.dumps(plain({**manifest, "models": rows, "report": str(report)})))
+        print_json({**record, "report": str(folder / "report.html")})
     else:
-        print_rows("what is left of the forget texts", [{"model": r["model"], **_brief(r)} for r in rows])
-        print_verdicts({name: found.audit for name, found in made.audits.items()})
-        print(f"Report: {report}; texts: {folder}/*/texts.html")
-    # nobody has unlearned the original
-    asked = {name: found.audit for name, found in made.audits.items() if name != "original"}
-    return passed(asked, gate)
+        rows = [{name: row[name] for name in SHOWN} for row in record["models"]]
+        print_rows("what is left of the forget texts", rows)
+        print_verdicts(audits)
+        print(f"Report: {folder / 'report.html'}; texts: {folder}/*/texts.html")
+    return {name: audit for name, audit in audits.items() if name != "original"}
 
 
-def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = ("outcome", "under", "over", "auc iam", "auc loss", "loss_forget", "perplexity_holdout")
-    return {name: row[name] for name in wanted}
-
-
-def _write(
-    out: Path,
-    name: str,
-    made: llm.TextAudit,
-    texts: llm.Texts,
-    manifest: Mapping[str, Any],
-    words: float | None,
-) -> Path:
-    made.audit.save(out / "audit")
-    pd.DataFrame(made.table).map(plain_cell).to_csv(out / "measures.csv", index=False)
-    write_json(out / "manifest.json", manifest)
-    by_id = dict(zip(texts.ids, texts.texts, strict=True))
-    write_texts_report(out / "texts.html", made, by_id, manifest=manifest, words=words)
-    return write_report(out / "report.html", {name: made.audit}, manifest=manifest)
+def _keep_quiet() -> None:
+    """Keep the bars of transformers off the screen."""
+    need("transformers", "llm", "A command on language models").utils.logging.disable_progress_bar()
 
 
 def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InputError(f"--option {text}: not of the form option=value.")
+    from vestige.config import option_value
+
     parsed = option_value(value, f"--option {name}")
     try:  # YAML reads 1e-5 as text
         return name, float(parsed) if isinstance(parsed, str) else parsed

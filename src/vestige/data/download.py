@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import shutil
 import urllib.error
 import urllib.request
@@ -16,12 +15,7 @@ from pathlib import Path
 
 from vestige.data.registry import Download
 from vestige.errors import ArtefactError, InputError
-from vestige.store import file_hash, published, read_json, sidecar, write_json
-
-
-def cache_folder() -> Path:
-    """Return where downloads are kept: VESTIGE_CACHE, or ~/.cache/vestige."""
-    return Path(os.environ.get("VESTIGE_CACHE") or Path.home() / ".cache" / "vestige").expanduser()
+from vestige.store import cache_folder, file_hash, published, read_json, sidecar, write_json
 
 
 def fetch(name: str, downloads: tuple[Download, ...]) -> Path:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import io
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,17 +13,16 @@ from numpy.typing import NDArray
 
 from vestige.data.dataset import Dataset
 from vestige.data.files import present
+from vestige.data.own import image_folder
+from vestige.data.pictures import Pixels, decode
 from vestige.data.registry import Download, register
-from vestige.errors import ArtefactError, InputError, need, unknown
+from vestige.errors import ArtefactError, InputError, unknown
 from vestige.files import EXPANSION, FREE_BYTES, check_expansion, parse_json, read_bytes, reading, regular
 
 Part = Literal["train", "test", "all"]
-Pixels = NDArray[np.uint8]
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 PUBLISHED = "free for research"
-PIXELS = 50_000_000
-"""Pixels of an image that is decoded."""
 
 
 @register(
@@ -117,8 +114,6 @@ def _cifar(
 )
 def cinic10(root: Path, *, part: Literal["train", "valid", "test"] = "train") -> Dataset:
     """CINIC-10 from its image folders train/, valid/, test/."""
-    from vestige.data.own import image_folder
-
     if part not in ("train", "valid", "test"):
         raise InputError(f"cinic10: {unknown('part', part, ('train', 'valid', 'test'))}")
     if not (root / part).is_dir():
@@ -225,36 +220,6 @@ def agedb(root: Path, *, size: tuple[int, int] = (64, 64)) -> Dataset:
     return Dataset(
         "agedb", pixels, decades.astype(np.int64), ids, classes, ("Ages of 100 and more count as 99.",)
     )
-
-
-def decode(
-    images: Iterable[bytes], *, where: str, size: tuple[int, int] | None = None, mode: str = "RGB"
-) -> Pixels:
-    """Decode JPEG or PNG bytes to uint8 [N, C, H, W]; `size` (H, W) resizes. Threads share the work."""
-    pillow = need("PIL.Image", "torch", "Decoding images")
-
-    def one(raw: bytes) -> Pixels:
-        with reading(where, "an image cannot be decoded", "."), pillow.open(io.BytesIO(raw)) as image:
-            if image.width * image.height > PIXELS:
-                raise InputError(
-                    f"{where}: an image has {image.width} x {image.height} pixels; {PIXELS:,} are the most."
-                )
-            image = image.convert(mode)
-            if size is not None and image.size != (size[1], size[0]):
-                image = image.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
-            return np.asarray(image)
-
-    with ThreadPoolExecutor() as pool:
-        decoded = list(pool.map(one, images, chunksize=256))
-    shapes = {d.shape for d in decoded}
-    if not decoded:
-        raise InputError(f"{where}: there are no images.")
-    if len(shapes) > 1:
-        raise InputError(
-            f"{where}: images of {len(shapes)} different sizes; give size=(H, W) to resize them."
-        )
-    stacked = np.stack(decoded)
-    return np.ascontiguousarray(stacked[:, None] if stacked.ndim == 3 else np.moveaxis(stacked, -1, 1))
 
 
 def _parquet_images(

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vestige.data.dataset import Dataset
-from vestige.data.download import cache_folder, fetch, trusted
+from vestige.data.download import fetch, trusted
 from vestige.data.registry import DATASETS, Source
 from vestige.errors import InputError, unknown
 from vestige.files import as_path, looked_at
+from vestige.store import cache_folder
 
 FILES = (".npz", ".csv", ".parquet", ".pkl", ".pickle")
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from vestige.data.columns import features, without
 from vestige.data.dataset import Dataset
-from vestige.data.images import decode
 from vestige.data.labels import labels_of, labels_written
+from vestige.data.pictures import decode
 from vestige.errors import InputError, unknown
 from vestige.files import looked_at, numbered_plainly, read_bytes, read_npz, read_table, regular
 from vestige.values import as_array, as_ids

@@ -1,14 +1,21 @@
-"""Samples as PNG, for the report."""
+"""Pictures: bytes to pixels, and samples as PNG for the report."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vestige.data.dataset import Dataset
-from vestige.errors import need
+from vestige.errors import InputError, need
+from vestige.files import reading
+
+Pixels = NDArray[np.uint8]
+PIXELS = 50_000_000
+"""Pixels of an image that is decoded."""
 
 
 def pictures_of(data: Dataset) -> Callable[[Sequence[str]], Mapping[str, bytes]]:
@@ -26,3 +33,33 @@ def pictures_of(data: Dataset) -> Callable[[Sequence[str]], Mapping[str, bytes]]
         return found
 
     return pictures
+
+
+def decode(
+    images: Iterable[bytes], *, where: str, size: tuple[int, int] | None = None, mode: str = "RGB"
+) -> Pixels:
+    """Decode JPEG or PNG bytes to uint8 [N, C, H, W]; `size` (H, W) resizes. Threads share the work."""
+    pillow = need("PIL.Image", "torch", "Decoding images")
+
+    def one(raw: bytes) -> Pixels:
+        with reading(where, "an image cannot be decoded", "."), pillow.open(io.BytesIO(raw)) as image:
+            if image.width * image.height > PIXELS:
+                raise InputError(
+                    f"{where}: an image has {image.width} x {image.height} pixels; {PIXELS:,} are the most."
+                )
+            image = image.convert(mode)
+            if size is not None and image.size != (size[1], size[0]):
+                image = image.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
+            return np.asarray(image)
+
+    with ThreadPoolExecutor() as pool:
+        decoded = list(pool.map(one, images, chunksize=256))
+    shapes = {d.shape for d in decoded}
+    if not decoded:
+        raise InputError(f"{where}: there are no images.")
+    if len(shapes) > 1:
+        raise InputError(
+            f"{where}: images of {len(shapes)} different sizes; give size=(H, W) to resize them."
+        )
+    stacked = np.stack(decoded)
+    return np.ascontiguousarray(stacked[:, None] if stacked.ndim == 3 else np.moveaxis(stacked, -1, 1))

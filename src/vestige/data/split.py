@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import OWN_CHECK, Seed, Whole, checked
 from vestige.data.dataset import Dataset
 from vestige.data.labels import class_index
 from vestige.errors import InputError, unknown
@@ -40,6 +41,8 @@ class Split:
     shadow: NDArray[np.int64]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.data, Dataset):
+            raise InputError(f"A split is of a Dataset; this is of type {type(self.data).__name__}.")
         roles = ("forget", "retain", "holdout", "shadow")
         parts = {role: _positions(getattr(self, role), role, len(self.data)) for role in roles}
         for role, positions in parts.items():
@@ -66,18 +69,19 @@ class Split:
         return self.data.take(getattr(self, role))
 
 
+@checked
 def make_split(
     data: Dataset,
     scenario: str = "random",
     *,
     forget: int | float | None = None,
     label: int | str | None = None,
-    ids: Iterable[str] | None = None,
-    train: int | None = None,
+    ids: Annotated[Iterable[str] | None, OWN_CHECK] = None,
+    train: Whole | None = None,
     holdout: int | float = 0.2,
     shadow: int | float = 0.4,
-    seed: int = 0,
-    request: int | None = None,
+    seed: Seed = 0,
+    request: Whole | None = None,
 ) -> Split:
     """Draw an unlearning request over `data`.
 
@@ -96,8 +100,6 @@ def make_split(
     Raises `InputError` where the counts do not fit the data, for an unknown or ambiguous class, and for ids that are
     not in the data.
     """
-    if not isinstance(data, Dataset):
-        raise InputError(f"A split is made of a Dataset; this is of type {type(data).__name__}.")
     seed, request = _whole(seed, "seed"), None if request is None else _whole(request, "request")
     if scenario not in SCENARIOS:
         raise InputError(unknown("scenario", scenario, SCENARIOS))

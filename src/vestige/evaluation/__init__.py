@@ -1,10 +1,12 @@
 """How good an unlearning is and how good a measure is: figures, controls, verdicts, the audit."""
 
 from vestige.evaluation.accuracy import accuracy_figures, average_disparity, mia_efficacy
-from vestige.evaluation.audit import DEFAULT_MEASURES, audit
+from vestige.evaluation.audits import DEFAULT_MEASURES, audit
 from vestige.evaluation.distribution import Distance, distance
 from vestige.evaluation.epsilon import Epsilon, epsilon
+from vestige.evaluation.folder import audit_file
 from vestige.evaluation.forgetting import ForgettingScore, forgetting_score
+from vestige.evaluation.page import compare, write_report
 from vestige.evaluation.result import Audit, MeasureRun, Metric
 from vestige.evaluation.roc import (
     auc,
@@ -33,9 +35,11 @@ __all__ = [
     "accuracy_figures",
     "auc",
     "audit",
+    "audit_file",
     "average_disparity",
     "balanced_accuracy",
     "bootstrap",
+    "compare",
     "distance",
     "epsilon",
     "figures",
@@ -45,4 +49,5 @@ __all__ = [
     "scoreui",
     "tnr_at_fnr",
     "tpr_at_fpr",
+    "write_report",
 ]

@@ -6,18 +6,23 @@ Adversarial Unlearning (2024). None of them is better when larger: each is read 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from vestige.arguments import checked
 from vestige.errors import InputError, unknown
 from vestige.measures.svc import EXACT, decided
 from vestige.signals import Signals
 from vestige.signals.transforms import confidence_of, softmax
+from vestige.values import as_floats
 
 PARTS = ("unlearning_accuracy", "retain_accuracy", "test_accuracy", "mia_efficacy")
 
 
+@checked
 def accuracy_figures(signals: Signals, preset: str = "recommended") -> dict[str, float]:
     """Return UA, RA, TA and MIA-efficacy in percent, from the logits of `unlearned`.
 
@@ -45,6 +50,7 @@ FEATURES = ("confidence", "correctness", "entropy", "modified_entropy")
 """What an attack may look at; the first is the one whose figure is called MIA-efficacy."""
 
 
+@checked
 def mia_efficacy(signals: Signals, preset: str = "recommended", feature: str = "confidence") -> float:
     """Share of forget samples, in percent, that an attack on one feature calls non-members.
 
@@ -113,12 +119,14 @@ def _feature(signals: Signals, rows: NDArray[np.int64], name: str, *, published:
     return np.asarray(-own - others)
 
 
-def average_disparity(figures: dict[str, float], retrained: dict[str, float]) -> float:
+@checked
+def average_disparity(figures: Mapping[str, float], retrained: Mapping[str, float]) -> float:
     """Mean absolute gap to the retrained model over UA, MIA-efficacy, RA and TA, in points; 0 = the same."""
     missing = [name for name in PARTS if name not in figures or name not in retrained]
     if missing:
         raise InputError(f"The average disparity needs {', '.join(missing)}, which could not be computed.")
-    return float(np.mean([abs(figures[name] - retrained[name]) for name in PARTS]))
+    own, exact = (as_floats("The figures", [side[name] for name in PARTS]) for side in (figures, retrained))
+    return float(np.abs(own - exact).mean())
 
 
 def _role_rows(signals: Signals) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
+from vestige.arguments import Array, Draws, Seed, checked
 from vestige.errors import InputError
 from vestige.values import as_floats
 
@@ -28,7 +28,8 @@ class Distance:
     high: float
 
 
-def distance(unlearned: ArrayLike, retrained: ArrayLike, *, draws: int = 500, seed: int = 0) -> Distance:
+@checked
+def distance(unlearned: Array, retrained: Array, *, draws: Draws = 500, seed: Seed = 0) -> Distance:
     """Compare scores [N] under the unlearned model with scores [M] under the retrained model.
 
     Raises `InputError` where either is empty or holds a NaN.

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from vestige.arguments import Array, Below1, Between, checked
 from vestige.errors import InputError, unknown
 from vestige.signals.transforms import Transform, margin
 from vestige.values import as_array, as_floats
@@ -59,14 +60,15 @@ class Epsilon:
     largest: float
 
 
+@checked
 def epsilon(
-    retrained: Stack,
-    unlearned: Stack,
-    labels: NDArray[np.int64],
+    retrained: Array,
+    unlearned: Array,
+    labels: Array,
     *,
     preset: str = "recommended",
-    delta: float = 0.05,
-    level: float = 0.95,
+    delta: Below1 = 0.05,
+    level: Between = 0.95,
 ) -> Epsilon:
     """Return epsilon-hat of N samples from logits of R retrained and U unlearned models.
 
@@ -81,8 +83,6 @@ def epsilon(
     """
     if preset not in PRESETS:
         raise InputError(unknown("preset", preset, PRESETS))
-    if not 0 <= delta < 1 or not 0 < level < 1:
-        raise InputError(f"delta is {delta} and level {level}; 0 <= delta < 1 and 0 < level < 1 are wanted.")
     first, second = (
         statistics(name, x, labels) for name, x in (("retrained", retrained), ("unlearned", unlearned))
     )
@@ -112,7 +112,7 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-def statistics(name: str, logits: Stack, labels: NDArray[np.int64], transform: Transform = margin) -> Floats:
+def statistics(name: str, logits: Array, labels: Array, transform: Transform = margin) -> Floats:
     """Return what the tests look at, by default the logit margins: [N, models]. Raises `InputError`."""
     stack, labels = as_floats(name, logits), as_array("labels", labels)
     if stack.ndim != 3 or stack.shape[0] < 4 or labels.shape != stack.shape[1:2]:

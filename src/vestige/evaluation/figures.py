@@ -22,7 +22,7 @@ from vestige.evaluation.roc import FIGURES, bootstraps, figures
 from vestige.signals import Signals
 
 if TYPE_CHECKING:
-    from vestige.evaluation.audit import Scored
+    from vestige.evaluation.audits import Scored
 
 Floats = NDArray[np.float64]
 Spread = dict[str, tuple[float, float]]

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Array, Draws, Seed, checked
 from vestige.errors import InputError, unknown
 from vestige.evaluation.epsilon import cross_fitted, formula, statistics
 from vestige.signals.transforms import margin
@@ -57,16 +58,17 @@ class ForgettingScore:
     bins: int
 
 
+@checked
 def forgetting_score(
-    retrained: NDArray[np.floating[Any]],
-    unlearned: NDArray[np.floating[Any]],
-    labels: NDArray[np.int64],
+    retrained: Array,
+    unlearned: Array,
+    labels: Array,
     *,
     retain_accuracy: tuple[float, float] | None = None,
     test_accuracy: tuple[float, float] | None = None,
     preset: str = "recommended",
-    simulated: int = 300,
-    seed: int = 0,
+    simulated: Draws = 300,
+    seed: Seed = 0,
 ) -> ForgettingScore:
     """Return the forgetting score from logits of retrained and unlearned models on the forget samples.
 
@@ -94,7 +96,7 @@ def forgetting_score(
     epsilon = estimate(first, second)
     points = _points(epsilon, bins)
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(len(first))[: max(1, simulated)])
+    rows = np.sort(rng.permutation(len(first))[:simulated])
     centre, spread = first[rows].mean(axis=1, keepdims=True), first[rows].std(axis=1, ddof=1, keepdims=True)
     drawn = (rng.normal(centre, spread, (len(rows), side.shape[1])) for side in (first, second))
     perfect = float(_points(estimate(*drawn), bins).mean())

@@ -15,6 +15,7 @@ Completeness: 0 = like records that the model still has, 1 = like never-seen one
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,6 +73,13 @@ class Gate:
             answers.append(("undecided", verdict.sentence))
         answers += self._limits(verdict)
         return min(answers, key=lambda answer: answer[0], default=("passed", ""))  # failed before undecided
+
+    def check_all(self, verdicts: Mapping[str, Verdict]) -> tuple[State, list[str]]:
+        """Return the answer for several: failed before undecided; and of each that does not pass why, by its name."""
+        answers = {name: self.check(verdict) for name, verdict in verdicts.items()}
+        reasons = [f"{name}: {state}; {why}" for name, (state, why) in answers.items() if state != "passed"]
+        states = {state for state, _ in answers.values()}
+        return "failed" if "failed" in states else "undecided" if "undecided" in states else "passed", reasons
 
     def _limits(self, verdict: Verdict) -> list[tuple[State, str]]:
         """Return what each limit that is not passed says."""

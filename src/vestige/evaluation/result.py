@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from vestige.errors import ArtefactError
 from vestige.evaluation.verdict import Control, Power, Verdict
+from vestige.files import as_path
 from vestige.signals import Signals
 from vestige.store import file_hash, published, read_record, write_json
 
@@ -120,10 +122,46 @@ class Audit:
         found = [m for m in self.metrics if (m.measure, m.name) == (measure, name)]
         return found[0] if found else None
 
-    def save(self, folder: Path | str) -> Path:
+    def save(self, folder: Path | str, known: Mapping[str, Any] | None = None) -> Path:
+        """Write a folder that is complete: the data, manifest.json and report.html; `Audit.load` reads it back.
+
+        Parameters
+        ----------
+        folder : path
+        known : mapping, optional
+            What the manifest holds besides: "config", "hashes", "timings", "data", "models".
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        import vestige
+        from vestige.evaluation.page import write_report
+
+        folder = self.write(folder)
+        settled = {"alpha": self.verdict.alpha, "tolerance": self.verdict.tolerance}
+        manifest: dict[str, Any] = {
+            "vestige": vestige.__version__, "kind": "audit", "name": self.name, **(known or {}),
+        }  # fmt: skip
+        manifest["config"] = manifest.get("config", {"measures": self._requested()}) | settled
+        manifest["hashes"] = manifest.get("hashes", {}) | {"audit.json": file_hash(folder / "audit.json")}
+        manifest["timings"] = manifest.get("timings", {}) | {"audit": self.seconds}
+        write_json(folder / "manifest.json", manifest)
+        write_report(folder / "report.html", {self.name: self}, manifest=manifest)
+        return folder
+
+    def _requested(self) -> list[dict[str, Any]]:
+        """Return the measures as they were asked for, without the score that the verdict rests on."""
+        return [
+            {"name": run.measure, "preset": run.preset, **run.options}
+            for run in self.measures
+            if run.measure != "trace"
+        ]
+
+    def write(self, folder: Path | str) -> Path:
         """Write signals/, scores.parquet, metrics.json and, last, audit.json with the hashes of the others."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = as_path(folder)
         self.signals.save(folder / "signals")
         with published(folder / "scores.parquet") as temporary:
             table = pa.Table.from_pandas(self.scores, preserve_index=False)
@@ -146,7 +184,7 @@ class Audit:
     @classmethod
     def load(cls, folder: Path | str) -> Audit:
         """Read an audit back. Raises `ArtefactError` where a file is missing or was changed since."""
-        folder = Path(folder)
+        folder = as_path(folder)
         seal = read_record(folder / "audit.json")
         for name in HASHED:
             file = folder / name
@@ -174,9 +212,9 @@ class Audit:
 
     def to_html(self, path: Path | str) -> Path:
         """Write the self-contained report of this audit."""
-        from vestige.report import write_report
+        from vestige.evaluation.page import write_report
 
-        return write_report(Path(path), {self.name: self})
+        return write_report(as_path(path), {self.name: self})
 
 
 def none_if_nan(value: float) -> float | None:

@@ -3,7 +3,7 @@
 The statistic is an unlearning score, larger = more unlearned. The unlearned samples are the negatives of the
 papers' membership test and the retained ones its positives: TPR at FPR x is the share of retained samples
 recognised when at most a share x of the unlearned ones is mistaken for retained; TNR at FNR x is the share
-of unlearned samples recognised when at most a share x of the retained ones is missed. Rates are steps of the
+of unlearned samples recognised when at most a share x of the retained ones is missed. Weights are steps of the
 empirical ROC, never interpolated, so that a promised error is never exceeded on the data.
 """
 
@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Array, Between, Draws, Seed, Weight, checked
 from vestige.errors import InputError
+from vestige.values import as_floats
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -34,31 +36,33 @@ class Roc:
     tpr: Floats
 
 
-def roc(unlearned: Floats, retained: Floats) -> Roc:
+def roc(unlearned: Array, retained: Array) -> Roc:
     """Return the ROC of two groups of scores. Raises `InputError` where a group is empty."""
     below_unlearned, below_retained = _cumulative(unlearned, retained)
-    return Roc(below_unlearned / len(unlearned), below_retained / len(retained))
+    return Roc(below_unlearned / below_unlearned[-1], below_retained / below_retained[-1])
 
 
-def auc(unlearned: Floats, retained: Floats) -> float:
+def auc(unlearned: Array, retained: Array) -> float:
     """Probability that an unlearned sample scores above a retained one, ties by half; 0.5 = no better than chance."""
     curve = roc(unlearned, retained)
     return float(np.trapezoid(curve.tpr, curve.fpr))
 
 
-def balanced_accuracy(unlearned: Floats, retained: Floats) -> float:
+def balanced_accuracy(unlearned: Array, retained: Array) -> float:
     """Largest mean of TPR and TNR over all thresholds: an oracle threshold, in [0.5, 1] up to noise."""
     curve = roc(unlearned, retained)
     return float(np.max(1 + curve.tpr - curve.fpr) / 2)
 
 
-def tpr_at_fpr(unlearned: Floats, retained: Floats, fpr: float) -> float:
+@checked
+def tpr_at_fpr(unlearned: Array, retained: Array, fpr: Weight) -> float:
     """Share of retained samples recognised when at most `fpr` of the unlearned ones are called retained."""
     curve = roc(unlearned, retained)
     return float(curve.tpr[curve.fpr <= fpr + 1e-12].max())
 
 
-def tnr_at_fnr(unlearned: Floats, retained: Floats, fnr: float) -> float:
+@checked
+def tnr_at_fnr(unlearned: Array, retained: Array, fnr: Weight) -> float:
     """Share of unlearned samples recognised when at most `fnr` of the retained ones are called unlearned."""
     curve = roc(unlearned, retained)
     return float((1 - curve.fpr)[1 - curve.tpr <= fnr + 1e-12].max())
@@ -67,21 +71,22 @@ def tnr_at_fnr(unlearned: Floats, retained: Floats, fnr: float) -> float:
 FIGURES = ("auc", "balanced_accuracy", "tpr_at_fpr_1%", "tnr_at_fnr_1%", "tnr_at_fnr_0")
 
 
-def figures(unlearned: Floats, retained: Floats) -> dict[str, float]:
+def figures(unlearned: Array, retained: Array) -> dict[str, float]:
     """Return every figure of `FIGURES` at once."""
     below = (np.cumsum(group, axis=1) for group in _counts(unlearned, retained))
     return {name: float(values[0]) for name, values in _figures(*below).items()}
 
 
+@checked
 def bootstrap(
-    unlearned: Floats, retained: Floats, *, draws: int = 1000, level: float = 0.95, seed: int = 0
+    unlearned: Array, retained: Array, *, draws: Draws = 1000, level: Between = 0.95, seed: Seed = 0
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of every figure, resampling both groups (stratified), as array operations."""
     return bootstraps([(unlearned, retained)], draws=draws, level=level, seed=seed)[0]
 
 
 def bootstraps(
-    pairs: Sequence[tuple[Floats, Floats]], *, draws: int = 1000, level: float = 0.95, seed: int = 0
+    pairs: Sequence[tuple[Array, Array]], *, draws: int = 1000, level: float = 0.95, seed: int = 0
 ) -> list[dict[str, tuple[float, float]]]:
     """Return `bootstrap` of each pair (unlearned, retained), all of the same two sizes, from the same draws.
 
@@ -90,7 +95,7 @@ def bootstraps(
     read from its cumulative sum at the ends of the runs.
     """
     ends = [_ends(*pair) for pair in pairs]
-    sizes = [len(group) for group in pairs[0]]
+    sizes = [np.size(group) for group in pairs[0]]
     rng = np.random.default_rng(seed)
     block = max(1, min(draws, 30_000 // max(sizes)))
     values = np.empty((len(pairs), len(FIGURES), draws))
@@ -120,7 +125,7 @@ def _drawn_below(rng: np.random.Generator, size: int, rows: int) -> Counts:
     return _from_zero(np.bincount(chosen.ravel(), minlength=total).reshape(rows, size))
 
 
-def _ends(unlearned: Floats, retained: Floats) -> tuple[Counts, Counts]:
+def _ends(unlearned: Array, retained: Array) -> tuple[Counts, Counts]:
     """Return how many samples of each group lie below the end of each run, [T], runs in rising order of the scores."""
     ones, zeros = _counts(unlearned, retained)
     kind = np.where(zeros[0] == 0, 0, np.where(ones[0] == 0, 1, 2))  # 2: a tie of both, a run of its own
@@ -129,21 +134,26 @@ def _ends(unlearned: Floats, retained: Floats) -> tuple[Counts, Counts]:
     return np.cumsum(ones[0])[last], np.cumsum(zeros[0])[last]
 
 
-def _counts(unlearned: Floats, retained: Floats) -> tuple[Counts, Counts]:
+def _counts(unlearned: Array, retained: Array) -> tuple[Counts, Counts]:
     """Return counts [1, T] of each group over the distinct scores, in rising order."""
-    for name, group in (("unlearned", unlearned), ("retained", retained)):
-        if not len(group):
-            raise InputError(f"There are no {name} samples; a ROC needs both groups.")
-        if not np.isfinite(group).all():
-            raise InputError(f"The scores of {name} samples hold a NaN or an infinity.")
-    distinct, where = np.unique(np.concatenate([unlearned, retained]), return_inverse=True)
+    ones, zeros = (_group(name, x) for name, x in (("unlearned", unlearned), ("retained", retained)))
+    distinct, where = np.unique(np.concatenate([ones, zeros]), return_inverse=True)
     size = len(distinct)
-    one = np.bincount(where[: len(unlearned)], minlength=size)
-    zero = np.bincount(where[len(unlearned) :], minlength=size)
+    one = np.bincount(where[: len(ones)], minlength=size)
+    zero = np.bincount(where[len(ones) :], minlength=size)
     return one[None], zero[None]
 
 
-def _cumulative(unlearned: Floats, retained: Floats) -> tuple[Floats, Floats]:
+def _group(name: str, scores: Array) -> NDArray[np.floating[Any]]:
+    group = as_floats(f"The scores of {name} samples", scores)
+    if group.ndim != 1:
+        raise InputError(f"The scores of {name} samples have shape {list(group.shape)}; [N] is wanted.")
+    if not len(group):
+        raise InputError(f"There are no {name} samples; a ROC needs both groups.")
+    return group
+
+
+def _cumulative(unlearned: Array, retained: Array) -> tuple[Floats, Floats]:
     ones, zeros = _counts(unlearned, retained)
     return _from_zero(ones)[0].astype(np.float64), _from_zero(zeros)[0].astype(np.float64)
 

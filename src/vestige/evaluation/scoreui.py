@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
+from vestige.arguments import Array, Draws, Seed, checked
 from vestige.errors import InputError
 from vestige.values import as_floats
 
@@ -41,7 +42,8 @@ class ScoreUI:
     constant: int
 
 
-def scoreui(scores: ArrayLike, degree: ArrayLike, *, draws: int = 1000, seed: int = 0) -> ScoreUI:
+@checked
+def scoreui(scores: Array, degree: Array, *, draws: Draws = 1000, seed: Seed = 0) -> ScoreUI:
     """Correlate scores with the degree of membership over a chain of checkpoints.
 
     scores  float [N, B], larger = more unlearned

@@ -15,12 +15,23 @@ from vestige.config import (
     DataConfig,
     PlainName,
     bare_names,
-    named_recipe,
     read_yaml,
     validated,
 )
-from vestige.evaluation.audit import DEFAULT_MEASURES
+from vestige.evaluation.audits import DEFAULT_MEASURES
 from vestige.evaluation.verdict import LEAST_ALPHA
+
+
+def named_recipe(recipe: Any) -> Any:
+    """Allow the name of one of `training.PRESETS` for a recipe, alone or as `preset` among changes to it."""
+    if isinstance(recipe, str):
+        recipe = {"preset": recipe}
+    if not isinstance(recipe, dict) or "preset" not in recipe:
+        return recipe
+    from vestige.training import preset
+
+    fields = {key: value for key, value in recipe.items() if key != "preset"}
+    return preset(str(recipe["preset"]), **fields).model_dump(mode="json", exclude_unset=True)
 
 
 class SplitConfig(Config):

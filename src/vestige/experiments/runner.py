@@ -2,45 +2,45 @@
 
     original, shadows ─▶ models/*.safetensors ─▶ logits/*.safetensors ─▶ audits/<method>/ ─▶ report.html
 
-A step is named by the hash of everything that decides its result (data, split, model, recipe, seed, code
-version, method and knobs). Its file is published in one rename, with its hash beside it.
+The steps are those of `experiments.steps`, in a store whose files are named for people.
 
 A folder belongs to one run. Until that is finished its methods and its audit may be changed, for example where one
-was refused: the models that are trained are kept, logits and audits are made again.
+was refused: the models that are trained are kept, audits are made again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 import vestige
+from vestige.arguments import checked
 from vestige.config import validated
-from vestige.data import Dataset, Split, load_dataset, make_split
+from vestige.data import Dataset, Split, make_split
+from vestige.data.source import Parts, Samples, Source, read_anew
 from vestige.errors import ArtefactError, InputError
-from vestige.evaluation import Audit, Metric, audit
+from vestige.evaluation import Audit
 from vestige.experiments.config import MethodConfig, RunConfig
 from vestige.experiments.render import render
-from vestige.files import read_lines, read_safetensors
+from vestige.experiments.steps import AuditMethod, Outputs, Train, Unlearn, named
+from vestige.files import read_lines
+from vestige.graph import Environment, Step, Store, carry_out
 from vestige.measures import MEASURES
-from vestige.models import MODELS, build_model
-from vestige.signals import Signals, collect_logits, simulated_deletions
-from vestige.signals.transforms import confidence
-from vestige.store import file_hash, is_done, key_of, read_record, room_in, sidecar, step, write_json
-from vestige.training import Recipe, load_model, pick_device, train, train_sparse, write_weights
-from vestige.unlearning import METHODS, unlearn
+from vestige.models import MODELS
+from vestige.store import file_hash, key_of, read_record, room_in, write_json
+from vestige.training import Recipe, pick_device
+from vestige.unlearning import METHODS
 
 Say = Callable[[str], None]
+PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +63,11 @@ class Plan:
     config: RunConfig
     folder: Path
     split: Split
+    source: Source
     recipe: Recipe
     key: str
     base: str
+    behind: str | None = None
 
     @property
     def data(self) -> Dataset:
@@ -87,63 +89,159 @@ class Plan:
         return {"forget": split.forget, "retain": split.retain, "holdout": split.holdout, "pool": unseen}
 
     @property
-    def audited(self) -> NDArray[np.int64]:
-        """Positions of the audited samples."""
-        return np.concatenate(list(self.parts.values()))
-
-    @property
     def sources(self) -> NDArray[np.str_]:
         """Where each of the audited samples comes from."""
         return np.repeat(list(self.parts), [len(part) for part in self.parts.values()])
-
-    @property
-    def roles(self) -> NDArray[np.str_]:
-        """The role of each of the audited samples."""
-        return np.where(self.sources == "pool", "holdout", self.sources)
 
     def seed(self, purpose: str, number: int = 0) -> int:
         """A seed of its own for each purpose, from the run's root seed."""
         spawned = np.random.SeedSequence([self.config.seed, PURPOSES.index(purpose), number])
         return int(spawned.generate_state(1)[0])
 
+    @functools.cached_property
+    def steps(self) -> Steps:
+        """The steps, each of which is named for people."""
+        return _steps(self)
 
-PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration")
+    @functools.cached_property
+    def store(self) -> Store:
+        """Where the results are: in the run's folder, under names for people."""
+        names: dict[str, str] = {}
+        for path, step in self.steps.paths().items():
+            if step.key in names:
+                one, other = names[step.key].partition("/")[2], path.partition("/")[2]
+                raise InputError(
+                    f"{one} and {other} are one method with the same options; leave one of them out."
+                )
+            names[step.key] = path
+        return Store(self.folder, self.behind, names)
 
 
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """The steps of a run, by the name of the model, or of the method."""
+
+    models: dict[str, Train | Unlearn]
+    outputs: dict[str, Outputs]
+    audits: dict[str, AuditMethod] = field(default_factory=dict)
+
+    def paths(self) -> dict[str, Step]:
+        """Return every step by the place of its file in the run's folder."""
+        kinds: dict[str, Mapping[str, Step]] = {
+            "models": self.models, "logits": self.outputs, "audits": self.audits
+        }  # fmt: skip
+        return {f"{kind}/{name}": step for kind, steps in kinds.items() for name, step in steps.items()}
+
+
+def _steps(plan: Plan) -> Steps:
+    config, split, source = plan.config, plan.split, plan.source
+    parts, pool = Parts.of(source, split), Samples(source, split.shadow)
+
+    def trained(name: str, positions: NDArray[np.int64], seed: int) -> Train:
+        samples = Samples(source, positions)
+        recipe = plan.recipe.model_copy(update={"seed": seed})
+        label = f"training {name} on {len(samples):,} samples"
+        return Train(samples=samples, model=config.model, recipe=recipe, label=label)
+
+    original = trained("original", split.train, plan.seed("original"))
+    models: dict[str, Train | Unlearn] = {"original": original}
+    shadows = [f"shadow-{number}" for number in range(len(plan.members))]
+    for number, (name, member) in enumerate(zip(shadows, plan.members, strict=True)):
+        models[name] = trained(name, split.shadow[member], plan.seed("shadow", number))
+    for method in config.methods:
+        label = f"unlearning {len(split.forget):,} samples by {method.title}"
+        models[method.title] = Unlearn(
+            original=original, parts=parts, model=config.model, recipe=plan.recipe, method=method,
+            seed=plan.seed("unlearn"), title=method.title, label=label,
+        )  # fmt: skip
+    audited = Samples(source, np.concatenate(list(plan.parts.values())))
+    outputs = {
+        name: Outputs(
+            trained=model, model=config.model, label=f"collecting what {name} says",
+            groups={"audited": audited} | ({"pool": pool} if name in shadows else {}),
+        )
+        for name, model in models.items()
+    }  # fmt: skip
+    exact = tuple(outputs[method.title] for method in config.methods if METHODS[method.name].exact)
+    audits = {
+        method.title: AuditMethod(
+            title=method.title, unlearned=outputs[method.title], original=outputs["original"],
+            shadows=tuple(outputs[name] for name in shadows), retrained=exact, audited=audited,
+            sources=plan.sources, pool=pool, members=plan.members, seed=plan.seed("calibration"),
+            config=config.audit, label=f"auditing {method.title}",
+        )
+        for method in config.methods
+    }  # fmt: skip
+    return Steps(models, outputs, audits)
+
+
+@checked
 def run(
-    config: RunConfig, folder: Path | str | None = None, *, say: Say = print, progress: bool = False
+    config: RunConfig,
+    folder: Path | str | None = None,
+    *,
+    say: Say = print,
+    progress: bool = False,
+    workers: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    gpu: float = 0.0,
+    store: str | None = None,
 ) -> Run:
-    """Run `config` in `folder` (default: runs/<name>), or continue where an earlier call stopped.
+    """Run `config` in a folder, or continue where an earlier call stopped.
 
-    Raises `InputError` before any work where the configuration does not fit the data, and where the folder
-    holds another run; and, later, where the disk is full.
+    Parameters
+    ----------
+    config
+        What is run.
+    folder
+        Where the results go; default: runs/<name>.
+    say
+        Is told, in a line each, what begins.
+    progress
+        Show bars, where the steps are done in this process.
+    workers
+        How many steps are done at once. None and 1: one after another in this process; more: in processes of their
+        own, with one thread each.
+    engine
+        "inline", "local" or "ray"; None: as `workers` says. `address` is that of the Ray cluster, `gpu` the share of a
+        GPU that each step with a network asks for there.
+    store
+        A folder or an fsspec URL that runs and tables share: what is there is taken, and what is made is put there.
+
+    Returns
+    -------
+    Run
+        The folder, the audits by method, and the report.
+
+    Raises
+    ------
+    InputError
+        Before any work where the configuration does not fit the data, and where the folder holds another run; later
+        where a method refuses its input, and where the disk is full.
     """
     folder = Path("runs") / config.name if folder is None else Path(folder)
     with room_in(folder):
-        return _run(config, folder, say, progress)
+        start = time.perf_counter()
+        plan = _plan(config, folder, store)
+        _claim(plan, say)
+        steps = plan.steps.paths()
+        root = None if config.data.root is None else str(config.data.root)
+        environment = Environment(root, config.device, progress)
+        carry_out(
+            steps.values(), plan.store, environment, name=config.name, engine_name=engine, workers=workers,
+            address=address, gpu=gpu, say=say, stop=True,
+        )  # fmt: skip
+        with contextlib.suppress(OSError):
+            (folder / "unfinished").rmdir()
+        audits = {name: Audit.load(plan.store.path(step)) for name, step in plan.steps.audits.items()}
+        return Run(folder, audits, _report(plan, audits, time.perf_counter() - start))
 
 
-def _run(config: RunConfig, folder: Path, say: Say, progress: bool) -> Run:
-    start = time.perf_counter()
-    plan = _plan(config, folder)
-    _claim(plan, say)
-    models: dict[str, Any] = {"original": _original(plan, say, progress)}
-    members = plan.members
-    for number, member in enumerate(members):
-        models[f"shadow-{number}"] = _shadow(plan, number, member, say, progress)
-    for method in config.methods:
-        models[method.title] = _unlearned(plan, method, models["original"], say, progress)
-    logits = {name: _logits(plan, name, model) for name, model in models.items()}
-    references = _references(plan, logits, members)
-    audits: dict[str, Audit] = {}
-    for method in config.methods:
-        audits[method.title] = _audit(plan, method, logits, references, say)
-    report = _report(plan, audits, models, time.perf_counter() - start)
-    return Run(folder, audits, report)
-
-
-def _plan(config: RunConfig, folder: Path) -> Plan:
-    data = load_dataset(config.data.name, root=config.data.root, **config.data.options)
+def _plan(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
+    read_anew()
+    source = Source.of(config.data)
+    data = source.load()
     if len(np.unique(data.y)) < 2:
         raise InputError(f"{data.name} has one class only; at least two are wanted.")
     chosen = config.split
@@ -160,16 +258,22 @@ def _plan(config: RunConfig, folder: Path) -> Plan:
         _check_measure(spec, config.audit.preset)
     MODELS[config.model.name].resolve(config.model.knobs)
     _shadow_size(config, split)
-    told = config.model_dump(mode="json", exclude={"title": True, "data": {"root"}, "split": {"ids_file"}})
-    content = {"config": told, "ids": ids, "data": data.fingerprint, "code": vestige.__version__}
-    kept = {name: value for name, value in told.items() if name not in ("methods", "audit")}
-    return Plan(config, folder, split, recipe, key_of(content), key_of(content | {"config": kept}))
+    settings = config.model_dump(
+        mode="json", exclude={"title": True, "data": {"root"}, "split": {"ids_file"}}
+    )
+    content = {"config": settings, "ids": ids, "data": data.fingerprint, "code": vestige.__version__}
+    kept = {name: value for name, value in settings.items() if name not in ("methods", "audit")}
+    plan = Plan(
+        config, folder, split, source, recipe, key_of(content), key_of(content | {"config": kept}), store
+    )
+    _ = plan.store  # methods that are one are refused before any work
+    return plan
 
 
 def _check_method(method: MethodConfig) -> None:
     """Refuse before any work what `unlearn` would refuse after the training."""
     entry = METHODS[method.name]
-    with _named(method.title):
+    with named(method.title):
         entry.resolve(method.preset, method.knobs)
         if "torch" not in entry.worlds:
             raise InputError(f"{method.name} does not work on networks, and a run trains one; leave it out.")
@@ -189,17 +293,6 @@ def _check_measure(spec: str | dict[str, Any], preset: str) -> None:
     MEASURES[name].resolve(chosen, options)
 
 
-@contextlib.contextmanager
-def _named(title: str) -> Iterator[None]:
-    """Let an `InputError` say which method of the run it is about."""
-    try:
-        yield
-    except InputError as error:
-        if str(error).startswith(f"{title}: "):
-            raise
-        raise InputError(f"{title}: {error}") from error
-
-
 def _claim(plan: Plan, say: Say) -> None:
     """Write the manifest into an empty folder, or check that the folder's manifest is this run's.
 
@@ -209,7 +302,7 @@ def _claim(plan: Plan, say: Say) -> None:
     if plan.folder.is_file():
         raise InputError(f"{plan.folder} is a file; a folder for the results is wanted.")
     try:
-        found = read_record(path)
+        manifest = read_record(path)
     except ArtefactError as damage:
         if plan.folder.is_dir() and any(plan.folder.iterdir()):
             if not _has_begun(plan):
@@ -221,18 +314,18 @@ def _claim(plan: Plan, say: Say) -> None:
         plan.folder.mkdir(parents=True, exist_ok=True)
         write_json(path, _manifest(plan))
         return
-    if found.get("key") == plan.key:
+    if manifest.get("key") == plan.key:
         return
-    if is_finished(found) or found.get("base") != plan.base:
-        raise InputError(f"{plan.folder} holds another run{_difference(found, plan)}; name another folder.")
+    if is_finished(manifest) or manifest.get("base") != plan.base:
+        raise InputError(
+            f"{plan.folder} holds another run{_difference(manifest, plan)}; name another folder."
+        )
     write_json(path, _manifest(plan))
 
 
 def _has_begun(plan: Plan) -> bool:
     """Does the folder hold the original model that this run trains?"""
-    rows = plan.data.take(plan.split.train)
-    key = _training_key(plan, rows, plan.seed("original"))
-    return is_done(plan.folder / "models" / "original.safetensors", key)
+    return Store(plan.folder, names=plan.store.names).done(plan.steps.models["original"])
 
 
 def is_finished(manifest: Mapping[str, Any]) -> bool:
@@ -240,10 +333,10 @@ def is_finished(manifest: Mapping[str, Any]) -> bool:
     return "created" in manifest
 
 
-def _difference(found: dict[str, Any], plan: Plan) -> str:
-    if found.get("vestige") != vestige.__version__:
-        return f" (of version {found.get('vestige')}, this is {vestige.__version__})"
-    old, new = _flat(found.get("config", {})), _flat(plan.config.model_dump(mode="json"))
+def _difference(manifest: dict[str, Any], plan: Plan) -> str:
+    if manifest.get("vestige") != vestige.__version__:
+        return f" (of version {manifest.get('vestige')}, this is {vestige.__version__})"
+    old, new = _flat(manifest.get("config", {})), _flat(plan.config.model_dump(mode="json"))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and key not in ("title", "data.root"):
             return f" ({key} is {old.get(key)!r} there and {new.get(key)!r} here)"
@@ -276,50 +369,6 @@ def _manifest(plan: Plan) -> dict[str, Any]:
 def read_ids(path: Path) -> list[str]:
     """Read a user's list of sample ids: one per line, exactly as it is written; blank lines are ignored."""
     return [line for line in read_lines(path) if line.strip()]
-
-
-def _build(plan: Plan, seed: int) -> Any:
-    chosen = plan.config.model
-    return build_model(chosen.name, plan.data.shape, len(plan.data.classes), seed=seed, **chosen.knobs)
-
-
-def _training_key(plan: Plan, rows: Dataset, seed: int) -> str:
-    return key_of(
-        plan.config.model.model_dump(), plan.recipe.key, seed, rows.fingerprint, vestige.__version__
-    )
-
-
-def _train_step(plan: Plan, name: str, rows: Dataset, seed: int, say: Say, progress: bool) -> Any:
-    """Train one model, or read it back if the step is done; a half-trained one is continued."""
-    path = plan.folder / "models" / f"{name}.safetensors"
-    key = _training_key(plan, rows, seed)
-    partial = path.with_name(f"{name}.partial.safetensors")
-
-    def make(temporary: Path) -> dict[str, Any]:
-        say(f"training {name} on {len(rows):,} samples")
-        recipe = plan.recipe.model_copy(update={"seed": seed})
-        options: dict[str, Any] = {"device": plan.config.device, "progress": progress}
-        fresh = _build(plan, seed)
-        if plan.config.model.sparsity:
-            trained = train_sparse(fresh, rows, recipe, plan.config.model.sparsity, **options)
-        else:
-            trained = train(fresh, rows, recipe, checkpoint=partial, **options)
-        write_weights(temporary, trained.model)
-        return {"train_seconds": trained.seconds, "epochs": trained.epochs, "final_loss": trained.loss[-1]}
-
-    step(path, key, make)
-    for leftover in (partial, sidecar(partial)):
-        leftover.unlink(missing_ok=True)
-    return _read_model(plan, path)
-
-
-def _read_model(plan: Plan, path: Path) -> Any:
-    return load_model(path, _build(plan, 0))
-
-
-def _original(plan: Plan, say: Say, progress: bool) -> Any:
-    rows = plan.data.take(plan.split.train)
-    return _train_step(plan, "original", rows, plan.seed("original"), say, progress)
 
 
 def _shadow_size(config: RunConfig, split: Split) -> int:
@@ -356,149 +405,10 @@ def _memberships(config: RunConfig, split: Split, seed: Callable[[str, int], int
     return members
 
 
-def _shadow(plan: Plan, number: int, member: NDArray[np.bool_], say: Say, progress: bool) -> Any:
-    rows = plan.data.take(plan.split.shadow[member])
-    return _train_step(plan, f"shadow-{number}", rows, plan.seed("shadow", number), say, progress)
-
-
-def _unlearned(plan: Plan, method: MethodConfig, original: Any, say: Say, progress: bool) -> Any:
-    path = plan.folder / "models" / f"{method.title}.safetensors"
-    entry = METHODS[method.name]
-    knobs = entry.resolve(method.preset, method.knobs)
-    trained = _record(plan, "models", "original")["sha256"]
-    seed = plan.seed("unlearn")
-    key = key_of(
-        plan.config.model.model_dump(), plan.recipe.key, trained, method.name, knobs,
-        method.max_epochs, method.max_seconds, seed, vestige.__version__,
-        plan.data.fingerprint, plan.data.ids[plan.split.forget].tolist(), plan.data.ids[plan.split.retain].tolist(),
-    )  # fmt: skip
-
-    def make(temporary: Path) -> dict[str, Any]:
-        say(f"unlearning {len(plan.split.forget):,} samples by {method.title}")
-        with _named(method.title):
-            result = unlearn(
-                method.name, original, plan.split, preset=method.preset, recipe=plan.recipe, seed=seed,
-                device=plan.config.device, progress=progress, max_epochs=method.max_epochs,
-                max_seconds=method.max_seconds, **method.knobs,
-            )  # fmt: skip
-        write_weights(temporary, result.model)
-        return {
-            "unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs,
-            "retrain_epochs": result.epochs, "gradient_steps": result.gradient_steps, "stopped": result.stopped,
-            "decided": result.decided,
-        }  # fmt: skip
-
-    step(path, key, make)
-    return _read_model(plan, path)
-
-
-def _record(plan: Plan, kind: str, name: str) -> dict[str, Any]:
-    """Return what was noted beside a file of the run; `kind` is its folder."""
-    return read_record(sidecar(plan.folder / kind / f"{name}.safetensors"))
-
-
-def _logits(plan: Plan, name: str, model: Any) -> dict[str, NDArray[np.float32]]:
-    """Return the model's logits on the audited samples, and those of a shadow on the pool."""
-    path = plan.folder / "logits" / f"{name}.safetensors"
-    weights = _record(plan, "models", name)["sha256"]
-    wanted = {"audited": plan.audited}
-    if name.startswith("shadow-"):
-        wanted["pool"] = plan.split.shadow
-
-    def make(temporary: Path) -> None:
-        save_file(
-            {part: collect_logits(model, plan.data.take(rows)) for part, rows in wanted.items()}, temporary
-        )
-
-    step(path, key_of(weights, plan.key, sorted(wanted)), make)
-    return read_safetensors(path)
-
-
-def _references(
-    plan: Plan, logits: dict[str, dict[str, NDArray[np.float32]]], members: NDArray[np.bool_]
-) -> dict[str, Any]:
-    """Return the fields of `Signals` that all methods share."""
-    audited, data = plan.audited, plan.data
-    fields: dict[str, Any] = {
-        "labels": data.y[audited], "ids": data.ids[audited], "role": plan.roles, "source": plan.sources,
-        "original": logits["original"]["audited"],
-    }  # fmt: skip
-    if not len(members):
-        return fields
-    shadows = [logits[f"shadow-{s}"] for s in range(len(members))]
-    pool = plan.split.shadow
-    fields["shadow_out"] = np.stack([s["audited"] for s in shadows])
-    own = [confidence(s["pool"][m], data.y[pool[m]]) for s, m in zip(shadows, members, strict=True)]
-    fields["shadow_fit"] = np.concatenate(own)
-    fields["shadow_ids"] = data.ids[pool[members.any(axis=0)]]
-    if len(members) >= 3:
-        stacked = np.stack([s["pool"] for s in shadows])
-        known = simulated_deletions(
-            data.y[pool], stacked, members, ids=data.ids[pool], seed=plan.seed("calibration")
-        )
-        fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
-    return fields
-
-
-def _audit(
-    plan: Plan, method: MethodConfig, logits: dict[str, Any], references: dict[str, Any], say: Say
-) -> Audit:
-    folder = plan.folder / "audits" / method.title
-    hashes = [_record(plan, "logits", name)["sha256"] for name in sorted(logits)]
-    key = key_of(plan.key, method.model_dump(mode="json"), hashes)
-    done = folder / "done.json"
-    if _is_audited(done, key):
-        try:
-            return Audit.load(folder)
-        except InputError as damaged:
-            say(f"auditing {method.title} again: {damaged}")
-    done.unlink(missing_ok=True)
-    exact = [m.title for m in plan.config.methods if METHODS[m.name].exact]
-    fields = dict(references)
-    if exact:
-        fields["retrained"] = np.stack([logits[name]["audited"] for name in exact])
-    signals = Signals(unlearned=logits[method.title]["audited"], **fields)
-    config = plan.config.audit
-    with _named(method.title):
-        made = audit(
-            signals, config.measures, name=method.title, preset=config.preset, alpha=config.alpha,
-            tolerance=config.tolerance,
-        )  # fmt: skip
-    made = dataclasses.replace(made, metrics=(*made.metrics, *_cost(plan, method)))
-    made.save(folder)
-    write_json(done, {"key": key, "audit": file_hash(folder / "audit.json")})
-    return made
-
-
-def _is_audited(done: Path, key: str) -> bool:
-    """Was the audit `key`, and no other, written to its end there? A file that cannot be read says no."""
-    try:
-        record = read_record(done)
-    except ArtefactError:
-        return False
-    seal = done.with_name("audit.json")
-    return record.get("key") == key and seal.is_file() and record.get("audit") == file_hash(seal)
-
-
-def _cost(plan: Plan, method: MethodConfig) -> tuple[Metric, Metric]:
-    facts = _record(plan, "models", method.title)
-    n = len(plan.split.forget)
-    return (
-        Metric(
-            "model", "run_time", "wall-clock seconds of the unlearning, without evaluation", facts["unlearn_seconds"],
-            "smaller is cheaper", (0.0, None), n=n,
-        ),
-        Metric(
-            "model", "cost", "sample passes of the unlearning, in passes over the retained samples",
-            facts["retrain_epochs"], "smaller is cheaper", (0.0, None), n=n,
-        ),
-    )  # fmt: skip
-
-
-def _report(plan: Plan, audits: dict[str, Audit], models: dict[str, Any], seconds: float) -> Path:
+def _report(plan: Plan, audits: dict[str, Audit], seconds: float) -> Path:
     folder = plan.folder
     manifest = _manifest(plan)
-    manifest["models"] = {name: _record(plan, "models", name) for name in models}
+    manifest["models"] = {name: plan.store.record(step) for name, step in plan.steps.models.items()}
     manifest["hashes"] = {
         str(path.relative_to(folder)): file_hash(path)
         for path in sorted(folder.rglob("*"))

@@ -2,11 +2,20 @@
 
 from vestige.leaks.attack import Attack, Leakage, attack, attack_models, three_way
 from vestige.leaks.defences import defended
-from vestige.leaks.experiment import Defended, Findings, LeakConfig, attack_pairs, run_leaks
+from vestige.leaks.experiment import (
+    Defended,
+    Findings,
+    LeakConfig,
+    LeakPlan,
+    attack_files,
+    attack_pairs,
+    plan_leaks,
+    run_leaks,
+)
 from vestige.leaks.features import FEATURES, features_of, score_of
 from vestige.leaks.metrics import Degradation, Figures, clustered_interval, degradation, figures, overfitting
 from vestige.leaks.record import PosteriorPairs
-from vestige.leaks.settings import SETTINGS, Setting, make_pairs
+from vestige.leaks.settings import SETTINGS, PairSet, Setting, make_pairs
 from vestige.leaks.targets import Network, hardened, targets
 
 __all__ = [
@@ -18,11 +27,14 @@ __all__ = [
     "Figures",
     "Findings",
     "LeakConfig",
+    "LeakPlan",
     "Leakage",
     "Network",
+    "PairSet",
     "PosteriorPairs",
     "Setting",
     "attack",
+    "attack_files",
     "attack_models",
     "attack_pairs",
     "clustered_interval",
@@ -33,6 +45,7 @@ __all__ = [
     "hardened",
     "make_pairs",
     "overfitting",
+    "plan_leaks",
     "run_leaks",
     "score_of",
     "targets",

@@ -22,7 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from vestige.arguments import Seed, checked
 from vestige.errors import InputError, unknown
+from vestige.estimators import expect_classifier
 from vestige.evaluation.roc import auc
 from vestige.leaks.defences import defended
 from vestige.leaks.features import (
@@ -41,7 +43,8 @@ Floats = NDArray[np.float64]
 FOLDS = 5
 
 
-def attack_models(seed: int = 0) -> dict[str, Any]:
+@checked
+def attack_models(seed: Seed = 0) -> dict[str, Any]:
     """Return the attack models by name, unfitted; scalers are part of the model and see shadow rows only."""
     return {
         "logistic-regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
@@ -111,6 +114,7 @@ class Leakage:
         ]  # fmt: skip
 
 
+@checked
 def attack(
     shadow: PosteriorPairs,
     target: PosteriorPairs,
@@ -121,7 +125,7 @@ def attack(
     features: Sequence[str] | None = None,
     defence: str = "none",
     adaptive: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Leakage:
     """Attack the target's pairs after learning on the shadow's.
 
@@ -215,15 +219,16 @@ def _compared(
     return replace(one, degradation=degradation(probability, baseline, truth))
 
 
+@checked
 def three_way(
-    shadow: PosteriorPairs, target: PosteriorPairs, *, model: Any = None, seed: int = 0
+    shadow: PosteriorPairs, target: PosteriorPairs, *, model: Any = None, seed: Seed = 0
 ) -> dict[str, float]:
     """Return one-against-rest AUCs of an attack that tells deleted, remaining and outside apart.
 
     model  a scikit-learn classifier; default: a random forest on sorted posteriors, differences and distance
     """
     known, asked = (side.of("deleted", "remaining", "outside") for side in (shadow, target))
-    model = attack_models(seed)["random-forest"] if model is None else model
+    model = attack_models(seed)["random-forest"] if model is None else expect_classifier(model)
     x, z = (
         np.concatenate(
             [features_of(side, name) for name in ("sorted_concat", "sorted_diff", "l2_distance")], axis=1
@@ -241,7 +246,7 @@ def three_way(
 def choose_models(models: Sequence[str] | dict[str, Any], seed: int) -> dict[str, Any]:
     """Return the named attack models, or a dictionary as it is. Raises `InputError` for an unknown name."""
     if isinstance(models, dict):
-        return models
+        return {str(name): expect_classifier(model) for name, model in models.items()}
     available = attack_models(seed)
     for name in models:
         if name not in available:

@@ -16,6 +16,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.leaks.record import PosteriorPairs
 from vestige.signals.transforms import softmax
@@ -57,6 +58,7 @@ def rounding(p: Floats, decimals: int) -> Floats:
     return np.where(total > 0, rounded / np.where(total > 0, total, 1), 1 / p.shape[1])
 
 
+@checked
 def defended(pairs: PosteriorPairs, defence: str) -> PosteriorPairs:
     """Return the pairs under a defence: "none", "label_only", "top_k=3", "temperature=4", "rounding=2", or several
     joined by "+", from left to right. The pairs that are given stay as they are.

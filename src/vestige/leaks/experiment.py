@@ -7,6 +7,8 @@ published.
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,15 +17,18 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from vestige.arguments import Seed
+from vestige.arguments import Count, Seed, checked
 from vestige.config import Config, DataConfig, PlainName
+from vestige.data.source import Source, read_anew
 from vestige.errors import unknown
+from vestige.graph import Store, carry_out
 from vestige.leaks.attack import Leakage, attack, choose_models, three_way
-from vestige.leaks.defences import defended
+from vestige.leaks.defences import defended as apply_defence
 from vestige.leaks.metrics import overfitting
 from vestige.leaks.record import PosteriorPairs
-from vestige.leaks.settings import Setting, make_pairs
+from vestige.leaks.settings import PairSet, Setting, pair_sets, read_pairs
 from vestige.leaks.targets import Network, hardened
+from vestige.store import file_hash, key_of
 
 ATTACKS = ("logistic-regression", "decision-tree", "random-forest")
 Say = Callable[[str], None]
@@ -106,6 +111,14 @@ class Findings:
             },
         }  # fmt: skip
 
+    def save(
+        self, folder: Path | str, *, title: str | None = None, known: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write `leaks.json` and `report.html`; `known` is what was asked for, such as {"config": ...}."""
+        from vestige.leaks import page
+
+        return page.save(self, folder, title=title, known=known)
+
 
 def summary(found: Leakage) -> dict[str, Any]:
     """Return the chosen attack and the best one on one version as one flat row."""
@@ -119,66 +132,118 @@ def summary(found: Leakage) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run_leaks(
-    config: LeakConfig, *, cache: Path | None = None, workers: int = 1, say: Say = lambda text: None
-) -> Findings:
-    """Fit the models of both sides and attack.
+@dataclass(frozen=True, eq=False)
+class LeakPlan:
+    """The steps of an experiment.
 
-    cache    a folder for the models' answers; what is there is not fitted again
-    workers  processes that fit models
-    say      is told what is being done
+    plain     by side, "shadow" and "target": its sets
+    defended  by defence: the sets of both sides, and what of the defence is applied to the answers
+    """
+
+    config: LeakConfig
+    plain: Mapping[str, tuple[PairSet, ...]]
+    defended: Mapping[str, tuple[tuple[PairSet, ...], tuple[PairSet, ...], str]]
+
+    @property
+    def key(self) -> str:
+        """The hash of how the answers of all sets are attacked."""
+        config = self.config
+        told = (
+            config.attacks,
+            config.features,
+            config.defences,
+            config.seed,
+            config.setting.name == "remaining",
+        )
+        return key_of(told, [step.key for step in self.steps])
+
+    @property
+    def steps(self) -> list[PairSet]:
+        """All sets, undefended ones first."""
+        refitted = [step for shadow, target, _ in self.defended.values() for step in (*shadow, *target)]
+        return [*self.plain["shadow"], *self.plain["target"], *refitted]
+
+    def findings(self, store: Store) -> Findings:
+        """Attack what the finished steps have kept."""
+        config = self.config
+        refitted = {
+            name: (read_pairs(shadow, store), read_pairs(target, store), left)
+            for name, (shadow, target, left) in self.defended.items()
+        }
+        return attack_pairs(
+            read_pairs(self.plain["shadow"], store), read_pairs(self.plain["target"], store),
+            positive="remaining" if config.setting.name == "remaining" else "deleted", models=config.attacks,
+            features=config.features, defences=config.defences, refitted=refitted, seed=config.seed,
+        )  # fmt: skip
+
+
+def plan_leaks(config: LeakConfig, root: str | None = None) -> LeakPlan:
+    """Return the steps of an experiment; `root` is the folder of data sets that name none.
 
     Raises `InputError` where a name is unknown, or data and setting do not fit.
     """
-    from vestige.data import load_dataset
-
-    def load(data: DataConfig) -> Any:
-        return load_dataset(data.name, root=data.root, **data.options)
-
-    data = load(config.data)
-    sides: dict[str, tuple[Any, Any, Setting]] = {
-        "target": (data, config.target, config.setting),
+    source = Source.of(config.data, root)
+    sides: dict[str, tuple[Source, Any, Setting]] = {
+        "target": (source, config.target, config.setting),
         "shadow": (
-            load(config.shadow.data) if config.shadow.data else data,
+            Source.of(config.shadow.data, root) if config.shadow.data else source,
             config.shadow.target or config.target,
             replace(config.setting, **config.shadow.setting),
         ),
     }
-
     choose_models(config.attacks, config.seed)  # a wrong name is said before anything is fitted
-    for defence in config.defences:
-        blank = np.full((1, len(data.classes)), 1 / len(data.classes))
-        defended(PosteriorPairs(blank, blank, np.array(["deleted"])), hardened(config.target, defence)[1])
 
-    def pairs(side: str, defence: str) -> tuple[PosteriorPairs, str]:
-        rows, target, setting = sides[side]
-        target, left = hardened(target, defence)
-        models = setting.sets * (setting.deletions + 1)
-        say(f"{models:,} models of the {side} side{'' if defence == 'none' else f' under {defence}'}")
-        options: dict[str, Any] = {"seed": config.seed, "workers": workers, "cache": cache}
-        return make_pairs(rows, target, setting, side=side, **options), left
+    def sets(side: str, defence: str) -> tuple[PairSet, ...]:
+        data, target, setting = sides[side]
+        target, _ = hardened(target, defence)
+        return tuple(pair_sets(data, target, setting, side=side, seed=config.seed, root=root))
 
-    plain = {side: pairs(side, "none")[0] for side in ("shadow", "target")}
-    found: dict[str, tuple[PosteriorPairs, PosteriorPairs, str]] = {}
+    plain = {side: sets(side, "none") for side in ("shadow", "target")}
+    defended: dict[str, tuple[tuple[PairSet, ...], tuple[PairSet, ...], str]] = {}
     for defence in config.defences:
         left = hardened(config.target, defence)[1]
+        blank = np.full((1, source.classes), 1 / source.classes)
+        apply_defence(PosteriorPairs(blank, blank, np.array(["deleted"])), left)
         if left == defence:  # it acts on what is published; the models are the same
-            found[defence] = (plain["shadow"], plain["target"], left)
+            defended[defence] = (plain["shadow"], plain["target"], left)
         else:
-            found[defence] = (pairs("shadow", defence)[0], pairs("target", defence)[0], left)
-    say("attacking")
-    return attack_pairs(
-        plain["shadow"],
-        plain["target"],
-        positive="remaining" if config.setting.name == "remaining" else "deleted",
-        models=config.attacks,
-        features=config.features,
-        defences=config.defences,
-        refitted=found,
-        seed=config.seed,
-    )
+            defended[defence] = (sets("shadow", defence), sets("target", defence), left)
+    return LeakPlan(config, plain, defended)
 
 
+@checked
+def run_leaks(
+    config: LeakConfig,
+    *,
+    cache: Path | None = None,
+    workers: Count | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    say: Say = lambda text: None,
+) -> Findings:
+    """Fit the models of both sides and attack.
+
+    cache    a folder for the models' answers; what is there is not fitted again
+    workers  how many sets are fitted at once, each with one thread
+    engine   "inline", "local" or "ray", with the `address` of its cluster; default: as `workers` says
+    say      is told what is being done
+
+    Raises `InputError` where a name is unknown, or data and setting do not fit.
+    """
+    read_anew()
+    plan = plan_leaks(config)
+    with contextlib.ExitStack() as stack:
+        store = Store(cache or Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        versions = config.setting.deletions + 1
+        say(f"{len({step.key for step in plan.steps}):,} sets of {versions:,} models")
+        carry_out(
+            plan.steps, store, name=config.name, engine_name=engine, workers=workers, address=address, stop=True
+        )  # fmt: skip
+        say("attacking")
+        return plan.findings(store)
+
+
+@checked
 def attack_pairs(
     shadow: PosteriorPairs,
     target: PosteriorPairs,
@@ -188,7 +253,7 @@ def attack_pairs(
     features: Sequence[str] | None = None,
     defences: Sequence[str] = (),
     refitted: Mapping[str, tuple[PosteriorPairs, PosteriorPairs, str]] | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Findings:
     """Attack pairs that are at hand, undefended and under each defence.
 
@@ -216,3 +281,16 @@ def attack_pairs(
         len(asked),
         len(set(asked.sets.tolist())),
     )
+
+
+def attack_files(
+    shadow: Path | str, target: Path | str, config: LeakConfig
+) -> tuple[Findings, dict[str, Any]]:
+    """Attack pairs in two files, as `config` names attacks, features and defences; also return the files' hashes."""
+    files = {"shadow": Path(shadow), "target": Path(target)}
+    pairs = {side: PosteriorPairs.load(path) for side, path in files.items()}
+    findings = attack_pairs(
+        pairs["shadow"], pairs["target"], models=config.attacks, features=config.features, defences=config.defences,
+        seed=config.seed,
+    )  # fmt: skip
+    return findings, {"pairs": {side: file_hash(path) for side, path in files.items()}}

@@ -21,6 +21,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Count, checked
 from vestige.errors import InputError, unknown
 from vestige.leaks.record import PosteriorPairs
 from vestige.measures import MEASURES, measure
@@ -76,7 +77,8 @@ SCORES: dict[str, Feature] = {
 }
 
 
-def features_of(pairs: PosteriorPairs, name: str, *, classes: int | None = None) -> Floats:
+@checked
+def features_of(pairs: PosteriorPairs, name: str, *, classes: Count | None = None) -> Floats:
     """Return the vectors [n, d] of a named feature.
 
     classes  keep so many of the K classes, those with the largest posteriors before: sorted features of data with
@@ -103,6 +105,7 @@ def transfers(feature: str) -> bool:
     return feature.startswith("sorted") or feature == "l2_distance"
 
 
+@checked
 def score_of(pairs: PosteriorPairs, name: str) -> Floats:
     """Return a score [n] that needs no attack model, or that of a measure which needs no shadow models.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Array, Between, Draws, Number, Seed, checked
 from vestige.errors import InputError
 from vestige.evaluation.roc import auc, tpr_at_fpr
 from vestige.leaks.record import PosteriorPairs
+from vestige.values import as_array, as_floats, as_mask
 
 Floats = NDArray[np.float64]
 
@@ -32,9 +35,8 @@ class Figures:
     rows: int
 
 
-def figures(
-    score: Floats, positive: NDArray[np.bool_], sets: NDArray[np.int64], *, threshold: float | None = None
-) -> Figures:
+@checked
+def figures(score: Array, positive: Array, sets: Array, *, threshold: Number | None = None) -> Figures:
     """Return the figures of scores [n], larger = more likely deleted.
 
     positive   [n] which rows are deleted
@@ -43,10 +45,7 @@ def figures(
 
     Raises `InputError` where a kind is missing or a score is not finite.
     """
-    if not np.isfinite(score).all():
-        raise InputError("The attack's scores hold a NaN or an infinity.")
-    if positive.all() or not positive.any():
-        raise InputError("An attack is judged on rows of both kinds.")
+    score, positive, sets = _rows(score, positive, sets)
     value = auc(score[positive], score[~positive])
     low, high = clustered_interval(score, positive, sets)
     decided = None if threshold is None else float(((score >= threshold) == positive).mean())
@@ -56,26 +55,45 @@ def figures(
     )
 
 
+@checked
 def clustered_interval(
-    score: Floats,
-    positive: NDArray[np.bool_],
-    sets: NDArray[np.int64],
+    score: Array,
+    positive: Array,
+    sets: Array,
     *,
-    baseline: Floats | None = None,
-    draws: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    baseline: Array | None = None,
+    draws: Draws = 2000,
+    level: Between = 0.95,
+    seed: Seed = 0,
 ) -> tuple[float, float]:
     """Return the percentile interval of the AUC over resampled sets; both ends the AUC where there is one set.
 
     baseline  scores [n] of another attack on the same rows: the interval is then that of the gain over its AUC, paired
+
+    Raises `InputError` where the arrays do not fit, a kind is missing or a score is not finite.
     """
-    values = _resampled(score, positive, sets, draws, seed)
+    values = _resampled(*_rows(score, positive, sets), draws, seed)
     if baseline is not None:
-        values = values - _resampled(baseline, positive, sets, draws, seed)
+        values = values - _resampled(*_rows(baseline, positive, sets), draws, seed)
     tail = (1 - level) / 2
     low, high = np.quantile(values[~np.isnan(values)], [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _rows(
+    score: Array, positive: Array, sets: Array, *, both: bool = True
+) -> tuple[Floats, NDArray[np.bool_], NDArray[Any]]:
+    """Return scores, truth and sets, [n] each, as arrays. Raises `InputError`."""
+    scores = as_floats("The attack's scores", score).astype(np.float64, copy=False)
+    truth, groups = as_mask("positive", positive), as_array("sets", sets)
+    if scores.ndim != 1 or not scores.shape == truth.shape == groups.shape or groups.dtype.kind not in "iuU":
+        raise InputError(
+            f"scores {list(scores.shape)}, positive {list(truth.shape)} and sets {list(groups.shape)} of "
+            f"{groups.dtype} do not fit; [n] each, and whole numbers or names for the sets, are wanted."
+        )
+    if both and (truth.all() or not truth.any()):
+        raise InputError("An attack is judged on rows of both kinds.")
+    return scores, truth, groups
 
 
 def _resampled(
@@ -122,12 +140,21 @@ class Degradation:
     rate: float
 
 
-def degradation(probability: Floats, baseline: Floats, positive: NDArray[np.bool_]) -> Degradation:
-    """Return DegCount and DegRate of an attack's probabilities [n] against a baseline's."""
+def degradation(probability: Array, baseline: Array, positive: Array) -> Degradation:
+    """Return DegCount and DegRate of an attack's probabilities [n] against a baseline's.
+
+    Raises `InputError` where the arrays do not fit.
+    """
+    positive = as_mask("positive", positive)
+    places = np.arange(positive.size)
+    (probability, positive, _), (baseline, _, _) = (
+        _rows(p, positive, places, both=False) for p in (probability, baseline)
+    )
     own, other = (np.where(positive, p, 1 - p) for p in (probability, baseline))
     return Degradation(float((own > other).mean()), float((own == other).mean()), float((own - other).mean()))
 
 
+@checked
 def overfitting(pairs: PosteriorPairs) -> float | None:
     """Return the original's accuracy on records that it was trained on, minus that on others; None without labels.
 

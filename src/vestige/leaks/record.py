@@ -105,7 +105,7 @@ class PosteriorPairs:
 
     def save(self, path: Path | str) -> Path:
         """Write one `.npz` of plain arrays."""
-        path = Path(path)
+        path = as_path(path)
         arrays: dict[str, Any] = {
             "original": self.original, "unlearned": self.unlearned, "status": self.status, "set_id": self.sets,
         }  # fmt: skip

@@ -18,23 +18,25 @@ the published models are; "independent": each with its own.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import sys
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+import contextlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from vestige.arguments import Count, Seed, check_fields, checked
 from vestige.data.dataset import Dataset
+from vestige.data.source import Source
 from vestige.errors import InputError, unknown
+from vestige.graph import Job, Step, Store, carry_out
+from vestige.graph.step import UNNAMED
 from vestige.leaks.record import PosteriorPairs, joined
 from vestige.leaks.targets import Network, fitted, posteriors, target_of
-from vestige.store import key_of
 
 Positions = NDArray[np.int64]
 SETTINGS = ("scratch", "group", "multi_version", "online", "remaining", "sisa")
@@ -57,22 +59,17 @@ class Setting:
     """
 
     name: Literal["scratch", "group", "multi_version", "online", "remaining", "sisa"] = "scratch"
-    sets: int = 10
-    records: int = 1000
-    deletions: int = 20
-    group: int = 1
-    shards: int = 5
+    sets: Count = 10
+    records: Annotated[int, Field(ge=2)] = 1000
+    deletions: Count = 20
+    group: Count = 1
+    shards: Count = 5
     seeds: Literal["shared", "independent"] = "shared"
     method: str = "retrain"
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.name not in SETTINGS:
-            raise InputError(unknown("setting", self.name, SETTINGS))
-        if self.seeds not in ("shared", "independent"):
-            raise InputError(unknown("seed policy", self.seeds, ("shared", "independent")))
-        if min(self.sets, self.deletions, self.group, self.shards) < 1 or self.records < 2:
-            raise InputError("sets, deletions, group and shards must be at least 1, records at least 2.")
+        check_fields("Setting", self)
         if self.group >= self.records:
             raise InputError(
                 f"{self.group} records are to leave a set of {self.records}; there would be nothing to retrain on."
@@ -104,16 +101,40 @@ def pools(count: int, side: str, seed: int) -> Pools:
     return Pools(half[: cut[0]], half[cut[0] : cut[1]], half[cut[1] :])
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairSet(Step):
+    """Fit one original and its unlearned versions; the result is what both say of the asked records.
+
+    named  stands for the target in the key
+    """
+
+    source: Source
+    target: Any = field(metadata=UNNAMED)
+    named: str
+    setting: Setting
+    pools: Pools
+    side: str
+    seed: int
+    number: int
+
+    suffix: ClassVar[str] = ".npz"
+
+    def make(self, job: Job) -> None:
+        rng = np.random.default_rng((self.seed, SIDES.index(self.side), self.number))
+        data = self.source.load(job.environment.root)
+        _fit_set(data, self.target, self.setting, self.pools, rng).save(job.path)
+
+
+@checked
 def make_pairs(
     data: Dataset,
     target: Any = "decision-tree",
     setting: Setting | None = None,
     *,
     side: str = "target",
-    seed: int = 0,
-    workers: int = 1,
+    seed: Seed = 0,
+    workers: Count = 1,
     cache: Path | None = None,
-    on_set: Callable[[int, int], None] | None = None,
 ) -> PosteriorPairs:
     """Fit originals and their unlearned versions of one side; return what they say of the asked records.
 
@@ -122,16 +143,28 @@ def make_pairs(
              workers matters
     workers  processes; each fits with one thread
     cache    a folder; a set that is there is not fitted again
-    on_set   called with the number of finished sets and of all
 
     Versions that are trained privately draw their noise anew, whatever `seeds` says: the guarantee rests on it, and
     with one noise for both the deletion would stand out all the more.
 
     Raises `InputError` where the data have too few records for the setting.
     """
-    if workers < 1:
-        raise InputError(f"workers is {workers}; at least 1 is wanted.")
-    setting = setting or Setting()
+    steps = pair_sets(Source.holding(data), target, setting or Setting(), side=side, seed=seed)
+    with contextlib.ExitStack() as stack:
+        folder = cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        store = Store(folder)
+        carry_out(steps, store, name=f"pairs-{side}", workers=workers, stop=True)
+        return read_pairs(steps, store)
+
+
+def pair_sets(
+    source: Source, target: Any, setting: Setting, *, side: str, seed: int, root: str | None = None
+) -> list[PairSet]:
+    """Return the steps that fit one side, a set each; see `make_pairs`.
+
+    Raises `InputError` where the data have too few records for the setting.
+    """
+    data = source.load(root)
     estimator, parts = target_of(target), pools(len(data), side, seed)
     if isinstance(estimator, Network) and estimator.privacy is not None:
         setting = replace(setting, seeds="independent")
@@ -150,60 +183,18 @@ def make_pairs(
         raise InputError(
             f"{setting.group} records are to arrive; the {side} side has {len(parts.replace)} for that."
         )
-    jobs = [(data, estimator, setting, parts, side, seed, number, cache) for number in range(setting.sets)]
-    made: list[PosteriorPairs] = []
-    if workers <= 1:
-        for job in jobs:
-            made.append(_one_set(*job))
-            if on_set:
-                on_set(len(made), setting.sets)
-    else:
-        # a process that has computed with torch may not be forked
-        context = multiprocessing.get_context("spawn" if isinstance(estimator, Network) else None)
-        with ProcessPoolExecutor(workers, context, _single_threaded) as pool:
-            for one in pool.map(_call, jobs):
-                made.append(one)
-                if on_set:
-                    on_set(len(made), setting.sets)
-    return joined(made)
+    return [
+        PairSet(
+            source=source, target=estimator, named=repr(estimator), setting=replace(setting, sets=1), pools=parts,
+            side=side, seed=seed, number=number, label=f"set {number + 1} of {setting.sets}, {side} side",
+        )
+        for number in range(setting.sets)
+    ]  # fmt: skip
 
 
-def _single_threaded() -> None:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    threadpool_limits(1)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-
-
-def _call(job: tuple[Any, ...]) -> PosteriorPairs:
-    return _one_set(*job)
-
-
-def _one_set(
-    data: Dataset,
-    target: Any,
-    setting: Setting,
-    parts: Pools,
-    side: str,
-    seed: int,
-    number: int,
-    cache: Path | None,
-) -> PosteriorPairs:
-    """Return the rows of one original and its unlearned versions, from the cache if they are there."""
-    path = None
-    if cache is not None:
-        facts = asdict(setting) | {"sets": None}
-        key = key_of(data.fingerprint, repr(target), facts, side, seed, number)
-        path = cache / f"{key}.npz"
-        if path.is_file():
-            return PosteriorPairs.load(path)
-    made = _fit_set(data, target, setting, parts, np.random.default_rng((seed, SIDES.index(side), number)))
-    if path is not None:
-        made.save(path)
-    return made
+def read_pairs(steps: Sequence[PairSet], store: Store) -> PosteriorPairs:
+    """Return the answers of all sets as one; the steps must be done."""
+    return joined([PosteriorPairs.load(store.path(step)) for step in steps])
 
 
 def _fit_set(
@@ -233,7 +224,7 @@ def _fit_set(
 
 
 class _Versions:
-    """An original, and how it goes on without some records."""
+    """A trained original, and the versions of it that some records have left."""
 
     def __init__(self, data: Dataset, target: Any, setting: Setting, members: Positions, state: int) -> None:
         self.data, self.target, self.setting, self.members = data, target, setting, members

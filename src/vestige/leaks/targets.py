@@ -16,9 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from vestige.arguments import Positive, check_fields, checked
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, need, unknown
-from vestige.estimators import fit_sklearn, probabilities
+from vestige.estimators import expect_classifier, fit_sklearn, probabilities
 from vestige.signals import collect_logits
 from vestige.signals.transforms import softmax
 
@@ -41,12 +42,11 @@ class Network:
     model: str = "mlp"
     knobs: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=lambda: {"epochs": 30, "batch_size": 64, "lr": 0.05})
-    temperature: float = 1.0
+    temperature: Positive = 1.0
     privacy: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise InputError(f"temperature is {self.temperature}; a number above 0 is wanted.")
+        check_fields("Network", self)
 
 
 def targets() -> dict[str, Any]:
@@ -77,9 +77,7 @@ def target_of(target: Any) -> Any:
         if target not in known:
             raise InputError(unknown("target", target, known))
         return known[target]
-    if not (hasattr(target, "fit") and hasattr(target, "predict_proba")):
-        raise InputError(f"{type(target).__name__} is no classifier with fit and predict_proba.")
-    return target
+    return expect_classifier(target)
 
 
 def fitted(target: Any, rows: Dataset, seed: int) -> Any:
@@ -105,6 +103,7 @@ def _network(target: Network, rows: Dataset, seed: int) -> Any:
     return train(start, rows, recipe).model
 
 
+@checked
 def hardened(target: Any, defence: str) -> tuple[Any, str]:
     """Return the target with the parts of a defence that act in training, and the other parts as they were.
 

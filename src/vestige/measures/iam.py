@@ -17,22 +17,27 @@ depends on its neighbours. `recommended`: quadrature of the integral, scale from
 taken as S + a (O - S), so that it is no larger than u by rounding where all models agree. Signals come from
 log-softmax: a confidence is exact at any logit, where the authors' is 0 or 1 in single precision beyond
 about 103 nats ("scaled_logit": theirs has a floor of 1e-45 under both its logarithms, this one has none).
+
+Published for language models, and the preset of texts, is `towards="shadow"`. The signal is that of 1 - p, the
+probability of anything but the true label, so that it rises with the loss; X_a runs from the original (a = 0) to the
+model that never saw the record (a = 1), and the score is 2 * integral of a F_a(u) da, again 1 = as never seen.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from functools import lru_cache, partial
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy import special
 
 from vestige.errors import InputError, MissingArray, unknown
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, bounded_gumbel
+from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, bounded_gumbel, loss, of_losses
 
 Floats = NDArray[np.float64]
 Family = Literal["gumbel", "norm", "ecdf", "beta", "kde"]
@@ -44,6 +49,7 @@ EULER = 0.5772  # as published, four digits
 NODES = 64
 MOST_STEPS = 100_000
 CHUNK = 8_192
+TEXTS = {"scale": "pooled", "eps1": 1e-1, "towards": "shadow"}
 
 
 class Moments(NamedTuple):
@@ -70,8 +76,8 @@ class Shown(NamedTuple):
 
     def at(self, part: slice) -> Shown:
         """Return the samples of a part."""
-        every = None if self.shadows is None else self.shadows[:, part]
-        return Shown(self.unlearned[part], self.original[part], self.mean[part], self.spread[part], every)
+        shadows = None if self.shadows is None else self.shadows[:, part]
+        return Shown(self.unlearned[part], self.original[part], self.mean[part], self.spread[part], shadows)
 
 
 @register(
@@ -82,6 +88,11 @@ class Shown(NamedTuple):
     range=(0.0, 1.0),
     cites="Wang et al. 2025 (IAM)",
     paper={"scale": "pooled", "steps": 100},
+    texts=("nll", "fit", "out"),
+    presets={
+        "texts": TEXTS | {"output": "log_odds"},
+        "texts_paper": TEXTS | {"output": "score", "batch": 64, "steps": 1000},
+    },
 )
 def iam(
     signals: Signals,
@@ -94,6 +105,8 @@ def iam(
     output: Literal["score", "log_odds"] = "score",
     eps1: float = 1e-2,
     eps2: float = 1e-5,
+    towards: Literal["original", "shadow"] = "original",
+    batch: Annotated[int, Field(ge=2)] | None = None,
 ) -> Floats:
     """Interpolated approximate measurement: 1 = like models that never saw the sample, 0 = like the original.
 
@@ -107,9 +120,24 @@ def iam(
              there is an original
     output   "score" in [0, 1], or "log_odds" of it in nats, which does not saturate (gumbel and norm)
     eps1, eps2  bounds of the Gumbel map (published for Purchase and Texas, offline: 1e-1, 1e-6)
+    towards  where X_a runs; "shadow": as published for language models, see above; online, by the shadows' mean loss
+    batch    samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
+             (published for language models: 64); None: all together
 
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
     """
+    if towards not in ("original", "shadow"):
+        raise InputError(f"iam: {unknown('towards', towards, ('original', 'shadow'))}")
+    if towards == "shadow" or batch is not None:
+        score = partial(
+            iam, family=family, scale=scale, steps=steps, signal=signal, mode=mode, output=output, eps1=eps1, eps2=eps2,
+        )  # fmt: skip
+        rows, size = np.arange(len(signals)), batch or len(signals)
+        parts = [signals.take(rows[start : start + size]) for start in range(0, len(rows), size)]
+        if towards == "original":
+            return np.concatenate([score(part) for part in parts])
+        away = np.concatenate([score(_of_the_others(part)) for part in parts])
+        return -away if output == "log_odds" else 1 - away
     for kind, value, allowed in (
         ("family", family, FAMILIES),
         ("scale", scale, SCALES),
@@ -140,6 +168,21 @@ def iam(
     for part in signals.chunks(CHUNK):
         scores[part] = _integrated(own.at(part), family, moments, steps, output)
     return scores
+
+
+def _of_the_others(signals: Signals) -> Signals:
+    """Return signals of anything but the true label, with the original in the shadows' place and they in its."""
+    signals.require("original", "iam (towards the shadow)")
+    assert signals.original is not None and signals.shadow_out is not None
+    labels = signals.labels
+    before = loss(signals.original, labels)
+    if np.ptp(before) == 0:
+        raise InputError("iam: the original has the same loss on all samples that share a scale.")
+    never = np.mean([loss(shadow, labels) for shadow in signals.shadow_out], axis=0)
+    return Signals(
+        labels=np.ones_like(labels), unlearned=of_losses(loss(signals.unlearned, labels)), original=of_losses(never),
+        shadow_out=of_losses(before), role=signals.roles, ids=signals.names,
+    )  # fmt: skip
 
 
 def interpolate(

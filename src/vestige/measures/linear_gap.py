@@ -31,6 +31,8 @@ FORMS = ("shrunk_logit", "loss_ratio")
     unit="share of the way",
     cites="Wang et al. 2025 (IAM)",
     paper={"form": "loss_ratio"},
+    texts=("nll", "fit", "out"),
+    presets={"texts": {"form": "loss_ratio"}},
 )
 def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] = "shrunk_logit") -> Floats:
     """Share of the way from fitted (0) to never seen (1 in `paper`; below 1 in `recommended`, which shrinks)."""

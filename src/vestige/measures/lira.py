@@ -73,13 +73,29 @@ def lira_offline(
     unit="nats",
     cites=CARLINI,
     paper={"variance": "per_sample"},
+    texts=("nll", "fit", "out"),
+    presets={"texts": {"variance": "across_samples"}, "texts_paper": {"variance": "per_sample"}},
 )
-def lira_online(signals: Signals, *, variance: Literal["pooled", "per_sample"] = "pooled") -> Floats:
-    """Log-likelihood ratio "never seen" against "still fitted"; 0 = both as likely, above = unlearned."""
-    _check(variance, "one_sided")
+def lira_online(
+    signals: Signals, *, variance: Literal["pooled", "per_sample", "across_samples"] = "pooled"
+) -> Floats:
+    """Log-likelihood ratio "never seen" against "still fitted"; 0 = both as likely, above = unlearned.
+
+    variance  "pooled" and "per_sample" as in `lira_offline`; "across_samples": that of the shadows' mean over all
+              samples, for texts
+    """
+    if variance not in (*VARIANCES, "across_samples"):
+        raise InputError(f"lira: {unknown('variance', variance, (*VARIANCES, 'across_samples'))}")
     u, mean, _ = outputs = _outputs(signals)
     original = signals.scaled_logits("original")
-    sd = _deviation(signals, outputs, variance, "lira_online")
+    if variance == "across_samples":
+        sd: Any = float(np.std(mean)) if np.ptp(mean) > 0 else 0.0
+        if sd == 0:
+            raise InputError(
+                "lira_online: the shadow models say the same of every sample; there is no scale to measure with."
+            )
+    else:
+        sd = _deviation(signals, outputs, variance, "lira_online")
     sd_in = TINY if variance == "per_sample" else sd
     return _log_normal((u - mean) / sd, sd) - _log_normal((u - original) / sd_in, sd_in)
 

@@ -2,10 +2,15 @@
 
 A measure is a plain function `(signals, *, knobs) -> float [N]`, larger = more unlearned. Its knobs are
 keyword-only with the recommended values as defaults; `paper` holds what the publication used instead.
+
+Texts are records too: a measure that declares `texts`, the arrays of texts that it needs, is called with them by
+`vestige.measures.texts.measure`. Where its function takes `signals`, these are made of the texts' losses, and its
+options are those of the preset "texts" or "texts_paper", where it has them.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec
@@ -13,6 +18,7 @@ from typing import Any, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
 from vestige.signals import Signals
@@ -29,6 +35,8 @@ class Measure:
     uses   fields it reads where they are there
     unit   of the score: "nats", "probability", ...
     range  smallest and largest possible score, None where unbounded
+    texts  arrays of texts that it needs, see `vestige.measures.texts.ARRAYS`; empty where texts cannot be asked by it
+    presets  further ones by name
     """
 
     name: str
@@ -39,6 +47,13 @@ class Measure:
     range: tuple[float | None, float | None]
     cites: str
     paper: Mapping[str, Any] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def of_samples(self) -> bool:
+        """Does it read `Signals`? Else it reads arrays of texts alone."""
+        return "signals" in inspect.signature(self.function).parameters
 
     @property
     def summary(self) -> str:
@@ -52,7 +67,19 @@ class Measure:
 
     def resolve(self, preset: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return every knob's value: recommended, then the preset, then what the caller changed."""
-        return resolved(self.name, self.knobs, self.paper, preset, options, types_of(self.function))
+        if preset in self.presets:
+            preset, knobs = "recommended", self.knobs | dict(self.presets[preset])
+        else:
+            knobs = self.knobs
+        return resolved(self.name, knobs, self.paper, preset, options, types_of(self.function))
+
+    def range_of(self, knobs: Mapping[str, Any]) -> tuple[float | None, float | None]:
+        """Return the smallest and largest possible score with these options; log-odds have none."""
+        return (None, None) if knobs.get("output") == "log_odds" else self.range
+
+    def unit_of(self, knobs: Mapping[str, Any]) -> str:
+        """Return the unit of a score with these options."""
+        return "log-odds" if knobs.get("output") == "log_odds" else self.unit
 
     def score(self, signals: Signals, knobs: Mapping[str, Any]) -> Scores:
         """Score every sample with the values of every knob, as `resolve` returns them; see `measure`."""
@@ -91,11 +118,15 @@ def register(
     range: tuple[float | None, float | None] = (None, None),
     cites: str,
     paper: Mapping[str, Any] | None = None,
+    texts: tuple[str, ...] = (),
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Callable[[Callable[..., Scores]], Callable[..., Scores]]:
     """Register a function as the measure `name`; the function stays a plain function."""
 
     def keep(function: Callable[..., Scores]) -> Callable[..., Scores]:
-        MEASURES.add(name, Measure(name, function, needs, uses, unit, range, cites, paper or {}))
+        MEASURES.add(
+            name, Measure(name, function, needs, uses, unit, range, cites, paper or {}, texts, presets or {})
+        )
         return function
 
     return keep
@@ -110,6 +141,7 @@ def _check_numbers(name: str, options: Mapping[str, Any]) -> None:
             raise InputError(f"{name}: {option!r} is {value}; a number from 0 is wanted.")
 
 
+@checked
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
     """Score every sample of `signals`: float64 [N], larger = more unlearned.
 
@@ -123,5 +155,7 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
     entry = MEASURES[name]
     if not isinstance(signals, Signals):
         raise InputError(f"{name} reads vestige.Signals; this is of type {type(signals).__name__}.")
+    if not entry.of_samples:
+        raise InputError(f"{name} reads texts, not samples: vestige.measures.texts.measure calls it.")
     _check_numbers(name, options)
     return entry.score(signals, entry.resolve(preset, options))

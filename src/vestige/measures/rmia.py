@@ -38,6 +38,7 @@ PARAMETERS = {
     "purchase": (2.0, 0.2, 2.0),
     "texas": (2.0, 0.2, 2.0),
     "location": (2.0, 0.2, 2.0),
+    "texts": (1.0, 1.0, 2.0),
 }
 SIGNAL_NAMES = ("softmax", "taylor_soft_margin")
 Signal = Literal["softmax", "taylor_soft_margin"]
@@ -62,7 +63,8 @@ def rmia_offline(
 ) -> Floats:
     """Share of never-seen samples that this one does not exceed, relative to shadows; 1 = none is exceeded.
 
-    parameters  a named set of constants: "cifar10", "cinic10", "cifar100", "purchase", "texas", "location"
+    parameters  a named set of constants: "cifar10", "cinic10", "cifar100", "purchase", "texas", "location", and
+                "texts": likelihoods of tokens as they are
     signal      "softmax", or "taylor_soft_margin" as published
     gamma       how many times the ratio must be exceeded; default: the set's
     ties        how an exact tie counts, from 0 (published) to 1
@@ -87,6 +89,11 @@ def rmia_offline(
     range=(0.0, 1.0),
     cites=CITES,
     paper={"signal": "taylor_soft_margin", "ties": 0.0},
+    texts=("nll", "fit", "out", "population"),
+    presets={
+        "texts": {"parameters": "texts", "gamma": 1.0, "ties": 0.0},
+        "texts_paper": {"parameters": "texts", "gamma": 2.0, "ties": 0.0},
+    },
 )
 def rmia_online(
     signals: Signals,
@@ -98,7 +105,8 @@ def rmia_online(
 ) -> Floats:
     """As `rmia_offline`, with the original as the model that saw the sample; options as there.
 
-    Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population.
+    Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population. On texts gamma
+    is 1; the published 2 ties every text that is not far likelier than the others.
     """
     temperature, _, limit = _constants(parameters, signal, gamma)
     for field in ("population", "population_in"):
@@ -121,6 +129,7 @@ def rmia_online(
     uses=("original",),
     unit="nats",
     cites=CITES,
+    texts=("nll", "fit", "out"),
 )
 def rmia_ratio(signals: Signals) -> Floats:
     """Log of the mean reference confidence over that of the unlearned model; 0 = as confident as the references.

@@ -11,6 +11,16 @@ from torch import Tensor, nn
 from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.initial import seeded
+from vestige.values import are_probabilities
+
+PROBABILITIES = {"Softmax": "a softmax", "Sigmoid": "a sigmoid", "Hardsigmoid": "a sigmoid"}
+"""Steps that make probabilities of logits, as torch's graph of gradients names them."""
+KEEPING = {
+    "Alias", "Cat", "Clamp", "ClampMin", "Clone", "Expand", "Index", "IndexSelect", "Mean", "NanToNum", "Permute",
+    "ReshapeAlias", "Select", "Slice", "Split", "Squeeze", "Stack", "T", "ToCopy", "Transpose", "Unbind", "UnsafeView",
+    "Unsqueeze", "View",
+}  # fmt: skip
+"""Steps that make no others of them: what they give of probabilities are probabilities."""
 
 
 def answer(model: Callable[[Tensor], Any], batch: Tensor) -> Any:
@@ -55,6 +65,45 @@ def expect_logits(output: Any, samples: int, classes: int | None = None, *, trai
     if training:
         mode, hint = " in training mode", " Return the logits alone, such as by aux_logits=False."
     raise InputError(f"The model returns {got} for {samples} samples{mode}; {wanted} are wanted.{hint}")
+
+
+def first_logits(model: nn.Module, sample: Tensor, classes: int | None = None) -> Tensor:
+    """Return the logits that a network gives for a batch, its first; it is left in evaluation mode.
+
+    Raises `InputError` where it gives none: another shape or kind, or probabilities, because it ends in a softmax or a
+    sigmoid. The logarithm of a softmax is accepted: cross-entropy and every measure read it as they read the logits.
+    """
+    with torch.no_grad():
+        logits = expect_logits(answer(model.eval(), sample), len(sample), classes)
+    ending = _ending(model, sample)
+    if ending is None and are_probabilities(logits.float().cpu().numpy()):
+        ending = "a softmax"
+    if ending is not None:
+        raise InputError(
+            f"The model ends in {ending}, so that it returns probabilities; logits are wanted: leave the {ending[2:]} "
+            "out, or return the logarithm of a softmax (log_softmax)."
+        )
+    return logits
+
+
+def _ending(model: nn.Module, sample: Tensor) -> str | None:
+    """Return which step that makes probabilities a network ends in; None for none, or where it gives no gradient."""
+    with torch.enable_grad(), seeded(0, sample.device):
+        try:
+            network = getattr(model, "_orig_mod", model)  # a compiled network would be compiled once more
+            output = network(sample.detach().requires_grad_().clone())  # no leaf: it may be changed in place
+        except Exception:  # foreign code that answers, and gives no gradient
+            return None
+    return _made_by(output.grad_fn) if isinstance(output, Tensor) else None
+
+
+def _made_by(step: Any) -> str | None:
+    """Return what made probabilities of the result of a step in the graph; None where it may hold anything else."""
+    name = "" if step is None else step.name().split("Backward")[0]
+    if name not in KEEPING:
+        return PROBABILITIES.get(name)
+    endings = {_made_by(earlier) for earlier, _ in step.next_functions if earlier is not None}
+    return endings.pop() if len(endings) == 1 else None
 
 
 def expect_logits_in_training(model: nn.Module, sample: Tensor, classes: int | None = None) -> None:

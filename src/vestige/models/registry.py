@@ -15,7 +15,7 @@ from torch import nn
 
 from vestige.arguments import Count, Seed, checked
 from vestige.config import Config, validated
-from vestige.errors import InputError
+from vestige.errors import InputError, told
 from vestige.models.initial import seeded
 from vestige.registry import Registry, knobs_of, summary_of
 
@@ -78,4 +78,9 @@ def build_model(
         raise InputError("build_model: shape is empty; (C, H, W) or (F,) is wanted, as `Dataset.shape`.")
     options = architecture.resolve(knobs)
     with seeded(seed):
-        return architecture.build(tuple(shape), classes, **options).eval()
+        try:
+            return architecture.build(tuple(shape), classes, **options).eval()
+        except (MemoryError, RuntimeError) as error:  # torch has no exception of its own for either
+            raise InputError(
+                f"{name} cannot be built for samples of shape {list(shape)}: {told(error)}."
+            ) from error

@@ -1,7 +1,24 @@
-"""The report: a self-contained HTML page, and tables for papers and the command line."""
+"""What reports are made of: one skeleton of a page, its blocks, one formatter of numbers, one writer of tables.
 
-from vestige.report.html import write_report
-from vestige.report.leaks import write_leaks_report
-from vestige.report.texts import write_texts_report
+Each room puts its own pages together: `vestige.evaluation.page` audits, `vestige.leaks.page` the two-version attack.
+"""
 
-__all__ = ["write_leaks_report", "write_report", "write_texts_report"]
+from vestige.report.blocks import Badge, Bullets, Card, Cell, Column, Drawing, Heading, Table, Text
+from vestige.report.page import Page, Section, write
+from vestige.report.tables import table
+
+__all__ = [
+    "Badge",
+    "Bullets",
+    "Card",
+    "Cell",
+    "Column",
+    "Drawing",
+    "Heading",
+    "Page",
+    "Section",
+    "Table",
+    "Text",
+    "table",
+    "write",
+]

@@ -72,6 +72,19 @@ def with_interval(value: Any, low: Any, high: Any) -> str:
     return f"{shown} [{lower}, {upper}]"
 
 
+def fixed(value: float | None, low: float | None = None, high: float | None = None, digits: int = 3) -> str:
+    """Return a value with `digits` decimals, "0.873", and its interval where there is one: "0.873 [0.809, 0.924]"."""
+    shown = [DASH if is_missing(v) else f"{v:.{digits}f}" for v in (value, low, high)]
+    return shown[0] if low is None and high is None else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with one decimal below ten: "12 %", "7.5 %"."""
+    value = 100 * share
+    text = f"{value:.0f}" if abs(value) >= 9.95 or value == round(value) else f"{value:.1f}"
+    return f"{'0' if text in ('-0.0', '0.0', '-0') else text} %"
+
+
 def completeness_words(value: Any, low: Any, high: Any) -> str:
     """Return a completeness with its interval, "0.95 [0.90, 1.00]", or "0.95 (not bounded)" where it has none."""
     text = with_interval(value, low, high)

@@ -14,21 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Count, Positive, Seed, checked
 from vestige.errors import InputError, need
 from vestige.estimators import probabilities
 from vestige.signals.transforms import confidence
-from vestige.values import are_probabilities
 
 if TYPE_CHECKING:
     import torch
 
     from vestige.data.dataset import Dataset
 
+TRIED = 4  # samples that a network is tried on first
 FLOOR = 1e-12  # a scikit-learn tree can give a probability of 0; its logarithm is taken of this instead
 
 
+@checked
 def collect_logits(
-    model: Any, rows: Dataset, *, batch_size: int = 512, device: str | None = None
+    model: Any, rows: Dataset, *, batch_size: Count = 512, device: str | None = None
 ) -> NDArray[np.float32]:
     """Return what `model` says about `rows`: float32 [N, C], logits, or log-probabilities from scikit-learn.
 
@@ -71,36 +73,32 @@ def collect_fit(model: Any, rows: Dataset, **options: Any) -> NDArray[np.float64
     return confidence(collect_logits(model, rows, **options), rows.y)
 
 
+@checked
 def collect_sensitivity(
     model: Any,
     rows: Dataset,
     *,
-    copies: int = 10,
-    sigma: float = 1e-3,
-    batch_size: int = 512,
+    copies: Count = 10,
+    sigma: Positive = 1e-3,
+    batch_size: Count = 512,
     device: str | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> NDArray[np.float32]:
     """Return how much each softmax output of a network moves under small noise: float32 [N, C], from 0.
 
     Mean over `copies` of |p(x + sigma u) - p(x)| / sigma, u standard normal in input space (images in [0, 1], not
     clipped); Yuan and Zhang 2022 (SAMIA). Measured as `collect_logits` does. Raises `InputError` where `model` is no
-    network, `copies` below 1 or `sigma` not above 0.
+    network, and as it does.
     """
     if not _is_network(model):
         raise InputError(f"Sensitivity is measured on a torch.nn.Module; this is {type(model).__name__}.")
     _expect_rows(rows)
-    if copies < 1 or not sigma > 0:
-        raise InputError(
-            f"copies is {copies} and sigma {sigma}; copies from 1 and a sigma above 0 are wanted."
-        )
     need("torch", "torch", "Collecting signals from a network")
     import torch
 
     from vestige.models import answer, expect_logits, to_float
     from vestige.models.samia import all_digits, sensitivity_of
 
-    _expect_batches(batch_size)
     where = _place(model, device)
     generator = torch.Generator().manual_seed(seed)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
@@ -129,7 +127,6 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
     from vestige.models import answer, expect_logits, to_float
 
-    _expect_batches(batch_size)
     where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with _reading(model, rows, where, batch_size) as network:
@@ -141,11 +138,6 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
     if not np.isfinite(result).all():
         row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
         raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
-    if are_probabilities(result):
-        raise InputError(
-            "The model returns probabilities, rows from 0 to 1 that sum to 1; logits are wanted: leave its softmax "
-            "out, or return the logarithm."
-        )
     return result
 
 
@@ -156,27 +148,22 @@ def _reading(
     """Give what is read of a network, as it is measured: itself, or a copy where its weights have other digits."""
     import torch
 
-    from vestige.models import read_as, to_float
+    from vestige.models import first_logits, read_as, to_float
     from vestige.models.threads import few_threads
 
     with evaluating(model), torch.random.fork_rng(devices=[]):
-        sample = to_float(torch.from_numpy(rows.x[:2]).to(where))
+        sample = to_float(torch.from_numpy(rows.x[:TRIED]).to(where))
         network = read_as(model, sample)
-        with torch.inference_mode(), few_threads(network, sample, batch_size):
-            yield network
-
-
-def _expect_batches(batch_size: int) -> None:
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}; at least one sample a batch is wanted.")
+        with few_threads(network, sample, batch_size):
+            first_logits(network, sample, len(rows.classes))
+            with torch.inference_mode():
+                yield network
 
 
 def _place(model: Any, device: str | None) -> torch.device:
-    import torch
+    from vestige.models import device_of, pick_device
 
-    return (
-        torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
-    )
+    return pick_device(device) if device else device_of(model)
 
 
 @contextmanager

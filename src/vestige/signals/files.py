@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,10 @@ from vestige.files import (
     read_table,
     regular,
 )
-from vestige.signals.record import Signals
-from vestige.store import file_hash, published, read_record, write_json
+from vestige.store import file_hash, folder_at, published, read_record, write_json
+
+if TYPE_CHECKING:
+    from vestige.signals.record import Signals
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
@@ -41,9 +43,9 @@ DEEPEST = 4
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 
 
-def save(signals: Signals, folder: Path) -> Path:
+def save(signals: Signals, folder: Path | str) -> Path:
     """Write `signals` to `folder`; the manifest comes last, so a half-written folder is never read."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_at(folder)
     (folder / "signals.json").unlink(missing_ok=True)
     arrays = {name: np.ascontiguousarray(a) for name in ARRAYS if (a := getattr(signals, name)) is not None}
     with published(folder / "arrays.safetensors") as temporary:
@@ -69,7 +71,7 @@ def save(signals: Signals, folder: Path) -> Path:
     return folder
 
 
-def load(folder: Path, depth: int = 0) -> Signals:
+def load(kind: type[Signals], folder: Path, depth: int = 0) -> Signals:
     """Read what `save` wrote. Raises `ArtefactError` for a missing, truncated or changed file."""
     path = folder / "signals.json"
     manifest = read_record(path)
@@ -97,8 +99,8 @@ def load(folder: Path, depth: int = 0) -> Signals:
     for name, field in MORE_FILES.items():
         if name in hashes:
             fields[field] = _rows_of(folder / name, "id")["id"].to_numpy()
-    fields |= {name: load(folder / name, depth + 1) for name in attached}
-    return Signals(**fields)
+    fields |= {name: load(kind, folder / name, depth + 1) for name in attached}
+    return kind(**fields)
 
 
 def _rows_of(path: Path, *columns: str) -> pd.DataFrame:
@@ -109,7 +111,7 @@ def _rows_of(path: Path, *columns: str) -> pd.DataFrame:
     return rows
 
 
-def read(path: Path) -> Signals:
+def read(kind: type[Signals], path: Path) -> Signals:
     """Read signals from a folder that vestige wrote, an `.npz`, a `.csv` or a `.parquet` file."""
     if path.suffix.lower() in PICKLES:
         raise InputError(
@@ -119,21 +121,23 @@ def read(path: Path) -> Signals:
     if looked_at(path) is None:
         raise InputError(f"{path}: no such file or folder.")
     if path.is_dir():
-        return load(path)
+        return load(kind, path)
     regular(path)
     if path.suffix.lower() == ".npz":
-        return from_npz(path)
+        return from_npz(kind, path)
     if path.suffix.lower() in (".csv", ".parquet"):
-        return from_table(path)
+        return from_table(kind, path)
     raise InputError(f"{path}: a folder of signals, .npz, .csv or .parquet is wanted.")
 
 
-def from_npz(path: Path) -> Signals:
+def from_npz(kind: type[Signals], path: Path) -> Signals:
     """Read a user's `.npz`: keys as the fields of `Signals`; "population/labels" fills an attached record."""
-    return from_arrays(read_npz(path), str(path))
+    return from_arrays(kind, read_npz(path), str(path))
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]], where: str, depth: int = 0) -> Signals:
+def from_arrays(
+    kind: type[Signals], arrays: Mapping[str, NDArray[Any]], where: str, depth: int = 0
+) -> Signals:
     """Build `Signals` from named arrays; unknown or missing names are an `InputError` that names `where`."""
     if depth > DEEPEST:
         raise InputError(f"{where}: records are attached to each other more than {DEEPEST} levels deep.")
@@ -151,14 +155,14 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], where: str, depth: int = 0) 
         if name not in fields:
             raise InputError(f"{where}: the array {name!r} is missing; found {', '.join(sorted(arrays))}.")
     try:
-        return Signals(
-            **fields | {name: from_arrays(part, where, depth + 1) for name, part in nested.items()}
+        return kind(
+            **fields | {name: from_arrays(kind, part, where, depth + 1) for name, part in nested.items()}
         )
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 
 
-def from_table(path: Path) -> Signals:
+def from_table(kind: type[Signals], path: Path) -> Signals:
     """Read one row per sample from CSV or Parquet.
 
     Columns: label; unlearned_0 .. unlearned_{C-1}; optionally id, role, source, cluster, original_0 .., and
@@ -185,7 +189,7 @@ def from_table(path: Path) -> Signals:
         if models:
             fields[field] = np.stack([_columns(table, columns, f"{prefix}{k}", path) for k in models])
     try:
-        return Signals(**fields)
+        return kind(**fields)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -107,10 +107,10 @@ class Signals:
         if changed & {"shadow_out", "population_in", *ATTACHED}:
             self._check_attached(c)
 
-    def _check_shadow_ids(self, value: ArrayLike) -> None:
-        ids = np.unique(as_ids("shadow_ids", value, distinct=False))
-        self._set("shadow_ids", ids)
-        seen = np.intersect1d(ids, self.names)
+    def _check_shadow_ids(self) -> None:
+        names = np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False))
+        self._set("shadow_ids", names)
+        seen = np.intersect1d(names, self.names)
         if len(seen):
             raise InputError(
                 f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "
@@ -292,7 +292,7 @@ class Signals:
         """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes."""
         from vestige.signals import files
 
-        return files.save(self, Path(folder))
+        return files.save(self, folder)
 
     @classmethod
     def load(cls, path: Path | str) -> Signals:
@@ -300,7 +300,7 @@ class Signals:
         from vestige.files import as_path
         from vestige.signals import files
 
-        return files.read(as_path(path))
+        return files.read(cls, as_path(path))
 
     def chunks(self, size: int = 65_536) -> Iterator[slice]:
         """Yield slices that cover the samples, so that memory does not grow with their number."""

@@ -8,8 +8,9 @@ for the OUT reference. A sample that A and A' both saw is one that was kept.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from vestige.arguments import Array, Count, Seed, checked
 from vestige.errors import InputError
 from vestige.signals.record import Signals
 from vestige.values import as_array, as_ids, as_mask
@@ -17,14 +18,15 @@ from vestige.values import as_array, as_ids, as_mask
 WANTED = 200  # simulated deletions worth giving up an OUT shadow for
 
 
+@checked
 def simulated_deletions(
-    labels: ArrayLike,
-    logits: ArrayLike,
-    member: ArrayLike,
+    labels: Array,
+    logits: Array,
+    member: Array,
     *,
-    ids: ArrayLike | None = None,
-    out: int | None = None,
-    seed: int = 0,
+    ids: Array | None = None,
+    out: Count | None = None,
+    seed: Seed = 0,
 ) -> Signals:
     """Build the `calibration` record of `Signals` from a fleet of shadow models.
 

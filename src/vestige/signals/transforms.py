@@ -85,6 +85,15 @@ def confidence(logits: Logits, labels: Labels) -> Floats:
     return confidence_of(scaled_logit(logits, labels))
 
 
+def of_losses(losses: Floats) -> Floats:
+    """Logits [..., 2] of two classes from losses -log p of the first, in nats: log p - log(1 - p), and 0.
+
+    A loss below 1e-12 counts as 1e-12, so that the logits are finite.
+    """
+    nats = np.maximum(losses, 1e-12)
+    return np.stack([-nats - np.log(-np.expm1(-nats)), np.zeros_like(nats)], axis=-1)
+
+
 def margin(logits: Logits, labels: Labels) -> Floats:
     """True-label logit minus the largest other logit, in nats, unbounded."""
     rows = np.arange(len(labels))

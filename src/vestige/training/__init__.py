@@ -1,9 +1,9 @@
 """Recipes, the training loop, checkpoints."""
 
 from vestige.estimators import fit_sklearn
+from vestige.models.device import device_of, forward_context, has_fast_bf16, pick_device, settled
 from vestige.training.batches import Resident, Rows, augmented, batch_count, batches, resident
 from vestige.training.checkpoints import load_model, save_model, write_weights
-from vestige.training.device import device_of, forward_context, has_fast_bf16, pick_device, settled
 from vestige.training.fleet import stackable, train_fleet
 from vestige.training.loop import (
     Trained,

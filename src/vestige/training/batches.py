@@ -106,13 +106,24 @@ def _taken(rows: Rows, parts: list[Tensor]) -> Iterable[tuple[Tensor, Tensor]]:
     if isinstance(rows, Resident):
         at = (part.to(rows.y.device) for part in parts)
         return ((rows.x.index_select(0, i), rows.y.index_select(0, i)) for i in at)
+    return _collated(rows, parts)
+
+
+def _collated(rows: Any, parts: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     # a loader draws one number for its workers; from its own generator, it disturbs no other
-    return DataLoader(
-        rows,  # type: ignore[arg-type]
-        batch_sampler=[part.tolist() for part in parts],
-        generator=torch.Generator().manual_seed(0),
-        collate_fn=_pairs,
+    generator = torch.Generator().manual_seed(0)
+    loader = DataLoader(
+        rows, batch_sampler=[part.tolist() for part in parts], generator=generator, collate_fn=_pairs
     )
+    try:
+        yield from loader
+    except InputError:
+        raise
+    except Exception as error:  # of the data set's own code
+        raise InputError(
+            f"{type(rows).__name__} does not give its samples by their places 0 .. {len(rows) - 1}: "
+            f"{type(error).__name__}, {told(error)}."
+        ) from error
 
 
 def _pairs(samples: list[Any]) -> tuple[Tensor, Tensor]:

@@ -25,15 +25,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 
-from vestige.arguments import Count, checked
+from vestige.arguments import Count, Seed, checked
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.copies import copied
+from vestige.models.device import pick_device
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.models.sparsity import masks_of
 from vestige.models.threads import few_threads, threads
 from vestige.training.batches import batch_count, input_chunks, parts_of, resident
-from vestige.training.device import pick_device
 from vestige.training.loop import (
     Trained,
     epoch_seeds,
@@ -52,7 +52,7 @@ def train_fleet(
     models: Sequence[nn.Module],
     rows: Sequence[Dataset],
     recipe: Recipe,
-    seeds: Sequence[int],
+    seeds: Sequence[Seed],
     *,
     device: str | torch.device = "auto",
     workers: Count = 1,
@@ -72,11 +72,6 @@ def train_fleet(
             f"There are {len(models)} models, {len(rows)} sets of rows and {len(seeds)} seeds; as many of each, and "
             "one at least, are wanted."
         )
-    for own in rows:
-        if not isinstance(own, Dataset):
-            raise InputError(
-                f"train_fleet: rows hold a {type(own).__name__}; a vestige.Dataset each is wanted."
-            )
     where = pick_device(device)
     workers = min(workers, len(models)) if where.type == "cpu" else 1
     first = to_float(torch.from_numpy(rows[0].x[:2].copy()))

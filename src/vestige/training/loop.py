@@ -28,13 +28,13 @@ from vestige.config import validated
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, shown
 from vestige.models.copies import copied
+from vestige.models.device import compiled, device_of, forward_context, pick_device, settled
 from vestige.models.initial import is_frozen, seeded
-from vestige.models.outputs import answer, expect_logits
+from vestige.models.outputs import answer, expect_logits, first_logits
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.models.threads import few_threads
 from vestige.training.batches import Rows, batch_count, batches, input_chunks, resident, row_count
-from vestige.training.device import compiled, device_of, forward_context, pick_device, settled
 from vestige.training.recipe import Recipe, learning_rate, preset
 from vestige.training.resume import Checkpoint, facts_of
 
@@ -42,6 +42,8 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (logits [n, C], labels [
 Objective: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (x [n, ...], labels [n]) -> scalar
 OnStep: TypeAlias = Callable[[int], bool | None]
 OnEpoch: TypeAlias = Callable[[int, float], bool | None]
+TRIED = 4
+"""Samples that a model is tried on first: enough to tell probabilities from logits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +127,9 @@ def descend(
 
     Weights that a sparse model has masked stay zero.
 
-    Raises `InputError` where the model does not take the samples, where no gradient reaches it, where the loss is not
-    finite, where the labels exceed the model's outputs, and where the checkpoint belongs to another recipe, model or
-    data.
+    Raises `InputError` where the model does not take the samples or gives no logits, where no gradient reaches it,
+    where the loss is not finite, where the labels exceed the model's outputs, and where the checkpoint belongs to
+    another recipe, model or data.
     """
     recipe, where, n = recipe_of(recipe), pick_device(device), row_count(rows)
     sample = first_samples(rows, recipe.seed, where)
@@ -138,8 +140,8 @@ def descend(
                 with torch.no_grad():
                     answer(model.eval(), sample.to(device_of(model)))
             stack.enter_context(settled(model, where, sample))
+            stack.enter_context(few_threads(model, sample, min(n, recipe.batch_size)))
             _check_outputs(model, sample, rows)
-        stack.enter_context(few_threads(model, sample, min(n, recipe.batch_size)))
         bar = stack.enter_context(_bar(progress))
         data = resident(rows, where)
         optimizer = optimizer or make_optimizer(recipe, model.parameters())
@@ -296,14 +298,14 @@ def recipe_of(given: Recipe | str | Mapping[str, Any]) -> Recipe:
 
 
 def first_samples(rows: Rows, seed: int, device: torch.device) -> Tensor:
-    """Return the first two samples as a batch, to try the model on."""
+    """Return the first samples as a batch, to try the model on."""
     head: Rows
     if isinstance(rows, Dataset):
-        head = rows.take(np.arange(min(2, len(rows))))
+        head = rows.take(np.arange(min(TRIED, len(rows))))
     else:
-        head = torch.utils.data.Subset(rows, range(min(2, row_count(rows))))  # type: ignore[arg-type]
+        head = torch.utils.data.Subset(rows, range(min(TRIED, row_count(rows))))  # type: ignore[arg-type]
     with seeded(seed):  # a torch Dataset may draw from the global generator
-        return next(batches(head, 2, shuffle=False, device=device))[0]
+        return next(batches(head, TRIED, shuffle=False, device=device))[0]
 
 
 def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
@@ -314,9 +316,8 @@ def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
         )
 
 
-@torch.no_grad()
 def _check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
-    logits = expect_logits(answer(model.eval(), sample), len(sample))
+    logits = first_logits(model, sample)
     if isinstance(rows, Dataset) and logits.shape[1] < len(rows.classes):
         raise InputError(
             f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."

@@ -17,22 +17,23 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import nn
 
 from vestige.arguments import Positive, checked
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, need, told
 from vestige.models.copies import copied
+from vestige.models.device import device_of, pick_device
 from vestige.models.initial import seeded
-from vestige.models.outputs import answer, expect_logits
+from vestige.models.outputs import expect_logits, first_logits
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.training.batches import input_chunks
-from vestige.training.device import device_of, pick_device
 from vestige.training.loop import Trained, first_samples, make_optimizer, recipe_of, set_learning_rate
 from vestige.training.recipe import Recipe, learning_rate
 
@@ -52,13 +53,17 @@ class TrainedPrivately(Trained):
     noise: float = float("nan")
 
 
+LARGEST_EPSILON = 1_000
+"""Beyond it nothing is promised, and the search for the noise does not end."""
+
+
 @checked
 def train_private(
     model: nn.Module,
     rows: Dataset,
     recipe: Recipe | str | Mapping[str, Any],
     *,
-    epsilon: Positive,
+    epsilon: Annotated[float, Field(gt=0, le=LARGEST_EPSILON)],
     delta: Positive = 1e-5,
     clip: Positive = 1.0,
     public: Dataset | None = None,
@@ -106,9 +111,8 @@ def _check_network(model: nn.Module, rows: Dataset, seed: int) -> None:
             f"The layer {inplace[0]!r} works in place, so that there are no gradients of single samples; make it with "
             "inplace=False."
         )
-    with torch.no_grad(), seeded(seed):
-        sample = first_samples(rows, seed, device_of(model))
-        logits = expect_logits(answer(copied(model).eval(), sample), len(sample))
+    with seeded(seed):
+        logits = first_logits(copied(model), first_samples(rows, seed, device_of(model)))
     if logits.shape[1] < len(rows.classes):
         raise InputError(
             f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
+from vestige.files import looked_at
 from vestige.store import key_of, published
 from vestige.training.batches import Rows, row_count
 from vestige.training.checkpoints import tensors_of
@@ -66,7 +67,7 @@ class Checkpoint:
         No file: nothing happens. A damaged one: a warning, and training starts afresh. Raises `InputError`
         where the file belongs to another run.
         """
-        if not self.path.exists():
+        if looked_at(self.path) is None:
             return [], 0.0
         try:
             tensors, record = _read(self.path)

@@ -16,11 +16,11 @@ from torch import nn
 from vestige.arguments import checked
 from vestige.errors import InputError
 from vestige.models.copies import copied
+from vestige.models.device import device_of
 from vestige.models.initial import seeded
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import MASK, apply_masks, masks_of, prune
 from vestige.training.batches import Rows, input_chunks
-from vestige.training.device import device_of
 from vestige.training.loop import Trained, descend, first_samples, is_lazy, recipe_of
 from vestige.training.recipe import Recipe
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,24 +27,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vestige.arguments import Count, Seed, checked
+from vestige.data.dataset import Dataset
 from vestige.data.split import Split
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError
 from vestige.unlearning.registry import register
 from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
-    from vestige.data.dataset import Dataset
     from vestige.training import Recipe
-
-AGGREGATIONS = ("mean", "vote")
 
 
 class Layout:
     """Who is where: shard and slice of every sample, by id."""
 
     def __init__(self, shards: int, slices: int, seed: int) -> None:
-        if shards < 1 or slices < 1:
-            raise InputError(f"SISA: {shards} shards and {slices} slices; at least one of each is wanted.")
         self.shards, self.slices, self.seed = shards, slices, seed
 
     def places(self, ids: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -114,15 +112,16 @@ class SisaClassifier:
         return np.asarray(self.classes_[self.predict_proba(x).argmax(axis=1)])
 
 
+@checked
 def train_sisa(
     model: Any,
     rows: Dataset,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | Mapping[str, Any] | None = None,
     *,
-    shards: int = 5,
-    slices: int = 1,
+    shards: Count = 5,
+    slices: Count = 1,
     aggregation: Literal["mean", "vote"] = "mean",
-    seed: int = 0,
+    seed: Seed = 0,
     device: str = "auto",
 ) -> Any:
     """Train a SISA ensemble; `unlearn("sisa", ...)` then deletes from it.
@@ -138,8 +137,6 @@ def train_sisa(
 
     Raises `InputError` where a shard would have no samples.
     """
-    if aggregation not in AGGREGATIONS:
-        raise InputError(f"train_sisa: {unknown('aggregation', aggregation, AGGREGATIONS)}")
     layout = Layout(shards, slices, seed)
     _check_filled(layout, rows)
     if hasattr(model, "fit") and not isinstance(model, nn.Module):
@@ -154,16 +151,12 @@ def train_sisa(
         classifier.slices_trained = shards
         return classifier
     from vestige.models import reinitialise
+    from vestige.training.loop import recipe_of
 
     if recipe is None:
         raise InputError("train_sisa needs a recipe for a torch model.")
-    ensemble = Sisa(
-        [reinitialise(model, seed + k) for k in range(shards)],
-        [[] for _ in range(shards)],
-        layout,
-        recipe,
-        aggregation,
-    )
+    members = [reinitialise(model, seed + k) for k in range(shards)]
+    ensemble = Sisa(members, [[] for _ in members], layout, recipe_of(recipe), aggregation)
     for shard in range(shards):
         _train_from(ensemble, shard, 0, rows, device)
     ensemble.slices_trained = shards * slices

@@ -266,8 +266,9 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
     """
     import torch
 
-    from vestige.models import answer, expect_logits, expect_logits_in_training, seeded
+    from vestige.models import expect_logits_in_training, first_logits, seeded
     from vestige.models.threads import few_threads
+    from vestige.training.loop import first_samples
 
     if not any(p.requires_grad for p in model.parameters()):
         raise InputError(
@@ -282,15 +283,15 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
         model.float()
     model.to(work.where)
-    blank = torch.zeros(2, *data.shape, device=next(model.parameters()).device)
-    try:
-        with torch.no_grad():
-            expect_logits(answer(model.eval(), blank), 2, len(data.classes))
-        expect_logits_in_training(model, blank, len(data.classes))
-    except InputError as error:
-        raise InputError(f"{work.method} on {data.name}: {error}") from error
-    with seeded(work.seed, work.where), few_threads(model, blank, work.steps.batch_size):
-        yield model.eval()
+    sample = first_samples(data, work.seed, work.where)
+    with few_threads(model, sample, work.steps.batch_size):
+        try:
+            first_logits(model, sample, len(data.classes))
+            expect_logits_in_training(model, sample, len(data.classes))
+        except InputError as error:
+            raise InputError(f"{work.method} on {data.name}: {error}") from error
+        with seeded(work.seed, work.where):
+            yield model.eval()
 
 
 def finish(result: nn.Module, original: nn.Module) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from margin_worlds import world
 
-from vestige.evaluation.verdict import by_cluster, judge
+from vestige.evaluation.verdict import adjustment, by_cluster, decision, evidence, judge, matching
 from vestige.evaluation.verdict.decision import allowed, limited
 
 
@@ -35,6 +35,20 @@ def test_a_trace_in_every_record_is_found(left):
     one = verdict(world(left=left))
     assert one.outcome == "under" and one.p_under <= 0.025
     assert one.low < 1 - left < one.high and "vestige remains" in one.sentence
+
+
+def test_the_original_is_scored_once(monkeypatch):
+    """By the control that recognises it and by what a whole record of the request looks like."""
+    margins, scored = world(left=0.5), []
+
+    def counting(given, null):
+        scored.append(np.array_equal(given.unlearned, margins.original))
+        return adjustment.trace_scores(given, null)
+
+    for module in (decision, evidence):
+        monkeypatch.setattr(module, "trace_scores", counting)
+    monkeypatch.setattr(matching.Matching, "differs", True)
+    assert verdict(margins).outcome == "under" and sum(scored) == 1
 
 
 def test_a_few_whole_records_are_never_called_unlearned():

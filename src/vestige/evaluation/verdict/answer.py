@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from vestige.evaluation.verdict.power import Power
+from vestige.report.words import percent, plural
 
 Outcome = Literal["unlearned", "under", "over", "undecided"]
 OUTCOMES: tuple[Outcome, ...] = ("unlearned", "under", "over", "undecided")
@@ -89,7 +90,7 @@ class Verdict:
         """How many records are cleared, flagged, undecided."""
         c = self.counts
         counts = (
-            f"Of {counted(self.n, self.unit)}: {c['cleared']:,} cleared, {c['under']:,} flagged as under, "
+            f"Of {plural(self.n, self.unit)}: {c['cleared']:,} cleared, {c['under']:,} flagged as under, "
             f"{c['over']:,} flagged as over, {c['undecided']:,} undecided"
         )
         if not c["under"] + c["over"]:
@@ -160,7 +161,7 @@ def under_sentence(f: Figures) -> str:
     elif f.n == 1:
         which = f"the {f.unit} bears a trace"
     else:
-        which = f"it is in the {counted(f.n, f.unit)} as a group; no single one can be named"
+        which = f"it is in the {plural(f.n, f.unit)} as a group; no single one can be named"
     also = (
         "" if f.p_over > f.alpha / 2 else f" Others lie further away than never-seen ones (p {f.p_over:.2g})."
     )
@@ -170,7 +171,7 @@ def under_sentence(f: Figures) -> str:
 def over_sentence(f: Figures) -> str:
     """Damage: further away than never-seen records."""
     return (
-        f"Over-unlearned (p {f.p_over:.2g}): the {counted(f.n, f.unit)} lie further away than never-seen ones, "
+        f"Over-unlearned (p {f.p_over:.2g}): the {plural(f.n, f.unit)} lie further away than never-seen ones, "
         f"{beyond_words(f)}; {whole_words(f)}."
     )
 
@@ -179,13 +180,13 @@ def undecided_sentence(f: Figures, sharp: bool) -> str:
     """Not an acquittal: what was found, and what could be left unseen."""
     if f.other_difficulty and min(f.p_under, f.p_over) <= f.alpha / 2:
         return (
-            f"Undecided: the {counted(f.n, f.unit)} answer unlike never-seen ones (p {min(f.p_under, f.p_over):.2g}). "
+            f"Undecided: the {plural(f.n, f.unit)} answer unlike never-seen ones (p {min(f.p_under, f.p_over):.2g}). "
             "They are harder or easier than those, and a model that is trained without such records changes for all of "
             f"them; {left_words(f)}; {whole_words(f)}."
         )
     if f.p_over <= f.alpha / 2:
         return (
-            f"Undecided: the {counted(f.n, f.unit)} lie further away than never-seen ones (p {f.p_over:.2g}), "
+            f"Undecided: the {plural(f.n, f.unit)} lie further away than never-seen ones (p {f.p_over:.2g}), "
             f"{beyond_words(f)}; that is damage, unless the model was trained on some of the never-seen ones, which "
             "was not ruled out."
         )
@@ -209,7 +210,7 @@ def blocked_sentence(names: tuple[str, ...], statements: list[str]) -> str:
 def whole_words(f: Figures) -> str:
     """Return how many records could be untouched unseen."""
     most = "none" if not f.could_be_whole else f"up to {f.could_be_whole:,}"
-    return f"{most} of {counted(f.n, f.unit)} could still be untouched unseen"
+    return f"{most} of {plural(f.n, f.unit)} could still be untouched unseen"
 
 
 def left_words(f: Figures) -> str:
@@ -229,21 +230,9 @@ def beyond_words(f: Figures) -> str:
 def traced_words(f: Figures) -> str:
     """Return how many records bear a trace at least."""
     least = max(f.at_least, 1)
-    return f"at least {least:,} of {counted(f.n, f.unit)} {'bears' if least == 1 else 'bear'} a trace"
+    return f"at least {least:,} of {plural(f.n, f.unit)} {'bears' if least == 1 else 'bear'} a trace"
 
 
 def capped(share: float) -> float:
     """Return what can be left, which is between nothing and all of it."""
     return min(max(share, 0.0), 1.0)
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, with one decimal below ten."""
-    value = 100 * share
-    text = f"{value:.0f}" if abs(value) >= 9.95 or value == round(value) else f"{value:.1f}"
-    return f"{'0' if text in ('-0.0', '0.0', '-0') else text} %"
-
-
-def counted(n: int, unit: str) -> str:
-    """Return "1 record", "2,000 records"."""
-    return f"{n:,} {unit}" if n == 1 else f"{n:,} {unit}s"

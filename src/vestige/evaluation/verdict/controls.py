@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from vestige.evaluation.verdict.adjustment import TraceScores
 from vestige.evaluation.verdict.evidence import Evidence, compare
 from vestige.evaluation.verdict.margins import RETAIN, Margins, Mask
 
@@ -66,8 +67,13 @@ def failed(controls: tuple[Control, ...], kind: Kind) -> list[Control]:
     return [control for control in controls if control.kind == kind and control.passed is False]
 
 
-def run(margins: Margins, evidence: Evidence, seed: np.random.SeedSequence) -> tuple[Control, ...]:
-    """Return every control of one audit; one that could not be run carries its reason."""
+def run(
+    margins: Margins, evidence: Evidence, seed: np.random.SeedSequence, original: TraceScores | None
+) -> tuple[Control, ...]:
+    """Return every control of one audit; one that could not be run carries its reason.
+
+    original  trace scores under the original; None where it is not given, or its answers have no spread
+    """
     rng = [np.random.default_rng(child) for child in seed.spawn(5)]
     forget, null = evidence.forget, evidence.null
     return (
@@ -77,7 +83,7 @@ def run(margins: Margins, evidence: Evidence, seed: np.random.SeedSequence) -> t
         _placebo(margins, forget, null, rng[1]),
         *_retrained(margins, forget, null, rng[2]),
         _retained(margins, evidence, rng[3]),
-        _original(margins, forget, null, rng[4]),
+        _original(margins, forget, null, rng[4], original),
         *_request_unseen(margins, forget),
     )
 
@@ -202,14 +208,17 @@ def _retained(margins: Margins, evidence: Evidence, rng: np.random.Generator) ->
     return _recognised(name, statement, retained)
 
 
-def _original(margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator) -> Control:
+def _original(
+    margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator, trace: TraceScores | None
+) -> Control:
     name = "the original is recognised"
     if margins.original is None or forget.sum() < FEWEST_SEEN:
         what = "the original's outputs" if margins.original is None else f"{FEWEST_SEEN} forgotten records"
         return Control(name, "sharpness", "The original was not audited.", None, "", None, f"it takes {what}")
     swapped = margins.with_(unlearned=margins.original)
     statement = "The original, which saw the records, in place of the audited model:"
-    return _recognised(name, statement, compare(swapped, forget, null, rng, PERMUTATIONS))
+    seen = None if trace is None else compare(swapped, forget, null, rng, PERMUTATIONS, trace)
+    return _recognised(name, statement, seen)
 
 
 def _request_unseen(margins: Margins, forget: Mask) -> Iterator[Control]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.evaluation.verdict import answer, controls
+from vestige.evaluation.verdict.adjustment import trace_scores
 from vestige.evaluation.verdict.answer import RECORD_OUTCOMES, Figures, Outcome, Verdict
 from vestige.evaluation.verdict.bounds import Share
 from vestige.evaluation.verdict.controls import Control
@@ -113,8 +114,10 @@ def judge(
             why,
             "Check the outputs: a model whose answers do not vary is broken.",
         )
-    checks = controls.run(margins, evidence, seeds[1])
-    seen = request_seen(margins, evidence)
+    swapped = None if margins.original is None else margins.with_(unlearned=margins.original)
+    original = None if swapped is None else trace_scores(swapped, null)
+    checks = controls.run(margins, evidence, seeds[1], original)
+    seen = request_seen(evidence, original)
     bounded = kept.sum() >= FEWEST_KEPT
     share = left(evidence, kept, seen, alpha / 2) if bounded else Share(float("nan"), -np.inf, np.inf)
     p_under, p_over = record_p_values(evidence)

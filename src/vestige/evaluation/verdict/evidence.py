@@ -86,9 +86,9 @@ def compare(
 ) -> Evidence | None:
     """Compare forget with null records under `margins.unlearned`; None where the null records have no spread.
 
-    `trace` holds the trace scores of these margins against the null, where they are known.
+    trace  the trace scores of `margins`, where they are known
     """
-    trace = trace or trace_scores(margins, null)
+    trace = trace_scores(margins, null) if trace is None else trace
     if trace is None:
         return None
     matching = match(margins, forget, null, rng)
@@ -131,16 +131,13 @@ def _null_weights(matching: Matching, score: int, forget: Mask, null: Mask) -> F
     return _even(int(null.sum())) if weights is None else weights
 
 
-def request_seen(margins: Margins, evidence: Evidence) -> Floats | None:
+def request_seen(evidence: Evidence, original: TraceScores | None) -> Floats | None:
     """Return [2, n] the trace scores of the forget records under the original, which saw them.
 
     A request of easy or hard records, or of one class, bears another trace than kept records do; the original shows
     which. None where there is no original, or where the request is a mix as kept records are.
     """
-    if margins.original is None or not evidence.matching.differs:
-        return None
-    trace = trace_scores(margins.with_(unlearned=margins.original), evidence.null)
-    return None if trace is None else trace.values[:, evidence.forget]
+    return original.values[:, evidence.forget] if original is not None and evidence.matching.differs else None
 
 
 def left(evidence: Evidence, kept: Mask, seen: Floats | None, level: float) -> Share:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from vestige.arguments import checked
 from vestige.errors import InputError, unknown
+from vestige.experiments.kinds import KINDS
 from vestige.report.tables import LATEX, csv_text, latex_cell
 
 Floats = NDArray[np.float64]
@@ -96,7 +97,7 @@ def _wanted(result: dict[str, Any]) -> int | None:
     """Return how many splits or seeds a whole cell has; None where the result does not say."""
     told = result["experiment"]
     scale = told.get(result.get("scale"))
-    return None if scale is None else int(scale["seeds" if told["kind"] == "methods" else "splits"])
+    return None if scale is None else int(scale[KINDS[told["kind"]].values])
 
 
 def _reasons(gaps: list[dict[str, Any]]) -> str:
@@ -130,7 +131,7 @@ def column_of(cell: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def _rows(told: dict[str, Any]) -> list[str]:
-    if told["kind"] in ("methods", "epsilon"):
+    if KINDS[told["kind"]].rows == "methods":
         return [m["label"] or m["name"] for m in told["methods"]]
     return list(told["measures"])
 
@@ -256,7 +257,7 @@ def agreement(result: dict[str, Any]) -> Iterator[Agreement]:
     gone = {place: {gap.get("number") for gap in gaps} for place, gaps in _gaps(result).items()}
     aside = set_aside(told)
     for column in dict.fromkeys(v.column for v in cells):
-        if told["kind"] == "texts" and column not in told["published"]:
+        if KINDS[told["kind"]].part == "texts" and column not in told["published"]:
             continue
         own = {v.row: sign * float(v.mean or 0.0) for v in cells if v.column == column}
         paper = {v.row: sign * v.published for v in cells if v.column == column and v.published is not None}
@@ -292,7 +293,7 @@ def same_measure(row: str, favourite: str) -> bool:
 
 def set_aside(told: dict[str, Any]) -> set[str]:
     """Rows that are not in the race: exact retraining among methods, and measures that know nothing."""
-    if told["kind"] in ("methods", "epsilon"):
+    if KINDS[told["kind"]].rows == "methods":
         return {m["label"] or m["name"] for m in told["methods"] if m["name"] == "retrain"}
     return {row for row, spec in told["measures"].items() if spec == "random"}
 
@@ -309,9 +310,9 @@ def controls(result: dict[str, Any]) -> list[dict[str, Any]]:
     for cell in values_of(result):
         if cell.mean is None:
             continue
-        if told["kind"] in ("separation", "degrees") and cell.row in aside:
-            chance = 0.5 * unit if told["kind"] == "separation" else 0.0
-            holds = abs(cell.mean - chance) <= max(cell.half or 0.0, 0.03 * unit)
+        chance = KINDS[told["kind"]].chance
+        if chance is not None and cell.row in aside:
+            holds = abs(cell.mean - chance * unit) <= max(cell.half or 0.0, 0.03 * unit)
             found.append(("Negative control", cell, holds))
         if told["kind"] == "methods" and told["figure"] == "disparity" and cell.row == "retrain":
             found.append(("Positive control", cell, cell.mean == 0))

@@ -1,0 +1,45 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vestige.errors import InputError
+
+if TYPE_CHECKING:
+    from vestige.evaluation.audits import MeasureSpec
+
+# fmt: off
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results.")]
+Require = Annotated[str | None, typer.Option(help="The verdict required: unlearned. Exit 1 failed, 4 undecided.")]
+FailUnder = Annotated[float | None, typer.Option(help="Completeness (1 = complete) required at least.")]
+FailOver = Annotated[float | None, typer.Option(help="Completeness that must not be exceeded (damage).")]
+Workers = Annotated[int | None, typer.Option(help="Steps at once, one thread each. Default: one after another.")]
+Engine = Annotated[str | None, typer.Option(help="inline, local or ray. Default: as --workers says.")]
+Address = Annotated[str | None, typer.Option(help="Of a Ray cluster: auto, or host:port.")]
+Gpu = Annotated[float, typer.Option(help="Share of a GPU for each step with a network; on Ray.")]
+Shared = Annotated[str | None, typer.Option("--store", help="Folder or fsspec URL of results that runs share.")]
+Tolerance = Annotated[float, typer.Option(help="Share of the influence that may be left for 'unlearned'.")]
+Alpha = Annotated[float, typer.Option(help="Error rate of each claim of the verdict, 0.005 at least.")]
+# fmt: on
+
+
+def parse_measure(text: str) -> MeasureSpec:
+    """Turn "iam:family=norm,steps=100" into a measure with options."""
+    from vestige.config import option_value
+
+    name, colon, rest = text.partition(":")
+    if not colon:
+        return name
+    options: dict[str, Any] = {"name": name}
+    for pair in rest.split(","):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--measure {text}: {pair!r} is not of the form option=value.")
+        options[key.strip()] = option_value(value, f"--measure {text}")
+    return options

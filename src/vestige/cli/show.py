@@ -1,0 +1,149 @@
+"""What the command line prints: tables, verdicts, progress."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vestige.evaluation import Audit
+from vestige.evaluation.gate import Gate
+from vestige.evaluation.page import compare
+from vestige.evaluation.page.cards import overview
+from vestige.store import plain
+
+EXIT = {"passed": 0, "failed": 1, "undecided": 4}
+MOST_BESIDE = 4
+"""Methods that a terminal can show beside each other; more are shown below each other."""
+NARROW = ("Method", "Verdict", "Completeness", "Average disparity")
+"""What is shown of methods below each other."""
+HEAD = ("name", "what")
+PLAIN = ("options", "steps", "fields")  # what names itself: name=value
+
+
+def print_json(record: Any, indent: int | None = None) -> None:
+    """Print one JSON object for machines."""
+    print(jsonlib.dumps(plain(record), indent=indent))
+
+
+def print_rows(title: str, rows: Sequence[Mapping[Any, Any]], whole: Sequence[str] = ()) -> None:
+    """Print a table; rows have the same keys, and the columns in `whole` are not broken over lines."""
+    table = Table(title=Text(title, "table.title"), title_justify="left")
+    for column in rows[0]:
+        unbroken = column in whole or column.endswith("[95 %]")
+        table.add_column(Text(column), overflow="fold", no_wrap=unbroken)
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    Console().print(table)
+
+
+def print_list(rows: Sequence[Mapping[str, Any]], json: bool = False) -> None:
+    """Print an entry for each row: its name whole, beside it what it is, under that the rest."""
+    if json:
+        print_json(rows, indent=2)
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for row in rows:
+        rest = {k: _cell(_brief(v) if k == "steps" else v) for k, v in row.items() if k not in HEAD and v}
+        facts = "; ".join(text if key in PLAIN else f"{key} {text}" for key, text in rest.items())
+        body = [Text(row["what"])] if "what" in row else []
+        body += [Text(facts, style="dim")] if facts else []
+        grid.add_row(Text(str(row["name"])), Text("\n").join(body))
+    Console().print(grid)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={v!r}" for k, v in value.items())
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def say_to(silent: bool) -> Callable[[str], None]:
+    """Return what progress is told to: stderr, or nothing."""
+    if silent:
+        return lambda text: None
+    return lambda text: print(f"vestige: {text}", file=sys.stderr, flush=True)
+
+
+def passed(audits: Mapping[str, Audit], gate: Gate) -> int:
+    """Say of every audit that does not pass why not, and return the exit code."""
+    state, reasons = gate.check_all({name: audit.verdict for name, audit in audits.items()})
+    for reason in reasons:
+        print(f"vestige: {reason}", file=sys.stderr)
+    return EXIT[state]
+
+
+def print_audits(audits: Mapping[str, Audit], report: Path, json: bool) -> None:
+    """Print the figures of methods side by side, their verdicts, and where the report is."""
+    if json:
+        record = {
+            name: {**a.verdict.record(), "metrics": [asdict(m) for m in a.metrics]}
+            for name, a in audits.items()
+        }
+        print_json({"audits": record, "report": str(report)}, indent=2)
+        return
+    frame = compare(audits)
+    if len(audits) > MOST_BESIDE:
+        rows = frame[[name for name in frame if str(name).startswith(NARROW)]]
+        print_rows(overview(audits), rows.to_dict("records"), whole=("Method",))
+    else:
+        rows = frame.set_index("Method").T.rename_axis("").reset_index()
+        print_rows("How completely was it unlearned?", rows.to_dict("records"))
+        print_verdicts(audits)
+    print(f"Report: {report}")
+
+
+def print_verdicts(audits: Mapping[str, Audit]) -> None:
+    """Print of each audit the verdict, what would decide it, the records, and how sharp the audit was."""
+    for name, audit in audits.items():
+        verdict = audit.verdict
+        lines = [verdict.sentence, verdict.advice, verdict.records_sentence, verdict.sharpness]
+        text = Text.assemble((name, "bold"), ": ", "\n  ".join(filter(None, lines)))
+        Console().print(text, soft_wrap=True)
+
+
+def print_status(runs: Sequence[Mapping[str, Any]], store: str, json: bool) -> None:
+    """Print how far every run in a store is."""
+    if json:
+        print_json(runs, indent=2)
+        return
+    if not runs:
+        print(f"No run in {store} yet.")
+        if "://" in store:
+            print("The status of a run is kept on the machine of its runner; ask there.")
+    for run in runs:
+        done = run["counts"].get("done", 0) + run["counts"].get("kept", 0)
+        left = "" if run["left"] is None else f", about {run['left']:.0f} s left"
+        ended = "ended after" if run["ended"] else "running for"
+        print(f"{run['name']}: {done} of {run['steps']} steps, {ended} {run['seconds']:.0f} s{left}")
+        for label in run["running"]:
+            print(f"  running  {label}")
+        for gap in run["failed"]:
+            print(f"  failed   {gap['label']}: {gap['why']}")
+
+
+def print_facts(facts: Mapping[str, Any], json: bool) -> None:
+    """Print names and values, a row each."""
+    if json:
+        print_json(facts, indent=2)
+        return
+    table = Table(show_header=False)
+    for name, value in facts.items():
+        table.add_row(Text(name), Text(str(value)))
+    Console().print(table)
+
+
+def _brief(steps: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is printed of a method's optimiser; --json has all of it."""
+    return {name: steps[name] for name in ("epochs", "lr") if name in steps}

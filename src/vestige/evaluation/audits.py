@@ -1,0 +1,315 @@
+"""`vestige.audit`: from signals to scores, figures, controls and a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vestige.arguments import checked
+from vestige.errors import InputError
+from vestige.evaluation import figures
+from vestige.evaluation.calibration import Reference, p_values, reference_scores
+from vestige.evaluation.degree import Scale, scales
+from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
+from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judged, judge_signals
+from vestige.measures import MEASURES, measure
+from vestige.signals import Signals
+
+Floats = NDArray[np.float64]
+Interval = tuple[Floats, Floats]
+MeasureSpec = str | Mapping[str, Any]
+
+DEFAULT_MEASURES: tuple[str, ...] = (
+    "iam", "lira_online", "lira_offline", "emia_population", "linear_gap",
+    "scaled_logit_difference", "confidence_difference", "loss_difference", "random",
+)  # fmt: skip
+JACKKNIFE_GROUPS = 8
+TEXT_COLUMNS = ("id", "role", "label", "measure", "verdict")
+DEGREE = ("degree", "degree_low", "degree_high")
+TRACE = "trace"
+"""The name under which the score that the verdict rests on stands beside the measures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One measure's scores, its reference scores and its scale of degrees, or the reason why there are none."""
+
+    run: MeasureRun
+    scores: Floats
+    reference: Reference | str
+    scale: Scale | str = ""
+
+
+@checked
+def audit(
+    signals: Signals,
+    measures: Iterable[MeasureSpec] = DEFAULT_MEASURES,
+    *,
+    name: str = "unlearned",
+    preset: str = "recommended",
+    alpha: float = 0.05,
+    tolerance: float = 0.1,
+    seed: int = 0,
+) -> Audit:
+    """Measure every sample of `signals` and say how completely the forget samples were unlearned.
+
+    Parameters
+    ----------
+    signals : Signals
+        The verdict needs at least one shadow and 20 holdout samples; the all-clear also needs retained samples.
+    measures : iterable of str or mapping
+        Names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}. They rank the
+        samples and describe the model; the verdict does not depend on which are chosen.
+    name : str
+        What is audited, for the report.
+    preset : "recommended" or "paper"
+        For measures that name none themselves.
+    alpha : float
+        Error rate of each claim of the verdict, from 0.005 and below 1; see `vestige.evaluation.Verdict`.
+    tolerance : float
+        Largest share of the influence that may be left for "unlearned", above 0 and below 1.
+    seed : int
+        Of permutations, planted traces and bootstraps; the same seed gives the same answer.
+
+    Returns
+    -------
+    Audit
+        A measure that cannot run is an entry with its reason, never a missing row.
+
+    Raises
+    ------
+    InputError
+        For an unknown measure or option, and where no measure at all could run.
+
+    References
+    ----------
+    docs/claims.md: every claim, its null, its error rate, and the control that guards it.
+
+    Examples
+    --------
+    >>> import numpy as np, vestige
+    >>> rng = np.random.default_rng(0)
+    >>> labels, role = rng.integers(0, 10, 900), np.repeat(["forget", "retain", "holdout"], [100, 400, 400])
+    >>> def outputs(seen):
+    ...     return rng.normal(size=(900, 10)) + (3 + 8 * np.isin(role, seen))[:, None] * np.eye(10)[labels]
+    >>> signals = vestige.Signals(
+    ...     labels, outputs(["retain"]), outputs(["retain", "forget"]), outputs([]), role=role
+    ... )
+    >>> vestige.audit(signals, ["iam"]).verdict.outcome
+    'unlearned'
+    """
+    start = time.perf_counter()
+    for option, value in (("alpha", alpha), ("tolerance", tolerance)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+            raise InputError(f"{option} is {value}; a number above 0 and below 1 is wanted.")
+    if alpha < LEAST_ALPHA:
+        raise InputError(
+            f"alpha is {alpha}; at least {LEAST_ALPHA} is wanted, the smallest that permutations can show."
+        )
+    _check_call(signals, measures, name, seed)
+    if not (signals.roles == "forget").any():
+        raise InputError("No sample has the role 'forget'; there is nothing to audit.")
+    requested = [_spec(spec, preset) for spec in measures]
+    if not requested:
+        raise InputError(f"No measure was asked for. Known: {', '.join(MEASURES)}.")
+    own = signals.remembering()
+    runs: list[MeasureRun] = []
+    scored: list[Scored] = []
+    for (measure_name, measure_preset, options, _), label in zip(requested, _labels(requested), strict=True):
+        outcome = _score(measure_name, measure_preset, options, label, own)
+        runs.append(outcome if isinstance(outcome, MeasureRun) else outcome.run)
+        if isinstance(outcome, Scored):
+            scored.append(outcome)
+    if not scored:
+        raise InputError("No measure could run. " + " ".join(run.reason or "" for run in runs))
+    scored = _with_scales(own, scored)
+    before = time.perf_counter()
+    judged = judge_signals(own, alpha=alpha, tolerance=tolerance, seed=seed)
+    runs.insert(0, _trace_run(judged, time.perf_counter() - before))
+    return Audit(
+        name=name,
+        signals=signals,
+        scores=_table(own, scored, judged),
+        metrics=tuple(figures.model_figures(own) + figures.measure_figures(own, scored, alpha, seed)),
+        controls=judged.controls,
+        measures=tuple(runs),
+        verdict=judged.verdict,
+        limits=tuple(_limits(signals, judged)),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _check_call(signals: Any, measures: Any, name: Any, seed: Any) -> None:
+    """Refuse what is no record, no list of measures, no name and no seed, by its name."""
+    for option, value, kind in (("signals", signals, Signals), ("name", name, str), ("seed", seed, Integral)):
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise InputError(f"{option} is of type {type(value).__name__}; {kind.__name__} is wanted.")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; a whole number from 0 is wanted.")
+    if isinstance(measures, (str, Mapping)) or not isinstance(measures, Iterable):
+        raise InputError(f"measures is {measures!r}; a list of measures is wanted, such as ['iam'].")
+
+
+def _trace_run(judged: Judged, seconds: float) -> MeasureRun:
+    """Return the entry of the score that the verdict rests on, beside those of the measures."""
+    verdict = judged.verdict
+    silent = judged.score is None
+    return MeasureRun(
+        TRACE, "recommended", {"alpha": verdict.alpha, "tolerance": verdict.tolerance},
+        "failed" if silent else "scored", seconds, verdict.sentence if silent else None,
+        None if silent else f"{verdict.null:,} never-seen {verdict.unit}s, by the audited model itself",
+        "standard deviations of never-seen records", "docs/claims.md",
+    )  # fmt: skip
+
+
+def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any], str]:
+    """Return name, preset, options and wished label of a requested measure."""
+    if not isinstance(spec, (str, Mapping)):
+        raise InputError(f"A measure is given as {spec!r}; a name, or a mapping with a 'name', is wanted.")
+    options = {"name": spec} if isinstance(spec, str) else dict(spec)
+    if "name" not in options:
+        raise InputError(f"A measure is given as {options}; a 'name' is missing.")
+    name, chosen, label = options.pop("name"), options.pop("preset", preset), options.pop("label", None)
+    MEASURES[name].resolve(chosen, options)
+    return name, chosen, options, str(label or name)
+
+
+def _labels(requested: list[tuple[str, str, dict[str, Any], str]]) -> list[str]:
+    """Return a label for each requested measure; repeated ones are numbered, as "iam", "iam (2)"."""
+    wished = [TRACE, *(label for *_, label in requested)]  # the verdict's own score comes first
+    return [f"{w} ({wished[: i + 1].count(w)})" if w in wished[:i] else w for i, w in enumerate(wished)][1:]
+
+
+def _score(
+    name: str, preset: str, options: dict[str, Any], label: str, signals: Signals
+) -> Scored | MeasureRun:
+    entry, start = MEASURES[name], time.perf_counter()
+    knobs = entry.resolve(preset, options)
+    unit = entry.unit_of(knobs)
+    try:
+        scores = measure(name, signals, preset=preset, **options)
+    except InputError as error:
+        seconds = time.perf_counter() - start
+        reason = str(error)
+        return MeasureRun(name, preset, knobs, "failed", seconds, reason, None, unit, entry.cites, label)
+    seconds = time.perf_counter() - start
+    known = reference_scores(name, signals, scores, knobs)
+    text = known.text if isinstance(known, Reference) else None
+    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, unit, entry.cites, label)
+    return Scored(run, scores, known)
+
+
+def _with_scales(signals: Signals, scored: list[Scored]) -> list[Scored]:
+    """Return the scored measures with their scales of degrees; one without a reference keeps the reason for that."""
+    known = [one for one in scored if isinstance(one.reference, Reference)]
+    every = iter(scales(signals, [(one.run.measure, one.run.options) for one in known]))
+    return [
+        replace(one, scale=next(every) if isinstance(one.reference, Reference) else one.reference)
+        for one in scored
+    ]
+
+
+def _table(signals: Signals, scored: list[Scored], judged: Judged) -> pd.DataFrame:
+    """Build the scores table, one block of rows per measure; text columns are categories to stay small."""
+    blocks = [_trace_rows(signals, judged)] if judged.score is not None else []
+    intervals = _intervals(signals, scored)
+    blocks += [_measure_rows(signals, one, ends) for one, ends in zip(scored, intervals, strict=True)]
+    n, labels = len(signals), [*([TRACE] if judged.score is not None else []), *(s.run.label for s in scored)]
+    columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    rows_of = np.tile(np.arange(n), len(blocks))
+    table: dict[str, Any] = {
+        **columns,
+        "id": pd.Categorical.from_codes(rows_of, categories=pd.Index(signals.names)),
+        "role": pd.Categorical(np.tile(signals.roles, len(blocks))),
+        "label": np.tile(signals.labels, len(blocks)),
+        "measure": pd.Categorical.from_codes(
+            np.repeat(np.arange(len(blocks)), n), categories=pd.Index(labels)
+        ),
+        "verdict": pd.Categorical(columns["verdict"], categories=["", *RECORD_OUTCOMES]),
+    }
+    return pd.DataFrame({name: table[name] for name in SCORE_COLUMNS})
+
+
+def _empty_rows(n: int) -> dict[str, Any]:
+    rows: dict[str, Any] = {c: np.full(n, np.nan) for c in SCORE_COLUMNS if c not in TEXT_COLUMNS}
+    return rows | {"verdict": np.full(n, "", dtype="<U9")}
+
+
+def _trace_rows(signals: Signals, judged: Judged) -> dict[str, Any]:
+    rows = _empty_rows(len(signals))
+    assert judged.score is not None
+    rows["score"], rows["p_under"], rows["p_over"] = judged.score, judged.p_under, judged.p_over
+    rows["verdict"][signals.roles == "forget"] = judged.outcomes
+    return rows
+
+
+def _measure_rows(signals: Signals, one: Scored, interval: Interval | None) -> dict[str, Any]:
+    rows = _empty_rows(len(signals))
+    rows["score"] = one.scores
+    if interval is not None:
+        rows["low"], rows["high"] = interval
+    if isinstance(one.reference, Reference):
+        rows["p_under"], rows["p_over"] = p_values(one.scores, one.reference.null)
+    if isinstance(one.scale, Scale):
+        seen = np.flatnonzero(signals.roles != "holdout")
+        for name, values in zip(DEGREE, one.scale.degree(one.scores[seen]), strict=True):
+            rows[name][seen] = values
+    return rows
+
+
+def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
+    """Return each measure's 95 % interval over shadow models by the grouped jackknife.
+
+    None with fewer than two shadows, for a measure that reads none, and where it cannot score without some of them.
+    """
+    groups = min(signals.shadows, JACKKNIFE_GROUPS)
+    asked = [groups > 1 and "shadow_out" in MEASURES[one.run.measure].needs for one in scored]
+    total, square = ([np.zeros(len(signals)) for _ in scored] for _ in range(2))
+    for group in range(groups if any(asked) else 0):
+        part = signals.with_shadows(np.arange(signals.shadows) % groups != group)
+        for place, one in enumerate(scored):
+            if asked[place]:
+                try:
+                    left = MEASURES[one.run.measure].score(part, one.run.options)
+                except InputError:
+                    asked[place] = False
+                    continue
+                total[place] += left
+                square[place] += np.square(left)
+    intervals: list[Interval | None] = []
+    for place, one in enumerate(scored):
+        variance = np.maximum(square[place] - np.square(total[place]) / max(groups, 1), 0) * (groups - 1)
+        reach = 1.96 * np.sqrt(variance / max(groups, 1))
+        lowest, highest = MEASURES[one.run.measure].range_of(one.run.options)
+        ends = np.clip(one.scores - reach, lowest, None), np.clip(one.scores + reach, None, highest)
+        intervals.append(ends if asked[place] else None)
+    return intervals
+
+
+def _limits(signals: Signals, judged: Judged) -> list[str]:
+    """Return what this audit cannot say, in sentences."""
+    limits = list(judged.notes)
+    if signals.shadows == 1:
+        limits.append(
+            "There is one shadow model: the spread of the measures' scores between training runs is unknown."
+        )
+    if not (signals.roles == "retain").any():
+        limits.append("There are no retained samples: nothing shows what a sample that was kept would score.")
+    open_checks = [c for c in judged.controls if c.passed is None]
+    limits += [f"Not checked: {c.name} ({c.reason})." for c in open_checks]
+    if signals.cluster is None:
+        limits.append(
+            "Records are taken as independent of each other; where several are one person's or copies, name them by "
+            "`cluster`, or the error rate is not kept."
+        )
+    limits.append(
+        "The verdict speaks of the outputs of these models on these records, not of every attack on their weights."
+    )
+    return limits

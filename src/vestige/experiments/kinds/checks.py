@@ -1,0 +1,75 @@
+"""What is looked at before any work: the names and options of what a kind of table runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from vestige.config import validated
+from vestige.errors import InputError
+from vestige.experiments.config import MethodConfig
+from vestige.experiments.experiment import Experiment, Scale
+from vestige.experiments.matrix import Matrix
+from vestige.experiments.record import MeasureSpec, measure_config
+from vestige.measures import MEASURES
+from vestige.models import MODELS
+from vestige.training import Recipe
+from vestige.unlearning import METHODS
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Say where in the experiment a name is not known."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def matrices(
+    experiment: Experiment, scale: Scale, root: str | None, *, requests: bool = True
+) -> list[Matrix]:
+    """Return the matrix of each block.
+
+    requests  whether the kind forgets what the scale's requests say
+
+    Raises `InputError` where a network, a recipe, counts or requests are unknown or do not fit the data.
+    """
+    found = [Matrix(experiment, scale, name, block, root) for name, block in scale.blocks.items()]
+    for matrix in found:
+        where, block = f"{experiment.name}, {matrix.name}", matrix.block
+        for model in filter(None, (block.model, block.shadow_model)):
+            with _named(where):
+                MODELS[model.name].resolve(model.knobs)
+        validated(Recipe, block.recipe, f"{where}: recipe")
+    for matrix in found:
+        if requests:
+            matrix.check_requests()
+        else:
+            matrix.base.split(root)
+        if scale.shadows or matrix.block.continues or not requests:
+            matrix.check_pool()
+    return found
+
+
+def check_measures(experiment: Experiment, measures: Iterable[tuple[str, MeasureSpec]]) -> None:
+    """Raise `InputError` where a measure is not known, or has no such option."""
+    for row, spec in measures:
+        asked = measure_config(spec)
+        with _named(f"{experiment.name}, {row}"):
+            MEASURES[asked.name].resolve(asked.preset or experiment.preset, asked.knobs)
+
+
+def check_methods(experiment: Experiment, methods: Iterable[MethodConfig]) -> None:
+    """Raise `InputError` where a method is not known, has no such option, or cannot be in a table."""
+    for method in methods:
+        where = f"{experiment.name}, {method.title}"
+        with _named(where):
+            entry = METHODS[method.name]
+            entry.resolve(method.preset, method.knobs)
+        if "torch" not in entry.worlds:
+            raise InputError(f"{where}: {method.name} does not work on networks, which a table is made of.")
+        if method.name == "retrain" and (method.knobs or method.max_epochs or method.max_seconds):
+            raise InputError(
+                f"{where}: retraining is as the block's recipe says; it takes no knobs and no budget."
+            )

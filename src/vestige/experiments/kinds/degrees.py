@@ -1,0 +1,123 @@
+"""ScoreUI: how each measure follows the degree of training, checkpoint after checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from vestige.data.source import Parts
+from vestige.errors import InputError
+from vestige.evaluation import scoreui
+from vestige.evaluation.scoreui import ScoreUI
+from vestige.experiments.cells import Cell, Figures, Gap
+from vestige.experiments.config import ModelConfig
+from vestige.experiments.experiment import Experiment, Scale
+from vestige.experiments.kinds.checks import check_measures, matrices
+from vestige.experiments.kinds.kind import Kind
+from vestige.experiments.record import BlockStep, MeasureSpec, Record, block_fields, gaps, redrawn, scored
+from vestige.experiments.steps import Logits, Train, fresh
+from vestige.files import read_safetensors
+from vestige.graph.step import Job, Step
+from vestige.signals import collect_logits
+from vestige.training import Recipe, descend, load_model
+
+FIGURES = ("pooled", "per_sample", "kendall")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AlongTraining(Step):
+    """Train a shadow model on the training set; collect what it says of that and of the holdout samples as it goes."""
+
+    begin: Train
+    parts: Parts
+    model: ModelConfig
+    recipe: Recipe
+    checkpoints: int
+
+    network: ClassVar[bool] = True
+
+    def make(self, job: Job) -> None:
+        split, recipe = self.parts.load(job.environment.root), self.recipe
+        audited = split.data.take(np.concatenate([split.train, split.holdout]))
+        model = load_model(job.file(self.begin), fresh(self.model, self.parts.source, 0))
+        logits, every = {"0": collect_logits(model, audited)}, max(1, recipe.epochs // self.checkpoints)
+
+        def keep(epoch: int, loss: float) -> None:
+            if epoch % every == 0:
+                logits[str(epoch)] = collect_logits(model, audited)
+
+        descend(model, split.data.take(split.train), recipe, on_epoch=keep)
+        save_file(logits, job.path)
+
+    @property
+    def size(self) -> float:
+        rows = len(self.parts.forget) + len(self.parts.retain) + len(self.parts.holdout)
+        return 400.0 * rows * self.checkpoints
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Degrees(BlockStep):
+    """ScoreUI of each measure along a training; `sizes`: of groups of shadow models."""
+
+    along: AlongTraining
+    measures: Mapping[str, MeasureSpec]
+    sizes: tuple[int, ...]
+
+    def compute(self, job: Job) -> tuple[list[Figures], list[Gap]]:
+        record, path = self.record(job), read_safetensors(job.file(self.along))
+        cells: list[Figures] = []
+        missing: list[Gap] = []
+        for row, spec in self.measures.items():
+            values: dict[int, dict[str, list[float]]] = {}
+            failures: dict[int, str] = {}
+            for size, chosen in record.shadow_groups(self.sizes):
+                if size in failures:
+                    continue
+                try:
+                    ui = self._scoreui(record, path, spec, record.shadows(chosen))
+                except InputError as error:
+                    failures[size] = str(error)
+                    continue
+                for name in FIGURES:
+                    values.setdefault(size, {}).setdefault(name, []).append(float(getattr(ui, name)))
+            cells += [Figures(row, own, size) for size, own in values.items() if size not in failures]
+            missing += gaps(row, failures, self.sizes)
+        return cells, missing
+
+    def _scoreui(
+        self, record: Record, path: dict[str, Logits], spec: MeasureSpec, fields: dict[str, object]
+    ) -> ScoreUI:
+        epochs = sorted(int(name) for name in path)
+        scores = [
+            scored(redrawn(spec, number), self.preset, record.signals(path[str(epoch)], **fields))[
+                : record.train
+            ]
+            for number, epoch in enumerate(epochs)
+        ]
+        return scoreui(np.stack(scores, axis=1), np.array(epochs) / epochs[-1], draws=100)
+
+
+def _cells(experiment: Experiment, scale: Scale, root: str | None) -> list[Cell]:
+    check_measures(experiment, experiment.measures.items())
+    cells = []
+    for matrix in matrices(experiment, scale, root, requests=False):
+        references = matrix.references()
+        for number in range(scale.splits):
+            recipe = matrix.network(matrix.parts.samples("train"), 5000 + number, "", matrix.base).recipe
+            along = AlongTraining(
+                begin=matrix.shadow(number), parts=matrix.parts, model=matrix.base.model, recipe=recipe,
+                checkpoints=matrix.block.checkpoints, label=f"{matrix.name}: checkpoints {number}",
+            )  # fmt: skip
+            step = Degrees(
+                parts=matrix.parts, outputs=references, **block_fields(matrix), along=along,
+                measures=experiment.measures, sizes=scale.groups, label=f"{matrix.name}: ScoreUI {number}",
+            )  # fmt: skip
+            cells.append(Cell(matrix.name, number, step))
+    return cells
+
+
+KIND = Kind("degrees", "measures", "blocks", lambda experiment: FIGURES, _cells, chance=0.0)

@@ -1,0 +1,125 @@
+"""What the figure steps of a block read: labels, roles, and what every network of it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vestige.config import validated
+from vestige.data.source import Parts, Samples
+from vestige.experiments.cells import FigureStep, Gap
+from vestige.experiments.experiment import MeasureConfig
+from vestige.experiments.matrix import Matrix
+from vestige.experiments.steps import Logits, Outputs, shadow_fields
+from vestige.graph.step import Job
+from vestige.measures import measure
+from vestige.signals import Signals
+
+MeasureSpec = str | dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BlockStep(FigureStep):
+    """A step that gives figures of a block.
+
+    parts    the split: the audited samples are its training set and its holdout samples
+    outputs  what each network says of them: "original", "shadow-0", ...
+    pool     what shadow models are trained on; `members` [S, P] which on which
+    preset   of the measures
+    """
+
+    parts: Parts
+    outputs: Mapping[str, Outputs]
+    pool: Samples | None
+    members: NDArray[np.bool_]
+    preset: str
+
+    def record(self, job: Job) -> Record:
+        """Return what the step reads."""
+        return Record(self, job)
+
+
+def block_fields(matrix: Matrix) -> dict[str, Any]:
+    """Return the fields of a `BlockStep` that all of a block share."""
+    return {
+        "pool": matrix.pool if matrix.scale.shadows else None, "members": matrix.members,
+        "preset": matrix.experiment.preset,
+    }  # fmt: skip
+
+
+class Record:
+    """Labels, roles and ids of the audited samples, and the logits of every network on them."""
+
+    def __init__(self, step: BlockStep, job: Job) -> None:
+        split = step.parts.load(job.environment.root)
+        audited = np.concatenate([split.train, split.holdout])
+        self.step, self.job = step, job
+        self.labels, self.ids = split.data.y[audited], split.data.ids[audited]
+        self.role = np.where(np.isin(audited, split.forget), "forget", "retain").astype("<U7")
+        self.role[len(split.train) :] = "holdout"
+        self.train = len(split.train)
+        self.groups = {name: outputs.read(job) for name, outputs in step.outputs.items()}
+        self.logits = {
+            name: np.concatenate([groups["train"], groups["holdout"]]) for name, groups in self.groups.items()
+        }
+
+    def shadow_groups(self, sizes: Sequence[int]) -> list[tuple[int, list[int]]]:
+        """Return (how many shadows, which) for every disjoint group of every size."""
+        count = len(self.step.members)
+        if not count:
+            return [(0, [])]
+        return [
+            (size, list(range(start, start + size)))
+            for size in sizes
+            for start in range(0, count - size + 1, size)
+        ]
+
+    def shadows(self, chosen: Sequence[int]) -> dict[str, Any]:
+        """Return the fields of `Signals` that a group of shadow models gives."""
+        if not chosen or self.step.pool is None:
+            return {}
+        names = [f"shadow-{k}" for k in range(len(self.step.members))]
+        return shadow_fields(
+            self.step.pool.load(self.job.environment.root), self.step.members,
+            [self.groups[name]["pool"] for name in names], [self.logits[name] for name in names],
+            chosen=chosen, out=min(len(chosen), len(names) - 2), seed=chosen[0],
+        )  # fmt: skip
+
+    def signals(self, unlearned: Logits, **fields: Any) -> Signals:
+        """Build the record of a measure; the holdout samples are the population of measures that want one."""
+        held = self.role == "holdout"
+        shadows = fields.get("shadow_out")
+        population = Signals(
+            self.labels[held], unlearned[held], ids=self.ids[held],
+            shadow_out=None if shadows is None else shadows[:, held],
+        )  # fmt: skip
+        fields["population_in"] = self.groups.get("population", {}).get("holdout")
+        return Signals(
+            self.labels, unlearned, self.logits["original"], role=self.role, ids=self.ids, population=population,
+            **fields,
+        )  # fmt: skip
+
+
+def measure_config(spec: MeasureSpec) -> MeasureConfig:
+    """Return a measure as a row of an experiment names it."""
+    return validated(MeasureConfig, {"name": spec} if isinstance(spec, str) else spec, "a measure")
+
+
+def scored(spec: MeasureSpec, preset: str, signals: Signals) -> NDArray[np.float64]:
+    """Return the scores of a measure as a row of an experiment names it."""
+    asked = measure_config(spec)
+    return measure(asked.name, signals, preset=asked.preset or preset, **asked.knobs)
+
+
+def redrawn(spec: MeasureSpec, seed: int) -> MeasureSpec:
+    """Return the negative control with a draw of its own; other measures stay as they are."""
+    return {"name": "random", "knobs": {"seed": seed}} if spec == "random" else spec
+
+
+def gaps(row: str, failures: Mapping[int, str], sizes: Sequence[int]) -> list[Gap]:
+    """Return what is missing of a row, by group size: each size is named where there are several."""
+    return [Gap(row, why, size if len(sizes) > 1 else None) for size, why in failures.items()]

@@ -1,0 +1,145 @@
+"""How far a run is: a file that the runner keeps, and any terminal reads."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vestige.errors import ArtefactError
+from vestige.graph.step import Step
+from vestige.graph.store import Store
+from vestige.store import read_json, write_json
+
+BEAT = 10.0
+"""Seconds after which a runner writes its status file though nothing has changed."""
+SILENT = 120.0
+"""Seconds without a sign of life after which a runner seems to have stopped."""
+
+
+class Watch:
+    """Keeps the status file, and shows a bar with the time that is left."""
+
+    def __init__(self, path: Path, steps: list[Step], workers: int, progress: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.path, self.started, self.workers = path, time.time(), workers
+        self.steps: dict[str, dict[str, Any]] = {
+            step.key: {
+                "label": step.label or step.kind,
+                "kind": step.alike,
+                "state": "waiting",
+                "key": step.key,
+            }
+            for step in steps
+        }
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"), disable=not progress,
+        )  # fmt: skip
+        self._task = self._bar.add_task("steps", total=len(steps), left="")
+        self._written = 0.0
+
+    def __enter__(self) -> Watch:
+        self._bar.start()
+        self._write()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+        self._write(ended=time.time())
+
+    def note(self, step: Step, state: str, **facts: Any) -> None:
+        """Note a change of one step's state."""
+        self.steps[step.key] |= {"state": state} | {name: value for name, value in facts.items() if value}
+        if state != "running":
+            self._bar.advance(self._task)
+            left = time_left(self.steps, self.workers)
+            self._bar.update(self._task, left="" if left is None else f"about {left:.0f} s left")
+        if state in ("running", "failed") or time.time() - self._written > 0.5:
+            self._write()  # what runs now may run for long: nothing would write it later
+
+    def beat(self) -> None:
+        """Show that the runner lives, where nothing was written for a while."""
+        if time.time() - self._written > BEAT:
+            self._write()
+
+    def _write(self, **more: float) -> None:
+        self._written = time.time()
+        record = {
+            "started": self.started, "workers": self.workers, "steps": list(self.steps.values()), **more,
+            "written": self._written,
+        }  # fmt: skip
+        with suppress(OSError):  # a full disk: the run does without, and the next write tries again
+            write_json(self.path, record, flush=False)
+
+
+def time_left(steps: dict[str, dict[str, Any]], workers: int) -> float | None:
+    """Return about how many seconds are left, from the mean time of each kind of step; None before any is done."""
+    spent: dict[str, list[float]] = {}
+    for step in steps.values():
+        if step["state"] == "done":
+            spent.setdefault(step["kind"], []).append(float(step.get("seconds", 0)))
+    if not spent:
+        return None
+    everything = [seconds for kind in spent.values() for seconds in kind]
+    usual = sum(everything) / len(everything)
+    means = {kind: sum(seconds) / len(seconds) for kind, seconds in spent.items()}
+    todo = [step for step in steps.values() if step["state"] in ("waiting", "running")]
+    return sum(means.get(step["kind"], usual) for step in todo) / max(1, workers)
+
+
+def status(place: str | Path) -> list[dict[str, Any]]:
+    """Return how far each run in a folder, or behind a URL, is: name, counts by state, failures, seconds left.
+
+    The seconds left are None where they are not known.
+
+    A runner that has given no sign of life for two minutes seems to have stopped: the run ended with its last sign, and
+    the runner is among what failed. A file that is no status of a run is passed over.
+    """
+    records = {
+        path.stem: _record(path) for path in sorted((Store.at(place).folder / "status").glob("*.json"))
+    }
+    return [_summary(name, record) for name, record in records.items() if record is not None]
+
+
+def _summary(name: str, record: dict[str, Any]) -> dict[str, Any]:
+    steps = {step["key"]: step for step in record["steps"]}
+    counts: dict[str, int] = {}
+    for step in steps.values():
+        counts[step["state"]] = counts.get(step["state"], 0) + 1
+    failed = [
+        {"label": step["label"], "why": step.get("why", "")}
+        for step in steps.values()
+        if step["state"] == "failed" and not step.get("below")
+    ]
+    ended, silent = record.get("ended"), time.time() - record["written"]
+    stopped = ended is None and silent > SILENT
+    if stopped:
+        ended = record["written"]
+        ago = f"it seems to have stopped {silent / 60:.0f} minutes ago"
+        failed.append({
+            "label": "the runner", "why": f"{ago}; the same command goes on, finished steps are kept",
+        })  # fmt: skip
+    return {
+        "name": name, "steps": len(steps), "counts": counts, "failed": failed,
+        "running": [step["label"] for step in steps.values() if step["state"] == "running"] if ended is None else [],
+        "seconds": (ended or time.time()) - record["started"], "ended": ended is not None, "stopped": stopped,
+        "left": None if ended is not None else time_left(steps, record.get("workers", 1)),
+    }  # fmt: skip
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """Return what a status file holds; None where a crash has cut it off, or it is another file."""
+    try:
+        record = read_json(path)
+    except (ArtefactError, OSError):
+        return None
+    if not isinstance(record, dict) or not {"started", "written", "steps"} <= record.keys():
+        return None
+    steps = record["steps"]
+    whole = isinstance(steps, list) and all(
+        isinstance(step, dict) and {"key", "label", "state"} <= step.keys() for step in steps
+    )
+    return record if whole else None

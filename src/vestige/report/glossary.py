@@ -1,0 +1,84 @@
+"""The glossary: what the words of the reports mean. A page names the terms that it explains."""
+
+from __future__ import annotations
+
+TERMS: dict[str, str] = {
+    # audits
+    "Score": "One number per sample and measure. All point the same way: larger = more unlearned.",
+    "Under-unlearned": (
+        "The model still treats the sample more like one it was trained on than like one it never saw."
+    ),
+    "Over-unlearned": (
+        "The sample looks worse than it would to a model that never saw it. That is damage, and it also gives "
+        "the deletion away."
+    ),
+    "p_under": (
+        "How often a sample that was truly unlearned would look at least as fitted as this one. Small = "
+        "suspicion of a remaining trace."
+    ),
+    "p_over": (
+        "How often a sample that was truly unlearned would look at least as damaged as this one. Small = "
+        "suspicion of over-unlearning."
+    ),
+    "Completeness": (
+        "Of the request: 0 = like records that the model still has, 1 = like records that it never saw, above "
+        "1 = further away. Its interval holds with the error rate of the verdict. What is left of the "
+        "influence is 1 minus the completeness."
+    ),
+    "Degree": (
+        "Of one record: the degree of unlearning at which its score would be usual, in brackets those at "
+        "which it would not be surprising; 0 = untouched, 1 = exactly deleted. The ends of the scale say “or "
+        "less”, “or more”."
+    ),
+    "Could be untouched unseen": (
+        "So many of the records could be as whole as kept ones, and this audit would not have seen it."
+    ),
+    "Trace": (
+        "The score that the verdict rests on: how much more the model fits a record than never-seen records "
+        "of the same difficulty and class, with the sign turned, so that larger = more unlearned."
+    ),
+    "Controls": (
+        "Checks of the measurement itself. Where a control of the reference fails, the never-seen records are "
+        "not comparable, and nothing is said. Where a control of the sharpness fails, traces that are there "
+        "were not seen: nobody is cleared, and nothing is called over-unlearned."
+    ),
+    "Forget, retain, holdout": (
+        "Samples to be unlearned; samples the model keeps; samples no audited model was trained on."
+    ),
+    "Shadow model": "A model trained alike that never saw the samples: the reference for 'never saw it'.",
+    "Closer to retrain": (
+        "Neither higher nor lower is better: the best value is that of a model retrained without the forget "
+        "samples."
+    ),
+    "Undecided": "Not an acquittal: the evidence at hand cannot answer. The limits say what is missing.",
+    # texts
+    "Loss": (
+        "Minus the mean log-probability of a text's tokens, in nats; larger = the model finds it less likely."
+    ),
+    "Reference": "A model that never saw the texts: what a text's difficulty is measured against.",
+    "Trace of a token": (
+        "How much likelier a token is to the unlearned model than to the reference, in nats."
+    ),
+    "Retained, holdout": "Texts that the model was trained on and still has; texts that it never saw.",
+    # two versions of a model
+    "AUC": "Probability that a record of the status that is looked for scores above another; 0.5 = chance.",
+    "One version, two versions": (
+        "Whether the adversary sees the model before the deletion only, or before and after."
+    ),
+    "Gain": (
+        "AUC of the attack on two versions minus that of the strongest one on one version: what the deletion "
+        "itself gives away, rather too small than too large."
+    ),
+    "TPR at 1 % FPR": (
+        "Share of the records found while one in a hundred others is wrongly accused; chance: 1 %."
+    ),
+    "95 %": "Interval over resampled sets: records asked of one model are not independent of each other.",
+    "Threshold": "A score that needs no attack model and no training; larger = more likely.",
+    # the papers' tables
+    "Value": "Mean over splits or seeds, ± half the width of its 95 % interval (Student) from three on.",
+    "In brackets": "The value printed in the paper for that cell, at the paper's scale.",
+    "Bold": "The best of its column; exact retraining and controls are not in the race.",
+    "Negative control": "A measure that knows nothing: it must come out at chance, or the table is wrong.",
+    "Positive control": "Exact retraining: it must come out at no distance from retraining.",
+    "Toy data": "Data that come with the library and are too easy to conclude from.",
+}

@@ -1,0 +1,51 @@
+"""Direct preference of a refusal over how a forget text goes on.
+
+Rafailov et al.: Direct Preference Optimization. NeurIPS 2023, arXiv 2305.18290; as in TOFU (Maini et al. 2024).
+
+    minimise -(1 / beta) mean log sigma(beta (log p/p_0 (refusal) - log p/p_0 (forget))) + alpha nll(retain)
+
+p of a whole sequence, p_0 the original's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vestige.arguments import Positive
+from vestige.unlearning.text.refusals import refusals_of, refused
+from vestige.unlearning.text.registry import register
+from vestige.unlearning.text.work import IGNORED, Batch, Work, logits_of, sequence_nll
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@register("dpo", needs=("forget",), cites="Rafailov et al. 2023 (DPO), as in TOFU (Maini et al. 2024)")
+def dpo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0, prompt: int = 16) -> None:
+    """Prefer a refusal to how a forget text goes on after its first tokens.
+
+    prompt  tokens of a block that stand before the answer; the rest of the block is the answer
+    """
+    import torch
+    import torch.nn.functional as F
+
+    original, refusals = work.frozen(), refusals_of(work.tokenizer)
+
+    def objective(forget: Batch, retain: Batch | None) -> Tensor:
+        chosen, wanted = refused(forget, refusals, prompt, work.device)
+        rejected = forget.labels.clone()
+        rejected[:, :prompt] = IGNORED
+        with torch.no_grad():
+            before = (
+                sequence_nll(logits_of(original, chosen), wanted)[0],
+                sequence_nll(logits_of(original, forget), rejected)[0],
+            )
+        after = (
+            sequence_nll(logits_of(work.model, chosen), wanted)[0],
+            sequence_nll(logits_of(work.model, forget), rejected)[0],
+        )
+        margin = (before[0] - after[0]) - (before[1] - after[1])
+        value = -(1 / beta) * F.logsigmoid(beta * margin).mean()
+        return work.with_retained(value, alpha, retain)
+
+    work.descend(objective)

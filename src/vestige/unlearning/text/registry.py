@@ -1,0 +1,182 @@
+"""What a method on texts is, how it is registered, and how texts are unlearned."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any
+
+from vestige.arguments import OWN_CHECK, Count, NotNegative, Seed, check_fields, checked
+from vestige.data.texts import Texts, as_texts, expect_disjoint
+from vestige.errors import InputError, need
+from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.signals.asking import expect_language_model, expect_room, positions_of, token_ids
+from vestige.unlearning.text.work import Blocks, Steps, Work, ready
+
+
+@dataclass(frozen=True)
+class Method:
+    """A registered method: `function(work, **knobs)` changes `work.model`, or returns another model.
+
+    needs  "forget", "retain": which texts it reads
+    """
+
+    name: str
+    function: Callable[..., Any]
+    needs: tuple[str, ...]
+    cites: str
+    steps: Steps
+    paper: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return summary_of(self.function)
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """The options with their recommended values, those of its steps included."""
+        return knobs_of(self.function) | asdict(self.steps)
+
+
+METHODS: Registry[Method] = Registry("text method", "vestige.unlearning.text", "vestige.llm.unlearning")
+
+
+def register(
+    name: str,
+    *,
+    needs: tuple[str, ...],
+    cites: str,
+    steps: Steps | None = None,
+    paper: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function as the text method `name`; the function stays a plain function."""
+
+    def keep(function: Callable[..., Any]) -> Callable[..., Any]:
+        METHODS.add(name, Method(name, function, needs, cites, steps or Steps(), paper or {}))
+        return function
+
+    return keep
+
+
+@dataclass(frozen=True, eq=False)
+class Unlearned:
+    """Result of `unlearn`.
+
+    model    a model of the same kind, in evaluation mode
+    steps    gradient steps taken; losses: the objective's mean of each epoch
+    stopped  None, "max_steps", "max_seconds" or "on_epoch"
+    """
+
+    model: Any
+    method: str
+    knobs: dict[str, Any]
+    seconds: float
+    steps: int
+    losses: list[float]
+    stopped: str | None
+
+
+@checked
+def unlearn(
+    name: str,
+    model: Any,
+    tokenizer: Any,
+    forget: Annotated[Texts | Sequence[str] | None, OWN_CHECK] = None,
+    retain: Annotated[Texts | Sequence[str] | None, OWN_CHECK] = None,
+    *,
+    preset: str = "recommended",
+    seed: Seed = 0,
+    lora: Count | None = None,
+    max_steps: Count | None = None,
+    max_seconds: NotNegative | None = None,
+    on_epoch: Callable[[Any], bool | None] | None = None,
+    **options: Any,
+) -> Unlearned:
+    """Unlearn texts from a copy of a causal language model; the model that is given stays as it is.
+
+    name      a registered method: see `vestige.unlearning.text.METHODS`
+    forget    texts to unlearn; not needed by methods that read the retained ones alone
+    retain    texts to keep; methods that need them say so
+    lora      None: all weights that are not frozen; else the rank of adapters on all linear layers, which are merged
+              into the weights at the end. Of a model of peft its own adapters are worked on, and stay adapters
+    on_epoch  called with the model after each epoch; True stops
+    options   the method's own, and those of `Steps`: epochs, lr, batch_size, length, ...
+
+    Weights of half precision are worked on in single precision, which takes twice or four times their memory, and are
+    rounded back at the end.
+
+    Raises `InputError` for unknown names and options, a text on both sides, missing texts, a model that cannot be
+    worked on, and a loss or weight that is not finite.
+    """
+    need("transformers", "llm", "Unlearning from a language model")
+    method = METHODS[name]
+    types = types_of(method.function) | types_of(Steps)
+    knobs = resolved(name, method.knobs, method.paper, preset, options, types)
+    expect_language_model(model, tokenizer)
+    sides = {k: as_texts(v) for k, v in (("forget", forget), ("retain", retain)) if v is not None}
+    for side in method.needs:
+        if side not in sides:
+            raise InputError(f"{name} needs texts to {side}; give {side}=.")
+    expect_disjoint(**sides)
+    knobs |= _fit_length(model, knobs, options)
+    steps = replace(method.steps, **{k: knobs[k] for k in asdict(method.steps)})
+    check_fields(name, steps)
+    source = model if "base" not in knobs else knobs["base"]
+    if source is None:
+        raise InputError(f"{name} needs base=, the model before it had learned any of the texts.")
+    expect_language_model(source)
+    blocks = {side: cut(source, tokenizer, texts, steps.length) for side, texts in sides.items()}
+    changed = ready(name, model, lora) if source is model else copy.deepcopy(model)
+    work = Work(
+        name, changed, tokenizer, blocks.get("forget", []), blocks.get("retain", []), steps, seed, max_steps,
+        max_seconds, on_epoch, lora,
+    )  # fmt: skip
+    start = time.perf_counter()
+    other = method.function(work, **{k: v for k, v in knobs.items() if k not in asdict(steps)})
+    made: Any = work.model if other is None else other
+    if lora is not None:
+        made = made.merge_and_unload()
+    _restore(name, made, source)
+    seconds = time.perf_counter() - start
+    return Unlearned(made.eval(), name, knobs, seconds, work.taken, work.losses, work.stopped)
+
+
+def _fit_length(model: Any, knobs: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the length of blocks: the method's, or as many tokens as the model takes where these are fewer."""
+    if "length" in options:
+        expect_room(model, "length", knobs["length"])
+    return {"length": min(knobs["length"], positions_of(model) or knobs["length"])}
+
+
+def _restore(name: str, made: Any, source: Any) -> None:
+    """Give weights the types that they had, and open those that were, in place. Raises `InputError` for a NaN."""
+    from vestige.models import restore_types
+
+    restore_types(made, source)
+    was = {key: p.requires_grad for key, p in source.named_parameters()}
+    for key, parameter in made.named_parameters():
+        parameter.requires_grad_(was.get(key, True))
+        parameter.grad = None
+    _expect_finite(name, made)
+
+
+def cut(model: Any, tokenizer: Any, texts: Texts, length: int) -> Blocks:
+    """Return the texts' tokens in blocks of at most `length`; a last block of one token is left out."""
+    blocks = []
+    for name, text in zip(texts.ids, texts.texts, strict=True):
+        ids = token_ids(model, tokenizer, name, text)
+        blocks += [ids[i : i + length] for i in range(0, len(ids), length) if len(ids[i : i + length]) > 1]
+    if not blocks:
+        raise InputError("No text has two tokens; there is nothing to learn from.")
+    return blocks
+
+
+def _expect_finite(name: str, model: Any) -> None:
+    import torch
+
+    for key, value in model.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise InputError(f"{name}: {key} became NaN or infinite; take smaller steps (lr).")

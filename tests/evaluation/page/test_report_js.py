@@ -1,0 +1,162 @@
+"""The page in a browser: no console error, sorting, filtering, and a phone that need not scroll sideways."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vestige.evaluation.page import write_report
+from vestige.evaluation.result import Audit
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    program = next((path for path in found if path), None)
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("no chromium or google-chrome with chromedriver is installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def page(browser: Any, audit: Callable[..., Audit], png: Callable[..., bytes], tmp_path: Path) -> Any:
+    ids = [f"</script>record-{i}" for i in range(480)]
+    audits = {
+        "retrain": audit("retrain", roles=(120, 240, 120), ids=ids),
+        "gradient_ascent": audit("gradient_ascent", roles=(120, 240, 120), ids=ids, failing="reference"),
+    }
+    path = write_report(
+        tmp_path / "report.html", audits, pictures=lambda names: {name: png(0) for name in names[:3]}
+    )
+    show(browser, path, 1280)
+    return browser
+
+
+def show(browser: Any, path: Path, width: int) -> None:
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(path.as_uri())
+
+
+def texts(browser: Any, selector: str) -> list[str]:
+    script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())"
+    return list(browser.execute_script(script, selector))
+
+
+def severe(browser: Any) -> list[Any]:
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+TABLE = "[data-listing='0']"
+
+
+def test_the_table_sorts_filters_and_turns_pages(page: Any) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import Select
+
+    def find(selector: str) -> Any:
+        return page.find_element(By.CSS_SELECTOR, f"{TABLE} {selector}")
+
+    def column(place: int) -> list[str]:
+        return texts(page, f"{TABLE} tbody td:nth-child({place})")
+
+    assert (
+        texts(page, f"{TABLE} th[data-column]")[-1] == "Score"
+    )  # the trace has no intervals: no column of dashes
+    suspicions = [float(text) for text in column(6)]
+    assert len(suspicions) == 50 and suspicions == sorted(suspicions)
+
+    head = find("th[data-column='7']")
+    button = find("th[data-column='7'] button")
+    button.click()
+    scores = [float(text) for text in column(8)]
+    assert head.get_attribute("aria-sort") == "ascending" and scores == sorted(scores)
+    button.send_keys(Keys.ENTER)
+    scores = [float(text) for text in column(8)]
+    assert head.get_attribute("aria-sort") == "descending" and scores == sorted(scores, reverse=True)
+    assert len(texts(page, f"{TABLE} th[aria-sort]")) == 1
+
+    find(".next").click()
+    assert texts(page, f"{TABLE} .where") == ["51 to 100"]
+    find(".find").send_keys("RECORD-11")
+    assert set(column(2)) == {f"</script>record-{i}" for i in (11, *range(110, 120))}
+    assert texts(page, f"{TABLE} .count") == ["11 of 120 listed"]
+    find(".find").send_keys("no such record")
+    assert texts(page, f"{TABLE} tbody") == ["No sample matches."]
+    find(".find").clear()
+    find(".find").send_keys(Keys.BACKSPACE)
+    Select(find(".only")).select_by_value("under")
+    assert set(column(4)) == {"▼ Flagged as under"}
+    Select(find(".only")).select_by_value("cleared")
+    assert set(column(4)) == {"✓ Cleared"}
+    Select(find(".only")).select_by_value("")
+    find("th[data-column='4'] button").click()
+    degrees = column(5)
+    assert degrees[0].startswith("-0.5 or less (-0.5 or less to ")  # the ends of the scale say that they are
+    find("th[data-column='4'] button").click()
+    assert column(5)[0].endswith("to 2 or more)")
+    assert severe(page) == []
+
+
+def test_rows_of_the_script_are_the_rows_of_the_page(page: Any) -> None:
+    shown = page.execute_script(f'return document.querySelector("{TABLE} tbody").innerHTML')
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.refresh()
+        node = page.execute_cdp_cmd("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+        body = {"nodeId": node, "selector": f"{TABLE} tbody"}
+        found = page.execute_cdp_cmd("DOM.querySelector", body)
+        html = page.execute_cdp_cmd("DOM.getOuterHTML", {"nodeId": found["nodeId"]})["outerHTML"]
+    finally:
+        page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    inside = html.removeprefix("<tbody>").removesuffix("</tbody>").replace("\n", "")
+    assert inside == shown
+
+
+def test_method_and_measure_are_chosen_together(page: Any) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    shown = "return [...document.querySelectorAll('.panel:not([hidden]) h3.of')].map(e => e.textContent)"
+    assert set(page.execute_script(shown)) == {"retrain, trace", "retrain"}
+    Select(page.find_element(By.ID, "pick-method")).select_by_visible_text("gradient_ascent")
+    Select(page.find_element(By.ID, "pick-measure")).select_by_visible_text("rmia (failed)")
+    assert set(page.execute_script(shown)) == {"gradient_ascent, rmia", "gradient_ascent"}
+    assert any(
+        text.startswith("rmia could not be computed") for text in texts(page, ".panel:not([hidden]) .empty")
+    )
+    assert severe(page) == []
+
+
+def test_a_phone_need_not_scroll_sideways(page: Any, tmp_path: Path) -> None:
+    show(page, tmp_path / "report.html", 390)
+    for opened in (False, True):
+        page.execute_script(
+            "for (const d of document.querySelectorAll('details')) d.open = arguments[0]", opened
+        )
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+    smallest = page.execute_script(
+        "return Math.min(...[...document.querySelectorAll('.panel:not([hidden]) svg text')]"
+        ".map(e => parseFloat(getComputedStyle(e).fontSize) * e.ownerSVGElement.clientWidth / 331.2))"
+    )
+    assert smallest >= 9.5
+    assert severe(page) == []

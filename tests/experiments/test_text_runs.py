@@ -1,0 +1,82 @@
+"""Whole runs on texts, and the tables that are made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+
+from tiny import LEARN, settings
+from vestige.errors import InputError
+from vestige.experiments.bench import experiment, run_bench
+from vestige.experiments.bench.table import values_of
+from vestige.experiments.texts import comparison
+from vestige.llm import LlmConfig, run_llm
+from vestige.store import plain
+
+
+def test_a_whole_run_is_continued(model_folder, tmp_path):
+    chosen = LlmConfig(**settings(model_folder, further=True))
+    said = []
+    made = run_llm(chosen, tmp_path, say=said.append)
+    assert list(made.audits) == ["original", "retrain", "npo", "gradient_ascent"]
+    rows = {row["model"]: row for row in comparison(made, ["iam", "loss"])}
+    assert rows["original"]["loss_forget"] < rows["npo"]["loss_forget"]
+    assert rows["retrain"]["auc iam"] > rows["original"]["auc iam"] + 0.2
+    assert all(np.isfinite(list(figures.values())).all() for figures in made.figures.values())
+    reasons = {row["measure"]: row["reason"] for row in made.audits["retrain"].table}
+    assert not any(reasons.values())
+    areas = {row["measure"]: row["auc_retain"] for row in made.audits["retrain"].table}
+    assert min(areas[name] for name in ("loss", "recall", "pac", "neighbourhood", "rmia_online")) > 0.6, areas
+    assert "lower not given" in {row["reason"] for row in made.audits["npo"].table}
+    again = run_llm(chosen, tmp_path)
+    assert not again.seconds and plain(comparison(again)) == plain(comparison(made))
+
+
+def inside(model_folder, **changes):
+    """The configuration with its paths inside the model_folder of data sets."""
+    data = {name: f"{name}.json" for name in ("forget", "retain", "holdout")} | {"texts": 12}
+    return settings(model_folder, **changes) | {"model": {"name": "base"}, "data": data}
+
+
+def test_a_table_of_degrees(model_folder, tmp_path):
+    """ScoreUI on texts as an experiment: each measure's scores fall pass by pass."""
+    own = inside(model_folder, methods=[], learn=LEARN | {"epochs": 12})
+    file = tmp_path / "tiny.yaml"
+    told = {
+        "name": "tiny", "title": "Texts", "source": "the tests", "kind": "degrees_of_texts", "figure": "pooled",
+        "preset": "recommended",
+        "measures": {"Loss": "loss", "Zlib": "zlib", "RMIA-On": "rmia_online", "IAM-On": "iam", "Lower": "lowercase"},
+        "published": {"news": {"IAM-On": 0.5}}, "favourite": "IAM-On", "small": {"texts": {"news": own}},
+    }  # fmt: skip
+    file.write_text(yaml.safe_dump(told))
+    made = run_bench(experiment(file), store=tmp_path / "store", root=str(model_folder), workers=1)
+    found = {v.row: v for v in values_of(made.result) if v.column == "news"}
+    assert min(found[row].mean for row in ("Loss", "Zlib", "IAM-On")) > 0.6
+    assert found["RMIA-On"].mean is not None and found["IAM-On"].published == 0.5
+    assert "lower" in found["Lower"].why
+    within = {v.row: v.mean for v in values_of(made.result, "per_sample")}
+    assert within["Loss"] > 0.9 and within["IAM-On"] > 0.9
+
+
+def test_a_table_of_texts(model_folder, tmp_path):
+    """An experiment of `vestige bench`: a column for each model, and files that are looked for before any work."""
+    own = inside(model_folder, relearn=0)
+    file = tmp_path / "tiny.yaml"
+    told = {
+        "name": "tiny", "title": "Texts", "source": "the tests", "kind": "texts", "figure": "auc",
+        "measures": {"Loss": "loss", "IAM-On": "iam", "Lower": "lowercase"},
+        "published": {"news · retrain": {"IAM-On": 0.9}}, "small": {"texts": {"news": own}},
+    }  # fmt: skip
+    file.write_text(yaml.safe_dump(told))
+    made = run_bench(experiment(file), store=tmp_path / "store", root=str(model_folder), workers=1)
+    columns = dict.fromkeys(v.column for v in values_of(made.result))
+    assert list(columns) == [f"news · {m}" for m in ("original", "retrain", "npo", "gradient_ascent")]
+    found = {(v.row, v.column): v for v in values_of(made.result)}
+    assert found["IAM-On", "news · retrain"].mean > found["IAM-On", "news · original"].mean
+    assert found["IAM-On", "news · retrain"].published == 0.9
+    assert "lower not given" in found["Lower", "news · npo"].why
+    known = {v.column: v.mean for v in values_of(made.result, "membership_forget") if v.row == "IAM-On"}
+    assert 0 <= known["news · retrain"] < known["news · original"] <= 1
+    with pytest.raises(InputError, match=r"forget\.json is not there"):
+        run_bench(experiment(file), store=tmp_path / "other", root=str(tmp_path), workers=1)

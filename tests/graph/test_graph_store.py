@@ -1,0 +1,65 @@
+"""A store keeps results whole, under names for people, and moves them between machines."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from graph_steps import Add, Folder
+
+from vestige.errors import InputError, MissingExtra
+from vestige.graph import Environment, Store, carry_out
+from vestige.graph.engines import perform
+from vestige.store import sidecar
+
+
+def test_results_have_names_for_people(tmp_path):
+    low, top = Add(value=1), Folder()
+    store = Store(tmp_path, names={low.key: "models/original", top.key: "audits/a"})
+    carry_out([low, top], store)
+    assert (tmp_path / "models" / "original.json").read_text() == "1"
+    assert (tmp_path / "audits" / "a" / "inner" / "b.txt").is_file() and sidecar(store.path(top)).is_file()
+    assert store.record(top)["sha256"] and store.done(top)
+    (tmp_path / "audits" / "a" / "a.txt").write_text("changed")
+    assert not store.done(top)
+    carry_out([top], store)
+    assert (tmp_path / "audits" / "a" / "a.txt").read_text() == "a"
+
+
+def test_what_is_shared_is_done_once_whoever_asks(tmp_path):
+    shared, step, folder = str(tmp_path / "shared"), Add(value=5), Folder()
+    first = Store(tmp_path / "one", shared, {step.key: "mine"})
+    carry_out([step, folder], first)
+    second = Store(tmp_path / "two", shared, {step.key: "yours", folder.key: "files"})
+    outcome = carry_out([step, folder], second)
+    assert outcome.count("kept") == 2 and (tmp_path / "two" / "yours.json").read_text() == "5"
+    assert (tmp_path / "two" / "files" / "a.txt").read_text() == "a"
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_store_behind_a_url_moves_results_between_machines(tmp_path, monkeypatch):
+    place, plain = f"file://{tmp_path / 'bucket'}", Environment(threads=1)
+    low = Add(value=1)
+    top = Add(value=10, below=(low,))
+    monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "one"))
+    threads = torch.get_num_threads()
+    perform(low, Store.at(place), plain)
+    assert torch.get_num_threads() == threads  # a step has one thread; the caller's setting comes back
+    monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "two"))
+    store = Store.at(place)
+    perform(top, store, plain)
+    assert store.path(top).read_text() == "11" and str(store.folder).startswith(str(tmp_path / "two"))
+    assert not list((tmp_path / "bucket").rglob("*.part"))
+    with pytest.raises(InputError, match="its input"):
+        perform(Add(below=(Add(value=9),)), store, plain)
+
+
+def test_a_store_that_cannot_be_opened_is_one_sentence(monkeypatch):
+    with pytest.raises(InputError, match="s9://x cannot be opened: Protocol not known"):
+        Store.at("s9://x")
+
+    def absent(place):
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", absent)
+    with pytest.raises(MissingExtra, match="s3://x needs another package: Install s3fs"):
+        Store.at("s3://x")
