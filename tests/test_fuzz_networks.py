@@ -84,7 +84,9 @@ WORK: dict[str, Callable[[nn.Module], Any]] = {
 }  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 @given(
     steps=st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=2),
     when=st.sampled_from(["always", "in training", "in evaluation"]),
