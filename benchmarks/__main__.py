@@ -15,6 +15,7 @@ import sys
 SECTIONS = (
     "startup",
     "scoring",
+    "auditing",
     "epsilon",
     "bootstrap",
     "rmia",

@@ -212,6 +212,7 @@ def _sentences(model: type[BaseModel], path: tuple[str, ...], fault: Any) -> lis
     if isinstance(cause, InputError) and cause.faults:
         return [f"{field!r}: {sentence}" for sentence in cause.faults]
     reason = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    reason = reason.removeprefix(f"{path[-1]}: ") if path else reason
     reason = f"{reason[:1].lower()}{reason[1:]}."
     if not path:  # of the whole model, which the reader has at hand
         return [reason]

@@ -68,7 +68,6 @@ def llm_unlearn(
         raise InputError(f"Options stand behind the method's name: write {method}:{','.join(option)}.")
     entry, options, beside = METHODS.chosen(compact(method, "the method"))
     _keep_quiet()
-    from vestige.experiments.text_files import unlearn_files
 
     record = unlearn_files(
         entry.name, model, forget, out, retain=retain, base=base, lora=lora, seed=seed, remote_code=remote_code,

@@ -31,7 +31,7 @@ def emia_reference(signals: Signals, *, loss: Literal["cross_entropy", "true_log
     """Quantile of the sample's loss among its losses under never-seen models; 0.5 = in their middle.
     """
 
-def iam(signals: Signals, *, family: Literal["gumbel", "norm", "ecdf", "beta", "kde"] = "gumbel", scale: Literal["calibrated", "pooled", "per_sample"] = "calibrated", steps: int | None = None, signal: Literal["logloss", "probability", "taylor_soft_margin", "scaled_logit", "negative_loss"] = "logloss", mode: Literal["auto", "online", "offline"] = "auto", output: Literal["score", "log_odds"] = "score", eps1: float = 0.01, eps2: float = 1e-05, mirrored: bool = False, batch: int | None = None, preset: str = ...) -> Scores:
+def iam(signals: Signals, *, family: Literal["gumbel", "norm", "ecdf", "beta", "kde"] = "gumbel", scale: Literal["calibrated", "pooled", "per_sample"] = "calibrated", steps: int | None = None, signal: Literal["logloss", "probability", "taylor_soft_margin", "scaled_logit", "negative_loss"] = "logloss", mode: Literal["auto", "online", "offline"] = "auto", output: Literal["score", "log_odds"] = "score", eps1: float = 0.01, eps2: float = 1e-05, towards: Literal["original", "shadow"] = "original", batch: int | None = None, preset: str = ...) -> Scores:
     """Interpolated approximate measurement: 1 = like models that never saw the sample, 0 = like the original.
 
     family   distribution of the interpolated signal: "gumbel", "norm", "ecdf", "beta", "kde"
@@ -44,9 +44,9 @@ def iam(signals: Signals, *, family: Literal["gumbel", "norm", "ecdf", "beta", "
              there is an original
     output   "score" in [0, 1], or "log_odds" of it in nats, which does not saturate (gumbel and norm)
     eps1, eps2  bounds of the Gumbel map (published for Purchase and Texas, offline: 1e-1, 1e-6)
-    mirrored  True: as published for language models, see above; online, with the mean loss of the shadows
-    batch     samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
-              (published for language models: 64); None: all together
+    towards  where X_a runs; "shadow": as published for language models, see above; online, by the shadows' mean loss
+    batch    samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
+             (published for language models: 64); None: all together
 
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
     """

@@ -82,7 +82,7 @@ def run(
         _sources(margins, null, rng[0]),
         _placebo(margins, forget, null, rng[1]),
         *_retrained(margins, forget, null, rng[2]),
-        _retained(margins, forget, null, rng[3]),
+        _retained(margins, evidence, rng[3]),
         _original(margins, forget, null, rng[4], original),
         *_request_unseen(margins, forget),
     )
@@ -193,9 +193,9 @@ def _recognised(name: str, statement: str, evidence: Evidence | None) -> Control
     return Control(name, "sharpness", f"{statement} p {p:.2g}.", p, f"p <= {SEEN:g}", p <= SEEN)
 
 
-def _retained(margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator) -> Control:
+def _retained(margins: Margins, evidence: Evidence, rng: np.random.Generator) -> Control:
     name, retain = "retained records are recognised", np.flatnonzero(margins.of(RETAIN))
-    wanted = max(200, min(int(forget.sum()), 1000))
+    wanted = max(200, min(int(evidence.forget.sum()), 1000))
     if len(retain) < FEWEST_SEEN:
         reason = f"it takes {FEWEST_SEEN} retained records"
         return Control(name, "sharpness", "Retained records were not checked.", None, "", None, reason)
@@ -204,7 +204,8 @@ def _retained(margins: Margins, forget: Mask, null: Mask, rng: np.random.Generat
     statement = (
         f"{rows.sum():,} retained records, which the audited model still has, in place of the forgotten ones:"
     )
-    return _recognised(name, statement, compare(margins, rows, null, rng, PERMUTATIONS))
+    retained = compare(margins, rows, evidence.null, rng, PERMUTATIONS, evidence.trace)
+    return _recognised(name, statement, retained)
 
 
 def _original(

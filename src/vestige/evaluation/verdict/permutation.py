@@ -127,8 +127,9 @@ def _subsets(size: int, count: int, rng: np.random.Generator, draws: int) -> Lab
     marked = np.zeros((draws, size), bool)
     open_rows, lacking = np.arange(draws), np.full(draws, count)
     while lacking.any():
-        row = np.repeat(open_rows, lacking)
-        marked.ravel()[row * size + rng.integers(0, size, len(row))] = True
+        places = np.repeat(open_rows * size, lacking)
+        places += rng.integers(0, size, len(places))
+        marked.reshape(-1)[places] = True
         open_rows = open_rows[lacking > 0]
         lacking = count - np.count_nonzero(marked[open_rows], axis=1)
     return marked
