@@ -107,5 +107,7 @@ def test_what_was_found_is_saved_with_its_report(tmp_path):
     folder = found.save(tmp_path / "out", title="Mine", known={"config": {"seed": 3}})
     record = json.loads((folder / "leaks.json").read_text())
     assert record["kind"] == "leaks" and record["config"] == {"seed": 3}
-    assert record["summary"]["auc"] == found.undefended.best.target.auc and set(record["defences"]) == {"label_only"}
+    assert record["summary"]["auc"] == found.undefended.best.target.auc and set(record["defences"]) == {
+        "label_only"
+    }
     assert "<h1>Mine</h1>" in (folder / "report.html").read_text()
