@@ -62,13 +62,13 @@ def llm_unlearn(
     """Unlearn texts from a copy of a model and save it. (vestige.llm.unlearn)"""
     from vestige.cli.show import print_json
     from vestige.config import compact
+    from vestige.experiments.text_files import unlearn_files
     from vestige.unlearning.text import METHODS
 
     if option:
         raise InputError(f"Options stand behind the method's name: write {method}:{','.join(option)}.")
     entry, options, beside = METHODS.chosen(compact(method, "the method"))
     _keep_quiet()
-
     record = unlearn_files(
         entry.name, model, forget, out, retain=retain, base=base, lora=lora, seed=seed, remote_code=remote_code,
         **beside, **options,
