@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench stubs clean
+.PHONY: demo test bench stubs hooks clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vestige demo
@@ -16,6 +16,10 @@ test: $(VENV)/.dev
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tests/stubs.py
+
+hooks: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pre-commit>=4'
+	$(BIN)/pre-commit install
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -33,9 +33,12 @@ def one(samples: int) -> str:
         return known + rng.normal(size=(samples, CLASSES))
 
     signals = vestige.Signals(
-        labels, answers(), original=answers(), shadow_out=np.stack([answers() for _ in range(SHADOWS)]), role=role
+        labels,
+        answers(),
+        original=answers(),
+        shadow_out=np.stack([answers() for _ in range(SHADOWS)]),
+        role=role,
     )
-    del known
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     start, wall = time.process_time(), time.perf_counter()
     audit = vestige.audit(signals)
