@@ -166,7 +166,7 @@ def test_own_classifiers_and_refusals():
         (lambda: Setting(group=1000), "nothing to retrain on"),
         (lambda: Setting(sets=0), "Setting: sets is 0; greater than or equal to 1 is wanted"),
         (lambda: Setting(sets="x"), "Setting: sets is 'x', which is text; a number is wanted"),
-        (lambda: Setting(options=3), "Setting: options is 3; Mapping is wanted"),
+        (lambda: Setting(method=3), "Setting: method is 3; str or Mapping is wanted"),
         (lambda: Network(temperature=None), "Network: temperature is None"),
         (lambda: Network(recipe="fast"), "Network: recipe is 'fast'"),
         (lambda: make_pairs(DATA, DecisionTreeClassifier, setting), "no classifier"),

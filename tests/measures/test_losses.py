@@ -111,7 +111,7 @@ def test_bad_input():
         (lambda: llm.measure("iam", nll=fit[:1], fit=fit[:1], out=out[:1]), "same loss on all samples"),
         (
             lambda: llm.measure("iam", nll=fit, fit=fit, out=out, batch=1),
-            "'batch' is 1: input should be greater than or equal to 2",
+            "iam: batch is 1; greater than or equal to 2",
         ),
         (lambda: llm.measure("lira_online", nll=fit, fit=fit, out=out * 0 + 1), "no scale"),
     ):

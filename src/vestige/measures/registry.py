@@ -110,8 +110,6 @@ def measure(name: str, signals: Signals, *, preset: str = "recommended", **optio
     name, preset or option, and where scores are not finite.
     """
     entry = MEASURES[name]
-    if not isinstance(signals, Signals):
-        raise InputError(f"{name} reads vestige.Signals; this is of type {type(signals).__name__}.")
     if not entry.of_samples:
         raise InputError(f"{name} reads texts, not samples: vestige.measures.texts.measure calls it.")
     return entry.score(signals, entry.resolve(options, preset))
