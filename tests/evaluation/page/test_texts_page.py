@@ -30,7 +30,7 @@ def test_a_folder_of_texts_is_whole(audit: Callable[..., Audit], tmp_path: Path)
     folder = made.save(tmp_path / "out", texts, words=0.9)
     page = (folder / "texts.html").read_text()
     for piece in (
-        '<span class="token more-3">one</span> <span class="token less-1">&lt;b&gt;</span>two', "0.930 [0.900, 0.960]",
+        '<span class="token more-3">one</span> <span class="token less-1">&lt;b&gt;</span></p>', "0.930 [0.900, 0.960]",
         "– prefixed not given", "told apart by their words alone (AUC 0.9)", "+0.70 nats a token", "Trace of a token",
     ):  # fmt: skip
         assert piece in page
