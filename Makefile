@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench stubs hooks clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vestige demo
@@ -13,6 +13,13 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+stubs: $(VENV)/.dev
+	$(BIN)/python tests/stubs.py
+
+hooks: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pre-commit>=4'
+	$(BIN)/pre-commit install
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -29,14 +29,18 @@ SEED = 7
 FULL = Setting("scratch", sets=10, records=1000, deletions=20)
 FEW = Setting("scratch", sets=4, records=1000, deletions=10)
 ATTACKS = ("logistic-regression", "decision-tree")
-TREE, MLP = "decision-tree", Network("mlp", {"hidden": (128,)})
+TREE, MLP = "decision-tree", Network({"name": "mlp", "hidden": (128,)})
 CNN = Network(
-    "cnn", {"width": 16, "norm": "group"}, {"epochs": 15, "batch_size": 64, "lr": 0.05, "precision": "fp32"}
+    {"name": "cnn", "width": 16, "norm": "group"},
+    {"epochs": 15, "batch_size": 64, "lr": 0.05, "precision": "fp32"},
 )
 DENSE = Network(
-    "densenet", {"growth": 8, "depth": 16}, {"epochs": 8, "batch_size": 64, "lr": 0.1, "precision": "fp32"}
+    {"name": "densenet", "growth": 8, "depth": 16},
+    {"epochs": 8, "batch_size": 64, "lr": 0.1, "precision": "fp32"},
 )
-RESIDUAL = Network("resnet18", {"width": 8}, {"epochs": 8, "batch_size": 64, "lr": 0.1, "precision": "fp32"})
+RESIDUAL = Network(
+    {"name": "resnet18", "width": 8}, {"epochs": 8, "batch_size": 64, "lr": 0.1, "precision": "fp32"}
+)
 PUBLISHED = ("label_only", "top_k=1", "temperature=10")
 
 
@@ -111,7 +115,7 @@ def cells() -> Iterator[tuple[str, str, dict[str, Any]]]:
     )  # fmt: skip
     for method, options in methods:
         yield "methods", f"network, {method}", {
-            "target": MLP, "setting": replace(FEW, method=method, options=options),
+            "target": MLP, "setting": replace(FEW, method={"name": method, **options}),
         }  # fmt: skip
     yield "private", "network, not defended", {
         "target": MLP, "setting": FEW, "defences": ("label_only", "train_temperature=4", "dp=8", "dp=1"),

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.timing import exponent, medians, peak_mib
-from vestige.measures.iam import Moments, interpolate
+from vestige.measures.interpolation import Moments, interpolate
 
 STEPS = 100
 

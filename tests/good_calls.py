@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -40,8 +42,16 @@ def net() -> nn.Module:
 
 
 MODEL = net()
+TOKENS = llm.TextSignals(
+    *(np.full(6, -float(k)) for k in range(1, 6)),
+    *(np.arange(6) for _ in range(2)),
+    offsets=np.array([0, 2, 4, 6]),
+    characters=np.full(3, 9),
+    ids=np.array(["x", "y", "z"]),
+)
 TREE = LogisticRegression().fit(ROWS.x, ROWS.y)
 
+# fmt: off
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Signals": (
         vestige.Signals,
@@ -305,12 +315,11 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "shards": 2,
             "seeds": "shared",
             "method": "retrain",
-            "options": {},
         },
     ),
     "leaks.Network": (
         leaks.Network,
-        {"model": "mlp", "knobs": {}, "recipe": {"epochs": 1}, "temperature": 1.0, "privacy": None},
+        {"model": "mlp", "recipe": {"epochs": 1}, "temperature": 1.0, "privacy": None},
     ),
     "leaks.make_pairs": (
         leaks.make_pairs,
@@ -386,4 +395,9 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         vestige.Recipe,
         {"epochs": 1, "lr": 0.1, "optimizer": "sgd", "milestones": (), "augment": "none"},
     ),
+    "llm.TextSignals": (functools.partial(dataclasses.replace, TOKENS), {"logp": TOKENS.logp, "mean": TOKENS.mean, "start": TOKENS.start, "offsets": TOKENS.offsets, "characters": TOKENS.characters, "ids": TOKENS.ids, "hashes": None}),
+    "llm.TextSignals.save": (TOKENS.save, {"path": "t.parquet"}),
+    "llm.TextSignals.load": (llm.TextSignals.load, {"path": "none"}),
+    "llm.audit_texts": (llm.audit_texts, {"unlearned": TOKENS, "original": TOKENS, "shadows": [TOKENS], "role": ["forget", "retain", "holdout"], "extra": None, "name": "a", "alpha": 0.05, "tolerance": 0.1, "preset": "recommended"}),
+    "llm.degrees": (llm.degrees, {"name": "loss", "checkpoints": [TOKENS, TOKENS], "original": TOKENS, "shadows": [TOKENS], "holdout": None, "extra": None}),
 }

@@ -1,8 +1,11 @@
+from dataclasses import dataclass
+
 import pytest
 from pydantic import model_validator
 
 from vestige.config import Config, option_value, overridden, parse_yaml, read_yaml, validated
 from vestige.errors import InputError
+from vestige.experiments import RunConfig
 
 
 class Inner(Config):
@@ -31,6 +34,92 @@ def test_a_fault_is_one_sentence(message):
     with pytest.raises(InputError) as caught:
         validated(Outer, FAULTS[message], "file")
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+def test_all_faults_are_told_together():
+    with pytest.raises(InputError) as caught:
+        validated(Outer, {"nme": "a", "inner": {"size": "x", "sise": 2}, "rate": None}, "file")
+    assert str(caught.value).split("\n  - ") == [
+        "file: 4 faults.",
+        "There is no key in 'inner' 'sise'. Did you mean 'size'? Known: size.",
+        "There is no key 'nme'. Did you mean 'name'? Known: inner, name, rate.",
+        "'inner.size' is 'x': input should be a valid integer, unable to parse string as an integer.",
+        "'rate' is None: input should be a valid number.",
+    ]
+    assert len(caught.value.faults) == 4
+    with pytest.raises(InputError, match="Outer: 2 faults") as caught:
+        Outer(name=3, rate="x")
+    assert len(caught.value.faults) == 2
+    with pytest.raises(InputError, match="24 faults.(\n.*){20}\n  - and 4 more.$"):
+        validated(Outer, {"name": "a", **{f"k{i}": i for i in range(24)}}, "file")
+
+
+@dataclass(frozen=True)
+class Side:
+    model: str | dict = "mlp"
+    size: int = 1
+
+
+class Union(Config):
+    side: str | Side = "a"
+    count: int | float = 1
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"side": {"size": "x"}}, "file: 'side.size' is 'x': input should be a valid integer"),
+        (
+            {"side": {"sise": 3}},
+            "file: There is no key in 'side' 'sise'. Did you mean 'size'. Known: model, size.",
+        ),
+        ({"side": {"knobs": {"width": 8}}}, "file: 'side': Options stand beside the name, .* width: 8"),
+        ({"count": "x"}, "file: 'count' is 'x': input should be a valid integer"),
+    ],
+)
+def test_of_a_union_the_member_that_was_meant_is_told(values, message):
+    with pytest.raises(InputError, match=message) as caught:
+        validated(Union, values, "file")
+    assert "\n" not in str(caught.value)
+
+
+def test_faults_of_names_options_and_recipes_are_among_them():
+    values = {
+        "name": "a",
+        "data": {"name": "digits", "part": "test"},
+        "model": {"name": "mlp", "hiden": [3]},
+        "recipe": {"epochs": 0, "lr": "x"},
+        "methods": [
+            "fintune",
+            {"name": "finetune", "epochs": 0, "lr": -1},
+            {"name": "ssd", "knobs": {"alpha": 2}},
+        ],
+        "audit": {"measures": ["iam", {"name": "iam", "family": "gumbell"}]},
+        "seed": -1,
+    }
+    with pytest.raises(InputError) as caught:
+        validated(RunConfig, values, "file")
+    first, *lines = str(caught.value).split("\n  - ")
+    assert first == "file: 9 faults."
+    for line, parts in zip(
+        lines,
+        (
+            ("'data'", "digits: It takes no options; 'part' was given."),
+            ("'model'", "Did you mean 'hidden'"),
+            ("'recipe'", "'epochs' is 0"),
+            ("'recipe'", "'lr' is 'x'"),
+            ("'methods.0' is 'fintune'", "Did you mean 'finetune'"),
+            (
+                "'methods.1'",
+                "epochs is 0; greater than or equal to 1 is wanted. lr is -1; greater than 0 is wanted.",
+            ),
+            ("'methods.2'", "write {name: ssd, alpha: 2}"),
+            ("'audit.measures.1'", "Did you mean 'gumbel'"),
+            ("'seed' is -1",),
+        ),
+        strict=True,
+    ):
+        assert all(part in line for part in parts), line
 
 
 class Pair(Config):

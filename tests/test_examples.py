@@ -31,8 +31,8 @@ def test_example_is_valid(path):
 def test_llm_example_is_valid(path):
     config = validated(LlmConfig, read_yaml(path), str(path))
     for method in config.methods:
-        assert set(method.knobs) <= set(METHODS[method.name].knobs)
-    assert set(config.learn) <= set(METHODS["finetune"].knobs)
+        assert set(method.options) <= set(METHODS[method.name].options)
+    assert set(config.learn) <= set(METHODS["finetune"].options)
 
 
 @pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)

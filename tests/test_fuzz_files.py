@@ -75,7 +75,9 @@ def answer(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except InputError as error:
-        assert "\n" not in str(error) and str(error)
+        assert str(error) and "\n" not in str(error).replace(
+            "\n  - ", " "
+        )  # a sentence, or a list of several
         return None
 
 

@@ -1,12 +1,18 @@
 import importlib.metadata
 import sys
+from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
-from vestige.arguments import Count, NotNegative, Positive
+from vestige import llm
+from vestige.arguments import Count, NotNegative, Positive, check_fields
+from vestige.data.registry import DATASETS
 from vestige.errors import InputError, MissingExtra, need
-from vestige.registry import Registry, knobs_of, resolved, types_of
+from vestige.measures import MEASURES
+from vestige.models import MODELS
+from vestige.registry import Entry, Registry
+from vestige.unlearning import METHODS
 
 
 @pytest.fixture
@@ -50,6 +56,37 @@ def test_unknown_and_repeated_names(package):
         TOYS.add("ball", 3)
 
 
+def test_what_is_not_declared_is_named():
+    def fading(model, split, work, *, label: float = 0.1): ...
+
+    with pytest.raises(TypeError) as caught:
+        METHODS.register("fading", worlds=("torch",), papre={"alpha": 1})(fading)
+    text = str(caught.value)
+    assert text.startswith(
+        f"The method 'fading' in {__name__}: There is no declaration 'papre'. Did you mean 'paper'?"
+    )
+    for part in (
+        "It does not declare 'needs'; add needs= to @register.",
+        "It does not declare 'cites'; add cites= to @register.",
+        "It has no docstring, whose first line says what it is.",
+        "An option cannot be called 'label', which stands beside the options.",
+    ):
+        assert part in text
+    assert "fading" not in METHODS
+    with pytest.raises(TypeError, match="The measure 'fading' in .*: It does not declare 'unit'"):
+        MEASURES.register("fading", cites="-")(lambda signals: signals)
+
+
+@pytest.mark.parametrize("registry", [METHODS, MEASURES, MODELS, DATASETS, llm.METHODS])
+def test_what_is_declared_is_of_its_kind_and_every_option_says_what_it_may_be(registry):
+    for entry in registry.entries():
+        check_fields(f"The {registry.kind} {entry.name!r}", entry)
+        untyped = set(entry.options) - set(entry.hints)
+        assert not untyped, f"The {registry.kind} {entry.name!r} has options without an annotation: {untyped}"
+        for preset in (entry.paper, *entry.presets.values()):
+            entry.resolve(preset)
+
+
 def test_a_missing_extra_is_one_sentence_with_the_command():
     with pytest.raises(MissingExtra, match=r"Sailing needs no_such_module: pip install 'vestige\[boats\]'"):
         need("no_such_module", "boats", "Sailing")
@@ -59,14 +96,18 @@ def test_a_missing_extra_is_one_sentence_with_the_command():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"share": "x"}, "toy: 'share' is 'x': input should be a valid number"),
-        ({"steps": 1.5}, "toy: 'steps' is 1.5: input should be a valid integer"),
-        ({"limit": []}, r"toy: 'limit' is \[\]: input should be a valid number"),
-        ({"after": 3}, "toy: 'after' is 3: input should be a valid tuple"),
-        ({"share": 1, "limit": None, "steps": 2.0, "kind": "c", "how": 4}, None),
+        ({"share": "x"}, "toy: share is 'x', which is text; a number is wanted."),
+        ({"steps": 1.5}, "toy: steps is 1.5; a valid integer"),
+        ({"steps": True}, "toy: steps is True; a truth value is not wanted here."),
+        ({"limit": []}, r"toy: limit is \[\]; a valid number is wanted."),
+        ({"after": 3}, "toy: after is 3; a valid tuple is wanted."),
+        ({"kind": "gumbell"}, "toy: kind is 'gumbell'; 'gumbel' or 'norm' is wanted. Did you mean 'gumbel'"),
+        ({"stpes": 3}, "toy: There is no option 'stpes'. Did you mean 'steps'"),
+        ({"stpes": 3, "share": "x"}, "toy: There is no option 'stpes'.* share is 'x'"),
+        ({"share": 1, "limit": None, "steps": 2.0, "kind": "norm", "how": 4}, None),
     ],
 )
-def test_a_knob_of_the_wrong_type_is_one_sentence(options, message):
+def test_an_option_that_there_is_not_or_of_the_wrong_type_is_a_sentence(options, message):
     def toy(
         x: "Unknown",  # noqa: F821
         *,
@@ -74,41 +115,67 @@ def test_a_knob_of_the_wrong_type_is_one_sentence(options, message):
         steps: "int" = 3,
         limit: "float | None" = None,
         after: "tuple[int, ...]" = (),
-        kind: "Literal['a', 'b']" = "a",
+        kind: "Literal['gumbel', 'norm']" = "gumbel",
         how: "Unknown" = None,  # noqa: F821
     ):
         """A toy."""
 
-    def resolve():
-        return resolved("toy", knobs_of(toy), {}, "recommended", options, types_of(toy))
-
+    entry = Entry(name="toy", function=toy, cites="")
     if message:
         with pytest.raises(InputError, match=message):
-            resolve()
-    else:  # a name to choose from, and what only the type checker knows, are left to the function
-        assert resolve() == knobs_of(toy) | options
-        assert isinstance(resolve()["steps"], int)
+            entry.resolve(options)
+    else:  # what only the type checker knows is left to the function
+        values = entry.resolve(options)
+        assert values == entry.options | options and isinstance(values["steps"], int)
+
+
+@dataclass(frozen=True)
+class Steps:
+    epochs: Count = 3
+    rate: Positive = 0.1
+
+
+def test_presets_and_the_fields_of_steps_are_options_too():
+    def toy(*, kind: str = "a") -> None: ...
+
+    entry = Entry(
+        name="toy",
+        function=toy,
+        cites="",
+        steps=Steps(epochs=5),
+        paper={"kind": "b"},
+        presets={"other": {"rate": 0.2}},
+    )
+    assert entry.resolve({}) == {"kind": "a", "epochs": 5, "rate": 0.1}
+    assert entry.resolve({"epochs": 1}, "paper") == {"kind": "b", "epochs": 1, "rate": 0.1}
+    assert entry.resolve({}, "other") == {"kind": "a", "epochs": 5, "rate": 0.2}
+    for preset in ("othr", None, ["other"]):
+        with pytest.raises(InputError, match="toy: There is no preset .*Known: other, paper, recommended"):
+            entry.resolve({}, preset)
+    with pytest.raises(
+        InputError, match="toy: epochs is 0; greater than or equal to 1 is wanted. rate is -1;"
+    ):
+        entry.resolve({"epochs": 0, "rate": -1})
+    with pytest.raises(InputError, match="bare: It takes no options; 'x' was given"):
+        Entry(name="bare", function=lambda x: x, cites="").resolve({"x": 1})
 
 
 def test_every_method_and_measure_takes_its_own_values():
-    from vestige.measures import MEASURES
-    from vestige.unlearning import METHODS
-
     for registry in (MEASURES, METHODS):
         for entry in map(registry.__getitem__, registry):
             for preset in ("recommended", "paper"):
-                own = entry.resolve(preset, {})
-                assert entry.resolve("recommended", own) == own
+                own = entry.resolve({}, preset)
+                assert entry.resolve(own) == own
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("times", 0, "'times' is 0: input should be greater than or equal to 1"),
+        ("times", 0, "times is 0; greater than or equal to 1"),
         ("times", None, None),
-        ("rate", 0.0, "'rate' is 0.0: input should be greater than 0"),
-        ("rate", float("nan"), "'rate' is nan"),
-        ("weight", -1, "'weight' is -1: input should be greater than or equal to 0"),
+        ("rate", 0.0, "rate is 0.0; greater than 0"),
+        ("rate", float("nan"), "rate is nan"),
+        ("weight", -1, "weight is -1; greater than or equal to 0"),
         ("weight", float("inf"), "finite"),
         ("plain", float("nan"), "finite"),
         ("plain", -3.0, None),
@@ -120,7 +187,7 @@ def test_ranges_are_part_of_a_type(option, value, message):
     ) -> None: ...
 
     def resolve():
-        return resolved("toy", knobs_of(toy), {}, "recommended", {option: value}, types_of(toy))[option]
+        return Entry(name="toy", function=toy, cites="").resolve({option: value})[option]
 
     if message is None:
         assert resolve() == value

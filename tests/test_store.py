@@ -1,20 +1,22 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vestige.errors import ArtefactError
+from vestige.errors import ArtefactError, InputError
 from vestige.store import (
     array_hash,
+    folder_at,
     is_done,
     key_of,
+    make_once,
     plain,
     published,
     read_json,
     read_record,
     sidecar,
-    step,
     write_json,
 )
 
@@ -38,23 +40,23 @@ def test_a_step_runs_once_per_key_and_again_when_its_file_is_damaged(tmp_path):
         return {"accuracy": np.float32(0.5), "loss": float("nan")}
 
     path = tmp_path / "x.bin"
-    first = step(path, "k1", make)
-    assert step(path, "k1", make) == first and len(made) == 1
+    first = make_once(path, "k1", make)
+    assert make_once(path, "k1", make) == first and len(made) == 1
     assert first["accuracy"] == 0.5 and first["loss"] is None
-    step(path, "k2", make)
+    make_once(path, "k2", make)
     path.write_text("changed")
     assert not is_done(path, "k2")
-    step(path, "k2", make)
+    make_once(path, "k2", make)
     sidecar(path).write_text("{")
-    step(path, "k2", make)
+    make_once(path, "k2", make)
     assert len(made) == 4 and path.read_text() == "content"
 
 
 def test_a_step_that_fails_leaves_no_record(tmp_path):
     path = tmp_path / "x.bin"
-    step(path, "k", lambda temporary: temporary.write_text("good") and None)
+    make_once(path, "k", lambda temporary: temporary.write_text("good") and None)
     with pytest.raises(ZeroDivisionError):
-        step(path, "other", lambda temporary: {"x": 1 / 0})
+        make_once(path, "other", lambda temporary: {"x": 1 / 0})
     assert not is_done(path, "other") and not is_done(path, "k")
 
 
@@ -105,3 +107,22 @@ def test_a_record_is_a_json_object(tmp_path):
     write_json(path, [{"a": 1}])
     with pytest.raises(ArtefactError, match=r"x\.json: it holds a list, a JSON object is wanted"):
         read_record(path)
+
+
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
+    with pytest.raises(InputError, match="is a folder, and a file is to be written"):
+        write_json(tmp_path / "mine", {})
+    assert [p.name for p in tmp_path.rglob("*")] == ["mine", "notes.txt"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000, "file/inner", "/proc/none/x", ""])
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    for write in (lambda path: write_json(path, {}), folder_at):
+        if write is folder_at and name == "":
+            continue
+        with pytest.raises(InputError) as caught:
+            write(tmp_path / name if name else Path("/"))
+        assert "\n" not in str(caught.value)

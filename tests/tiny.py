@@ -70,7 +70,7 @@ def settings(folder: Path, **changes: Any) -> dict[str, Any]:
     quick = {"lr": 1e-3, "epochs": 2, "length": 128}
     return {
         "kind": "llm", "name": "tiny", "model": {"name": str(folder / "base")}, "data": data | {"texts": 12},
-        "learn": LEARN, "methods": [{"name": "npo", "knobs": quick}, {"name": "gradient_ascent", "knobs": quick}],
+        "learn": LEARN, "methods": [{"name": "npo", **quick}, {"name": "gradient_ascent", **quick}],
     } | changes  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def outcome(call: Callable[[], Any], expected: Any) -> tuple[str, str]:
     except BaseException as error:
         text = str(error)
         if wanted is not None and isinstance(error, wanted):
-            readable = text and "\n" not in text and len(text) <= MESSAGE
+            readable = text and "\n" not in text.replace("\n  - ", " ") and len(text) <= MESSAGE
             return ("right" if readable else "traceback"), f"{type(error).__name__}: {text}"
         return "traceback", "".join(traceback.format_exception_only(error)) + traceback.format_exc(limit=-2)
     if wanted is not None:

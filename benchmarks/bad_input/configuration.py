@@ -176,7 +176,7 @@ def _values() -> Iterator[Case]:
     for path, value in {
         "data.name": 3, "data.root": 3, "data.options": 3, "split.scenario": 3, "split.train": 1,
         "split.holdout": -1, "split.label": [1], "split.ids_file": 3,
-        "model.name": None, "model.sparsity": 1.0, "model.knobs": [], "shadows.size": 0, "shadows.count": True,
+        "model.name": None, "model.sparsity": 1.0, "model.width": [], "shadows.size": 0, "shadows.count": True,
         "audit.preset": "papr", "audit.measures": [3],
         "methods.0": 3, "data": "digits", "split": [], "recipe.preset": "nothing", "device": 3,
     }.items():  # fmt: skip
@@ -204,7 +204,7 @@ def _plans(folder: Path) -> Iterator[Case]:
     """Runs that are refused before any work, though each field by itself is allowed."""
     (folder / "ids.txt").write_text("digits/0003\nnone\n")
     changes: dict[str, dict[str, Any]] = {
-        "data": {"data": {"name": "nothing"}}, "option": {"data": {"name": "digits", "options": {"part": "test"}}},
+        "data": {"data": {"name": "nothing"}}, "option": {"data": {"name": "digits", "part": "test"}},
         "path": {"data": {"name": "./gone.csv"}},
         "label": {"split": {"scenario": "class", "label": "ten"}},
         "label of a number": {"split": {"scenario": "class", "label": 10}},
@@ -216,9 +216,9 @@ def _plans(folder: Path) -> Iterator[Case]:
         "ids for nothing": {"split": {"ids_file": str(folder / "ids.txt")}},
         "train": {"split": {"train": 10**9}}, "huge": {"split": {"train": 10**30}},
         "holdout": {"split": {"holdout": 1.5}}, "model": {"model": {"name": "mpl"}},
-        "knob": {"model": {"name": "mlp", "knobs": {"width": 3}}}, "recipe": {"recipe": {"epoch": 3}},
+        "knob": {"model": {"name": "mlp", "width": 3}}, "recipe": {"recipe": {"epoch": 3}},
         "rate": {"recipe": {"lr": "fast"}}, "method": {"methods": ["fintune"]},
-        "method knob": {"methods": [{"name": "finetune", "knobs": {"epoch": 3}}]},
+        "method knob": {"methods": [{"name": "finetune", "epoch": 3}]},
         "measure": {"audit": {"measures": ["imm"]}},
         "measure knob": {"audit": {"measures": [{"name": "iam", "stepz": 3}]}},
         "measure without name": {"audit": {"measures": [{"steps": 3}]}}, "device": {"device": "cuda:99"},

@@ -49,8 +49,8 @@ _HOME = {
     "train": "training",
     "unlearn": "unlearning",
 }
-_PACKAGES = ("data", "evaluation", "experiments", "leaks", "llm", "measures", "models", "report", "signals", "training",
-             "unlearning")  # fmt: skip
+_PACKAGES = ("data", "evaluation", "experiments", "leaks", "llm", "measures", "methods", "models", "report", "signals",
+             "training", "unlearning")  # fmt: skip
 """Loaded when they are first named: `vestige.llm.unlearn` needs no import of its own."""
 _NEEDS_TORCH = {"models", "training", "experiments"}
 

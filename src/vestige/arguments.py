@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import inspect
 import operator
+import sys
 import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,9 +32,9 @@ from typing import (
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from vestige.errors import InputError, shown
+from vestige.errors import InputError, nearest, shown
 from vestige.files import as_path
 from vestige.values import DIGITS
 
@@ -59,6 +60,7 @@ Array: TypeAlias = Annotated[ArrayLike, OWN_CHECK]
 """An array, a list or a tensor: `vestige.values` says what is wrong with it."""
 
 PLAIN = (bool, int, float, str, tuple, Path)
+FINITE = ConfigDict(allow_inf_nan=False)
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
@@ -73,7 +75,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         bound = signature.bind(*args, **kwargs)
         if not hints:
-            hints.update(_hints(function, signature))
+            hints.update(hints_of(function))
         for name, value in bound.arguments.items():
             if name in hints:
                 bound.arguments[name] = fitting(where, name, value, hints[name])
@@ -82,11 +84,14 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[str, Any]:
-    """Return the annotations of the function's parameters, those that can be read."""
-    names = getattr(function, "__globals__", {})
+def hints_of(owner: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of a function's parameters, or of a dataclass's fields: those that can be read.
+
+    What is imported for the type checker alone cannot be.
+    """
+    names = getattr(owner, "__globals__", None) or vars(sys.modules[owner.__module__])
     known = {}
-    for p in signature.parameters.values():
+    for p in inspect.signature(owner).parameters.values():
         if p.annotation is p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             continue
         only = types.SimpleNamespace(__annotations__={p.name: p.annotation})
@@ -99,10 +104,11 @@ def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[s
 
 def check_fields(where: str, record: Any) -> None:
     """Check the fields of a dataclass by their annotations, and keep them as these say. Raises `InputError`."""
-    hints = get_type_hints(type(record), include_extras=True)
+    hints = hints_of(type(record))
     for field in dataclasses.fields(record):
-        value = fitting(where, field.name, getattr(record, field.name), hints[field.name])
-        object.__setattr__(record, field.name, value)
+        if field.name in hints:
+            value = fitting(where, field.name, getattr(record, field.name), hints[field.name])
+            object.__setattr__(record, field.name, value)
 
 
 def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
@@ -128,16 +134,31 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
         other = "True or False" if set(parts) <= {bool, type(None)} else "a number"
         raise InputError(f"{where}: {name} is {shown(value)}, which is text; {other} is wanted.")
     if Path in parts and isinstance(value, (str, Path)):
-        return as_path(value)
+        path = as_path(value)
+        return value if str in parts else path
     try:
-        return TypeAdapter(_plain(wanted)).validate_python(value)
+        return TypeAdapter(_plain(wanted), config=FINITE).validate_python(value)
     except ValidationError as error:
         if set(kinds) - {type(None)}:
             raise InputError(f"{where}: {name} is {shown(value)}; {_named(parts)} is wanted.") from None
         reason = error.errors(include_url=False)[0]["msg"].rstrip(".")
         wanted = reason.removeprefix("Input should be ")
         end = f"; {wanted} is wanted." if wanted != reason else f": {reason[:1].lower()}{reason[1:]}."
-        raise InputError(f"{where}: {name} is {shown(value)}{end}") from None
+        choices = [str(c) for p in parts if get_origin(p) is Literal for c in get_args(p)]
+        hint = nearest(value, choices) if text else ""
+        raise InputError(f"{where}: {name} is {shown(value)}{end}{hint}") from None
+
+
+def plain_type(hint: Any) -> Any:
+    """Return a hint without the ranges that stand in it: float for `Positive`."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return plain_type(get_args(hint)[0])
+    if origin in (Union, types.UnionType):
+        return functools.reduce(operator.or_, map(plain_type, get_args(hint)))
+    if origin is tuple:
+        return types.GenericAlias(tuple, tuple(plain_type(part) for part in get_args(hint)))
+    return hint
 
 
 def _check_members(where: str, name: str, value: Any, parts: list[Any]) -> None:

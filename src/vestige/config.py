@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar, get_args
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from vestige.errors import LONGEST, InputError, shown, told, unknown
+from vestige.errors import LONGEST, InputError, nearest, several, shown, told, unknown
 from vestige.files import read_text
+from vestige.registry import OLD, Registry, new_spelling, spelled
 from vestige.values import DIGITS
 
 
 class Config(BaseModel):
     """Base of every configuration: frozen, unknown keys forbidden.
 
-    Raises `InputError`, the first fault as one sentence, also where it is made in Python: `Recipe(epochs=-1)`.
+    Raises `InputError` with every fault, also where it is made in Python: `Recipe(epochs=-1)`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,7 +38,7 @@ class Config(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise InputError(f"{type(self).__name__}: {_sentence(type(self), error)}") from None
+            raise several(type(self).__name__, _faults(type(self), error, values)) from None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -53,13 +56,47 @@ class Config(BaseModel):
 Config.__init__.__dict__["__pydantic_base_init__"] = True
 
 
-class DataConfig(Config):
-    """Which data set; further keys of `options` go to its loader."""
+class Named(Config):
+    """Something that is registered, by its name, with its options beside it: `iam`, or `{name: iam, family: norm}`.
+
+    Subclasses say where it is registered, and which keys beside the name are no options of it.
+
+    Raises `InputError` for a name that is not registered there, and for options that are not its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    REGISTRY: ClassVar[Registry[Any]]
 
     name: str
-    root: Path | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that are given."""
+        return dict(self.model_extra or {})
+
+    def check(self) -> None:
+        """Raise `InputError` as above."""
+        self.REGISTRY[self.name].resolve(self.options, getattr(self, "preset", "recommended"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        return value if isinstance(value, cls) else spelled(cls.REGISTRY.kind, value)
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        self.check()
+        return self
+
+
+def _with_name(spec: str | dict[str, Any]) -> str | dict[str, Any]:
+    if "name" not in spelled("measure", spec):
+        raise ValueError("its 'name' is missing")
+    return spec
+
+
+Spelled: TypeAlias = Annotated[str | dict[str, Any], AfterValidator(_with_name)]
+"""A name, or a mapping with a name and options beside it, kept as it is written; which there are is not looked at."""
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -80,15 +117,8 @@ YAML_BYTES, YAML_DEPTH, YAML_VALUES = 2**18, 50, 100_000
 """Bytes of a configuration, its levels, and its values with every alias expanded, that are read."""
 
 
-def bare_names(methods: Any) -> Any:
-    """Allow a bare name for a method without settings: for fields that are lists of them."""
-    if isinstance(methods, (list, tuple)):
-        return [{"name": m} if isinstance(m, str) else m for m in methods]
-    return methods
-
-
 def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
-    """Build `model` from `values`, or raise `InputError`: the first fault, as one sentence.
+    """Build `model` from `values`, or raise `InputError`: every fault, a sentence each.
 
     `where` names the source for the reader, for example a file name.
     """
@@ -98,7 +128,7 @@ def validated(model: type[C], values: Mapping[str, Any], where: str) -> C:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise InputError(f"{where}: {_sentence(model, error)}") from None
+        raise several(where, _faults(model, error, values)) from None
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     except (
@@ -134,36 +164,72 @@ def _check_plain(values: Any, where: str) -> None:
         raise InputError(f"{where}: it nests deeper than {YAML_DEPTH} levels.")
 
 
-def _sentence(model: type[BaseModel], error: ValidationError) -> str:
-    faults = error.errors(include_url=False)
-    fault = next(
-        (f for f in faults if f["type"] == "extra_forbidden"), faults[0]
-    )  # a wrong name leaves the right out
-    path = [str(part) for part in fault["loc"]]
+def _faults(model: type[BaseModel], error: ValidationError, values: Any) -> list[str]:
+    """Return a sentence for each fault, unknown keys first; of a value that fits no member of a union, one."""
+    faults = [(_place(fault, values), fault) for fault in error.errors(include_url=False)]
+    faults.sort(key=lambda pair: pair[1]["type"] not in UNKNOWN)
+    strangers = [place for place, fault in faults if fault["type"] in UNKNOWN]
+    sentences: dict[tuple[str, ...], list[str]] = {}
+    for place, fault in faults:
+        deeper = any(len(other) > len(place) and other[: len(place)] == place for other, _ in faults)
+        if len(fault["loc"]) > len(place) and deeper:
+            continue  # another member of the union fits but for what lies deeper
+        alike = [s for s in strangers if s[:-1] == place[:-1] and nearest(s[-1], place[-1:])]
+        if fault["type"] == "missing" and alike:
+            continue  # it stands there by a wrong name
+        sentences.setdefault(place, _sentences(model, place, fault))
+    return [sentence for group in sentences.values() for sentence in group]
+
+
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+def _place(fault: Any, values: Any) -> tuple[str, ...]:
+    """Return the keys that lead to a fault, without what pydantic adds: the members of a union that it tried."""
+    path, node = [], values
+    for part in fault["loc"]:
+        if (isinstance(node, Mapping) and part in node) or (
+            isinstance(node, (list, tuple)) and part in range(len(node))
+        ):
+            node = node[part]
+        elif not (part == fault["loc"][-1] and fault["type"] == "missing"):
+            continue
+        path.append(str(part))
+    return tuple(path)
+
+
+def _sentences(model: type[BaseModel], path: tuple[str, ...], fault: Any) -> list[str]:
     field = ".".join(path)
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] in UNKNOWN and path:
+        if path[-1] in OLD:
+            return [f"{'.'.join(path[:-1])!r}: {new_spelling(path[-1], fault['input'], {'name': '...'})}"]
         parent = ".".join(path[:-1])
         place = f" in {parent!r}" if parent else ""
-        return unknown(f"key{place}", path[-1], _keys(model, path[:-1]))
+        return [unknown(f"key{place}", path[-1], _keys(model, path[:-1]))]
     if fault["type"] == "missing":
-        return f"{field!r} is missing."
+        return [f"{field!r} is missing."]
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, InputError) and cause.faults:
+        return [f"{field!r}: {sentence}" for sentence in cause.faults]
     reason = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    reason = reason.removeprefix(f"{path[-1]}: ") if path else reason
     reason = f"{reason[:1].lower()}{reason[1:]}."
     if not path:  # of the whole model, which the reader has at hand
-        return reason
+        return [reason]
     value = shown(fault["input"])
-    return f"{field!r}: {reason}" if value.startswith("of type ") else f"{field!r} is {value}: {reason}"
+    bare = isinstance(fault["input"], Mapping) or value.startswith("of type ")
+    return [f"{field!r}: {reason}" if bare else f"{field!r} is {value}: {reason}"]
 
 
-def _keys(model: type[BaseModel], path: list[str]) -> list[str]:
-    """Return the known keys of the (possibly nested) model that `path` leads to."""
+def _keys(model: Any, path: tuple[str, ...]) -> list[str]:
+    """Return the known keys of the (possibly nested) model or dataclass that `path` leads to."""
     for part in path:
-        field = model.model_fields.get(part)
-        options = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        if inner:
-            model = inner[0]
-    return list(model.model_fields)
+        fields = model.model_fields if hasattr(model, "model_fields") else {}
+        annotation = fields[part].annotation if part in fields else None
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        inner = [o for o in options if hasattr(o, "model_fields") or dataclasses.is_dataclass(o)]
+        model = inner[0] if inner else model
+    return list(getattr(model, "model_fields", None) or (f.name for f in dataclasses.fields(model)))
 
 
 def read_yaml(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -182,6 +248,15 @@ def read_yaml(path: Path | str, overrides: Sequence[str] = ()) -> dict[str, Any]
     return overridden(values, overrides)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-5 as the number that YAML 1.2 says it is; the library reads it as text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?|\d*\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def parse_yaml(text: str) -> Any:
     """Return what YAML says.
 
@@ -189,7 +264,7 @@ def parse_yaml(text: str) -> Any:
     levels, for aliases that expand to more than 100,000 values, and for integers of more than 40 digits.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -261,6 +336,24 @@ def _override(values: dict[str, Any], override: str) -> None:
             raise InputError(f"The override {shown(override)}: {shown(part)} holds a value, not keys.")
         values = inner
     values[last] = option_value(text, f"The override {shown(override)}")
+
+
+def compact(text: str, where: str) -> str | dict[str, Any]:
+    """Return a name with options, as a command takes it, as a configuration has it; a bare name as it is.
+
+    "iam:family=norm,steps=100" is {"name": "iam", "family": "norm", "steps": 100}. Values are written as YAML:
+    "mlp:hidden=[256, 128],dropout=0.1". Raises `InputError`.
+    """
+    name, colon, rest = text.partition(":")
+    if not colon:
+        return name
+    values: dict[str, Any] = {"name": name}
+    for pair in re.split(r",(?=\s*\w+\s*=)", rest):
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"{where} {text}: {pair!r} is not of the form option=value.")
+        values[key.strip()] = option_value(value, f"{where} {text}")
+    return values
 
 
 def option_value(text: str, where: str) -> Any:

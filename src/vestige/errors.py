@@ -4,26 +4,51 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-MESSAGE, LONGEST = 1_500, 100
-"""Characters of a message at most, and of a value that one repeats; of a longer one it names the type alone."""
+SENTENCE, LONGEST = 1_500, 100
+"""Characters of a sentence at most, and of a value that one repeats; of a longer one it names the type alone."""
+BULLET = "\n  - "
+"""What stands before each of several faults that are told together."""
 
 
 class InputError(ValueError):
     """The user's input cannot be used as it is: a file, a field, a value. The CLI exits with 2.
 
-    Its text is one line that can be printed, of at most 1,500 characters, whatever it repeats: of a longer one the
-    middle is left out.
+    Its text can be printed, whatever it repeats: one line, or one for each fault, of at most 1,500 characters; of a
+    longer one the middle is left out.
+
+    faults  each by itself, where several are told together; else empty
     """
 
+    faults: tuple[str, ...] = ()
+
     def __init__(self, message: str = "") -> None:
-        line = " ".join(map(str.strip, message.splitlines())).encode("utf-8", "backslashreplace").decode()
-        if len(line) > MESSAGE:
-            line = f"{line[: MESSAGE - 505]} ... {line[-500:]}"
-        super().__init__(line)
+        super().__init__(BULLET.join(map(_line, message.split(BULLET))))
+
+
+def _line(text: str) -> str:
+    line = " ".join(map(str.strip, text.splitlines())).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= SENTENCE else f"{line[: SENTENCE - 505]} ... {line[-500:]}"
+
+
+MOST_FAULTS = 20
+"""Faults that one message tells; of more it says how many there are."""
+
+
+def several(where: str, faults: Sequence[str]) -> InputError:
+    """Return the error that tells all faults: one in a sentence, more in a list of a line each."""
+    faults = tuple(dict.fromkeys(faults))
+    if len(faults) == 1:
+        error = InputError(f"{where}: {faults[0]}")
+    else:
+        more = [f"and {len(faults) - MOST_FAULTS} more."] if len(faults) > MOST_FAULTS else []
+        lines = [f"{where}: {len(faults)} faults.", *faults[:MOST_FAULTS], *more]
+        error = InputError(BULLET.join(lines))
+    error.faults = faults
+    return error
 
 
 class ArtefactError(InputError):
@@ -41,9 +66,13 @@ class MissingExtra(ImportError):
 def unknown(kind: str, got: object, allowed: Iterable[str]) -> str:
     """Return the sentence for an unknown name: what was got, the nearest known one, and all of them."""
     names = sorted(allowed)
+    return f"There is no {kind} {shown(got)}.{nearest(got, names)} Known: {', '.join(names)}."
+
+
+def nearest(got: object, names: Sequence[str]) -> str:
+    """Return the question whether the known name that is most like it was meant, or nothing where none is like it."""
     near = difflib.get_close_matches(got[:LONGEST], names, n=1, cutoff=0.5) if isinstance(got, str) else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {kind} {shown(got)}.{hint} Known: {', '.join(names)}."
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def need(module: str, extra: str, purpose: str) -> ModuleType:

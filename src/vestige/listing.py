@@ -9,19 +9,19 @@ from vestige.errors import InputError, need, unknown
 
 LISTS: dict[str, tuple[str, str, dict[str, str]]] = {
     "datasets": ("vestige.data.registry", "DATASETS", {"what": "description", "from": "home"}),
-    "models": ("vestige.models", "MODELS", {"what": "summary", "options": "knobs", "cites": "cites"}),
+    "models": ("vestige.models", "MODELS", {"what": "summary", "options": "options", "cites": "cites"}),
     "methods": (
         "vestige.unlearning", "METHODS",
-        {"what": "summary", "reads": "needs", "on": "worlds", "options": "knobs", "steps": "own_steps",
+        {"what": "summary", "reads": "needs", "on": "worlds", "options": "options", "steps": "own_steps",
          "cites": "cites"},
     ),
     "measures": (
         "vestige.measures", "MEASURES",
-        {"what": "summary", "needs": "needs", "uses": "uses", "options": "knobs", "cites": "cites"},
+        {"what": "summary", "needs": "needs", "uses": "uses", "options": "options", "cites": "cites"},
     ),
     "text-methods": (
         "vestige.unlearning.text", "METHODS",
-        {"what": "summary", "reads": "needs", "options": "knobs", "cites": "cites"},
+        {"what": "summary", "reads": "needs", "options": "options", "cites": "cites"},
     ),
 }  # fmt: skip
 """Where what can be named is kept, and which of its attributes are shown under which word."""
@@ -65,7 +65,7 @@ def _text_measures() -> list[dict[str, Any]]:
     return [
         {
             "name": m.name, "what": m.summary, "needs": m.texts,
-            "options": m.resolve(preset_on_texts(m.name, "recommended"), {}), "cites": m.cites,
+            "options": m.resolve({}, preset_on_texts(m.name, "recommended")), "cites": m.cites,
         }
         for m in MEASURES.values()
     ]  # fmt: skip

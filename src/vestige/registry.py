@@ -1,117 +1,261 @@
-"""The whole plug-in system: a dictionary that finds its own entries.
+"""The whole plug-in system: a function with what is declared of it, found by its name.
 
-A registry reads every module of its package once, when it is first asked, and then the entry points of
-other installed packages. Adding an entry is adding a file; nothing else is edited.
+An `Entry` is a plain function under a name: its keyword-only parameters are its options, their annotations what a value
+may be. A `Registry` reads every module of its package once, when it is first asked, and then the entry points of other
+installed packages. Adding an entry is adding a file; nothing else is edited.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import entry_points
-from types import SimpleNamespace, UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from vestige.arguments import fitting, hints_of, plain_type
+from vestige.errors import InputError, shown, unknown
 
-from vestige.errors import InputError, unknown
-
-T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 PRESETS = ("recommended", "paper")
+OLD = ("knobs", "options")
+RESERVED = ("name", "preset", *OLD)
+"""Words that stand beside the options where an entry is named; no option is called so."""
 
 
-def summary_of(function: Callable[..., Any]) -> str:
-    """Return the first line of a function's docstring."""
-    return (inspect.getdoc(function) or "").split("\n", 1)[0]
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A registered function and what is declared of it.
 
-
-def knobs_of(function: Callable[..., Any], hidden: Collection[str] = ()) -> dict[str, Any]:
-    """Return the keyword-only options of a function with their defaults."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in hidden}
-
-
-def resolved(
-    name: str,
-    knobs: dict[str, Any],
-    paper: Mapping[str, Any],
-    preset: str,
-    options: Mapping[str, Any],
-    types: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return every knob's value: recommended, then the preset's, then what the caller changed.
-
-    types  what the caller's values must be, where that is known; see `types_of`
-
-    Raises `InputError` for an unknown preset or option, and for a value of another type or outside its range.
+    name      what it is asked for by
+    function  its keyword-only parameters are options, with the recommended values as defaults
+    cites     its publication
+    paper     values of the preset "paper", where they are not the recommended ones
+    presets   further presets by name, such as another group's version
+    steps     a dataclass whose fields are options too, such as an optimiser's settings; None: there are none
     """
-    if preset not in PRESETS:
-        raise InputError(unknown("preset", preset, PRESETS))
-    for option in options:
-        if option not in knobs:
-            raise InputError(f"{name}: {unknown('option', option, knobs)}")
-    given = {k: _of_type(name, k, v, types[k]) if k in types else v for k, v in options.items()}
-    return knobs | (dict(paper) if preset == "paper" else {}) | given
+
+    BESIDE: ClassVar[tuple[str, ...]] = ()
+    """Further words that stand beside the options where an entry of this kind is named."""
+
+    name: str
+    function: Callable[..., Any]
+    cites: str
+    paper: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    steps: Any = None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+    @cached_property
+    def own_options(self) -> dict[str, Any]:
+        """The function's own options with their recommended values."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @property
+    def own_steps(self) -> dict[str, Any]:
+        """The options that are fields of its steps, with their recommended values."""
+        return {} if self.steps is None else dataclasses.asdict(self.steps)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every option with its recommended value: the function's own, then those of its steps."""
+        return self.own_options | self.own_steps
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        """What the value of each option may be."""
+        steps = {} if self.steps is None else hints_of(type(self.steps))
+        return {
+            name: hint for name, hint in (hints_of(self.function) | steps).items() if name in self.options
+        }
+
+    def resolve(self, options: Mapping[str, Any], preset: str = "recommended") -> dict[str, Any]:
+        """Return every option's value: recommended, then the preset's, then the caller's.
+
+        Raises `InputError`: the preset or every option that there is not, and every value that an option cannot have.
+        """
+        if preset not in (*PRESETS, *self.presets):
+            raise InputError(f"{self.name}: {unknown('preset', preset, (*PRESETS, *self.presets))}")
+        preset_values = self.paper if preset == "paper" else self.presets.get(preset, {})
+        values, faults = self.options | dict(preset_values), []
+        for option, value in options.items():
+            try:
+                values[option] = self._checked(option, value)
+            except InputError as fault:
+                faults.append(str(fault).removeprefix(f"{self.name}: "))
+        if faults:
+            raise InputError(f"{self.name}: {' '.join(faults)}")
+        return values
+
+    def _checked(self, option: str, value: Any) -> Any:
+        if not self.options:
+            raise InputError(f"It takes no options; {option!r} was given.")
+        if option not in self.options:
+            raise InputError(unknown("option", option, self.options))
+        return fitting(self.name, option, value, self.hints[option]) if option in self.hints else value
 
 
-def types_of(owner: Callable[..., Any]) -> dict[str, Any]:
-    """Return the plain types (numbers, texts, truth values, tuples of them) of a function's keyword-only options, or of
-    a dataclass's fields, with their ranges where they are annotated by `Count`, `Positive` or `NotNegative`. Names to
-    choose from are left to whoever knows them: the message is better there.
+E = TypeVar("E", bound=Entry)
+
+
+def spelled(what: str, spec: Any) -> dict[str, Any]:
+    """Return a name with its options as one mapping: {"name": "iam", "family": "norm"}, from that or from "iam".
+
+    what  is named, for the message: "measure"
+
+    Raises `InputError` for anything else, and for the spelling of earlier versions.
     """
-    names = getattr(owner, "__globals__", None) or vars(sys.modules[owner.__module__])
-    found = {}
-    for p in inspect.signature(owner).parameters.values():
-        only = SimpleNamespace(__annotations__={p.name: p.annotation})
-        try:
-            hint = get_type_hints(only, names, include_extras=True)[p.name]
-        except NameError:  # imported for the type checker alone
-            continue
-        if _parts(hint) & {bool, int, float, str, tuple}:
-            found[p.name] = hint
-    return found
+    if isinstance(spec, str):
+        return {"name": spec}
+    if not isinstance(spec, Mapping):
+        raise InputError(f"A {what} is {shown(spec)}; a name, or a mapping with a 'name', is wanted.")
+    values = {str(key): value for key, value in spec.items()}
+    for key in OLD:
+        if key in values:
+            raise InputError(new_spelling(key, values.pop(key), {"name": f"a {what}"} | values))
+    return values
 
 
-def _parts(hint: Any) -> set[Any]:
-    """Return the types that a value of this type may have."""
-    origin = get_origin(hint)
-    if origin is Annotated:
-        return _parts(get_args(hint)[0])
-    if origin in (Union, UnionType):
-        return {part for choice in get_args(hint) for part in _parts(choice)}
-    return {origin or hint}
+def new_spelling(key: str, options: Any, values: Mapping[str, Any]) -> str:
+    """Return the sentence that says how options are written that stand under a key of their own, beside `values`."""
+    pairs = {**values, **(options if isinstance(options, Mapping) else {"option": "value"})}
+    new = ", ".join(f"{k}: {v if isinstance(v, str) else shown(v)}" for k, v in pairs.items())
+    return f"Options stand beside the name, not under {key!r}: write {{{new}}}."
 
 
-def _of_type(name: str, option: str, value: Any, wanted: Any) -> Any:
-    try:
-        return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
-    except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"]
-        raise InputError(f"{name}: {option!r} is {value!r}: {reason[:1].lower()}{reason[1:]}.") from None
+def bound(call: Callable[..., Any], entry: Entry, module: str) -> Callable[..., Any]:
+    """Return `call` for one entry, with the entry's options in its signature and the entry's docstring.
+
+    `call` takes the entry's name first and its options last: bound(unlearn, METHODS["scrub"], ...) is a function
+    `scrub(model, split, *, ..., alpha=0.5, ...)`.
+    """
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return call(entry.name, *args, **kwargs)
+
+    shared = inspect.signature(call)
+    parameters = [p for p in list(shared.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    parameters += [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=value,
+            annotation=plain_type(entry.hints.get(name, Any)),
+        )
+        for name, value in entry.options.items()
+    ]
+    function.__name__ = function.__qualname__ = entry.name
+    function.__module__ = module
+    also = f"The other arguments are those of `vestige.{call.__name__}`, which it calls."
+    function.__doc__ = f"{inspect.getdoc(entry.function)}\n\n{also}"
+    function.__signature__ = shared.replace(parameters=parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in parameters} | {
+        "return": shared.return_annotation
+    }
+    return function
 
 
-class Registry(Generic[T]):
+def callables(
+    module: str,
+    registry: Registry[Any],
+    call_of: Callable[[Any], Callable[..., Any]],
+    names: Collection[str] = (),
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a module that gives every entry of a registry as a function.
+
+    call_of  which function an entry is called by, such as `unlearn`
+    names    what the module holds besides
+    """
+    known: dict[str, Callable[..., Any]] = {}
+
+    def get(name: str) -> Any:
+        if name == "__all__":
+            return [*names, *registry]
+        if name.startswith("_") or name not in registry:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        if name not in known:
+            known[name] = bound(call_of(registry[name]), registry[name], module)
+        return known[name]
+
+    return get, lambda: sorted({*names, *registry})
+
+
+class Registry(Generic[E]):
     """Names to entries of one kind (`measure`, `method`, `model`, `data set`).
 
     Modules of `package` register their entries on import; installed packages may add more through the
     entry-point group `group`, each entry point naming a module that registers on import.
     """
 
-    def __init__(self, kind: str, package: str, group: str) -> None:
+    def __init__(self, kind: str, package: str, group: str, entry: type[E] | None = None) -> None:
         self.kind, self.package, self.group = kind, package, group
-        self._entries: dict[str, T] = {}
+        self.entry = entry or cast(type[E], Entry)
+        self._entries: dict[str, E] = {}
         self._complete = False
 
-    def add(self, name: str, entry: T) -> T:
+    def register(self, name: str, **facts: Any) -> Callable[[F], F]:
+        """Register a function under a name; it stays a plain function.
+
+        facts  what is declared of it: the fields of the registry's entry
+
+        Raises `TypeError`, naming each, where something is not declared, or is that there is not.
+        """
+
+        def keep(function: F) -> F:
+            self._expect_declared(name, function, facts)
+            self.add(name, self.entry(name=name, function=function, **facts))
+            return function
+
+        return keep
+
+    def _expect_declared(self, name: str, function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
+        known = {f.name: f for f in dataclasses.fields(self.entry) if f.name not in ("name", "function")}
+        faults = [unknown("declaration", fact, known) for fact in facts if fact not in known]
+        for fact, one in known.items():
+            if fact not in facts and one.default is one.default_factory is dataclasses.MISSING:
+                faults.append(f"It does not declare {fact!r}; add {fact}= to @register.")
+        if not inspect.getdoc(function):
+            faults.append("It has no docstring, whose first line says what it is.")
+        taken = {*RESERVED, *self.entry.BESIDE} & set(inspect.signature(function).parameters)
+        faults += [f"An option cannot be called {word!r}, which stands beside the options." for word in taken]
+        if faults:
+            raise TypeError(f"The {self.kind} {name!r} in {function.__module__}: {' '.join(faults)}")
+
+    def chosen(self, spec: Any) -> tuple[E, dict[str, Any], dict[str, Any]]:
+        """Return the entry that is named, its options, and what else stands beside them: `preset`, `label`, ...
+
+        spec  a name, or a mapping with `name` and the options beside it: {"name": "iam", "family": "norm"}
+
+        Raises `InputError` for anything else, and for an unknown name.
+        """
+        values = spelled(self.kind, spec)
+        if "name" not in values:
+            raise InputError(f"A {self.kind} is {shown(values)}; its 'name' is missing.")
+        entry = self[values.pop("name")]
+        beside = {key: values.pop(key) for key in ("preset", *self.entry.BESIDE) if key in values}
+        return entry, values, beside
+
+    def add(self, name: str, entry: E) -> E:
+        """Add an entry. Raises `ValueError` for a name that is taken."""
         if name in self._entries:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._entries[name] = entry
         return entry
 
-    def __getitem__(self, name: str) -> T:
+    def entries(self) -> list[E]:
+        """Return every entry, by name."""
+        return [self[name] for name in self]
+
+    def __getitem__(self, name: str) -> E:
         self._discover()
         try:
             return self._entries[name]
@@ -141,13 +285,13 @@ class Registry(Generic[T]):
         self._complete = True
 
 
-class Part(Mapping[str, T]):
+class Part(Mapping[str, E]):
     """The entries of a registry that something holds for, such as the measures that texts can be asked by."""
 
-    def __init__(self, registry: Registry[T], kind: str, belongs: Callable[[T], bool]) -> None:
+    def __init__(self, registry: Registry[E], kind: str, belongs: Callable[[E], bool]) -> None:
         self.registry, self.kind, self.belongs = registry, kind, belongs
 
-    def __getitem__(self, name: str) -> T:
+    def __getitem__(self, name: str) -> E:
         if name not in self.registry or not self.belongs(self.registry[name]):
             raise InputError(unknown(self.kind, name, list(self)))
         return self.registry[name]

@@ -16,8 +16,8 @@ import oracles
 from vestige import Signals, audit
 from vestige.cli import main
 from vestige.cli.app import doctor, report
-from vestige.cli.options import parse_measure
 from vestige.cli.show import passed, print_audits, print_rows
+from vestige.config import compact
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation.gate import Gate
 from vestige.evaluation.page import write_report
@@ -324,7 +324,7 @@ RUN = """
 name: r
 data: {name: digits}
 split: {forget: 20, train: 100, holdout: 50, shadow: 100}
-model: {name: mlp, knobs: {hidden: [8]}}
+model: {name: mlp, hidden: [8]}
 recipe: {epochs: 100000}
 methods: [retrain]
 """
@@ -418,10 +418,16 @@ def test_help_and_version_are_quick_to_say():
 
 
 def test_measures_with_options():
-    assert parse_measure("iam") == "iam"
-    assert parse_measure("iam:family=norm,steps=100") == {"name": "iam", "family": "norm", "steps": 100}
+    assert compact("iam", "--measure") == "iam"
+    norm = {"name": "iam", "family": "norm", "eps1": 1e-2}
+    assert compact("iam:family=norm,eps1=1e-2", "--measure") == norm
+    assert compact("mlp:hidden=[256, 128],dropout=0.1", "a model") == {
+        "name": "mlp",
+        "hidden": [256, 128],
+        "dropout": 0.1,
+    }
     with pytest.raises(InputError):
-        parse_measure("iam:steps")
+        compact("iam:steps", "--measure")
 
 
 WITHOUT_TORCH = """

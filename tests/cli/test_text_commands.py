@@ -41,10 +41,10 @@ def test_collect(vestige, model_folder, tmp_path):
 def test_unlearn_and_audit(vestige, model_folder, tmp_path):
     files = {name: model_folder / f"{name}.json" for name in ("forget", "retain", "holdout")}
     code, out, err = vestige(
-        "llm", "unlearn", "npo", "--model", model_folder / "original", "--forget", files["forget"], "--retain",
-        files["retain"], "--out", tmp_path / "npo", "--option", "lr=1e-3", "--option", "epochs=1", "--json",
+        "llm", "unlearn", "npo:lr=1e-3,epochs=1", "--model", model_folder / "original", "--forget", files["forget"], "--retain",
+        files["retain"], "--out", tmp_path / "npo", "--json",
     )  # fmt: skip
-    assert code == 0 and json.loads(out)["knobs"]["lr"] == 1e-3, err
+    assert code == 0 and json.loads(out)["options"]["lr"] == 1e-3, err
     assert (tmp_path / "npo" / "model.safetensors").is_file()
     groups = [x for name, path in files.items() for x in (f"--{name}", path)]
     code, out, err = vestige(

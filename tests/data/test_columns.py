@@ -112,8 +112,8 @@ def test_what_loses_digits_is_said(tmp_path):
 
 
 OPTIONS = {
-    "drop is 'a'; a list": {"drop": "a"}, "no column 'b'": {"drop": ["b"]}, "name one column twice": {"drop": ["label"]}, "no column besides": {"drop": ["a"]},
-    "like is no data set": {"like": 3}, "label is 3; the name of a column": {"label": 3}, "no column 'who'": {"id": "who"},
+    "drop is 'a'; list or tuple": {"drop": "a"}, "no column 'b'": {"drop": ["b"]}, "name one column twice": {"drop": ["label"]}, "no column besides": {"drop": ["a"]},
+    "like is 3; Dataset is wanted": {"like": 3}, "label is 3; a valid string": {"label": 3}, "no column 'who'": {"id": "who"},
 }  # fmt: skip
 
 

@@ -83,7 +83,17 @@ def test_what_nothing_vouches_for_is_said_in_the_data(home, monkeypatch):
     )
     made = Dataset("toy", np.zeros((2, 1), np.float32), [0, 1], ["a", "b"], ("x", "y"), ("a note",))
     monkeypatch.delenv("VESTIGE_DATA", raising=False)
-    monkeypatch.setitem(DATASETS._entries, "toy", Source("toy", "", "", lambda root: made, downloads))
+    monkeypatch.setitem(
+        DATASETS._entries,
+        "toy",
+        Source(
+            name="toy",
+            function=lambda root: made,
+            description="",
+            home="",
+            downloads=downloads,
+        ),
+    )
     first, note = load_dataset("toy").notes
     assert first == "a note" and f"trusted on first use, SHA-256 {sha}" in note and "over plain http" in note
     assert "b.bin" in note and "a.bin" not in note

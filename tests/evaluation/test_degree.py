@@ -42,7 +42,7 @@ def test_intervals_cover_the_truth_as_promised(kind, degree):
     covered = []
     for seed in range(25):
         world = oracles.gaussian_world(seed, kind)
-        (made,) = scales(world, [("lira_online", MEASURES["lira_online"].knobs)])
+        (made,) = scales(world, [("lira_online", MEASURES["lira_online"].options)])
         _, low, high = made.degree(measure("lira_online", world)[world.roles == "forget"])
         covered.append(((low <= degree) & (degree <= high)).mean())
     assert np.mean(covered) > 0.93
@@ -59,7 +59,7 @@ def test_over_200_worlds_the_promised_rate_holds_and_the_stated_power_is_reached
         forget = exact.roles == "forget"
         flagged.append((p_values(measure(name, exact)[forget], null)[0] <= 0.05).mean())
         recognised.append((p_values(measure(name, untouched)[forget], null)[0] <= 0.05).mean())
-        (made,) = scales(exact, [(name, MEASURES[name].knobs)])
+        (made,) = scales(exact, [(name, MEASURES[name].options)])
         stated.append(made.power(null, 0.05)[1][-1])
     error = np.std(flagged) / np.sqrt(200)
     assert np.mean(flagged) <= 0.05 + 3 * error

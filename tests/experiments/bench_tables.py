@@ -7,7 +7,7 @@ import yaml
 BLOCK = {
     "data": {"name": "digits"},
     "counts": {"train": 200, "holdout": 100, "shadow": 400, "shadow_size": 200},
-    "model": {"name": "mlp", "knobs": {"hidden": [16]}},
+    "model": {"name": "mlp", "hidden": [16]},
     "recipe": {"epochs": 3, "batch_size": 32, "lr": 0.05},
 }
 
@@ -16,7 +16,7 @@ TINY = {
     "name": "tiny", "title": "A tiny table", "source": "the tests", "kind": "separation", "figure": "auc", "percent": True,
     "favourite": "IAM-On",
     "measures": {
-        "Random": "random", "LiRA-On": "lira_online", "IAM-On": {"name": "iam", "knobs": {"mode": "online"}},
+        "Random": "random", "LiRA-On": "lira_online", "IAM-On": {"name": "iam", "mode": "online"},
     },
     "published": {"digits · random": {"Random": 50.0, "LiRA-On": 63.41, "IAM-On": 67.10}},
     "small": {

@@ -70,7 +70,7 @@ def named(made_):
 def test_methods_epsilon_and_degrees(tmp_path):
     block = BLOCK | {"checkpoints": 3}
     small = TINY["small"] | {"blocks": {"digits": block}, "splits": 1, "shadows": 1, "seeds": 2, "models": 4}
-    methods = ["retrain", {"name": "finetune", "knobs": {"epochs": 1}}]
+    methods = ["retrain", {"name": "finetune", "epochs": 1}]
     made_ = run_bench(
         experiment(tiny(tmp_path, kind="methods", figure="disparity", percent=False, methods=methods, small=small,
                         published={}, favourite=None, over="seed", name="m")),
@@ -212,7 +212,7 @@ def test_a_file_that_is_no_status_hides_no_run(filled, tmp_path):
 def test_failed_steps_are_not_kept_ones(tmp_path, filled):
     """One method's model fails, and all that reads it; the rest is done."""
     changes = {"kind": "methods", "figure": "disparity", "percent": False, "measures": {"RMIA": "rmia_offline"},
-               "methods": ["retrain", {"name": "ssd", "knobs": {"alpha": 1e9}}], "published": {}, "favourite": None,
+               "methods": ["retrain", {"name": "ssd", "alpha": 1e9}], "published": {}, "favourite": None,
                "small": TINY["small"] | {"splits": 1, "shadows": 1}}  # fmt: skip
     store = tmp_path / "store"
     shutil.copytree(filled[1] / "store", store)

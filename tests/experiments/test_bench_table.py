@@ -295,7 +295,7 @@ def paper_only(folder, **changes):
 
 
 def test_the_leaderboard_shows_the_scale_that_was_run(tmp_path):
-    found = paper_only(tmp_path, model={"name": "mlp", "knobs": {"hidden": [99]}})
+    found = paper_only(tmp_path, model={"name": "mlp", "hidden": [99]})
     assert "small" not in found["experiment"]
     text = write_leaderboard(tmp_path / "a.html", [found]).read_text()
     assert "[99]" in text and "[16]" not in text and "Toy data, paper scale" in text

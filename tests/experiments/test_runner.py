@@ -28,10 +28,10 @@ SMALL = {
     "name": "small",
     "data": {"name": "digits"},
     "split": {"forget": 20, "train": 100, "holdout": 100, "shadow": 200},
-    "model": {"name": "mlp", "knobs": {"hidden": [32]}},
+    "model": {"name": "mlp", "hidden": [32]},
     "recipe": {"epochs": 3, "batch_size": 32, "lr": 0.05},
     "shadows": {"count": 3},
-    "methods": ["retrain", {"name": "finetune", "knobs": {"epochs": 1}}],
+    "methods": ["retrain", {"name": "finetune", "epochs": 1}],
     "audit": {"measures": ["iam", "lira_offline", "random"]},
 }
 
@@ -153,7 +153,7 @@ def test_json_of_another_shape_is_noticed(finished, tmp_path):
 
 
 def test_an_unfinished_run_may_change_its_methods_and_its_audit(finished, tmp_path):
-    diverging = {"name": "finetune", "label": "ft", "knobs": {"epochs": 2, "lr": 1e30}}
+    diverging = {"name": "finetune", "label": "ft", "epochs": 2, "lr": 1e30}
     with pytest.raises(InputError, match=r"^ft: The loss became"):
         run(
             config(methods=["retrain", diverging], audit={"measures": ["random"]}), tmp_path / "r", say=silent
@@ -173,7 +173,7 @@ def test_an_unfinished_run_may_change_its_methods_and_its_audit(finished, tmp_pa
 
 
 def test_changed_methods_bring_no_stale_audit(tmp_path, monkeypatch):
-    methods = [{"name": "retrain", "label": "a"}, {"name": "finetune", "label": "b", "knobs": {"epochs": 1}}]
+    methods = [{"name": "retrain", "label": "a"}, {"name": "finetune", "label": "b", "epochs": 1}]
     turned = [methods[0] | {"label": "b"}, methods[1] | {"label": "a"}]
     with monkeypatch.context() as patch:
         patch.setattr("vestige.experiments.runner._report", lambda *given: 1 / 0)
@@ -231,10 +231,12 @@ BAD = {
     "There is no device 'cudaa'": {"device": "cudaa"},
     "at least one is wanted.$": {"audit": {"measures": []}},
     "Did you mean 'family'": {"audit": {"measures": [{"name": "iam", "famly": "norm"}]}},
-    "a 'name' is missing": {"audit": {"measures": [{"family": "norm"}]}},
+    "its 'name' is missing": {"audit": {"measures": [{"family": "norm"}]}},
     "leave out max_epochs": {"methods": [{"name": "retrain", "max_epochs": 1}]},
     "does not work on networks": {"methods": ["certified_newton"]},
-    "ft: .*Did you mean 'epochs'": {"methods": [{"name": "finetune", "label": "ft", "knobs": {"epoch": 1}}]},
+    "write {name: finetune, epochs: 1}": {"methods": [{"name": "finetune", "knobs": {"epochs": 1}}]},
+    "write {name: mlp, hidden: ": {"model": {"name": "mlp", "options": {"hidden": [8]}}},
+    "finetune: .*Did you mean 'epochs'": {"methods": [{"name": "finetune", "label": "ft", "epoch": 1}]},
 }
 
 

@@ -59,7 +59,7 @@ def test_samples_are_named_by_content():
 
 
 def test_a_source_refuses_data_that_its_key_does_not_name(tmp_path):
-    from vestige.config import DataConfig
+    from vestige.data import DataConfig
     from vestige.data.source import read_anew
 
     path = tmp_path / "points.npz"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from test_leaks_record import pairs
 
-from vestige.config import DataConfig, validated
+from vestige.config import validated
+from vestige.data import DataConfig
 from vestige.errors import InputError
 from vestige.leaks import (
     LeakConfig,
@@ -25,7 +26,7 @@ from vestige.leaks import (
 from vestige.leaks.targets import fitted
 
 SMALL = {"sets": 3, "records": 120, "deletions": 6}
-NET = {"model": "mlp", "knobs": {"hidden": [32]}, "recipe": {"epochs": 20, "batch_size": 16, "lr": 0.1}}
+NET = {"model": {"name": "mlp", "hidden": [32]}, "recipe": {"epochs": 20, "batch_size": 16, "lr": 0.1}}
 
 
 def config(**values):
@@ -100,7 +101,7 @@ def test_defences_that_act_in_training_refit_the_models(tmp_path):
         assert 0 <= both.adaptive.best.target.auc <= 1
     with pytest.raises(InputError, match="needs a network, such as torch:mlp"):
         run_leaks(config(defences=["dp=8"]))
-    for defence, message in (("dp=much", "needs a number"), ("train_temperature=0", "above 0")):
+    for defence, message in (("dp=much", "needs a number"), ("train_temperature=0", "greater than 0")):
         with pytest.raises(InputError, match=message):
             hardened("torch:mlp", defence)
 
@@ -129,8 +130,7 @@ def test_private_models_do_not_give_their_deleted_away():
         tuple("abcd"),
     )
     net = Network(
-        "mlp",
-        {"hidden": (64,), "standardise": False},
+        {"name": "mlp", "hidden": (64,), "standardise": False},
         {"epochs": 40, "batch_size": 16, "lr": 0.1, "weight_decay": 0.0},
     )
     setting = Setting(sets=2, records=60, deletions=4)
@@ -208,7 +208,7 @@ def test_configurations_that_cannot_be():
 
 def test_private_versions_never_share_their_noise(tmp_path):
     """With one noise for both versions all that differs is the deletion: the guarantee would be gone."""
-    target = hardened(Network("logistic", {}, {"epochs": 2, "batch_size": 20, "lr": 0.1}), "dp=1")[0]
+    target = hardened(Network("logistic", {"epochs": 2, "batch_size": 20, "lr": 0.1}), "dp=1")[0]
     from vestige.data import load_dataset
 
     data = load_dataset("digits")

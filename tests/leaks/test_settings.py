@@ -13,9 +13,9 @@ from sklearn.tree import DecisionTreeClassifier
 import vestige
 from vestige.data import Dataset
 from vestige.errors import InputError
-from vestige.leaks import Setting, attack, attack_models, make_pairs, three_way
+from vestige.leaks import Network, Setting, attack, attack_models, make_pairs, three_way
 from vestige.leaks.settings import pools
-from vestige.leaks.targets import Network, fitted, posteriors, targets
+from vestige.leaks.targets import fitted, posteriors, targets
 
 RNG = np.random.default_rng(0)
 
@@ -166,7 +166,7 @@ def test_own_classifiers_and_refusals():
         (lambda: Setting(group=1000), "nothing to retrain on"),
         (lambda: Setting(sets=0), "Setting: sets is 0; greater than or equal to 1 is wanted"),
         (lambda: Setting(sets="x"), "Setting: sets is 'x', which is text; a number is wanted"),
-        (lambda: Setting(options=3), "Setting: options is 3; Mapping is wanted"),
+        (lambda: Setting(method=3), "Setting: method is 3"),
         (lambda: Network(temperature=None), "Network: temperature is None"),
         (lambda: Network(recipe="fast"), "Network: recipe is 'fast'"),
         (lambda: make_pairs(DATA, DecisionTreeClassifier, setting), "no classifier"),
@@ -215,9 +215,9 @@ def test_networks_and_approximate_methods():
         DATA.classes,
     )
     small = {"sets": 2, "records": 60, "deletions": 4}
-    net = Network("mlp", {"hidden": (64,)}, {"epochs": 40, "batch_size": 16, "lr": 0.1})
+    net = Network({"name": "mlp", "hidden": (64,)}, {"epochs": 40, "batch_size": 16, "lr": 0.1})
     exact = make_pairs(noisy, net, Setting(**small))
-    idle = make_pairs(noisy, net, Setting(**small, method="finetune", options={"lr": 1e-9, "epochs": 1}))
+    idle = make_pairs(noisy, net, Setting(**small, method={"name": "finetune", "lr": 1e-9, "epochs": 1}))
     for made, moved in ((exact, True), (idle, False)):
         gone = made.of("deleted")
         rows = np.arange(len(gone))
@@ -230,6 +230,7 @@ def test_networks_and_approximate_methods():
     assert np.isfinite(linear.unlearned).all() and not np.array_equal(linear.unlearned, linear.original)
     for call, message in (
         (lambda: Setting("sisa", method="finetune"), "no other method"),
+        (lambda: Setting(method={"name": "ssd", "options": {"alpha": 2}}), "write {name: ssd, alpha: 2}"),
         (lambda: Setting("multi_version"), "with group 1 is scratch"),
         (lambda: make_pairs(DATA, "decision-tree", Setting(**small, method="finetune")), "does not work on"),
         (lambda: make_pairs(DATA, "torch:cnn3", Setting(**small)), "cnn"),

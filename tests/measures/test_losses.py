@@ -111,7 +111,7 @@ def test_bad_input():
         (lambda: llm.measure("iam", nll=fit[:1], fit=fit[:1], out=out[:1]), "same loss on all samples"),
         (
             lambda: llm.measure("iam", nll=fit, fit=fit, out=out, batch=1),
-            "'batch' is 1: input should be greater than or equal to 2",
+            "batch is 1; greater than or equal to 2 is wanted",
         ),
         (lambda: llm.measure("lira_online", nll=fit, fit=fit, out=out * 0 + 1), "no scale"),
     ):
@@ -152,12 +152,12 @@ def test_a_measure_of_texts_is_that_of_samples():
         scores = vestige.measure(name, signals, preset=preset)
         assert np.array_equal(llm.measure(name, **losses), scores), name
     whole = vestige.measure("iam", signals, preset="texts", batch=60)
-    with pytest.raises(InputError, match="'shadow'"):
+    with pytest.raises(InputError, match="shadow"):
         vestige.measure("iam", signals, towards="shadows")
     assert np.array_equal(whole, llm.measure("iam", **losses))
     assert not np.array_equal(llm.measure("iam", **losses, batch=20), whole)
     assert (
-        MEASURES["iam"].unit_of(MEASURES["iam"].resolve("texts", {})) == "log-odds"
+        MEASURES["iam"].unit_of(MEASURES["iam"].resolve({}, "texts")) == "log-odds"
     )  # and no bounds, as a score of 0 to 1 has
     assert MEASURES["iam"].range_of({"output": "log_odds"}) == (None, None)
     assert MEASURES["iam"].range_of({"output": "score"}) == (0, 1)

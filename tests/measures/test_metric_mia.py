@@ -6,7 +6,7 @@ import oracles
 import vestige
 from vestige.errors import MissingArray
 from vestige.measures.metric_mia import modified_entropy, published_modified_entropy
-from vestige.measures.unleak import posterior
+from vestige.measures.two_versions import posterior
 from vestige.signals import Signals
 
 WORLD = oracles.gaussian_world(8)

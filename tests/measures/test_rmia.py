@@ -100,7 +100,7 @@ def test_what_is_missing_is_named():
     ):
         with pytest.raises(MissingArray, match=message):
             vestige.measure(name, signals)
-    for options, message in (({"parameters": "cifar"}, "Did you mean 'cifar10'"), ({"gamma": 0.0}, "above 0"),
+    for options, message in (({"parameters": "cifar"}, "Did you mean 'cifar10'"), ({"gamma": 0.0}, "greater than 0"),
                              ({"signal": "softmx"}, "Did you mean 'softmax'")):  # fmt: skip
         with pytest.raises(InputError, match=message):
             vestige.measure("rmia_offline", FULL, **options)

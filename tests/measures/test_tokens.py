@@ -75,7 +75,7 @@ def test_every_measure_says_what_it_needs():
 
 def test_bad_input():
     for call, message in (
-        (lambda: llm.measure("min_k", tokens=ONE, share=0), "above 0 and up to 1"),
+        (lambda: llm.measure("min_k", tokens=ONE, share=0), "greater than 0"),
         (lambda: llm.measure("min_k_plus", tokens=ONE, weighting="none"), "vocabulary"),
         (lambda: llm.measure("zlib", tokens=TWO, texts=["a"]), "texts speaks of 1"),
         (lambda: llm.measure("neighbourhood", nll=[1.0], neighbours=[1.0]), "K losses a text"),

@@ -167,4 +167,4 @@ def test_rewinding_brings_a_state_that_is_no_tensor_back():
     recipe = Recipe(epochs=1, batch_size=20, lr=0.1)
     first = nn.Sequential(Counted(64, 6), nn.Linear(6, 10))
     calls = [train_sparse(first, rows, recipe, 0.5, rewind=epoch).model[0].calls for epoch in (0, 1)]
-    assert calls == [3, 6]  # in each training one batch to try the model, and two steps
+    assert calls == [4, 8]  # in each training two passes to try the model, and two steps

@@ -203,10 +203,10 @@ DOORS = {
     "a gap in ids": (lambda: Texts(("a",), (None,)), "id in row 0 is missing"),
     "ids in one string": (lambda: Texts(("a", "b"), "ab"), "is one text; a list of ids"),
     "no such method": (lambda: unlearn("np", MODEL, TOKENIZER, FORGET), "Did you mean 'npo'"),
-    "negative epochs": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, epochs=-1), "'epochs' is -1"),
+    "negative epochs": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, epochs=-1), "epochs is -1"),
     "lr is nothing": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, lr=float("nan")), "lr"),
     "lr is text": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, lr="fast"), "lr"),
-    "warmup beyond": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, warmup=3.0), "'warmup' is 3.0"),
+    "warmup beyond": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, warmup=3.0), "warmup is 3.0"),
     "a negative seed": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, seed=-1), "seed is -1"),
     "a huge seed": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, seed=2**64), "seed is 18446744073709551616"),
     "no steps": (lambda: unlearn("npo", MODEL, TOKENIZER, FORGET, max_steps=0), "max_steps is 0"),
@@ -239,7 +239,7 @@ def test_what_cannot_be_used_is_one_sentence(name):
 
 def test_a_model_of_few_positions_is_taught_in_shorter_blocks():
     made = unlearn("gradient_ascent", gpt2(), TOKENIZER, FORGET, epochs=1)
-    assert made.knobs["length"] == 16
+    assert made.options["length"] == 16
     assert np.isfinite(collect(gpt2(), TOKENIZER, [LONG]).logp).all()
 
 
@@ -305,7 +305,10 @@ def test_signals_in_another_order_are_refused():
             lambda: audit_texts(own, own, [own], role=ROLE, extra={"texts": [*RETAIN, *FORGET]}),
             "texts in extra=",
         ),
-        (lambda: audit_texts(own, SimpleNamespace(ids=own.ids), [own], role=ROLE), "TextSignals. are wanted"),
+        (
+            lambda: audit_texts(own, SimpleNamespace(ids=own.ids), [own], role=ROLE),
+            "original is of type SimpleNamespace; TextSignals is wanted",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             call()

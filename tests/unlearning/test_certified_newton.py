@@ -123,7 +123,7 @@ def test_refusals():
             "without samples",
         ),
         (lambda: CertifiedLinear(lam=0).fit(rows.x, rows.y), "lam is 0; greater than 0 is wanted"),
-        (lambda: CertifiedLinear(loss="hinge").fit(rows.x, rows.y), '"logistic" or "squared"'),
+        (lambda: CertifiedLinear(loss="hinge").fit(rows.x, rows.y), "'logistic' or 'squared' is wanted"),
         (lambda: CertifiedLinear().fit(rows.x, rows.y * 0), "two classes"),
         (
             lambda: unlearn("certified_newton", CertifiedLinear().fit(rows.x, rows.y), split, delta=2),

@@ -90,23 +90,12 @@ def forget_loss(model, split):
     return loss(collect_logits(model, rows), rows.y).mean()
 
 
-# deletions that such a method undoes must have been trained for: they have tests of their own
-OWN_MODELS = ("sisa", "deltagrad")
-TORCH = [name for name in METHODS if "torch" in METHODS[name].worlds and name not in OWN_MODELS]
-WHOLE_CLASS = ("unsir",)
-# what is so slow, or so gentle as published, that the tests ask for other values
-QUICK = {
-    "dau": {"copies": 2, "pretrain": 20},
-    "l_codec": {"perturbations": 60},
-    "forsaken": {"iterations": 20},
-    "ssd": {"alpha": 1.0},
-    "unsir": {"noise_steps": 5},
-}
+TORCH = [m.name for m in METHODS.entries() if "torch" in m.worlds and not m.own_model]
 
 
 def request(name, split):
     """The split, or the same with a whole class to forget, for methods that unlearn classes only."""
-    if name not in WHOLE_CLASS:
+    if not METHODS[name].whole_classes:
         return split
     return make_split(split.data, "class", label=1, train=160, holdout=40, shadow=40, seed=1)
 
@@ -128,7 +117,7 @@ def trained(case):
 
 
 def run(name, model, split, **options):
-    return unlearn(name, model, split, recipe=RECIPE, **QUICK.get(name, {}), **options)
+    return unlearn(name, model, split, recipe=RECIPE, **{**METHODS[name].trial.quick, **options})
 
 
 @pytest.mark.parametrize("preset", ["recommended", "paper"])
@@ -218,20 +207,21 @@ def test_half_precision_and_frozen_parameters(name, trained):
         run(name, copy.deepcopy(model).requires_grad_(False), split)
 
 
-# what these work on is the last layer itself
-OF_THE_LAST_LAYER = ("boundary_expanding", "cf_k", "eu_k", "selective_pruning_last_layer")
-
-
 @pytest.mark.parametrize("name", TORCH)
 def test_a_frozen_last_layer_stays_or_is_refused(name, trained):
     model, split = trained(name)
     frozen = copy.deepcopy(model)
     last = linears(frozen)[-1].requires_grad_(False)
-    if name in OF_THE_LAST_LAYER:
+    if METHODS[name].last_layer:
         with pytest.raises(InputError, match="frozen"):
             run(name, frozen, split)
         return
-    result = run(name, frozen, split).model
+    try:
+        result = run(name, frozen, split).model
+    except InputError as error:
+        pytest.fail(
+            f"{name} refuses a frozen last layer ({error}); if it works on that, declare last_layer=True"
+        )
     after = linears(result)[-1]
     assert torch.equal(after.weight, last.weight) and torch.equal(after.bias, last.bias)
     assert not equal(weights(result), weights(frozen))
@@ -271,14 +261,15 @@ def of_a_class():
 
 
 def test_every_method_is_tried_on_a_whole_class():
-    assert {name for name, _ in OF_A_CLASS} == set(METHODS)
+    left = set(METHODS) - {name for name, _ in OF_A_CLASS}
+    assert not left, f"{left} work on no network, or declare own_model: give them a model in `of_a_class`"
 
 
 @pytest.mark.parametrize(("name", "kind"), OF_A_CLASS)
 def test_a_class_without_retained_samples(name, kind, of_a_class):
     """What comes back is finite and answers to samples of every class; a method that cannot do it says so."""
     split, models = of_a_class
-    options = QUICK.get(name, {}) | ({} if METHODS[name].steps is None else {"epochs": 2})
+    options = {**METHODS[name].trial.quick, **({} if METHODS[name].steps is None else {"epochs": 2})}
     if name == "certified_newton":
         with pytest.raises(InputError, match="a class would be left without samples"):
             unlearn(name, models[kind], split)
@@ -312,9 +303,9 @@ def images():
     )
     start.load_state_dict(reinitialise(start, 0).state_dict())
     recipe = RECIPE.model_copy(update={"epochs": 10})
-    asked = {unusual: request(WHOLE_CLASS[0], split) if unusual else split for unusual in (False, True)}
+    asked = {unusual: request("unsir", split) if unusual else split for unusual in (False, True)}
     fitted = {kind: train(start, data.take(own.train), recipe).model for kind, own in asked.items()}
-    return lambda name: (fitted[name in WHOLE_CLASS], asked[name in WHOLE_CLASS])
+    return lambda name: (fitted[METHODS[name].whole_classes], asked[METHODS[name].whole_classes])
 
 
 @pytest.mark.parametrize("name", TORCH)
@@ -332,7 +323,7 @@ def test_images_sixteen_bits_wide_through_convolutions(name, images):
 def test_shapes_that_do_not_fit_say_why(name, trained):
     """Fewer forget samples than a batch, more of them than retained ones, and a head of one output."""
     model, split = trained(name)
-    if name not in WHOLE_CLASS:
+    if not METHODS[name].whole_classes:
         small = dataclasses.replace(split, forget=split.forget[:2])
         assert run(name, model, small).epochs > 0
         big = dataclasses.replace(split, forget=split.retain[20:], retain=split.retain[:20])
@@ -345,66 +336,34 @@ def test_shapes_that_do_not_fit_say_why(name, trained):
         run(name, regression, split)
 
 
-# Unlearning a random request must not cost more test accuracy than this, by the recommended settings; those that draw
-# weights anew, or whose passes over 30 samples would weigh as much as those over 130, are given enough steps to repair.
+# Unlearning a random request must not cost more test accuracy than this; methods that draw weights anew, or whose passes
+# over 30 samples would weigh as much as those over 130, declare options that give them enough steps to repair.
 MARGIN = 0.15
-REPAIR = {
-    name: {"lr": 0.05, "epochs": 20, "batch_size": 32}
-    for name in TORCH
-    if name in ("activation_reset", "eu_k") or name.startswith("selective_pruning")
-} | {name: {"batch_size": 32} for name in ("random_labels", "salun")}
 
 
 @pytest.mark.parametrize("name", TORCH)
 def test_accuracy_survives(name, trained):
     model, split = trained(name)
-    if name in WHOLE_CLASS:
+    if METHODS[name].whole_classes:
         return
     rows = split.data.take(np.concatenate([split.holdout, split.shadow]))
-    result = run(name, model, split, **REPAIR.get(name, {})).model
+    result = run(name, model, split, **METHODS[name].trial.repair).model
     before, after = ((collect_logits(m, rows).argmax(1) == rows.y).mean() for m in (model, result))
-    assert after > before - MARGIN
-
-
-# The settings of the methods suit large images: on 160 samples in 12 dimensions these bring out what each does.
-STRONG = {
-    "finetune": {"lr": 0.05, "epochs": 20},
-    "gradient_ascent": {"lr": 0.2, "epochs": 20},
-    "random_labels": {"lr": 0.05, "batch_size": 32},
-    "poison": {"lr": 0.05, "batch_size": 16, "epochs": 5},
-    "poison_full": {"lr": 0.05, "batch_size": 32, "epochs": 20},
-    "hybrid": {"poison_lr": 0.05, "batch_size": 16},
-    "salun": {"lr": 0.05, "batch_size": 32},
-    "negative_gradient_plus": {"lr": 0.05, "batch_size": 32, "alpha": 0.7},
-    "scrub": {"lr": 0.05, "batch_size": 16, "epochs": 10, "msteps": 8, "schedule": "constant"},
-    "bad_teacher": {"lr": 1e-2, "batch_size": 16, "epochs": 5},
-    "boundary_shrink": {"lr": 0.05},
-    "boundary_expanding": {"lr": 0.1},
-    "influence": {"alpha": 2.0, "radius": 0.5},
-    "dau": {"lr": 0.01, "batch_size": 32, "epochs": 20, "copies": 2},
-    "unsir": {"noise_steps": 25},
-    "forsaken": {"lr": 0.01},
-    "amnesiac_ascent": {"lr": 0.5},
-    "cf_k": {"lr": 0.05, "batch_size": 16, "epochs": 60, "k": 2},
-    "fisher_forgetting": {"alpha": 1e-5},
-    "l1_sparse": {"lr": 0.05, "batch_size": 32, "epochs": 20},
-}
-# How much the mean loss on the forget samples must rise, in nats: the one thing that all methods promise. Methods that
-# read the retained samples alone, or take one small step, cannot raise it by more than retraining does.
-RISES = dict.fromkeys(TORCH, 0.1) | {
-    "retrain": 0.5, "gradient_ascent": 0.5, "dau": 0.05, "scrub": 0.05, "finetune": 0.03, "influence": 0.03,
-    "fisher_forgetting": 0.03, "forsaken": 0.02, "l_codec": 0.002,
-}  # fmt: skip
+    assert after > before - MARGIN, (
+        f"{name} costs {before - after:.2f} of the test accuracy; declare trial=Trial(repair=...) with options that repair"
+    )
 
 
 def rises(name, model, split, asked=None):
     """By how much the mean loss on the forget and on the retained samples of `split` rises, in nats.
 
-    `asked` is the request that the method is given, where it is another.
+    That of the forget samples is the one thing that all methods promise. Methods that read the retained samples alone,
+    or take one small step, cannot raise it by more than retraining does. `asked` is the request that the method is given,
+    where it is another.
     """
-    options = QUICK.get(name, {}) | STRONG.get(name, {})
+    trial = METHODS[name].trial
     recipe = None if name == "sisa" else RECIPE
-    result = unlearn(name, model, asked or split, recipe=recipe, **options).model
+    result = unlearn(name, model, asked or split, recipe=recipe, **{**trial.quick, **trial.strong}).model
     rows = [split.rows(role) for role in ("forget", "retain")]
     before, after = ([loss(collect_logits(m, r), r.y).mean() for r in rows] for m in (model, result))
     return after[0] - before[0], after[1] - before[1]
@@ -412,91 +371,67 @@ def rises(name, model, split, asked=None):
 
 @pytest.mark.parametrize("name", TORCH)
 def test_the_forget_samples_are_fitted_less(name, trained):
-    forget, _ = rises(name, *trained(name))
-    assert forget > RISES[name], (
-        f"{name} raises the loss on the forget samples by {forget:.3f} nats, and {RISES[name]} is wanted. Where its "
-        f"settings are too gentle for 160 samples, declare others in STRONG[{name!r}]; where no settings raise it by "
-        f"so much, declare in RISES[{name!r}] what retraining reaches."
+    rose, wanted = rises(name, *trained(name))[0], METHODS[name].trial.rise
+    assert rose > wanted, (
+        f"{name} raised the mean loss on the forget samples by {rose:.3f} nats, above {wanted} is wanted: declare "
+        "trial=Trial(strong=..., rise=...) in @register, options that bring out what it does on 160 samples, and the rise"
     )
 
 
-# Mutants that cannot be told from the method on this network, each with the reason; what checks its signs instead.
-NOT_TOLD = {
-    ("swapped", "fisher_forgetting"): "its noise follows the curvature of all samples; the noise has its own test",
-    ("swapped", "selective_pruning"): "which of 256 units is pruned hardly depends on 30 samples; its scores have a test",
-    ("swapped", "selective_pruning_last_layer"): "as selective_pruning",
-    ("swapped", "unsir"): "its noise raises the loss on the class that it is asked for and on all others",
-    ("flipped", "selective_pruning_last_layer"): "it prunes by activations, and its repair is one short pass",
-    ("flipped", "fisher_forgetting"): "its gradients are squared",
-    ("flipped", "ssd"): "its gradients are squared",
-    ("flipped", "dau"): "its two players are both flipped; test_dau checks the sign of each",
-}  # fmt: skip
-EXACT_BY_TEST = ("certified_newton",)  # compared with retraining in test_certified_newton, sign by sign
-MARGIN_OF_MUTANTS = 0.01
+MUTANTS = {"swapped": "forget and retain swapped", "flipped": "the sign of its loss flipped"}
+LESS = 0.01
 """Nats by which a mutant must tell the forget samples from the retained ones less than the method does."""
+COMPARED = ("certified_newton",)  # with retraining, step by step, in its own tests
+WITH_MUTANTS = [name for name in METHODS if name not in COMPARED]
+
+
+def subject(name):
+    """A model that the method can start from, and the request that it was fitted for."""
+    model, split = fitted(name if METHODS[name].own_model else "mlp")
+    asked = request(name, split)
+    return (model if asked is split else train(model, asked.data.take(asked.train), RECIPE).model), asked
 
 
 @functools.cache
-def chosen(name):
-    """How much more the method raises the loss on the forget samples than on the retained ones."""
+def told_apart(name):
+    """How much more the method raises the loss on the forget samples than on the retained ones, in nats."""
     forget, retain = rises(name, *subject(name))
     return forget - retain
 
 
-def subject(name):
-    model, split = fitted(name if name in OWN_MODELS else "mlp")
-    if name not in WHOLE_CLASS:
-        return model, split
-    asked = request(name, split)
-    return train(model, asked.data.take(asked.train), RECIPE).model, asked
-
-
-def expect_killed(mutant, name, rise):
-    """`rise()` returns the rises under the mutant, or raises `InputError`, which kills it."""
+def expect_killed(mutant, name, asked=None):
+    """The mutant tells the samples apart less than the method does, or ends in an error."""
+    if mutant in METHODS[name].trial.alike:
+        pytest.skip(METHODS[name].trial.alike[mutant])
+    model, split = subject(name)
     try:
-        forget, retain = rise()
+        forget, retain = rises(name, model, split, asked)
     except InputError:
         return
-    alike = not forget - retain < chosen(name) - MARGIN_OF_MUTANTS
-    if (mutant, name) in NOT_TOLD:
-        pytest.skip(NOT_TOLD[mutant, name])
-    assert not alike, (
-        f"{name} with {WORDS[mutant]} passes for {name}: it raises the loss on the forget samples by "
-        f"{forget - retain:.3f} nats more than on the retained ones, the method itself by {chosen(name):.3f}. Declare "
-        f"settings that bring out what the method does in STRONG[{name!r}]; where the mutant is no fault for it, declare "
-        f"the reason in NOT_TOLD[{mutant!r}, {name!r}]."
+    assert forget - retain < told_apart(name) - LESS, (
+        f"{name} with {MUTANTS[mutant]} raises the loss on the forget samples by {forget - retain:.3f} nats more than on "
+        f"the retained ones, {name} itself by {told_apart(name):.3f}: declare trial=Trial(strong=...) in @register, options "
+        f"that bring out what it does; or, where that is no fault of it, trial=Trial(alike={{{mutant!r}: why}})"
     )
-
-
-WORDS = {"swapped": "forget and retain swapped", "flipped": "the sign of its loss flipped"}
-WITH_MUTANTS = (*TORCH, *OWN_MODELS)
-
-
-def test_every_method_has_its_mutants():
-    assert {*WITH_MUTANTS, *EXACT_BY_TEST} == set(METHODS)
 
 
 @pytest.mark.parametrize("name", WITH_MUTANTS)
 def test_mutant_with_forget_and_retain_swapped_fails(name):
-    model, split = subject(name)
-    swapped = dataclasses.replace(split, forget=split.retain, retain=split.forget)
-    expect_killed("swapped", name, lambda: rises(name, model, split, swapped))
+    _, split = subject(name)
+    expect_killed("swapped", name, dataclasses.replace(split, forget=split.retain, retain=split.forget))
 
 
 @pytest.mark.parametrize("name", WITH_MUTANTS)
 def test_mutant_with_the_loss_flipped_fails(name, monkeypatch):
-    model, split = subject(name)
-    chosen(name)  # by the method as it is
+    told_apart(name)  # by the method as it is
     backward, grad = torch.Tensor.backward, torch.autograd.grad
 
     def flipped(*arguments, **options):
         return tuple(None if part is None else -part for part in grad(*arguments, **options))
 
-    monkeypatch.setattr(
-        torch.Tensor, "backward", lambda self, *arguments, **o: backward(-self, *arguments, **o)
-    )
+    monkeypatch.setattr(torch.Tensor, "backward", lambda self, *a, **options: backward(-self, *a, **options))
     monkeypatch.setattr(torch.autograd, "grad", flipped)
-    expect_killed("flipped", name, lambda: rises(name, model, split))
+    expect_killed("flipped", name)
 
 
 def test_scikit_learn_models():
@@ -517,9 +452,9 @@ def test_requests_that_cannot_be_met(case):
         ({"name": "retrian", "recipe": RECIPE}, "Did you mean 'retrain'"),
         ({"name": "retrain"}, "needs `recipe=`"),
         ({"name": "finetune", "epoch": 3}, "Did you mean 'epochs'"),
-        ({"name": "finetune", "epochs": 0}, "finetune: 'epochs' is 0"),
+        ({"name": "finetune", "epochs": 0}, "finetune: epochs is 0"),
         ({"name": "finetune", "preset": "papr"}, "Did you mean 'paper'"),
-        ({"name": "finetune", "preset": ["paper"]}, "no preset"),
+        ({"name": "finetune", "preset": ["paper"]}, "preset is"),
         ({"name": "finetune", "max_epochs": "two"}, "max_epochs is 'two'"),
         ({"name": "finetune", "max_seconds": float("nan")}, "max_seconds is nan"),
         ({"name": "finetune", "on_epoch": 3}, "on_epoch is 3"),

@@ -190,7 +190,10 @@ def test_refusals():
         (lambda: record(network().requires_grad_(False), ROWS), "no training to record"),
         (lambda: record(network().half(), ROWS), "single precision, not torch.float16"),
         (lambda: unlearn("deltagrad", network(), SPLIT), "deltagrad.record"),
-        (lambda: unlearn("deltagrad", record(network(), ROWS, epochs=1), SPLIT, period=0), "at least 1"),
+        (
+            lambda: unlearn("deltagrad", record(network(), ROWS, epochs=1), SPLIT, period=0),
+            "period is 0; greater than or equal to 1",
+        ),
         (lambda: record(nn.Linear(5, 3), ROWS, epochs=10**8, batch_size=1), "GiB"),
     ):
         with pytest.raises(InputError, match=message):

@@ -214,7 +214,7 @@ def test_as_published_every_channel_is_tried():
     assert 11 not in order[:4]
     assert foci(y, z, 1, preselect=False).tolist() == [11] != foci(y, z, 1).tolist()
     chosen = {
-        preset: unlearn("l_codec", network(), SPLIT, preset=preset, perturbations=60).knobs
+        preset: unlearn("l_codec", network(), SPLIT, preset=preset, perturbations=60).options
         for preset in ("paper", "recommended")
     }
     assert not chosen["paper"]["preselect"] and chosen["recommended"]["standardise"]

@@ -71,7 +71,7 @@ def test_steps_outside_their_range_are_refused_before_the_first(name):
         ("amnesiac_ascent", {"lr": -0.01}),
     ],
 )
-def test_knobs_outside_their_range_are_refused_by_name(name, options):
+def test_options_outside_their_range_are_refused_by_name(name, options):
     split = WHOLE if name == "unsir" else SPLIT
     with pytest.raises(InputError, match=next(iter(options))):
         unlearn(name, MODEL, split, **options)
@@ -79,4 +79,4 @@ def test_knobs_outside_their_range_are_refused_by_name(name, options):
 
 def test_a_schedule_that_takes_another_ones_place_leaves_its_milestones_behind():
     made = unlearn("scrub", MODEL, SPLIT, schedule="constant", epochs=2)
-    assert made.knobs["milestones"] == () and METHODS["scrub"].knobs["milestones"] == (5, 8, 9)
+    assert made.options["milestones"] == () and METHODS["scrub"].options["milestones"] == (5, 8, 9)

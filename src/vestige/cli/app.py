@@ -30,7 +30,6 @@ from vestige.cli.options import (
     Shared,
     Tolerance,
     Workers,
-    parse_measure,
 )  # fmt: skip
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
@@ -131,10 +130,11 @@ def status(
     json: Json = False,
 ) -> None:
     """Say how far every run in a folder is; from any terminal, while it runs. (vestige.graph.status)"""
-    from vestige.cli.show import print_status
-    from vestige.graph import status
+    from vestige.cli.show import print_json
+    from vestige.graph.status import sentences, status
 
-    print_status(status(folder), folder, json)
+    runs = status(folder)
+    print_json(runs, indent=2) if json else print("\n".join(sentences(runs, folder)))
 
 
 @app.command()
@@ -147,11 +147,12 @@ def audit(
 ) -> None:  # fmt: skip
     """Measure your own arrays; needs no model and no torch. (vestige.evaluation.audit_file)"""
     from vestige.cli.show import passed, print_audits
+    from vestige.config import compact
     from vestige.evaluation.folder import audit_file
     from vestige.evaluation.gate import Gate
 
     gate, folder = Gate(require, fail_under, fail_over), out or Path("audits") / signals.stem
-    specs = [parse_measure(text) for text in measure] if measure else None
+    specs = [compact(text, "--measure") for text in measure] if measure else None
     result = audit_file(signals, folder, specs, preset=preset, alpha=alpha, tolerance=tolerance)
     print_audits({result.name: result}, folder / "report.html", json)
     raise typer.Exit(passed({result.name: result}, gate))
@@ -236,7 +237,9 @@ def report(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods or -measures.")],
+    what: Annotated[
+        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, ...")
+    ],
     json: Json = False,
 ) -> None:  # fmt: skip
     """List what can be named: data sets, models, recipes, unlearning methods, measures."""
@@ -249,10 +252,11 @@ def list_(
 @app.command()
 def doctor(json: Json = False) -> None:
     """Say what is installed, what this machine can do, and where data are looked for."""
-    from vestige.cli.show import print_facts
+    from vestige.cli.show import print_json, print_list
     from vestige.machine import facts
 
-    print_facts(facts(), json)
+    known = facts()
+    print_json(known, 2) if json else print_list([{"name": k, "what": str(v)} for k, v in known.items()])
 
 
 @app.callback(invoke_without_command=True)

@@ -42,15 +42,13 @@ def bench_list(json: Json = False) -> None:
 def bench_run(
     name: Name,
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as small.shadows=4.")] = None,
-    scale: Scaled = "small",
-    store: Kept = "runs/bench",
+    scale: Scaled = "small", store: Kept = "runs/bench",
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: VESTIGE_DATA.")] = None,
     engine: Annotated[str, typer.Option(help="inline, local or ray.")] = "local", address: Address = None,
-    gpu: Gpu = 0.0,
     workers: Annotated[int | None, typer.Option(help="Steps at once. Default: one for each core.")] = None,
     track: Annotated[str | None, typer.Option(help="Log the figures to mlflow or tensorboard too.")] = None,
     save: Annotated[Path | None, typer.Option(help="Copy the result file there.")] = None,
-    json: Json = False, quiet: Quiet = False,
+    gpu: Gpu = 0.0, json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fill a table from kept results; what is missing is computed. Exit code 1 where a cell could not be filled."""
     from vestige.cli.show import print_json, say_to

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-from vestige.errors import InputError
-
-if TYPE_CHECKING:
-    from vestige.evaluation.audits import MeasureSpec
 
 # fmt: off
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
@@ -27,19 +22,3 @@ Shared = Annotated[str | None, typer.Option("--store", help="Folder or fsspec UR
 Tolerance = Annotated[float, typer.Option(help="Share of the influence that may be left for 'unlearned'.")]
 Alpha = Annotated[float, typer.Option(help="Error rate of each claim of the verdict, 0.005 at least.")]
 # fmt: on
-
-
-def parse_measure(text: str) -> MeasureSpec:
-    """Turn "iam:family=norm,steps=100" into a measure with options."""
-    from vestige.config import option_value
-
-    name, colon, rest = text.partition(":")
-    if not colon:
-        return name
-    options: dict[str, Any] = {"name": name}
-    for pair in rest.split(","):
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--measure {text}: {pair!r} is not of the form option=value.")
-        options[key.strip()] = option_value(value, f"--measure {text}")
-    return options

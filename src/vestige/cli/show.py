@@ -113,37 +113,6 @@ def print_verdicts(audits: Mapping[str, Audit]) -> None:
         Console().print(text, soft_wrap=True)
 
 
-def print_status(runs: Sequence[Mapping[str, Any]], store: str, json: bool) -> None:
-    """Print how far every run in a store is."""
-    if json:
-        print_json(runs, indent=2)
-        return
-    if not runs:
-        print(f"No run in {store} yet.")
-        if "://" in store:
-            print("The status of a run is kept on the machine of its runner; ask there.")
-    for run in runs:
-        done = run["counts"].get("done", 0) + run["counts"].get("kept", 0)
-        left = "" if run["left"] is None else f", about {run['left']:.0f} s left"
-        ended = "ended after" if run["ended"] else "running for"
-        print(f"{run['name']}: {done} of {run['steps']} steps, {ended} {run['seconds']:.0f} s{left}")
-        for label in run["running"]:
-            print(f"  running  {label}")
-        for gap in run["failed"]:
-            print(f"  failed   {gap['label']}: {gap['why']}")
-
-
-def print_facts(facts: Mapping[str, Any], json: bool) -> None:
-    """Print names and values, a row each."""
-    if json:
-        print_json(facts, indent=2)
-        return
-    table = Table(show_header=False)
-    for name, value in facts.items():
-        table.add_row(Text(name), Text(str(value)))
-    Console().print(table)
-
-
 def _brief(steps: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is printed of a method's optimiser; --json has all of it."""
     return {name: steps[name] for name in ("epochs", "lr") if name in steps}

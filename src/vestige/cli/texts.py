@@ -49,30 +49,32 @@ def llm_collect(
 
 @llm.command("unlearn")
 def llm_unlearn(
-    method: Annotated[str, typer.Argument(help="gradient_ascent, grad_diff, npo, simnpo, rmu, ...")],
+    method: Annotated[str, typer.Argument(help="A method, with options after a colon: npo:beta=0.1,lr=1e-5.")],
     model: Model, forget: Annotated[Path, typer.Option(help="Texts to unlearn.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     retain: Annotated[Path | None, typer.Option(help="Texts to keep.")] = None,
     base: Annotated[str | None, typer.Option(help="Model before it knew the texts, for retrain.")] = None,
     lora: Annotated[int | None, typer.Option(help="Rank of adapters. Default: all weights.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="An option of the method, such as lr=1e-5.")] = None,
+    option: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0, remote_code: Remote = False,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Unlearn texts from a copy of a model and save it. (vestige.llm.unlearn)"""
     from vestige.cli.show import print_json
-
-    options = dict(_option(text) for text in option or [])
-    _keep_quiet()
+    from vestige.config import compact
     from vestige.experiments.text_files import unlearn_files
+    from vestige.unlearning.text import METHODS
 
+    if option:
+        raise InputError(f"Options stand behind the method's name: write {method}:{','.join(option)}.")
+    entry, options, beside = METHODS.chosen(compact(method, "the method"))
+    _keep_quiet()
     record = unlearn_files(
-        method, model, forget, out, retain=retain, base=base, lora=lora, seed=seed, remote_code=remote_code, **options
+        entry.name, model, forget, out, retain=retain, base=base, lora=lora, seed=seed, remote_code=remote_code,
+        **beside, **options,
     )  # fmt: skip
-    if json:
-        print_json(record)
-    else:
-        print(f"{method}: {record['steps']} steps in {record['seconds']:.0f} s: {out}")
+    said = f"{entry.name}: {record['steps']} steps in {record['seconds']:.0f} s: {out}"
+    print_json(record) if json else print(said)
 
 
 @llm.command("audit")
@@ -103,9 +105,8 @@ def llm_audit(
     )  # fmt: skip
     audits = {result.audit.name: result.audit}
     if json:
-        verdict = result.audit.verdict.record()
-        report = str(out / "report.html")
-        print_json({**manifest, "verdict": verdict, "measures": result.table, "report": report})
+        known = {"verdict": result.audit.verdict.record(), "measures": result.table}
+        print_json({**manifest, **known, "report": str(out / "report.html")})
     else:
         rows = [{k: r[k] for k in ("measure", "auc_retain", "auc_holdout", "reason")} for r in result.table]
         print_rows("AUC of forget against retained and holdout texts", rows)
@@ -143,16 +144,3 @@ def run(
 def _keep_quiet() -> None:
     """Keep the bars of transformers off the screen."""
     need("transformers", "llm", "A command on language models").utils.logging.disable_progress_bar()
-
-
-def _option(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"--option {text}: not of the form option=value.")
-    from vestige.config import option_value
-
-    parsed = option_value(value, f"--option {name}")
-    try:  # YAML reads 1e-5 as text
-        return name, float(parsed) if isinstance(parsed, str) else parsed
-    except ValueError:
-        return name, parsed

@@ -27,8 +27,8 @@ PUBLISHED = "free for research"
 
 @register(
     "digits",
-    "1,797 handwritten digits, 8 x 8 grey, 10 classes; embedded",
-    "scikit-learn (UCI, CC BY 4.0)",
+    description="1,797 handwritten digits, 8 x 8 grey, 10 classes; embedded",
+    home="scikit-learn (UCI, CC BY 4.0)",
     embedded=True,
 )
 def digits(root: Path) -> Dataset:
@@ -42,9 +42,9 @@ def digits(root: Path) -> Dataset:
 
 @register(
     "cifar10",
-    "60,000 photographs, 32 x 32 colour, 10 classes",
-    f"www.cs.toronto.edu/~kriz (Krizhevsky 2009), {PUBLISHED}",
-    (
+    description="60,000 photographs, 32 x 32 colour, 10 classes",
+    home=f"www.cs.toronto.edu/~kriz (Krizhevsky 2009), {PUBLISHED}",
+    downloads=(
         Download(
             "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
             "cifar-10-binary.tar.gz",
@@ -62,9 +62,9 @@ def cifar10(root: Path, *, part: Part = "train") -> Dataset:
 
 @register(
     "cifar100",
-    "60,000 photographs, 32 x 32 colour, 100 classes",
-    f"www.cs.toronto.edu/~kriz (Krizhevsky 2009), {PUBLISHED}",
-    (
+    description="60,000 photographs, 32 x 32 colour, 100 classes",
+    home=f"www.cs.toronto.edu/~kriz (Krizhevsky 2009), {PUBLISHED}",
+    downloads=(
         Download(
             "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
             "cifar-100-binary.tar.gz",
@@ -109,8 +109,8 @@ def _cifar(
 
 @register(
     "cinic10",
-    "270,000 images of CIFAR-10 and ImageNet, 32 x 32 colour, 10 classes",
-    "datashare.ed.ac.uk/handle/10283/3192 (Darlow et al. 2018); unpack CINIC-10.tar.gz",
+    description="270,000 images of CIFAR-10 and ImageNet, 32 x 32 colour, 10 classes",
+    home="datashare.ed.ac.uk/handle/10283/3192 (Darlow et al. 2018); unpack CINIC-10.tar.gz",
 )
 def cinic10(root: Path, *, part: Literal["train", "valid", "test"] = "train") -> Dataset:
     """CINIC-10 from its image folders train/, valid/, test/."""
@@ -126,9 +126,9 @@ MNIST_HOME = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
 @register(
     "mnist",
-    "70,000 handwritten digits, 28 x 28 grey, 10 classes",
-    "yann.lecun.com (LeCun et al. 1998)",
-    tuple(
+    description="70,000 handwritten digits, 28 x 28 grey, 10 classes",
+    home="yann.lecun.com (LeCun et al. 1998)",
+    downloads=tuple(
         Download(MNIST_HOME + file, file, digest)
         for file, digest in (
             ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
@@ -174,9 +174,9 @@ def _unzipped(path: Path) -> bytes:
 
 @register(
     "stl10",
-    "13,000 labelled photographs, 96 x 96 colour, 10 classes",
-    f"cs.stanford.edu/~acoates/stl10 (Coates et al. 2011), {PUBLISHED}",
-    (
+    description="13,000 labelled photographs, 96 x 96 colour, 10 classes",
+    home=f"cs.stanford.edu/~acoates/stl10 (Coates et al. 2011), {PUBLISHED}",
+    downloads=(
         Download(
             "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
             "stl10_binary.tar.gz",
@@ -200,8 +200,8 @@ def stl10(root: Path, *, part: Part = "train") -> Dataset:
 
 @register(
     "agedb",
-    "16,488 faces with their age; classes are decades",
-    "ibug.doc.ic.ac.uk/resources/agedb (Moschoglou et al. 2017); given out on request only",
+    description="16,488 faces with their age; classes are decades",
+    home="ibug.doc.ic.ac.uk/resources/agedb (Moschoglou et al. 2017); given out on request only",
 )
 def agedb(root: Path, *, size: tuple[int, int] = (64, 64)) -> Dataset:
     """AgeDB from its images, named number_person_age_sex.jpg; the class is the decade, from 0 to 9."""

@@ -7,12 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vestige.config import Named
 from vestige.data.dataset import Dataset
 from vestige.data.download import fetch, trusted
 from vestige.data.registry import DATASETS, Source
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError
 from vestige.files import as_path, looked_at
 from vestige.store import cache_folder
+
+
+class DataConfig(Named):
+    """Which data set, with its reader's options; `root`, the folder that it is read from."""
+
+    REGISTRY = DATASETS
+
+    root: Path | None = None
+
+    def check(self) -> None:
+        """Raise `InputError` for an unknown name, and for options that are not its reader's; paths are read later."""
+        if not is_path(self.name):
+            super().check()
+
 
 FILES = (".npz", ".csv", ".parquet", ".pkl", ".pickle")
 
@@ -33,7 +48,7 @@ def load_dataset(name: str | Path, root: str | Path | None = None, **options: An
     as_path(name)
     if root is not None:
         as_path(root)
-    if _is_path(name):
+    if is_path(name):
         from vestige.data.own import load_own
 
         if root is not None:
@@ -42,19 +57,16 @@ def load_dataset(name: str | Path, root: str | Path | None = None, **options: An
             )
         return load_own(Path(name).expanduser(), **options)
     source = DATASETS[str(name)]
-    for option in options:
-        if not source.options:
-            raise InputError(f"{name} takes no options; {option!r} was given.")
-        if option not in source.options:
-            raise InputError(f"{name}: {unknown('option', option, source.options)}")
+    values = source.resolve(options)
     folder = _folder(source, root)
-    data = source.read(folder, **options)
+    data: Dataset = source.function(folder, **values)
     if folder != cache_folder() / source.name:
         return data
     return replace(data, notes=(*data.notes, *trusted(source.name, source.downloads)))
 
 
-def _is_path(name: str | Path) -> bool:
+def is_path(name: str | Path) -> bool:
+    """Is it a path of the user's own, and no name of a data set?"""
     if isinstance(name, Path) or "/" in name or os.sep in name or Path(name).suffix.lower() in FILES:
         return True
     return bool(name) and name not in DATASETS and looked_at(Path(name)) is not None

@@ -15,6 +15,7 @@ from vestige.data.labels import labels_of, labels_written
 from vestige.data.pictures import decode
 from vestige.errors import InputError, unknown
 from vestige.files import looked_at, numbered_plainly, read_bytes, read_npz, read_table, regular
+from vestige.registry import Entry
 from vestige.values import as_array, as_ids
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
@@ -30,18 +31,15 @@ def load_own(path: Path, **options: Any) -> Dataset:
         raise InputError(f"{path}: no such file or folder.")
     reader: Callable[..., Dataset]
     if path.is_dir():
-        reader, allowed = image_folder, {"size"}
+        reader = image_folder
     elif path.suffix.lower() == ".npz":
-        reader, allowed = npz, set()
+        reader = npz
     elif path.suffix.lower() in (".csv", ".parquet"):
-        reader, allowed = table, {"label", "id", "drop", "like"}
+        reader = table
     else:
         regular(path)
         raise InputError(f"{path}: .npz, .csv, .parquet or a folder of images is wanted.")
-    for option in options:
-        if option not in allowed:
-            raise InputError(f"{path}: {unknown('option', option, allowed)}")
-    return reader(path, **options)
+    return reader(path, **Entry(name=str(path), function=reader, cites="").resolve(options))
 
 
 def npz(path: Path) -> Dataset:
@@ -94,9 +92,6 @@ def table(
     Raises `InputError` for a column that is neither numbers nor text of few categories, for one that numbers the rows,
     for labels that are not classes, and where `like` has other features or classes.
     """
-    for option, value in (("label", label), ("id", id)):
-        if not isinstance(value, str) and not (value is None and option == "id"):
-            raise InputError(f"{path}: {option} is {value!r}; the name of a column is wanted.")
     frame = read_table(path, written=[id] if isinstance(id, str) else [], dtype={label: str})
     notes = []
     if not numbered_plainly(frame):
@@ -110,7 +105,7 @@ def table(
     frame = without(frame, drop, path)
     if label not in frame or (id is not None and id not in frame) or label == id:
         raise InputError(f"{path}: label, id and drop name one column twice.")
-    if like is not None and not (isinstance(like, Dataset) and like.features):
+    if like is not None and not like.features:
         raise InputError(f"{path}: like is no data set that was read from a table.")
     y, classes = labels_written(frame.pop(label), f"{path}, column {label!r}", like.classes if like else None)
     ids = (

@@ -17,8 +17,8 @@ RATE = 0.15
 
 
 @register(
-    "profiles", f"{RECORDS:,} made-up profiles, {FEATURES} binary features, {CLASSES} classes",
-    "generated, the same on every machine", embedded=True,
+    "profiles", description=f"{RECORDS:,} made-up profiles, {FEATURES} binary features, {CLASSES} classes",
+    home="generated, the same on every machine", embedded=True,
 )  # fmt: skip
 def profiles(root: Path, *, own: float = 0.9) -> Dataset:
     """Profiles of which a share `own` of the features are the record's own, and the others its class's."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from vestige.data.dataset import Dataset
-from vestige.registry import Registry, knobs_of
+from vestige.registry import Entry, Registry
 
 
 @dataclass(frozen=True)
@@ -19,44 +16,27 @@ class Download:
     digest: str | None = None
 
 
-@dataclass(frozen=True)
-class Source:
-    """A registered data set.
+@dataclass(frozen=True, kw_only=True)
+class Source(Entry):
+    """A registered data set; its function reads a folder: `(root, *, options) -> Dataset`.
 
-    home       where it is given out, and under which terms
-    read       reads a folder: `(root, *, options) -> Dataset`
-    downloads  what to fetch where there is no local folder; empty: it cannot be fetched, and `home` says why
-    embedded   it comes with an installed package; no folder is read
+    description  what it holds, in a line
+    home         where it is given out, and under which terms
+    downloads    what to fetch where there is no local folder; empty: it cannot be fetched, and `home` says why
+    embedded     it comes with an installed package; no folder is read
     """
 
-    name: str
     description: str
     home: str
-    read: Callable[..., Dataset]
+    cites: str = ""
     downloads: tuple[Download, ...] = ()
     embedded: bool = False
 
     @property
-    def options(self) -> dict[str, Any]:
-        return knobs_of(self.read)
+    def summary(self) -> str:
+        """What it holds."""
+        return self.description
 
 
-DATASETS: Registry[Source] = Registry("data set", "vestige.data", "vestige.datasets")
-Reader = Callable[..., Dataset]
-
-
-def register(
-    name: str,
-    description: str,
-    home: str,
-    downloads: tuple[Download, ...] = (),
-    *,
-    embedded: bool = False,
-) -> Callable[[Reader], Reader]:
-    """Register a function `(root, *, options) -> Dataset` as the reader of the data set `name`."""
-
-    def keep(read: Reader) -> Reader:
-        DATASETS.add(name, Source(name, description, home, read, downloads, embedded))
-        return read
-
-    return keep
+DATASETS: Registry[Source] = Registry("data set", "vestige.data", "vestige.datasets", Source)
+register = DATASETS.register

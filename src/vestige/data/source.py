@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.config import DataConfig
 from vestige.data.dataset import Dataset
-from vestige.data.load import load_dataset
+from vestige.data.load import DataConfig, load_dataset
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.store import array_hash

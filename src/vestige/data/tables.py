@@ -21,8 +21,9 @@ RAW = "https://github.com/privacytrustlab/datasets/raw/master/"
 
 
 @register(
-    "location30", "5,010 check-in profiles, 446 binary features, 30 classes", f"{PRIVACYTRUST} (Shokri et al. 2017)",
-    (Download(RAW + "dataset_location.tgz", "dataset_location.tgz"),),
+    "location30", description="5,010 check-in profiles, 446 binary features, 30 classes",
+    home=f"{PRIVACYTRUST} (Shokri et al. 2017)",
+    downloads=(Download(RAW + "dataset_location.tgz", "dataset_location.tgz"),),
 )  # fmt: skip
 def location30(root: Path) -> Dataset:
     """Location-30 from Parquet (label, f1, ...), or the published archive or CSV with the label first."""
@@ -30,8 +31,9 @@ def location30(root: Path) -> Dataset:
 
 
 @register(
-    "purchase100", "197,324 shopping histories, 600 binary features, 100 classes",
-    f"{PRIVACYTRUST} (Shokri et al. 2017)", (Download(RAW + "dataset_purchase.tgz", "dataset_purchase.tgz"),),
+    "purchase100", description="197,324 shopping histories, 600 binary features, 100 classes",
+    home=f"{PRIVACYTRUST} (Shokri et al. 2017)",
+    downloads=(Download(RAW + "dataset_purchase.tgz", "dataset_purchase.tgz"),),
 )  # fmt: skip
 def purchase100(root: Path) -> Dataset:
     """Purchase-100 from Parquet, `.npy` or the published archive or CSV, with the label first."""
@@ -39,8 +41,8 @@ def purchase100(root: Path) -> Dataset:
 
 
 @register(
-    "texas100", "67,330 hospital stays, 6,170 binary features, 100 classes",
-    f"{PRIVACYTRUST} (Shokri et al. 2017)", (Download(RAW + "dataset_texas.tgz", "dataset_texas.tgz"),),
+    "texas100", description="67,330 hospital stays, 6,170 binary features, 100 classes",
+    home=f"{PRIVACYTRUST} (Shokri et al. 2017)", downloads=(Download(RAW + "dataset_texas.tgz", "dataset_texas.tgz"),),
 )  # fmt: skip
 def texas100(root: Path) -> Dataset:
     """Texas-100 from Parquet, or the published archive or its two files feats and labels."""
@@ -118,9 +120,9 @@ UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
 
 
 @register(
-    "adult", "census records, 14 attributes, income above 50K or not",
-    "archive.ics.uci.edu (Becker and Kohavi), CC BY 4.0",
-    (Download(UCI + "adult.data", "adult.data"), Download(UCI + "adult.test", "adult.test")),
+    "adult", description="census records, 14 attributes, income above 50K or not",
+    home="archive.ics.uci.edu (Becker and Kohavi), CC BY 4.0",
+    downloads=(Download(UCI + "adult.data", "adult.data"), Download(UCI + "adult.test", "adult.test")),
 )  # fmt: skip
 def adult(root: Path, *, encoding: Literal["onehot", "label"] = "onehot") -> Dataset:
     """UCI Adult. Missing entries ("?") of the three columns that have them become the commonest one.
@@ -199,8 +201,8 @@ MANY = 64  # categories above which one-hot columns are given up for an integer 
 
 
 @register(
-    "us_accidents", "traffic accidents, up to 29 attributes, severe or not",
-    "kaggle.com/datasets/sobhanmoosavi/us-accidents (Moosavi et al. 2019), CC BY-NC-SA 4.0; needs a login",
+    "us_accidents", description="traffic accidents, up to 29 attributes, severe or not",
+    home="kaggle.com/datasets/sobhanmoosavi/us-accidents (Moosavi et al. 2019), CC BY-NC-SA 4.0; needs a login",
 )  # fmt: skip
 def us_accidents(root: Path, *, encoding: Literal["onehot", "paper"] = "onehot") -> Dataset:
     """US Accidents: severity 1 and 2 against 3 and 4, from any release, by the columns that it has.
@@ -259,8 +261,8 @@ def _binned(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @register(
-    "insta", "locations by check-ins per hour of the week, 168 features, 9 categories",
-    "walk2friends (Backes et al. 2017); ask its authors, no public home",
+    "insta", description="locations by check-ins per hour of the week, 168 features, 9 categories",
+    home="walk2friends (Backes et al. 2017); ask its authors, no public home",
 )  # fmt: skip
 def insta(root: Path, *, city: Literal["new_york", "los_angeles"] = "new_york") -> Dataset:
     """Insta-NY or Insta-LA: a CSV with locid first, 168 hourly counts, and the category (0..8) last."""

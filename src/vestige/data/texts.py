@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from vestige.arguments import OWN_CHECK
 from vestige.errors import InputError, shown, told
-from vestige.files import parse_json, read_text
+from vestige.files import as_path, parse_json, read_text
 from vestige.values import as_ids
 
 
@@ -111,7 +111,7 @@ def read_texts(path: Path | str) -> Texts:
     Raises `InputError` for a file that is missing, no regular file, not UTF-8, or holds something else; the line is
     named.
     """
-    path = Path(path)
+    path = as_path(path)
     content = read_text(path)
     if path.suffix.lower() == ".json":
         rows = _parsed(path, content, 1)

@@ -18,7 +18,7 @@ from vestige.evaluation import figures
 from vestige.evaluation.calibration import Reference, p_values, reference_scores
 from vestige.evaluation.degree import Scale, scales
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
-from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judged, judge_signals
+from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judgement, judge_signals
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
 
@@ -157,7 +157,7 @@ def _check_call(signals: Any, measures: Any, name: Any, seed: Any) -> None:
         raise InputError(f"measures is {measures!r}; a list of measures is wanted, such as ['iam'].")
 
 
-def _trace_run(judged: Judged, seconds: float) -> MeasureRun:
+def _trace_run(judged: Judgement, seconds: float) -> MeasureRun:
     """Return the entry of the score that the verdict rests on, beside those of the measures."""
     verdict = judged.verdict
     silent = judged.score is None
@@ -171,14 +171,10 @@ def _trace_run(judged: Judged, seconds: float) -> MeasureRun:
 
 def _spec(spec: MeasureSpec, preset: str) -> tuple[str, str, dict[str, Any], str]:
     """Return name, preset, options and wished label of a requested measure."""
-    if not isinstance(spec, (str, Mapping)):
-        raise InputError(f"A measure is given as {spec!r}; a name, or a mapping with a 'name', is wanted.")
-    options = {"name": spec} if isinstance(spec, str) else dict(spec)
-    if "name" not in options:
-        raise InputError(f"A measure is given as {options}; a 'name' is missing.")
-    name, chosen, label = options.pop("name"), options.pop("preset", preset), options.pop("label", None)
-    MEASURES[name].resolve(chosen, options)
-    return name, chosen, options, str(label or name)
+    entry, options, beside = MEASURES.chosen(spec)
+    chosen = beside.get("preset", preset)
+    entry.resolve(options, chosen)
+    return entry.name, chosen, options, str(beside.get("label") or entry.name)
 
 
 def _labels(requested: list[tuple[str, str, dict[str, Any], str]]) -> list[str]:
@@ -191,18 +187,18 @@ def _score(
     name: str, preset: str, options: dict[str, Any], label: str, signals: Signals
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
-    knobs = entry.resolve(preset, options)
-    unit = entry.unit_of(knobs)
+    values = entry.resolve(options, preset)
+    unit = entry.unit_of(values)
     try:
         scores = measure(name, signals, preset=preset, **options)
     except InputError as error:
         seconds = time.perf_counter() - start
         reason = str(error)
-        return MeasureRun(name, preset, knobs, "failed", seconds, reason, None, unit, entry.cites, label)
+        return MeasureRun(name, preset, values, "failed", seconds, reason, None, unit, entry.cites, label)
     seconds = time.perf_counter() - start
-    known = reference_scores(name, signals, scores, knobs)
+    known = reference_scores(name, signals, scores, values)
     text = known.text if isinstance(known, Reference) else None
-    run = MeasureRun(name, preset, knobs, "scored", seconds, None, text, unit, entry.cites, label)
+    run = MeasureRun(name, preset, values, "scored", seconds, None, text, unit, entry.cites, label)
     return Scored(run, scores, known)
 
 
@@ -216,7 +212,7 @@ def _with_scales(signals: Signals, scored: list[Scored]) -> list[Scored]:
     ]
 
 
-def _table(signals: Signals, scored: list[Scored], judged: Judged) -> pd.DataFrame:
+def _table(signals: Signals, scored: list[Scored], judged: Judgement) -> pd.DataFrame:
     """Build the scores table, one block of rows per measure; text columns are categories to stay small."""
     blocks = [_trace_rows(signals, judged)] if judged.score is not None else []
     intervals = _intervals(signals, scored)
@@ -242,7 +238,7 @@ def _empty_rows(n: int) -> dict[str, Any]:
     return rows | {"verdict": np.full(n, "", dtype="<U9")}
 
 
-def _trace_rows(signals: Signals, judged: Judged) -> dict[str, Any]:
+def _trace_rows(signals: Signals, judged: Judgement) -> dict[str, Any]:
     rows = _empty_rows(len(signals))
     assert judged.score is not None
     rows["score"], rows["p_under"], rows["p_over"] = judged.score, judged.p_under, judged.p_over
@@ -293,7 +289,7 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
     return intervals
 
 
-def _limits(signals: Signals, judged: Judged) -> list[str]:
+def _limits(signals: Signals, judged: Judgement) -> list[str]:
     """Return what this audit cannot say, in sentences."""
     limits = list(judged.notes)
     if signals.shadows == 1:

@@ -43,11 +43,11 @@ class Reference:
 
 
 def reference_scores(
-    name: str, signals: Signals, scores: Floats, knobs: Mapping[str, Any]
+    name: str, signals: Signals, scores: Floats, options: Mapping[str, Any]
 ) -> Reference | str:
     """Return the measure's reference scores, or the sentence that says why there are none."""
     entry = MEASURES[name]
-    compares = entry.compares_with_original(signals, knobs)
+    compares = entry.compares_with_original(signals, options)
     holdout = scores[signals.roles == "holdout"]
     if not compares and len(holdout) >= ENOUGH:
         kept = scores[signals.roles == "retain"]
@@ -57,7 +57,7 @@ def reference_scores(
         also = "" if compares else f", or at least {ENOUGH} holdout samples"
         return f"{name} has nothing to be calibrated by here; it takes {wanted}{also}."
     try:
-        known = entry.score(signals.calibration, knobs)
+        known = entry.score(signals.calibration, options)
     except InputError as error:
         return f"{name} cannot score the simulated deletions: {error}"
     gone, kept = (known[signals.calibration.roles == role] for role in ("forget", "retain"))

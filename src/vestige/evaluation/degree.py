@@ -79,7 +79,7 @@ class Scale:
 def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Scale | str]:
     """Return the scale of each requested measure, or the sentence that says why there is none.
 
-    A request is a measure's name with the values of its knobs; the simulated deletions are `signals.calibration`.
+    A request is a measure's name with the values of its options; the simulated deletions are `signals.calibration`.
     """
     known = signals.calibration
     if known is None:
@@ -95,14 +95,14 @@ def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) 
     for degree in DEGREES:
         mixed = degree * known.unlearned + (1 - degree) * known.original
         partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
-        for place, (name, knobs) in enumerate(requests):
+        for place, (name, options) in enumerate(requests):
             if place in failed:
                 continue
             if rows[place] and "unlearned" not in MEASURES[name].needs:
                 rows[place].append(rows[place][0])  # it does not look at what changes with the degree
                 continue
             try:
-                rows[place].append(np.sort(MEASURES[name].score(partly, knobs)[gone]))
+                rows[place].append(np.sort(MEASURES[name].score(partly, options)[gone]))
             except InputError as error:
                 failed[place] = f"{name} cannot score partial deletions: {error}"
     return [failed.get(place) or Scale(DEGREES, np.stack(rows[place])) for place in range(len(requests))]

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Array, checked
 from vestige.data.texts import hash_of
-from vestige.errors import InputError, shown
+from vestige.errors import InputError
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audit_samples
 from vestige.evaluation.roc import auc, bootstrap
@@ -24,6 +25,7 @@ from vestige.measures.texts import MEASURES, measure, preset_on_texts
 from vestige.signals import Signals
 from vestige.signals.texts import TextSignals
 from vestige.signals.transforms import of_losses
+from vestige.values import as_mask
 
 Floats = NDArray[np.float64]
 MEASURED = (
@@ -49,6 +51,7 @@ class TextAudit:
     traces: list[dict[str, Any]]
 
 
+@checked
 def audit_texts(
     unlearned: TextSignals,
     original: TextSignals | None = None,
@@ -89,11 +92,6 @@ def expect_same_texts(
 ) -> None:
     """Raise `InputError` unless all signals, and the texts in `extra`, are of the same texts in the same order."""
     named = {"original": original} | {f"shadows[{i}]": one for i, one in enumerate(shadows)}
-    for name, one in {"unlearned": unlearned, **named}.items():
-        if one is not None and not isinstance(one, TextSignals):
-            raise InputError(
-                f"{name} is {shown(one)}; `TextSignals` are wanted, as vestige.signals.collect_texts gives them."
-            )
     for name, one in named.items():
         if one is None:
             continue
@@ -164,13 +162,14 @@ def _arrays(
     return arrays | dict(extra or {})
 
 
+@checked
 def degrees(
     name: str,
     checkpoints: Sequence[TextSignals],
     original: TextSignals | None = None,
     shadows: Sequence[TextSignals] = (),
     *,
-    holdout: NDArray[np.bool_] | None = None,
+    holdout: Array | None = None,
     extra: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Floats:
@@ -186,14 +185,16 @@ def degrees(
     needs, found = MEASURES[name].texts, []
     for one in checkpoints:
         expect_same_texts(one, original, [*shadows, checkpoints[0]], extra)
-        held = np.zeros(len(one), bool) if holdout is None else holdout
+        held = np.zeros(len(one), bool) if holdout is None else as_mask("holdout", holdout)
+        if held.shape != (len(one),):
+            raise InputError(f"holdout has shape {list(held.shape)}; [{len(one)}] is wanted, one a text.")
         arrays = _arrays(one, original, shadows, held, extra)
         found.append(measure(name, **{need: arrays[need] for need in needs if need in arrays}, **options))
     return np.stack(found, axis=1)
 
 
 def _row(name: str, arrays: Mapping[str, Any], role: NDArray[np.str_], preset: str) -> dict[str, Any]:
-    needs, options = MEASURES[name].texts, MEASURES[name].resolve(preset_on_texts(name, preset), {})
+    needs, options = MEASURES[name].texts, MEASURES[name].resolve({}, preset_on_texts(name, preset))
     row: dict[str, Any] = {"measure": name, "unit": MEASURES[name].unit_of(options), "reason": None}
     missing = [need for need in needs if need not in arrays]
     scores: Floats | None = None

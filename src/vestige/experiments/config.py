@@ -5,33 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from vestige.arguments import Seed
-from vestige.config import (
-    Config,
-    DataConfig,
-    PlainName,
-    bare_names,
-    read_yaml,
-    validated,
-)
+from vestige.config import Config, PlainName, read_yaml, validated
+from vestige.data import DataConfig
 from vestige.evaluation.audits import DEFAULT_MEASURES
 from vestige.evaluation.verdict import LEAST_ALPHA
-
-
-def named_recipe(recipe: Any) -> Any:
-    """Allow the name of one of `training.PRESETS` for a recipe, alone or as `preset` among changes to it."""
-    if isinstance(recipe, str):
-        recipe = {"preset": recipe}
-    if not isinstance(recipe, dict) or "preset" not in recipe:
-        return recipe
-    from vestige.training import preset
-
-    fields = {key: value for key, value in recipe.items() if key != "preset"}
-    return preset(str(recipe["preset"]), **fields).model_dump(mode="json", exclude_unset=True)
+from vestige.measures.registry import MeasureConfig
+from vestige.models import ModelConfig
+from vestige.training import RecipeFields
+from vestige.unlearning import MethodConfig
 
 
 class SplitConfig(Config):
@@ -47,14 +33,6 @@ class SplitConfig(Config):
     seed: int = Field(default=0, ge=0)
 
 
-class ModelConfig(Config):
-    """Which network; `knobs` go to its builder. `sparsity`: the share of weights pruned, once, by their size."""
-
-    name: str = "mlp"
-    knobs: dict[str, Any] = Field(default_factory=dict)
-    sparsity: float = Field(default=0.0, ge=0, lt=1)
-
-
 class ShadowConfig(Config):
     """How many shadow models, and on how many samples each; default: as many as are retained."""
 
@@ -62,37 +40,17 @@ class ShadowConfig(Config):
     size: int | None = Field(default=None, ge=2)
 
 
-class MethodConfig(Config):
-    """One unlearning method; `label` names it in the report where the same method is run twice.
-
-    preset       "recommended", "paper", or a further one of the method
-    max_epochs   budget in retrain-epoch equivalents
-    max_seconds  budget in seconds
-    """
-
-    name: str
-    preset: str = "recommended"
-    knobs: dict[str, Any] = Field(default_factory=dict)
-    label: str | None = None
-    max_epochs: float | None = Field(default=None, gt=0)
-    max_seconds: float | None = Field(default=None, gt=0)
-
-    @property
-    def title(self) -> str:
-        return self.label or self.name
-
-
 class AuditConfig(Config):
     """What is measured, at which error rate, and how much of the influence may be left for "unlearned"."""
 
-    measures: tuple[str | dict[str, Any], ...] = DEFAULT_MEASURES
+    measures: tuple[MeasureConfig, ...] = DEFAULT_MEASURES
     preset: Literal["recommended", "paper"] = "recommended"
     alpha: float = Field(default=0.05, ge=LEAST_ALPHA, lt=1)
     tolerance: float = Field(default=0.1, gt=0, lt=1)
 
     @field_validator("measures")
     @classmethod
-    def _some(cls, measures: tuple[str | dict[str, Any], ...]) -> tuple[str | dict[str, Any], ...]:
+    def _some(cls, measures: tuple[MeasureConfig, ...]) -> tuple[MeasureConfig, ...]:
         if not measures:
             raise ValueError("at least one is wanted")
         return measures
@@ -106,15 +64,12 @@ class RunConfig(Config):
     data: DataConfig
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    recipe: RecipeFields = Field(default_factory=dict)
     shadows: ShadowConfig = ShadowConfig()
     methods: tuple[MethodConfig, ...]
     audit: AuditConfig = AuditConfig()
     seed: Seed = 0
     device: str = "auto"
-
-    _names = field_validator("methods", mode="before")(bare_names)
-    _published = field_validator("recipe", mode="before")(named_recipe)
 
     @field_validator("methods")
     @classmethod

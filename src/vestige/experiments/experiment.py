@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from vestige.config import (
-    Config,
-    DataConfig,
-    PlainName,
-    bare_names,
-    validated,
-)
+from vestige.config import Config, PlainName, Spelled
+from vestige.data import DataConfig
 from vestige.errors import InputError, unknown
-from vestige.experiments.config import MethodConfig, ModelConfig, distinct, named_recipe
+from vestige.experiments.config import distinct
+from vestige.models import ModelConfig
 from vestige.store import key_of
-
-
-class MeasureConfig(Config):
-    """One measure, where a name alone does not do; `preset` where it is not the experiment's."""
-
-    name: str
-    preset: Literal["recommended", "paper"] | None = None
-    knobs: dict[str, Any] = Field(default_factory=dict)
-
-
-def _known_keys(spec: str | dict[str, Any]) -> str | dict[str, Any]:
-    if isinstance(spec, dict):
-        validated(MeasureConfig, spec, "options go into knobs, as in {name: iam, knobs: {mode: offline}}")
-    return spec
-
-
-Measured = Annotated[str | dict[str, Any], AfterValidator(_known_keys)]
-"""A measure: a name, or what `MeasureConfig` says. Kept as it was written: keys of steps are made of it."""
+from vestige.training import RecipeFields
+from vestige.unlearning import MethodConfig
 
 
 class Counts(Config):
@@ -58,14 +38,12 @@ class Block(Config):
     data: DataConfig
     counts: Counts
     model: ModelConfig
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    recipe: RecipeFields = Field(default_factory=dict)
     shadow_model: ModelConfig | None = None
     shadow_data: DataConfig | None = None
     shadow_counts: Counts | None = None
     continues: bool = False
     checkpoints: int = Field(default=20, ge=2)
-
-    _published = field_validator("recipe", mode="before")(named_recipe)
 
     @model_validator(mode="after")
     def _both(self) -> Block:
@@ -80,7 +58,7 @@ class Request(Config):
     scenario: Literal["random", "class", "partial_class"] = "random"
     forget: int | float | None = None
     label: int | str | None = None
-    measures: dict[str, Measured] = Field(default_factory=dict)
+    measures: dict[str, Spelled] = Field(default_factory=dict)
 
 
 class Scale(Config):
@@ -124,7 +102,7 @@ class Experiment(Config):
     curve      keep true positive rates at 25 false positive rates too; the picture is of them; for `separation`
     figure     which figure the cells show
     smaller    is it better when smaller? None: there is no better and worse, and rows are not ranked
-    measures   row -> measure: a name, or {name, preset, knobs}; for `separation` and `degrees`
+    measures   row -> measure: a name, or {name, preset, option}; for `separation` and `degrees`
     preset     of the measures
     methods    rows, for `methods` and `epsilon`
     over       the level over which a cell's interval is taken
@@ -141,7 +119,7 @@ class Experiment(Config):
     percent: bool = False
     smaller: bool | None = False
     curve: bool = False
-    measures: dict[str, Measured] = Field(default_factory=dict)
+    measures: dict[str, Spelled] = Field(default_factory=dict)
     preset: Literal["recommended", "paper"] = "paper"
     methods: tuple[MethodConfig, ...] = ()
     over: Literal["split", "shadow", "seed"] = "split"
@@ -151,7 +129,6 @@ class Experiment(Config):
     small: Scale | None = None
     paper: Scale | None = None
 
-    _names = field_validator("methods", mode="before")(bare_names)
     _distinct = field_validator("methods")(distinct)
 
     @model_validator(mode="after")

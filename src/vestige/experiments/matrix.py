@@ -17,10 +17,11 @@ from vestige.config import validated
 from vestige.data import Split, make_split
 from vestige.data.source import Parts, Samples, Source
 from vestige.errors import InputError
-from vestige.experiments.config import MethodConfig, ModelConfig
 from vestige.experiments.experiment import Block, Counts, Experiment, Request, Scale
 from vestige.experiments.steps import Outputs, Train, Unlearn
+from vestige.models import ModelConfig
 from vestige.training import Recipe
+from vestige.unlearning import MethodConfig
 
 Positions = NDArray[np.int64]
 

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.config import validated
 from vestige.data.source import Parts, Samples
 from vestige.experiments.cells import FigureStep, Gap
-from vestige.experiments.experiment import MeasureConfig
 from vestige.experiments.matrix import Matrix
 from vestige.experiments.steps import Logits, Outputs, shadow_fields
 from vestige.graph.step import Job
-from vestige.measures import measure
+from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
 
 MeasureSpec = str | dict[str, Any]
@@ -104,20 +102,15 @@ class Record:
         )  # fmt: skip
 
 
-def measure_config(spec: MeasureSpec) -> MeasureConfig:
-    """Return a measure as a row of an experiment names it."""
-    return validated(MeasureConfig, {"name": spec} if isinstance(spec, str) else spec, "a measure")
-
-
 def scored(spec: MeasureSpec, preset: str, signals: Signals) -> NDArray[np.float64]:
     """Return the scores of a measure as a row of an experiment names it."""
-    asked = measure_config(spec)
-    return measure(asked.name, signals, preset=asked.preset or preset, **asked.knobs)
+    entry, options, beside = MEASURES.chosen(spec)
+    return measure(entry.name, signals, preset=beside.get("preset", preset), **options)
 
 
 def redrawn(spec: MeasureSpec, seed: int) -> MeasureSpec:
     """Return the negative control with a draw of its own; other measures stay as they are."""
-    return {"name": "random", "knobs": {"seed": seed}} if spec == "random" else spec
+    return {"name": "random", "seed": seed} if spec == "random" else spec
 
 
 def gaps(row: str, failures: Mapping[int, str], sizes: Sequence[int]) -> list[Gap]:

@@ -61,7 +61,7 @@ def _told(folder: Path, manifest: Mapping[str, Any]) -> tuple[list[str], dict[st
     try:
         config = manifest["config"]
         titles = [str(m["label"] or m["name"]) for m in config["methods"]]
-        data = {"name": config["data"]["name"], "root": config["data"]["root"], **config["data"]["options"]}
+        data = {"root": None, **config["data"], "name": config["data"]["name"]}
     except (KeyError, TypeError):
         raise ArtefactError(
             f"{folder / 'manifest.json'}: it names no methods and data as a run's does; was it edited?"

@@ -28,16 +28,14 @@ from vestige.data import Dataset, Split, make_split
 from vestige.data.source import Parts, Samples, Source, read_anew
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit
-from vestige.experiments.config import MethodConfig, RunConfig
+from vestige.experiments.config import RunConfig
 from vestige.experiments.render import render
 from vestige.experiments.steps import AuditMethod, Outputs, Train, Unlearn, named
 from vestige.files import read_lines
 from vestige.graph import Environment, Step, Store, carry_out
-from vestige.measures import MEASURES
-from vestige.models import MODELS
 from vestige.store import file_hash, key_of, read_record, room_in, write_json
 from vestige.training import Recipe, pick_device
-from vestige.unlearning import METHODS
+from vestige.unlearning import METHODS, MethodConfig
 
 Say = Callable[[str], None]
 PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration")
@@ -254,9 +252,6 @@ def _plan(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
     pick_device(config.device)
     for method in config.methods:
         _check_method(method)
-    for spec in config.audit.measures:
-        _check_measure(spec, config.audit.preset)
-    MODELS[config.model.name].resolve(config.model.knobs)
     _shadow_size(config, split)
     settings = config.model_dump(
         mode="json", exclude={"title": True, "data": {"root"}, "split": {"ids_file"}}
@@ -274,23 +269,12 @@ def _check_method(method: MethodConfig) -> None:
     """Refuse before any work what `unlearn` would refuse after the training."""
     entry = METHODS[method.name]
     with named(method.title):
-        entry.resolve(method.preset, method.knobs)
         if "torch" not in entry.worlds:
             raise InputError(f"{method.name} does not work on networks, and a run trains one; leave it out.")
         if entry.exact and not (method.max_epochs is None and method.max_seconds is None):
             raise InputError(
                 f"{method.name} is exact only when it runs to its end; leave out max_epochs and max_seconds."
             )
-
-
-def _check_measure(spec: str | dict[str, Any], preset: str) -> None:
-    """Refuse before any work what `audit` would refuse after the training."""
-    options = {"name": spec} if isinstance(spec, str) else dict(spec)
-    if "name" not in options:
-        raise InputError(f"A measure is given as {options}; a 'name' is missing.")
-    name, chosen = options.pop("name"), options.pop("preset", preset)
-    options.pop("label", None)
-    MEASURES[name].resolve(chosen, options)
 
 
 def _claim(plan: Plan, say: Say) -> None:

@@ -19,21 +19,21 @@ from vestige.data import Dataset
 from vestige.data.source import Parts, Samples, Source
 from vestige.errors import InputError
 from vestige.evaluation import Metric, audit
-from vestige.experiments.config import AuditConfig, MethodConfig, ModelConfig
+from vestige.experiments.config import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import UNNAMED, Facts, Job, Step
-from vestige.models import build_model
+from vestige.models import ModelConfig, build_model
 from vestige.signals import Signals, collect_logits, simulated_deletions
 from vestige.signals.transforms import confidence
 from vestige.training import Recipe, load_model, train, train_sparse, write_weights
-from vestige.unlearning import unlearn
+from vestige.unlearning import MethodConfig, unlearn
 
 Logits = NDArray[np.float32]
 
 
 def fresh(model: ModelConfig, source: Source, seed: int) -> Any:
     """Build a network for the samples of a source."""
-    return build_model(model.name, source.shape, source.classes, seed=seed, **model.knobs)
+    return build_model(model.name, source.shape, source.classes, seed=seed, **model.options)
 
 
 def _weight_bytes(model: ModelConfig) -> float:
@@ -103,11 +103,11 @@ class Unlearn(Step):
             result = unlearn(
                 method.name, original, self.parts.load(environment.root), preset=method.preset,
                 recipe=self.recipe, seed=self.seed, device=environment.device, progress=environment.progress,
-                max_epochs=method.max_epochs, max_seconds=method.max_seconds, **method.knobs,
+                max_epochs=method.max_epochs, max_seconds=method.max_seconds, **method.options,
             )  # fmt: skip
         write_weights(job.path, result.model)
         return {
-            "unlearn_seconds": result.seconds, "method": method.name, "knobs": result.knobs,
+            "unlearn_seconds": result.seconds, "method": method.name, "options": result.options,
             "retrain_epochs": result.epochs, "gradient_steps": result.gradient_steps, "stopped": result.stopped,
             "decided": result.decided,
         }  # fmt: skip

@@ -119,7 +119,7 @@ def unlearn_files(
     tokenizer.save_pretrained(folder)
     record = {
         "method": method, "steps": result.steps, "seconds": round(result.seconds, 1), "losses": result.losses,
-        "stopped": result.stopped, "knobs": {k: v for k, v in result.knobs.items() if k != "base"}, "seed": seed,
+        "stopped": result.stopped, "options": {k: v for k, v in result.options.items() if k != "base"}, "seed": seed,
         "vestige": vestige.__version__,
     }  # fmt: skip
     write_json(folder / "vestige.json", record)

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 from safetensors.numpy import load_file, save_file
 
 from vestige.arguments import Seed
-from vestige.config import Config, PlainName, bare_names
+from vestige.config import Config, PlainName
 from vestige.data.texts import Texts, content_ids, gathered, read_texts
 from vestige.errors import InputError
 from vestige.evaluation.language import bag_of_words, extraction_strength
@@ -32,8 +32,9 @@ from vestige.signals.changed_texts import lowercased, neighbouring, prefixed, sw
 from vestige.signals.collect_texts import collect
 from vestige.signals.texts import TextSignals
 from vestige.store import file_hash, key_of, read_json, write_json
-from vestige.unlearning.text import METHODS, unlearn
+from vestige.unlearning.text import unlearn
 from vestige.unlearning.text.recovery import quantised, relearned
+from vestige.unlearning.text.registry import TextMethodConfig
 
 Say = Callable[[str], None]
 RELEARN = 1e-5
@@ -57,13 +58,6 @@ class LlmData(Config):
     characters: int | None = Field(default=None, ge=1)
 
 
-class LlmMethod(Config):
-    """One method with its options."""
-
-    name: str
-    knobs: dict[str, Any] = Field(default_factory=dict)
-
-
 class LlmConfig(Config):
     """A run on texts.
 
@@ -78,20 +72,18 @@ class LlmConfig(Config):
     model: LlmModel
     data: LlmData
     learn: dict[str, Any] = Field(default_factory=dict)
-    methods: tuple[LlmMethod, ...] = ()
+    methods: tuple[TextMethodConfig, ...] = ()
     relearn: int = Field(default=10, ge=0)
     further: bool = False
     seed: Seed = 0
 
     @field_validator("methods")
     @classmethod
-    def _distinct(cls, methods: tuple[LlmMethod, ...]) -> tuple[LlmMethod, ...]:
+    def _distinct(cls, methods: tuple[TextMethodConfig, ...]) -> tuple[TextMethodConfig, ...]:
         names = [m.name for m in methods]
         if len(set(names)) < len(names) or {"original", "retrain"} & set(names):
             raise ValueError("each method is named once; the original and retraining are always there")
         return methods
-
-    _names = field_validator("methods", mode="before")(bare_names)
 
 
 @dataclass(frozen=True)
@@ -367,13 +359,14 @@ def plan_texts(config: LlmConfig, root: str | None = None, *, figures_too: bool 
 
     Raises `InputError` where a method is unknown or a file is missing.
     """
-    for method in config.methods:
-        _ = METHODS[method.name]
     base, groups = BaseModel.of(config.model, root), Groups.of(config.data, root)
     original = TextModel(
         base=base, groups=groups, method="finetune", options=config.learn, seed=config.seed, label="original"
     )  # fmt: skip
-    chosen = {"retrain": config.learn, **{method.name: method.knobs for method in config.methods}}
+    chosen = {
+        "retrain": config.learn,
+        **{method.name: method.options_with_preset for method in config.methods},
+    }
     models = {"original": original} | {
         name: TextModel(
             base=base, groups=groups, method=name, options=options, seed=config.seed, original=original, label=name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,19 @@ def _record(path: Path) -> dict[str, Any] | None:
         isinstance(step, dict) and {"key", "label", "state"} <= step.keys() for step in steps
     )
     return record if whole else None
+
+
+def sentences(runs: Sequence[Mapping[str, Any]], place: str) -> list[str]:
+    """Return how far each run is as lines of text: what `status` has returned of a folder or URL."""
+    if not runs:
+        elsewhere = "The status of a run is kept on the machine of its runner; ask there."
+        return [f"No run in {place} yet.", *([elsewhere] if "://" in place else [])]
+    lines = []
+    for run in runs:
+        done = run["counts"].get("done", 0) + run["counts"].get("kept", 0)
+        left = "" if run["left"] is None else f", about {run['left']:.0f} s left"
+        ended = "ended after" if run["ended"] else "running for"
+        lines.append(f"{run['name']}: {done} of {run['steps']} steps, {ended} {run['seconds']:.0f} s{left}")
+        lines += [f"  running  {label}" for label in run["running"]]
+        lines += [f"  failed   {gap['label']}: {gap['why']}" for gap in run["failed"]]
+    return lines

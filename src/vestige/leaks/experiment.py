@@ -18,7 +18,8 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from vestige.arguments import Count, Seed, checked
-from vestige.config import Config, DataConfig, PlainName
+from vestige.config import Config, PlainName
+from vestige.data.load import DataConfig
 from vestige.data.source import Source, read_anew
 from vestige.errors import unknown
 from vestige.graph import Store, carry_out

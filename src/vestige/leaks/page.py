@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vestige.evaluation.page.plots import roc_points
+from vestige.files import as_path
 from vestige.report import svg
 from vestige.report.blocks import Badge, Beside, Block, Card, Column, Drawing, Heading, Table, Text
 from vestige.report.drawing import canvas, percent_axes, spoken, thinned, title_and_legend
@@ -42,7 +43,7 @@ def save(
     """
     import vestige
 
-    folder = Path(folder)
+    folder = as_path(folder)
     manifest = {"kind": "leaks", "vestige": vestige.__version__, **(known or {})}
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "leaks.json", {**manifest, **found.record()})

@@ -37,6 +37,7 @@ from vestige.graph import Job, Step, Store, carry_out
 from vestige.graph.step import UNNAMED
 from vestige.leaks.record import PosteriorPairs, joined
 from vestige.leaks.targets import Network, fitted, posteriors, target_of
+from vestige.registry import spelled
 
 Positions = NDArray[np.int64]
 SETTINGS = ("scratch", "group", "multi_version", "online", "remaining", "sisa")
@@ -54,8 +55,8 @@ class Setting:
     group      records that leave between the two versions
     shards     of SISA
     seeds      "shared" or "independent" random states of the two versions
-    method     how records leave: "retrain", or any method of `vestige list methods` that works on the target; with
-               `options`, its knobs
+    method     how records leave: "retrain", or any method of `vestige list methods` that works on the target, with its
+               options beside its name: {"name": "finetune", "epochs": 3}
     """
 
     name: Literal["scratch", "group", "multi_version", "online", "remaining", "sisa"] = "scratch"
@@ -65,11 +66,11 @@ class Setting:
     group: Count = 1
     shards: Count = 5
     seeds: Literal["shared", "independent"] = "shared"
-    method: str = "retrain"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    method: str | Mapping[str, Any] = "retrain"
 
     def __post_init__(self) -> None:
         check_fields("Setting", self)
+        spelled("method", self.method)
         if self.group >= self.records:
             raise InputError(
                 f"{self.group} records are to leave a set of {self.records}; there would be nothing to retrain on."
@@ -243,12 +244,13 @@ class _Versions:
         kept[leaving] = False
         if self.setting.name == "sisa" or self.setting.method != "retrain":
             from vestige.data.split import Split
-            from vestige.unlearning import unlearn
+            from vestige.unlearning import METHODS, unlearn
 
             none, method = np.zeros(0, np.int64), self.setting.method
             split = Split(self.data, self.members[leaving], self.members[kept], none, none)
             if self.setting.name == "sisa":
                 return unlearn("sisa", self.model, split).model
-            return unlearn(method, self.model, split, seed=state, **self.setting.options).model
+            entry, options, beside = METHODS.chosen(method)
+            return unlearn(entry.name, self.model, split, seed=state, **beside, **options).model
         rows = self.members[kept] if arriving is None else np.concatenate([self.members[kept], arriving])
         return fitted(self.target, self.data.take(rows), state)

@@ -32,15 +32,14 @@ TRAINING_DEFENCES = ("train_temperature", "dp")
 class Network:
     """A network of `vestige list models` as a target.
 
-    model        its name, with `knobs`
+    model        its name, or a mapping with its options beside the name: {"name": "cnn", "width": 16}
     recipe       how it is trained, as keywords of `vestige.Recipe`
     temperature  what the logits are divided by, in training as well as when the model answers
     privacy      None, or the budget of differentially private training: epsilon, delta, clip, as keywords of
                  `vestige.training.train_private`; the input scale is then not fitted
     """
 
-    model: str = "mlp"
-    knobs: Mapping[str, Any] = field(default_factory=dict)
+    model: str | Mapping[str, Any] = "mlp"
     recipe: Mapping[str, Any] = field(default_factory=lambda: {"epochs": 30, "batch_size": 64, "lr": 0.05})
     temperature: Positive = 1.0
     privacy: Mapping[str, Any] | None = None
@@ -90,14 +89,15 @@ def fitted(target: Any, rows: Dataset, seed: int) -> Any:
 
 def _network(target: Network, rows: Dataset, seed: int) -> Any:
     from vestige.config import validated
-    from vestige.models import build_model
+    from vestige.models import MODELS, build_model
     from vestige.models.classifier import Tempered
     from vestige.training import Recipe, train, train_private
 
-    start = build_model(target.model, rows.shape, len(rows.classes), seed=seed, **target.knobs)
+    entry, options, _ = MODELS.chosen(target.model)
+    start = build_model(entry.name, rows.shape, len(rows.classes), seed=seed, **options)
     if target.temperature != 1:
         start = Tempered(start, target.temperature)
-    recipe = validated(Recipe, {**target.recipe, "seed": seed}, target.model)
+    recipe = validated(Recipe, {**target.recipe, "seed": seed}, entry.name)
     if target.privacy is not None:
         return train_private(start, rows, recipe, **target.privacy).model
     return train(start, rows, recipe).model

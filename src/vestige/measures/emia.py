@@ -18,14 +18,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.errors import InputError, MissingArray, unknown
+from vestige.errors import MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.record import HOW_TO_GET
 from vestige.signals.transforms import loss_of
 
 Floats = NDArray[np.float64]
-LOSSES = ("cross_entropy", "true_logit")
 LARGEST = 1000.0
 
 
@@ -45,8 +44,6 @@ def emia_population(
 
     The population is `population`, or else the holdout samples (each then counts itself as a tie).
     """
-    if loss not in LOSSES:
-        raise InputError(f"emia_population: {unknown('loss', loss, LOSSES)}")
     if signals.population is None and not (signals.roles == "holdout").any():
         raise MissingArray(f"emia_population needs `population`: {HOW_TO_GET['population']}.")
     population = signals.population or signals.of_role("holdout")
@@ -70,8 +67,6 @@ def emia_reference(
     signals: Signals, *, loss: Literal["cross_entropy", "true_logit"] = "cross_entropy"
 ) -> Floats:
     """Quantile of the sample's loss among its losses under never-seen models; 0.5 = in their middle."""
-    if loss not in LOSSES:
-        raise InputError(f"emia_reference: {unknown('loss', loss, LOSSES)}")
     known = np.sort(_losses(signals, loss, "shadow_out"), axis=0)
     ends = np.zeros((1, len(signals))), np.full((1, len(signals)), LARGEST)
     knots = np.concatenate([ends[0], np.minimum(known, LARGEST), ends[1]])

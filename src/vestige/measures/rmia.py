@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from vestige.errors import InputError, MissingArray, unknown
+from vestige.arguments import Positive, Weight
+from vestige.errors import MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.record import HOW_TO_GET
@@ -30,8 +31,9 @@ Floats = NDArray[np.float64]
 CITES = "Zarifzadeh et al. 2024 (RMIA)"
 TRIM, MARGIN, TINY = 0.2, 0.6, 1e-300
 
+Parameters = Literal["cifar10", "cinic10", "cifar100", "purchase", "texas", "location", "texts"]
 # temperature, offline a, gamma: as published per data set
-PARAMETERS = {
+PARAMETERS: dict[Parameters, tuple[float, float, float]] = {
     "cifar10": (2.0, 0.33, 2.0),
     "cinic10": (2.0, 0.33, 2.0),
     "cifar100": (1.0, 0.6, 2.0),
@@ -40,7 +42,6 @@ PARAMETERS = {
     "location": (2.0, 0.2, 2.0),
     "texts": (1.0, 1.0, 2.0),
 }
-SIGNAL_NAMES = ("softmax", "taylor_soft_margin")
 Signal = Literal["softmax", "taylor_soft_margin"]
 
 
@@ -56,10 +57,10 @@ Signal = Literal["softmax", "taylor_soft_margin"]
 def rmia_offline(
     signals: Signals,
     *,
-    parameters: str = "cifar10",
+    parameters: Parameters = "cifar10",
     signal: Signal = "softmax",
-    gamma: float | None = None,
-    ties: float = 0.5,
+    gamma: Positive | None = None,
+    ties: Weight = 0.5,
 ) -> Floats:
     """Share of never-seen samples that this one does not exceed, relative to shadows; 1 = none is exceeded.
 
@@ -71,7 +72,7 @@ def rmia_offline(
 
     The population is `population` with its `shadow_out`, or else the holdout samples.
     """
-    temperature, a, limit = _constants(parameters, signal, gamma)
+    temperature, a, limit = _constants(parameters, gamma)
     population = _population(signals, "rmia_offline")
 
     def ratio(rows: Signals) -> Floats:
@@ -98,17 +99,17 @@ def rmia_offline(
 def rmia_online(
     signals: Signals,
     *,
-    parameters: str = "cifar10",
+    parameters: Parameters = "cifar10",
     signal: Signal = "softmax",
-    gamma: float | None = None,
-    ties: float = 0.5,
+    gamma: Positive | None = None,
+    ties: Weight = 0.5,
 ) -> Floats:
     """As `rmia_offline`, with the original as the model that saw the sample; options as there.
 
     Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population. On texts gamma
     is 1; the published 2 ties every text that is not far likelier than the others.
     """
-    temperature, _, limit = _constants(parameters, signal, gamma)
+    temperature, _, limit = _constants(parameters, gamma)
     for field in ("population", "population_in"):
         if getattr(signals, field) is None:
             raise MissingArray(f"rmia_online needs `{field}`: {HOW_TO_GET[field]}.")
@@ -152,8 +153,6 @@ def exceeded(own: Floats, others: Floats, gamma: float, ties: float) -> Floats:
 
     For a negative other the inequality turns round; an other of 0 is exceeded by whatever is positive.
     """
-    if not 0 <= ties <= 1:
-        raise InputError(f"ties is {ties}; a share from 0 to 1 is wanted.")
     limit = own / gamma
     positive, negative = np.sort(others[others > 0]), np.sort(others[others < 0])
     below, upto = (np.searchsorted(positive, limit, side=side) for side in ("left", "right"))
@@ -162,16 +161,9 @@ def exceeded(own: Floats, others: Floats, gamma: float, ties: float) -> Floats:
     return (count + (own > 0) * np.count_nonzero(others == 0)) / len(others)
 
 
-def _constants(parameters: str, signal: str, gamma: float | None) -> tuple[float, float, float]:
-    if parameters not in PARAMETERS:
-        raise InputError(f"rmia: {unknown('set of parameters', parameters, PARAMETERS)}")
-    if signal not in SIGNAL_NAMES:
-        raise InputError(f"rmia: {unknown('signal', signal, SIGNAL_NAMES)}")
+def _constants(parameters: Parameters, gamma: float | None) -> tuple[float, float, float]:
     temperature, a, limit = PARAMETERS[parameters]
-    limit = limit if gamma is None else gamma
-    if not limit > 0:
-        raise InputError(f"rmia: gamma is {limit}; a number above 0 is wanted.")
-    return temperature, a, limit
+    return temperature, a, limit if gamma is None else gamma
 
 
 def _population(signals: Signals, name: str) -> Signals:

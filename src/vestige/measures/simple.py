@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Seed
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals import transforms as signal
@@ -22,7 +23,7 @@ IAM = "Wang et al. 2025 (IAM)"
 
 
 @register("random", unit="probability", range=(0.0, 1.0), cites="control")
-def random(signals: Signals, *, seed: int = 0) -> Floats:
+def random(signals: Signals, *, seed: Seed = 0) -> Floats:
     """Uniform noise, fixed by each sample's id: what a measure that knows nothing scores; its AUC is 0.5."""
     digests = (hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest() for name in signals.names)
     return np.frombuffer(b"".join(digests), ">u8") / 2.0**64

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from vestige.arguments import Array, checked
 from vestige.data.texts import as_texts
 from vestige.errors import InputError, MissingArray, shown, unknown
 from vestige.measures.registry import MEASURES as ALL_MEASURES
@@ -39,17 +40,18 @@ MEASURES: Part[Measure] = Part(ALL_MEASURES, "text measure", lambda entry: bool(
 """The measures that texts can be asked by."""
 
 
+@checked
 def measure(
     name: str,
     *,
     preset: str = "recommended",
-    nll: ArrayLike | None = None,
-    fit: ArrayLike | None = None,
-    out: ArrayLike | None = None,
-    lower: ArrayLike | None = None,
-    prefixed: ArrayLike | None = None,
-    neighbours: ArrayLike | None = None,
-    population: ArrayLike | None = None,
+    nll: Array | None = None,
+    fit: Array | None = None,
+    out: Array | None = None,
+    lower: Array | None = None,
+    prefixed: Array | None = None,
+    neighbours: Array | None = None,
+    population: Array | None = None,
     tokens: TextSignals | None = None,
     swapped: Sequence[TextSignals] | None = None,
     texts: Sequence[str] | None = None,
@@ -76,7 +78,7 @@ def measure(
     arrays = _checked(name, {array: given[array] for array in entry.texts})
     if entry.of_samples:
         return measure_samples(name, _signals(**arrays), preset=chosen, **options)
-    values = entry.resolve(chosen, options)
+    values = entry.resolve(options, chosen)
     with np.errstate(all="ignore"):  # what is not finite is refused below, by text
         scores = np.asarray(entry.function(**arrays, **values), dtype=np.float64)
     if not np.isfinite(scores).all():

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.errors import InputError, unknown
+from vestige.arguments import Share
 from vestige.measures.registry import register
 from vestige.signals.texts import TextSignals
 
@@ -41,8 +41,6 @@ def zlib(tokens: TextSignals, texts: Sequence[str], *, per: Literal["byte", "rat
     per  "byte": whole loss over compressed bytes; "ratio": mean token loss over compressed bytes per character, as
          published
     """
-    if per not in ("byte", "ratio"):
-        raise InputError(unknown("per", per, ("byte", "ratio")))
     size = np.array([len(compression.compress(text.encode())) for text in texts], dtype=np.float64)
     if per == "byte":
         return np.asarray(tokens.totals / size)
@@ -50,7 +48,7 @@ def zlib(tokens: TextSignals, texts: Sequence[str], *, per: Literal["byte", "rat
 
 
 @register("min_k", texts=("tokens",), unit="nats", cites="Shi et al. 2024 (Min-K%)")
-def min_k(tokens: TextSignals, *, share: float = 0.2) -> Floats:
+def min_k(tokens: TextSignals, *, share: Share = 0.2) -> Floats:
     """Minus the mean log-probability of the `share` of tokens that surprise most, at least one."""
     return -_least(tokens, tokens.logp, share)
 
@@ -63,26 +61,23 @@ def min_k(tokens: TextSignals, *, share: float = 0.2) -> Floats:
     paper={"weighting": "vocabulary"},
 )
 def min_k_plus(
-    tokens: TextSignals, *, share: float = 0.2, weighting: Literal["model", "vocabulary"] = "model"
+    tokens: TextSignals, *, share: Share = 0.2, weighting: Literal["model", "vocabulary"] = "model"
 ) -> Floats:
     """The same, each token's log-probability centred and scaled over the vocabulary.
 
     weighting  "model": mean and deviation weighted by the model's probabilities, as the method is defined;
                "vocabulary": each token alike, as the published benchmarks compute it
     """
-    if weighting not in ("model", "vocabulary"):
-        raise InputError(unknown("weighting", weighting, ("model", "vocabulary")))
     mean, std = (-tokens.entropy, tokens.weighted_std) if weighting == "model" else (tokens.mean, tokens.std)
     return -_least(tokens, (tokens.logp - mean) / np.maximum(std, 1e-6), share)
 
 
 @register("surp", texts=("tokens",), unit="nats", cites="Zhang and Wu 2024 (SURP)")
-def surp(tokens: TextSignals, *, share: float = 0.4, max_entropy: float = 2.0) -> Floats:
+def surp(tokens: TextSignals, *, share: Share = 0.4, max_entropy: float = 2.0) -> Floats:
     """Minus the mean log p of tokens in the lowest `share` whose prediction has an entropy below `max_entropy` nats.
 
     A text without such tokens scores as its least likely token does.
     """
-    _expect_share(share)
     scores = np.empty(len(tokens))
     for text in range(len(tokens)):
         own = tokens.of(text)
@@ -94,7 +89,7 @@ def surp(tokens: TextSignals, *, share: float = 0.4, max_entropy: float = 2.0) -
 
 @register("pac", texts=("tokens", "swapped"), unit="nats", cites="Ye et al. 2024 (PAC)")
 def pac(
-    tokens: TextSignals, swapped: Sequence[TextSignals], *, high: float = 0.05, low: float = 0.3
+    tokens: TextSignals, swapped: Sequence[TextSignals], *, high: Share = 0.05, low: Share = 0.3
 ) -> Floats:
     """Polarised distance (best `high` share minus worst `low` share of log p) of the text minus that of swapped ones.
 
@@ -110,14 +105,8 @@ def _polarised(tokens: TextSignals, high: float, low: float) -> Floats:
 
 def _least(tokens: TextSignals, values: NDArray[Any], share: float) -> Floats:
     """Return the mean of the smallest `share` of each text's values, at least one of them."""
-    _expect_share(share)
     scores = np.empty(len(tokens))
     for text in range(len(tokens)):
         own = np.sort(values[tokens.of(text)].astype(np.float64))
         scores[text] = own[: max(1, int(share * len(own)))].mean()
     return scores
-
-
-def _expect_share(share: float) -> None:
-    if not 0 < share <= 1:
-        raise InputError(f"share is {share}; above 0 and up to 1 is wanted.")

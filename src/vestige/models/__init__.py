@@ -4,13 +4,14 @@ from vestige.models.copies import copied, restore_types
 from vestige.models.device import device_of, pick_device
 from vestige.models.initial import reinitialise, seeded
 from vestige.models.outputs import answer, expect_logits, expect_logits_in_training, first_logits, read_as
-from vestige.models.registry import MODELS, Architecture, build_model, register
+from vestige.models.registry import MODELS, Architecture, ModelConfig, build_model, register
 from vestige.models.scale import InputScale, fit_input_scale, to_float
 
 __all__ = [
     "MODELS",
     "Architecture",
     "InputScale",
+    "ModelConfig",
     "answer",
     "build_model",
     "copied",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vestige.errors import InputError
+from vestige.errors import InputError, told
 from vestige.models.copies import copied
 from vestige.models.initial import seeded
 from vestige.values import are_probabilities
@@ -50,16 +50,15 @@ def expect_logits(output: Any, samples: int, classes: int | None = None, *, trai
     classes   None: any number
     training  say that it is so in training mode: networks with a second head, such as GoogLeNet, answer otherwise there
     """
-    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == samples:
-        if (classes is None or output.shape[1] == classes) and output.is_floating_point():
-            return output
     got = type(output).__name__
     if isinstance(output, Tensor):
-        got = (
-            str(list(output.shape))
-            if output.is_floating_point()
-            else f"{list(output.shape)} of {output.dtype}"
-        )
+        plain = output.layout == torch.strided and not output.is_meta
+        fits = output.ndim == 2 and len(output) == samples and output.shape[1] >= 1
+        if plain and fits and output.is_floating_point() and classes in (None, output.shape[1]):
+            return output
+        kinds = [] if output.is_floating_point() else [str(output.dtype)]
+        kinds += [] if plain else [str(output.layout), str(output.device)]
+        got = " of ".join([str(list(output.shape)), *kinds])
     wanted = "logits [N, C]" if classes is None else f"logits [{samples}, {classes}]"
     mode, hint = "", ""
     if training:
@@ -107,13 +106,27 @@ def _made_by(step: Any) -> str | None:
 
 
 def expect_logits_in_training(model: nn.Module, sample: Tensor, classes: int | None = None) -> None:
-    """Raise `InputError` where the network answers with something else in training mode; it stays as it is.
+    """Raise `InputError` where the network answers with something else in training mode, or gives no gradient of it.
 
     sample  two samples or more, as a batch
+
+    The network stays as it is.
     """
     probe = copied(model).train()
-    with torch.no_grad(), seeded(0, sample.device):
-        expect_logits(answer(probe, sample), len(sample), classes, training=True)
+    with torch.enable_grad(), seeded(0, sample.device):
+        logits = expect_logits(answer(probe, sample), len(sample), classes, training=True)
+        if logits.requires_grad:
+            take_gradient(logits.sum())
+
+
+def take_gradient(value: Tensor) -> None:
+    """Take the gradient of a value. Raises `InputError` where the network has no gradient that torch can compute."""
+    try:
+        value.backward()  # type: ignore[no-untyped-call]
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, NotImplementedError) as error:
+        raise InputError(f"The model's answer cannot be differentiated: {told(error)}.") from error
 
 
 def read_as(model: nn.Module, sample: Tensor) -> nn.Module:

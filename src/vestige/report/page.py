@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vestige.files import as_path
 from vestige.report.blocks import (
     Block,
     Bullets,
@@ -108,7 +109,7 @@ def write(path: Path | str, page: Page) -> Path:
     """Write a page to `path` and return it."""
     from vestige.store import write_text
 
-    path = Path(path)
+    path = as_path(path)
     write_text(path, page.html())
     return path
 

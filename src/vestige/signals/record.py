@@ -103,7 +103,7 @@ class Signals:
             if name in changed and getattr(self, name) is not None:
                 self._set(name, _names(name, getattr(self, name), n))
         if changed & {"ids", "shadow_ids"} and self.shadow_ids is not None:
-            self._check_shadow_ids(self.shadow_ids)
+            self._check_shadow_ids()
         if changed & {"shadow_out", "population_in", *ATTACHED}:
             self._check_attached(c)
 

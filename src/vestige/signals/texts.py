@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import ArtefactError, InputError
+from vestige.files import as_path, looked_at
+from vestige.values import as_array, as_ids
 
 Floats32 = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -47,8 +49,17 @@ class TextSignals:
     hashes: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
+        for name in (*PER_TOKEN, "start", "end", "offsets", "characters"):
+            array = as_array(name, getattr(self, name))
+            kinds, wanted = ("f", "floats") if name in PER_TOKEN else ("iu", "whole numbers")
+            if array.dtype.kind not in kinds:
+                raise InputError(f"{name} is {array.dtype}; {wanted} are wanted.")
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "ids", as_ids("ids", self.ids))
+        if self.hashes is not None:
+            object.__setattr__(self, "hashes", as_ids("hashes", self.hashes, distinct=False))
         n, offsets = len(self.ids), self.offsets
-        if offsets.shape != (n + 1,) or self.characters.shape != (n,) or offsets.dtype.kind not in "iu":
+        if offsets.shape != (n + 1,) or self.characters.shape != (n,):
             raise InputError(f"{n} ids need {n + 1} offsets and {n} lengths, which are whole numbers.")
         total = int(offsets[-1])
         if self.hashes is not None and self.hashes.shape != (n,):
@@ -61,8 +72,6 @@ class TextSignals:
             raise InputError(f"Text {text!r} has no token to score; at least two tokens are needed.")
         if offsets[0] != 0:
             raise InputError(f"The first offset is {offsets[0]}; 0 is wanted.")
-        if len(np.unique(self.ids)) < n:
-            raise InputError("Two texts have one id; ids must be distinct.")
         if not np.isfinite(self.logp).all():
             text = self.ids[
                 int(np.searchsorted(self.offsets, int(np.flatnonzero(~np.isfinite(self.logp))[0]), "right"))
@@ -133,7 +142,7 @@ class TextSignals:
             columns[name] = pa.ListArray.from_arrays(
                 pa.array(self.offsets, pa.int32()), pa.array(getattr(self, name))
             )
-        path = Path(path)
+        path = as_path(path)
         with published(path) as temporary:
             pq.write_table(pa.table(columns), temporary)
         return path
@@ -144,7 +153,8 @@ class TextSignals:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        path = Path(path)
+        path = as_path(path)
+        looked_at(path)
         files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
         if not files or not files[0].is_file():
             raise ArtefactError(f"{path} holds no signals (part-*.parquet).")

@@ -15,12 +15,13 @@ from vestige.training.loop import (
     training_mode,
 )
 from vestige.training.private import TrainedPrivately, train_private
-from vestige.training.recipe import PRESETS, Recipe, learning_rate, preset
+from vestige.training.recipe import PRESETS, Recipe, RecipeFields, learning_rate, preset
 from vestige.training.sparse import train_sparse
 
 __all__ = [
     "PRESETS",
     "Recipe",
+    "RecipeFields",
     "Resident",
     "Rows",
     "Trained",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vestige.arguments import checked
 from vestige.errors import ArtefactError, InputError
+from vestige.files import as_path
 from vestige.models.sparsity import expect_masks
 from vestige.store import file_hash, published, read_json, sidecar, write_json
 
@@ -40,9 +41,9 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
 def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
     """Write a model to `path` (`.safetensors`) and its manifest to `<path>.json`.
 
-    facts  what to keep in the manifest besides the hash: architecture, knobs, shape, classes, recipe, ...
+    facts  what to keep in the manifest besides the hash: architecture, options, shape, classes, recipe, ...
     """
-    path = Path(path)
+    path = as_path(path)
     sidecar(path).unlink(missing_ok=True)
     with published(path) as temporary:
         write_weights(temporary, model)
@@ -59,7 +60,7 @@ def load_model(path: Path, model: Module, *, verify: bool = True) -> Module:
     Raises `ArtefactError` where the file is missing, is a pickle, differs from its manifest, or does not fit
     the model; the model then keeps the weights it had.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix in _PICKLES:
         raise ArtefactError(_convert(path))
     if not path.is_file():

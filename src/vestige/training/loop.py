@@ -30,7 +30,7 @@ from vestige.errors import InputError, shown
 from vestige.models.copies import copied
 from vestige.models.device import compiled, device_of, forward_context, pick_device, settled
 from vestige.models.initial import is_frozen, seeded
-from vestige.models.outputs import answer, expect_logits, first_logits
+from vestige.models.outputs import answer, expect_logits, first_logits, take_gradient
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.models.threads import few_threads
@@ -210,7 +210,7 @@ def _epoch(
             optimizer.zero_grad(set_to_none=True)
             value = value_of(x, y)
             if value.requires_grad:
-                value.backward()  # type: ignore[no-untyped-call]
+                take_gradient(value)
             if step == 0 or not value.requires_grad:
                 _check_gradients(optimizer)
             optimizer.step()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from vestige.arguments import Seed
 from vestige.config import Config, validated
@@ -79,6 +80,23 @@ class Recipe(Config):
     def key(self) -> str:
         """The recipe's part in every cache key: 32 hex digits over all fields, defaults included."""
         return key_of(self.model_dump(mode="json"))
+
+
+def _fields(recipe: Any) -> Any:
+    """Return a recipe's fields, of those that are named the published ones, or raise `InputError`."""
+    if isinstance(recipe, str):
+        recipe = {"preset": recipe}
+    if not isinstance(recipe, Mapping):
+        return recipe
+    if "preset" in recipe:
+        changes = {key: value for key, value in recipe.items() if key != "preset"}
+        return preset(str(recipe["preset"]), **changes).model_dump(mode="json", exclude_unset=True)
+    validated(Recipe, recipe, "recipe")
+    return recipe
+
+
+RecipeFields: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_fields)]
+"""A recipe in a configuration: its fields, or the name of a published one, alone or as `preset` among changes to it."""
 
 
 def learning_rate(recipe: Recipe, epoch: int, step: int = 0, steps: int = 1) -> float:

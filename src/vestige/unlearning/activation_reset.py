@@ -23,10 +23,10 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from vestige.arguments import Below1
 from vestige.data.split import Split
-from vestige.errors import InputError
 from vestige.unlearning.random_labels import ETH
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.selective_pruning import CITES, kaiming, retain_sample
 from vestige.unlearning.work import Work, last_linear, layers_met, own_weight
 
@@ -36,14 +36,18 @@ if TYPE_CHECKING:
     from vestige.data.dataset import Dataset
 
 
-@register("activation_reset", needs=("forget", "retain"), cites=CITES, steps=ETH)
-def activation_reset(model: nn.Module, split: Split, work: Work, *, share: float = 0.8) -> nn.Module:
+@register(
+    "activation_reset",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
+def activation_reset(model: nn.Module, split: Split, work: Work, *, share: Below1 = 0.8) -> nn.Module:
     """Draw anew the kernels that are more active on the forget samples, and the last layer; then finetune.
 
     share  of a kernel's output positions that must be higher on the forget samples
     """
-    if not 0 <= share < 1:
-        raise InputError(f"{work.method}: share is {share}; from 0 to below 1 is wanted.")
     last = last_linear(model, split.data, work.method)
     met = layers_met(model, split.data)
     kernels = [m for m in met if is_convolution(m)]

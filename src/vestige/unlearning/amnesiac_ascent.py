@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vestige.data.split import Split
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, trainable
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     cites="Wang et al. 2025 (IAM); Graves et al. 2021",
     steps=Steps(epochs=5, lr=0.01, batch_size=128, schedule="cosine"),
     paper={"anneal": "epoch"},
+    trial=Trial(strong={"lr": 0.5}),
 )
 def amnesiac_ascent(model: nn.Module, split: Split, work: Work) -> nn.Module:
     """Add a fresh network's gradients on the forget samples to the trained weights; reads nothing else."""

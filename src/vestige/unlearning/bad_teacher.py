@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from vestige.arguments import Positive, Share
 from vestige.data.split import Split
-from vestige.errors import InputError
 from vestige.models import copied, reinitialise
 from vestige.unlearning.random_labels import joined
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.scrub import distance, teacher_says
 from vestige.unlearning.work import Steps, Work
 
@@ -36,19 +36,16 @@ if TYPE_CHECKING:
     cites="Chundawat et al. 2023",
     paper={"freeze_batchnorm": False},
     steps=Steps(epochs=1, lr=1e-4, optimizer="adam", weight_decay=0.0, freeze_batchnorm=True),
+    trial=Trial(strong={"lr": 0.01, "batch_size": 16, "epochs": 5}),
 )
 def bad_teacher(
-    model: nn.Module, split: Split, work: Work, *, share: float = 0.3, temperature: float = 1.0
+    model: nn.Module, split: Split, work: Work, *, share: Share = 0.3, temperature: Positive = 1.0
 ) -> nn.Module:
     """Follow a random network on forget samples and the original on retained ones.
 
     share        of the retained samples that are used
     temperature  of both softmaxes
     """
-    if not 0 < share <= 1 or not temperature > 0:
-        raise InputError(
-            f"bad_teacher: share is {share}, temperature {temperature}; (0, 1] and above 0 are wanted."
-        )
     good = copied(model).to(work.where).eval()
     bad = reinitialise(model, work.seed).to(work.where).eval()
     forget, retain = split.rows("forget"), split.rows("retain")

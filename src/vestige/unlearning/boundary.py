@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from vestige.arguments import Positive
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
 from vestige.unlearning.gradients import input_gradient
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, last_linear, own_weight
 
 if TYPE_CHECKING:
@@ -42,14 +43,19 @@ STEPS = Steps(lr=1e-4, batch_size=64, augment="none", freeze_batchnorm=True)
 PAPER = {"lr": 1e-5, "freeze_batchnorm": False}
 
 
-@register("boundary_shrink", needs=("forget",), cites=CITES, steps=STEPS, paper=PAPER | {"weight_decay": 0.0})
-def boundary_shrink(model: nn.Module, split: Split, work: Work, *, radius: float = 0.1) -> nn.Module:
+@register(
+    "boundary_shrink",
+    needs=("forget",),
+    cites=CITES,
+    steps=STEPS,
+    paper=PAPER | {"weight_decay": 0.0},
+    trial=Trial(strong={"lr": 0.05}),
+)
+def boundary_shrink(model: nn.Module, split: Split, work: Work, *, radius: Positive = 0.1) -> nn.Module:
     """Finetune the forget samples to the nearest other class; reads nothing else.
 
     radius  of the step in input space that finds it
     """
-    if not radius > 0:
-        raise InputError(f"boundary_shrink: radius is {radius}; a number above 0 is wanted.")
     rows = split.rows("forget")
     nearest = []
     for x, y in work.once(rows, cost=4 / 3):
@@ -63,7 +69,13 @@ def boundary_shrink(model: nn.Module, split: Split, work: Work, *, radius: float
 
 
 @register(
-    "boundary_expanding", needs=("forget",), cites=CITES, steps=STEPS, paper=PAPER | {"keep_features": False}
+    "boundary_expanding",
+    needs=("forget",),
+    cites=CITES,
+    steps=STEPS,
+    paper=PAPER | {"keep_features": False},
+    last_layer=True,
+    trial=Trial(strong={"lr": 0.1}),
 )
 def boundary_expanding(
     model: nn.Module, split: Split, work: Work, *, keep_features: bool = True

@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from vestige.arguments import NotNegative, Positive, fitting
+from vestige.arguments import Between, NotNegative, Positive, fitting
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.estimators import flat, labels_for
@@ -81,8 +81,7 @@ class CertifiedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         x, y = np.asarray(x, np.float64), np.asarray(y)
         fitting("CertifiedLinear", "lam", self.lam, Positive)
         fitting("CertifiedLinear", "sigma", self.sigma, NotNegative)
-        if self.loss not in GAMMA:
-            raise InputError(f'CertifiedLinear: loss is {self.loss!r}; "logistic" or "squared" is wanted.')
+        fitting("CertifiedLinear", "loss", self.loss, Loss)
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise InputError("CertifiedLinear needs samples of at least two classes.")
@@ -121,7 +120,7 @@ class CertifiedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     cites="Guo et al. 2020 (Certified Removal)",
 )
 def certified_newton(
-    model: Any, split: Split, work: Work, *, delta: float = 1e-4, max_epsilon: float | None = None
+    model: Any, split: Split, work: Work, *, delta: Between = 1e-4, max_epsilon: NotNegative | None = None
 ) -> Any:
     """One Newton step off the forget samples, with a certificate where the model was trained for it.
 
@@ -133,8 +132,6 @@ def certified_newton(
     the derivation needs.
     """
     forget, retain = split.rows("forget"), split.rows("retain")
-    if not 0 < delta < 1:
-        raise InputError(f"certified_newton: delta is {delta}; a number between 0 and 1 is wanted.")
     work.spend(len(retain))
     if isinstance(model, CertifiedLinear):
         return _certified(model, forget, retain, delta, max_epsilon)

@@ -52,23 +52,22 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 
-from vestige.arguments import Count, NotNegative, Positive
+from vestige.arguments import Count, NotNegative, Positive, Whole
 from vestige.data.split import Split
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError
 from vestige.models import seeded
 from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
 from vestige.signals.collect import evaluating
 from vestige.training import batch_count
 from vestige.training.loop import one_row_normalised, training_mode
 from vestige.unlearning.random_labels import joined
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, trainable, unseen_rows
 
 if TYPE_CHECKING:
@@ -76,15 +75,6 @@ if TYPE_CHECKING:
 
     from vestige.data.dataset import Dataset
 
-FromZero: TypeAlias = Annotated[int, Field(ge=0)]
-CHOICES = {
-    "inputs": ("softmax", "logits"),
-    "pairing": ("moment", "random"),
-    "pretrain_on": ("forget", "train"),
-    "class_unseen": ("others", "same", "all"),
-    "class_pushed": ("forget", "both"),
-    "switch_schedule": ("cosine", "constant"),
-}
 TRADE = 5e-3  # lambda of Barlow Twins
 
 
@@ -97,6 +87,10 @@ TRADE = 5e-3  # lambda of Barlow Twins
            "pretrain_on": "train", "fresh_rows": True, "bound": None, "class_unseen": "all", "class_label": True,
            "class_pushed": "both", "class_selfsupervised": 1e-3, "class_floor": 0.0, "class_lr": 0.02,
            "class_steps": 477, "switch_schedule": "constant", "switch_every": 0, "freeze_batchnorm": False},
+    trial=Trial(
+        quick={"copies": 2, "pretrain": 20}, strong={"lr": 0.01, "batch_size": 32, "epochs": 20}, rise=0.05,
+        alike={"flipped": "attacker and model are flipped both, and so they still play against each other"},
+    ),
 )  # fmt: skip
 def dau(
     model: nn.Module,
@@ -111,7 +105,7 @@ def dau(
     pairing: Literal["moment", "random"] = "moment",
     own_batchnorm: bool = False,
     match_classes: bool = True,
-    pretrain: FromZero = 300,
+    pretrain: Whole = 300,
     pretrain_on: Literal["forget", "train"] = "forget",
     fresh_rows: bool = False,
     bound: Positive | None = 0.5,
@@ -122,10 +116,10 @@ def dau(
     class_floor: NotNegative = 1.5,
     class_lr: Positive = 0.01,
     class_steps: Count | None = None,
-    switch_after: FromZero = 30,
+    switch_after: Whole = 30,
     switch_lr: Positive = 0.01,
     switch_schedule: Literal["cosine", "constant"] = "cosine",
-    switch_every: FromZero = 5,
+    switch_every: Whole = 5,
 ) -> nn.Module:
     """Train against an attacker until forget samples look to it like samples never seen.
 
@@ -157,12 +151,6 @@ def dau(
     switch_schedule of the finetuning: "cosine" down to 0, or "constant"
     switch_every    how often a step of the finetuning is one of the game too: each fifth; 0: none is
     """
-    for kind, value in (
-        ("inputs", inputs), ("pairing", pairing), ("pretrain_on", pretrain_on), ("class_unseen", class_unseen),
-        ("class_pushed", class_pushed), ("switch_schedule", switch_schedule),
-    ):  # fmt: skip
-        if value not in CHOICES[kind]:
-            raise InputError(f"dau: {unknown(kind, value, CHOICES[kind])}")
     if class_steps is not None and class_steps < switch_after:
         raise InputError(
             f"dau: class_steps is {class_steps}; {switch_after}, the steps of the game, or more are wanted."

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from vestige.arguments import Count
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied, fit_input_scale, to_float
@@ -119,9 +120,9 @@ def record(
     return Recorded(model, torch.stack(weights), torch.stack(gradients), batches, lr, weight_decay)
 
 
-@register("deltagrad", needs=("forget", "retain"), cites="Wu et al. 2020 (DeltaGrad)")
+@register("deltagrad", needs=("forget", "retain"), cites="Wu et al. 2020 (DeltaGrad)", own_model=True)
 def deltagrad(
-    model: nn.Module, split: Split, work: Work, *, period: int = 5, burn_in: int = 10, pairs: int = 2
+    model: nn.Module, split: Split, work: Work, *, period: Count = 5, burn_in: Count = 10, pairs: Count = 2
 ) -> nn.Module:
     """Replay a recorded training without the forget samples; for models trained by `record`.
 
@@ -134,8 +135,6 @@ def deltagrad(
             f"deltagrad replays a recording, and {type(model).__name__} has none; train the model by "
             "vestige.unlearning.deltagrad.record."
         )
-    if period < 1 or burn_in < 1 or pairs < 1:
-        raise InputError("deltagrad: period, burn_in and pairs must be at least 1.")
     data, inner = split.data, model.model.eval()
     free = list(trainable(inner).values())
     size, recorded = sum(p.numel() for p in free), model.weights.shape[1]

@@ -14,14 +14,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vestige.data.split import Split
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@register("finetune", needs=("retain",), cites="Jia et al. 2023 (Unlearn-Sparse)", steps=Steps())
+@register(
+    "finetune",
+    needs=("retain",),
+    cites="Jia et al. 2023 (Unlearn-Sparse)",
+    steps=Steps(),
+    trial=Trial(strong={"lr": 0.05, "epochs": 20}, rise=0.03),
+)
 def finetune(model: nn.Module, split: Split, work: Work) -> nn.Module:
     """Continue training on the retained samples only; cheap, removes little."""
     work.descend(model, split.rows("retain"))

@@ -25,11 +25,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vestige.arguments import Count
+from vestige.arguments import Count, Positive
 from vestige.data.split import Split
-from vestige.errors import InputError, unknown
 from vestige.unlearning.gradients import Named, fisher_diagonal, slopes
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, last_linear, trainable
 
 if TYPE_CHECKING:
@@ -37,21 +36,27 @@ if TYPE_CHECKING:
 
     from vestige.data.dataset import Dataset
 
-FORMS = ("per_sample", "batch_mean")
-
 
 @register(
     "fisher_forgetting",
     needs=("forget", "retain"),
     cites="Golatkar et al. 2020; Jia et al. 2023 (Unlearn-Sparse)",
     paper={"fisher": "batch_mean", "short_last": True},
+    trial=Trial(
+        strong={"alpha": 1e-05},
+        rise=0.03,
+        alike={
+            "swapped": "its noise follows the curvature, which is much the same for both sets of so few samples",
+            "flipped": "its gradients are squared",
+        },
+    ),
 )
 def fisher_forgetting(
     model: nn.Module,
     split: Split,
     work: Work,
     *,
-    alpha: float = 1e-8,
+    alpha: Positive = 1e-8,
     fisher: Literal["per_sample", "batch_mean"] = "per_sample",
     batch_size: Count = 32,
     short_last: bool = False,
@@ -63,10 +68,6 @@ def fisher_forgetting(
     batch_size  samples in such a batch; per sample, of speed only
     short_last  of "batch_mean": the last batch holds what is left over, else all are of one size, to one sample
     """
-    if fisher not in FORMS:
-        raise InputError(f"fisher_forgetting: {unknown('fisher', fisher, FORMS)}")
-    if not alpha > 0:
-        raise InputError(f"fisher_forgetting: alpha is {alpha}; a number above 0 is wanted.")
     last = last_linear(model, split.data, work.method)
     head = {id(p) for p in last.parameters()}
     retain, forget = split.rows("retain"), split.rows("forget")

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from vestige.arguments import Count, NotNegative
+from vestige.arguments import Count, NotNegative, Positive
 from vestige.data.split import Split
-from vestige.errors import InputError
 from vestige.models.sparsity import apply_masks, masks_of
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, trainable, unseen_rows
 
 if TYPE_CHECKING:
@@ -37,14 +36,15 @@ if TYPE_CHECKING:
     needs=("forget", "retain", "shadow"),
     cites="Ma et al. 2022 (Forsaken)",
     paper={"iterations": 1},
+    trial=Trial(quick={"iterations": 20}, strong={"lr": 0.01}, rise=0.02),
 )
 def forsaken(
     model: nn.Module,
     split: Split,
     work: Work,
     *,
-    iterations: int = 100,
-    lr: float = 1e-3,
+    iterations: Count = 100,
+    lr: Positive = 1e-3,
     penalty: NotNegative = 0.01,
     batch_size: Count = 256,
 ) -> nn.Module:
@@ -55,8 +55,6 @@ def forsaken(
     penalty     on the size of the update, times the loss on retained samples
     batch_size  forget, retained and unseen samples in a step, each
     """
-    if iterations < 1 or not lr > 0:
-        raise InputError(f"forsaken: iterations is {iterations}, lr {lr}; from 1 and above 0 are wanted.")
     forget, retain = split.rows("forget"), split.rows("retain")
     unseen = unseen_rows(split, work.method)
     parameters, masks = list(trainable(model).values()), masks_of(model)

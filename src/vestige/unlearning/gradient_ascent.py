@@ -17,7 +17,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vestige.data.split import Split
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     cites="Jia et al. 2023 (Unlearn-Sparse); Thudi et al. 2022",
     steps=Steps(epochs=5, lr=1e-4, freeze_batchnorm=True),
     paper={"freeze_batchnorm": False, "stop_at_uniform": False},
+    trial=Trial(strong={"lr": 0.2, "epochs": 20}, rise=0.5),
 )
 def gradient_ascent(model: nn.Module, split: Split, work: Work, *, stop_at_uniform: bool = True) -> nn.Module:
     """Maximise the loss on the forget samples; reads nothing else, easily over-unlearns.

@@ -18,17 +18,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
-from vestige.arguments import Positive
+from vestige.arguments import Count, Positive
 from vestige.data.split import Split
-from vestige.errors import InputError, unknown
 from vestige.unlearning.gradients import Named, conjugate_gradient, curvature_product, mean_gradient
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, only_alive, trainable
 
 if TYPE_CHECKING:
     from torch import nn
-
-SOLVERS = ("conjugate_gradient", "first_order")
 
 
 @register(
@@ -36,6 +33,7 @@ SOLVERS = ("conjugate_gradient", "first_order")
     needs=("forget", "retain"),
     cites="Koh and Liang 2017; Jia et al. 2023 (Unlearn-Sparse)",
     paper={"solver": "first_order"},
+    trial=Trial(strong={"alpha": 2.0, "radius": 0.5}, rise=0.03),
 )
 def influence(
     model: nn.Module,
@@ -44,10 +42,10 @@ def influence(
     *,
     alpha: Positive = 1.0,
     solver: Literal["conjugate_gradient", "first_order"] = "conjugate_gradient",
-    damping: float = 1e-2,
-    iterations: int = 10,
-    samples: int = 1000,
-    radius: float = 0.1,
+    damping: Positive = 1e-2,
+    iterations: Count = 10,
+    samples: Count = 1000,
+    radius: Positive = 0.1,
 ) -> nn.Module:
     """One Newton step away from the forget samples.
 
@@ -59,10 +57,6 @@ def influence(
     samples     retained samples that the curvature is taken on
     radius      largest step, in units of the length of all weights
     """
-    if solver not in SOLVERS:
-        raise InputError(f"influence: {unknown('solver', solver, SOLVERS)}")
-    if damping <= 0 or iterations < 1 or samples < 1 or radius <= 0:
-        raise InputError("influence: damping, iterations, samples and radius must be above 0.")
     forget, retain = split.rows("forget"), split.rows("retain")
     total = len(forget) + len(retain)
     of_forget, of_retain = (mean_gradient(model, rows, work) for rows in (forget, retain))

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from vestige.arguments import NotNegative, Whole
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, trainable
 
 if TYPE_CHECKING:
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
     cites="Jia et al. 2023 (Unlearn-Sparse)",
     steps=Steps(),
     paper={"vectors": True},
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32, "epochs": 20}),
 )
 def l1_sparse(
     model: nn.Module,
     split: Split,
     work: Work,
     *,
-    alpha: float = 5e-4,
-    plain_epochs: int = 0,
+    alpha: NotNegative = 5e-4,
+    plain_epochs: Whole = 0,
     vectors: bool = False,
 ) -> nn.Module:
     """Finetune with an l1 penalty that falls to zero.
@@ -45,10 +47,6 @@ def l1_sparse(
     plain_epochs  last epochs without penalty
     vectors       penalise biases and normalisation scales too
     """
-    if alpha < 0 or plain_epochs < 0:
-        raise InputError(
-            f"l1_sparse: alpha is {alpha}, plain_epochs {plain_epochs}; neither may be negative."
-        )
     if plain_epochs >= work.steps.epochs:
         raise InputError(
             f"l1_sparse: plain_epochs is {plain_epochs} of {work.steps.epochs} epochs; one must have a penalty."

@@ -22,12 +22,13 @@ for the first forget batch alone, here for all of D_f. No noise is added, so no 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.spatial import cKDTree
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
@@ -37,7 +38,7 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.activation_reset import channels_second, is_convolution
 from vestige.unlearning.gradients import sample_gradients
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import FORWARD, Work, alive_of, layers_met, own_weight
 
 if TYPE_CHECKING:
@@ -53,17 +54,18 @@ Floats = NDArray[np.float64]
     needs=("forget", "retain"),
     cites="Mehta et al. 2022 (L-CODEC)",
     paper={"standardise": False, "preselect": False},
+    trial=Trial(quick={"perturbations": 60}, rise=0.002),
 )
 def l_codec(
     model: nn.Module,
     split: Split,
     work: Work,
     *,
-    perturbations: int = 1000,
-    noise: float = 0.1,
-    ridge: float = 0.01,
-    samples: int = 512,
-    most: int = 20,
+    perturbations: Annotated[int, Field(ge=10)] = 1000,
+    noise: Positive = 0.1,
+    ridge: Positive = 0.01,
+    samples: Annotated[int, Field(ge=2)] = 512,
+    most: Count = 20,
     batch_size: Count = 64,
     scale: Positive = 1.0,
     standardise: bool = True,
@@ -80,10 +82,6 @@ def l_codec(
     standardise give all channels' activations one spread before neighbours are looked for
     preselect   try only the channels that correlate most with the loss, four times `most`
     """
-    if perturbations < 10 or not noise > 0 or not ridge > 0 or most < 1 or samples < 2:
-        raise InputError(
-            "l_codec: perturbations from 10, samples from 2, most from 1, noise and ridge above 0 are wanted."
-        )
     forget, retain = split.rows("forget"), split.rows("retain")
     layers = _layers(model, split)
     few_forget = forget.take(np.arange(min(batch_size, len(forget))))

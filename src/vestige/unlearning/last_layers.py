@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vestige.arguments import Count
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models.initial import is_frozen, redraw
 from vestige.models.sparsity import apply_masks, masks_of
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, layers_met, weights_of
 
 if TYPE_CHECKING:
@@ -32,8 +33,15 @@ STEPS = Steps()
 CITES = "Goel et al. 2022"
 
 
-@register("cf_k", needs=("retain",), cites=CITES, steps=STEPS)
-def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
+@register(
+    "cf_k",
+    needs=("retain",),
+    cites=CITES,
+    steps=STEPS,
+    last_layer=True,
+    trial=Trial(strong={"lr": 0.05, "batch_size": 16, "epochs": 60, "k": 2}),
+)
+def cf_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     """Finetune the last k layers on the retained samples, the others frozen.
 
     k  layers with weights of their own, counted from the logits back
@@ -43,8 +51,15 @@ def cf_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
     return model
 
 
-@register("eu_k", needs=("retain",), cites=CITES, steps=STEPS)
-def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module:
+@register(
+    "eu_k",
+    needs=("retain",),
+    cites=CITES,
+    steps=STEPS,
+    last_layer=True,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
+def eu_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     """Draw the last k layers anew and train them on the retained samples, the others frozen.
 
     k  layers with weights of their own, counted from the logits back
@@ -62,7 +77,7 @@ def eu_k(model: nn.Module, split: Split, work: Work, *, k: int = 1) -> nn.Module
 def only(model: nn.Module, data: Dataset, k: int, work: Work) -> Iterator[list[nn.Module]]:
     """Freeze all but the last k layers, which are given; afterwards everything is as free as it was."""
     layers = layers_met(model, data)
-    if not 1 <= k <= len(layers):
+    if k > len(layers):
         raise InputError(f"{work.method}: k is {k}; the model has {len(layers)} layers with weights.")
     last = layers[-k:]
     chosen = {id(p) for layer in last for p in weights_of(layer)}

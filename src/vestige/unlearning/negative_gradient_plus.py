@@ -16,9 +16,9 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from vestige.arguments import Positive, Weight
 from vestige.data.split import Split
-from vestige.errors import InputError
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     cites="Kurmanji et al. 2023 (SCRUB)",
     paper={"ceiling": None, "freeze_batchnorm": False},
     steps=Steps(freeze_batchnorm=True),
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32, "alpha": 0.7}),
 )
 def negative_gradient_plus(
-    model: nn.Module, split: Split, work: Work, *, alpha: float = 0.95, ceiling: float | None = 10.0
+    model: nn.Module, split: Split, work: Work, *, alpha: Weight = 0.95, ceiling: Positive | None = 10.0
 ) -> nn.Module:
     """Descend on retained and climb on forget samples in every step.
 
@@ -44,10 +45,6 @@ def negative_gradient_plus(
 
     from vestige.training.loop import one_row_normalised
 
-    if not 0 <= alpha <= 1:
-        raise InputError(f"{work.method}: alpha is {alpha}; a weight from 0 to 1 is wanted.")
-    if ceiling is not None and not ceiling > 0:
-        raise InputError(f"{work.method}: ceiling is {ceiling}; above 0, or None, is wanted.")
     forget = work.endless(split.rows("forget"), augment=work.steps.augment)
 
     def objective(x: Tensor, y: Tensor) -> Tensor:

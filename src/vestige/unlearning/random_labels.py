@@ -28,7 +28,7 @@ import numpy as np
 from vestige.arguments import Positive
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ PAPER = {"true_label": True}
     cites="Graves et al. 2021; Fan et al. 2024 (SalUn)",
     steps=Steps(),
     paper=PAPER,
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32}, repair={"batch_size": 32}),
 )
 def random_labels(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     """Fit wrong labels on the forget samples and true ones on the retained, epoch by epoch.
@@ -60,7 +61,12 @@ def random_labels(model: nn.Module, split: Split, work: Work, *, true_label: boo
 
 
 @register(
-    "poison", needs=("forget",), cites=CITES, steps=dataclasses.replace(ETH, epochs=1, lr=0.0007), paper=PAPER
+    "poison",
+    needs=("forget",),
+    cites=CITES,
+    steps=dataclasses.replace(ETH, epochs=1, lr=0.0007),
+    paper=PAPER,
+    trial=Trial(strong={"lr": 0.05, "batch_size": 16, "epochs": 5}),
 )
 def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     """Fit random labels on the forget samples; reads nothing else.
@@ -77,6 +83,7 @@ def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = Fal
     cites=CITES,
     steps=dataclasses.replace(ETH, lr=0.002),
     paper=PAPER | {"schedule": "cosine", "anneal": "epoch"},
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32, "epochs": 20}),
 )
 def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     """Fit random labels on the forget samples and true ones on the retained, in one set.
@@ -88,7 +95,14 @@ def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool 
     return model
 
 
-@register("hybrid", needs=("forget", "retain"), cites=CITES, steps=ETH, paper=PAPER)
+@register(
+    "hybrid",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    paper=PAPER,
+    trial=Trial(strong={"poison_lr": 0.05, "batch_size": 16}),
+)
 def hybrid(
     model: nn.Module, split: Split, work: Work, *, true_label: bool = False, poison_lr: Positive = 0.01
 ) -> nn.Module:

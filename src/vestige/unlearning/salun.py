@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from vestige.arguments import Share
 from vestige.data.split import Split
-from vestige.errors import InputError
 from vestige.unlearning.gradients import mean_gradient
 from vestige.unlearning.random_labels import relabelled
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work, alive_of, trainable
 
 if TYPE_CHECKING:
@@ -34,17 +34,16 @@ if TYPE_CHECKING:
     cites="Fan et al. 2024 (SalUn)",
     steps=Steps(lr=0.013),
     paper={"true_label": True},
+    trial=Trial(strong={"lr": 0.05, "batch_size": 32}, repair={"batch_size": 32}),
 )
 def salun(
-    model: nn.Module, split: Split, work: Work, *, share: float = 0.5, true_label: bool = False
+    model: nn.Module, split: Split, work: Work, *, share: Share = 0.5, true_label: bool = False
 ) -> nn.Module:
     """Random labels on the salient weights only.
 
     share       of the weights that may change, those with the largest gradients on the forget samples
     true_label  may the drawn label be the true one?
     """
-    if not 0 < share <= 1:
-        raise InputError(f"salun: share is {share}; above 0 and up to 1 is wanted.")
     forget, retain = split.rows("forget"), split.rows("retain")
     sizes = {name: g.abs() for name, g in mean_gradient(model, forget, work).items()}
     alive = alive_of(model)

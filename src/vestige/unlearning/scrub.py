@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from vestige.arguments import NotNegative
+from vestige.arguments import NotNegative, Positive, Whole
 from vestige.data.split import Split
-from vestige.errors import InputError
 from vestige.models import copied
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -39,6 +38,9 @@ if TYPE_CHECKING:
         epochs=5, lr=5e-4, batch_size=64, schedule="multistep", milestones=(5, 8, 9), freeze_batchnorm=True
     ),
     paper={"freeze_batchnorm": False, "ceiling": None},
+    trial=Trial(
+        strong={"lr": 0.05, "batch_size": 16, "epochs": 10, "msteps": 8, "schedule": "constant"}, rise=0.05
+    ),
 )
 def scrub(
     model: nn.Module,
@@ -47,9 +49,9 @@ def scrub(
     *,
     alpha: NotNegative = 0.5,
     gamma: NotNegative = 1.0,
-    msteps: int = 3,
-    temperature: float = 2.0,
-    ceiling: float | None = 10.0,
+    msteps: Whole = 3,
+    temperature: Positive = 2.0,
+    ceiling: Positive | None = 10.0,
 ) -> nn.Module:
     """Move away from the original on forget samples, stay with it on retained ones, in turns.
 
@@ -58,12 +60,6 @@ def scrub(
     temperature   of both softmaxes in the KL divergence
     ceiling       divergence in nats from which on a forget sample is not driven any further; None: there is none
     """
-    if not temperature > 0 or msteps < 0:
-        raise InputError(
-            f"scrub: temperature is {temperature}, msteps {msteps}; above 0 and from 0 are wanted."
-        )
-    if ceiling is not None and not ceiling > 0:
-        raise InputError(f"scrub: ceiling is {ceiling}; above 0, or None, is wanted.")
     teacher = copied(model).to(work.where).eval()
     forget, retain = split.rows("forget"), split.rows("retain")
 

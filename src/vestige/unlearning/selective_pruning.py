@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vestige.arguments import Count
+from vestige.arguments import Between, Count
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
 from vestige.unlearning.random_labels import ETH
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, alive_of, last_linear, own_weight, trainable
 
 if TYPE_CHECKING:
@@ -41,9 +41,18 @@ CITES = "Krähenmann et al. 2023 (Forget with Precision)"
 RETAIN_SHARE = 0.02
 
 
-@register("selective_pruning", needs=("forget", "retain"), cites=CITES, steps=ETH)
+@register(
+    "selective_pruning",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    trial=Trial(
+        repair={"lr": 0.05, "epochs": 20, "batch_size": 32},
+        alike={"swapped": "which weights overfitting moves least hardly depends on the samples there"},
+    ),
+)
 def selective_pruning(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew, in every layer, the weights that overfitting on the forget samples moves least; then finetune.
 
@@ -54,9 +63,22 @@ def selective_pruning(
     return _redrawn(model, near, split, work)
 
 
-@register("selective_pruning_last_layer", needs=("forget", "retain"), cites=CITES, steps=ETH)
+@register(
+    "selective_pruning_last_layer",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    last_layer=True,
+    trial=Trial(
+        repair={"lr": 0.05, "epochs": 20, "batch_size": 32},
+        alike={
+            "swapped": "which weights overfitting moves least hardly depends on the samples there",
+            "flipped": "so it is with the sign",
+        },
+    ),
+)
 def selective_pruning_last_layer(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """The same in the last linear layer only.
 
@@ -74,9 +96,15 @@ def selective_pruning_last_layer(
     return _redrawn(model, {name: near[name] for name in names if name in near}, split, work)
 
 
-@register("selective_pruning_complex", needs=("forget", "retain"), cites=CITES, steps=ETH)
+@register(
+    "selective_pruning_complex",
+    needs=("forget", "retain"),
+    cites=CITES,
+    steps=ETH,
+    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+)
 def selective_pruning_complex(
-    model: nn.Module, split: Split, work: Work, *, quantile: float = 0.3, overfit_epochs: Count = 20
+    model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
 ) -> nn.Module:
     """Draw anew what both forget and retained samples leave alone; then finetune.
 
@@ -100,8 +128,6 @@ def _similar(
     model: nn.Module, rows: Dataset, work: Work, quantile: float, epochs: int, lr: float
 ) -> dict[str, Tensor]:
     """Return, for every weight tensor, which entries an overfitted copy moves least."""
-    if not 0 < quantile < 1:
-        raise InputError(f"{work.method}: quantile is {quantile}; a share between 0 and 1 is wanted.")
     if all(weight.ndim < 2 for weight in trainable(model).values()):
         raise InputError(
             f"{work.method} draws weights anew, and every parameter that is not frozen is a vector (a bias, a scale); "

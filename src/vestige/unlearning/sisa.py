@@ -169,6 +169,7 @@ def train_sisa(
     worlds=("torch", "sklearn"),
     exact=True,
     cites="Bourtoule et al. 2021 (SISA)",
+    own_model=True,
 )
 def sisa(model: Any, split: Split, work: Work) -> Any:
     """Refit the touched shards of a SISA ensemble from their first touched slice on; exact, for SISA models only.

@@ -23,18 +23,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
-from vestige.arguments import Count, Positive
+from vestige.arguments import Count, NotNegative, Positive
 from vestige.data.split import Split
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError
 from vestige.unlearning.gradients import Named, batch_squares, fisher_diagonal
 from vestige.unlearning.random_labels import joined
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work, trainable
 
 if TYPE_CHECKING:
     from torch import nn
 
-FORMS = ("per_sample", "batch_mean")
 PAPER = {"importance": "batch_mean", "short_last": True}
 
 
@@ -44,14 +43,15 @@ PAPER = {"importance": "batch_mean", "short_last": True}
     cites="Foster et al. 2024 (SSD)",
     paper=PAPER,
     presets={"iam": PAPER | {"mixed": False, "clip": 1.0, "own_batchnorm": True, "batch_size": 128}},
+    trial=Trial(quick={"alpha": 1.0}, alike={"flipped": "its gradients are squared"}),
 )
 def ssd(
     model: nn.Module,
     split: Split,
     work: Work,
     *,
-    alpha: float = 10.0,
-    dampening: float = 1.0,
+    alpha: Positive = 10.0,
+    dampening: NotNegative = 1.0,
     importance: Literal["per_sample", "batch_mean"] = "per_sample",
     batch_size: Count = 64,
     mixed: bool = True,
@@ -71,10 +71,6 @@ def ssd(
     clip           largest norm of a batch's gradient; None: any
     own_batchnorm  run batches in training mode, by their own statistics
     """
-    if importance not in FORMS:
-        raise InputError(f"ssd: {unknown('importance', importance, FORMS)}")
-    if not alpha > 0 or not dampening >= 0:
-        raise InputError(f"ssd: alpha is {alpha}, dampening {dampening}; above 0 and from 0 are wanted.")
     forget, retain = split.rows("forget"), split.rows("retain")
     share = len(forget) / (len(forget) + len(retain))
     if importance == "per_sample":

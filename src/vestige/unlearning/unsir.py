@@ -34,7 +34,7 @@ from vestige.errors import InputError
 from vestige.models import to_float
 from vestige.training.loop import training_mode
 from vestige.unlearning.gradients import input_gradient
-from vestige.unlearning.registry import register
+from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ NOISE_SHARE = 5120 / 9000
         "noise_in_training": True,
     },
     steps=Steps(epochs=1, lr=0.01, optimizer="adam", weight_decay=0.0, batch_size=64, augment="none"),
+    whole_classes=True,
+    trial=Trial(
+        quick={"noise_steps": 5},
+        strong={"noise_steps": 25},
+        alike={"swapped": "asked for three classes of four, its noise damages the fourth as well"},
+    ),
 )
 def unsir(
     model: nn.Module,

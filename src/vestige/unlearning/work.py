@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-from vestige.arguments import Count, NotNegative, Positive
+from vestige.arguments import Below1, Count, NotNegative, Positive
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
 from vestige.errors import InputError
@@ -54,15 +54,15 @@ class Steps:
 
     epochs: Count = 10
     lr: Positive = 0.01
-    optimizer: str = "sgd"
-    momentum: NotNegative = 0.9
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    momentum: Below1 = 0.9
     nesterov: bool = False
     weight_decay: NotNegative = 5e-4
     batch_size: Count = 256
-    schedule: str = "constant"
-    milestones: tuple[int, ...] = ()
-    anneal: str = "step"
-    augment: str = "auto"
+    schedule: Literal["constant", "cosine", "onecycle", "multistep"] = "constant"
+    milestones: tuple[Count, ...] = ()
+    anneal: Literal["step", "epoch"] = "step"
+    augment: Literal["none", "flip", "crop_flip", "auto"] = "auto"
     freeze_batchnorm: bool = False
 
 
@@ -321,7 +321,7 @@ def finish(result: nn.Module, original: nn.Module) -> None:
 
 
 def check_steps(method: str, steps: dict[str, Any]) -> None:
-    """Raise `InputError` where an optimiser's settings, fields of `Steps`, are none of a `Recipe`."""
+    """Raise `InputError` where an optimiser's settings, fields of `Steps`, do not go together in a `Recipe`."""
     from vestige.config import validated
     from vestige.training import Recipe
 

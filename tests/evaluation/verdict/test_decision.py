@@ -187,7 +187,7 @@ def test_exact_retrains_that_are_accused_block():
 def test_the_same_seed_gives_the_same_answer():
     one, two = judge(world(3)), judge(world(3))
     assert one.verdict == two.verdict and one.controls == two.controls
-    assert np.array_equal(one.scores, two.scores)
+    assert np.array_equal(one.score, two.score)
     other = judge(world(3), seed=1)
     assert other.verdict.completeness == one.verdict.completeness  # no chance in it
 

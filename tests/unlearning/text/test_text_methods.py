@@ -58,7 +58,7 @@ def test_contract(name, original, base):
     assert one.steps >= 4 and np.isfinite(one.losses).all() and one.stopped is None
     assert run(name, original, base, max_steps=3).stopped == "max_steps"
     entry = METHODS[name]
-    assert entry.summary and entry.cites and set(one.knobs) == set(entry.knobs)
+    assert entry.summary and entry.cites and set(one.options) == set(entry.options)
 
 
 @pytest.mark.parametrize("name", [n for n in METHODS if n not in ("finetune", "retrain", "rmu")])

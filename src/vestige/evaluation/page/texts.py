@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vestige.evaluation.page.audits import write_report
 from vestige.evaluation.page.cards import card
+from vestige.files import as_path
 from vestige.report.blocks import Badge, Block, Cell, Column, Heading, Table, Text
 from vestige.report.page import Page, Section, write
 from vestige.report.tables import csv_text
@@ -67,7 +68,7 @@ def save(
 
     texts, words  as of `write_texts_report`
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     made.audit.write(folder / "audit")
     header = list(made.table[0])
     write_text(

@@ -18,14 +18,13 @@ from vestige.evaluation.verdict.controls import Control
 from vestige.evaluation.verdict.decision import LEAST_ALPHA, Judgement, judge
 from vestige.evaluation.verdict.margins import Margins, by_cluster, margins_of
 from vestige.evaluation.verdict.power import Power
-from vestige.evaluation.verdict.signals import Judged, judge_signals
+from vestige.evaluation.verdict.signals import judge_signals
 
 __all__ = [
     "LEAST_ALPHA",
     "OUTCOMES",
     "RECORD_OUTCOMES",
     "Control",
-    "Judged",
     "Judgement",
     "Margins",
     "Outcome",

@@ -50,25 +50,26 @@ LEAST_ALPHA = 0.005
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """A verdict with what it rests on.
+    """A verdict with what it rests on: of `judge` by record of the margins, of `judge_signals` by row of `Signals`.
 
     Attributes
     ----------
     verdict : Verdict
     controls : tuple of Control
-    scores : float [N] or None
-        Mean of both trace scores, larger = *more* trace.
+    score : float [N] or None
+        Larger = more unlearned: minus the mean of both trace scores, in standard deviations of never-seen records. NaN
+        for retained and holdout rows that were left out; None where nothing could be compared.
     p_under, p_over : float [N] or None
-        Conformal p-values of every record, in (0, 1].
+        Conformal p-values, in (0, 1]; NaN where the score is.
     outcomes : str [n]
-        The answer for each forget record.
+        The answer for each forget record, in their order.
     notes : tuple of str
-        What a reader must know besides, in sentences.
+        What a reader must know besides, and what was left out or averaged, in sentences.
     """
 
     verdict: Verdict
     controls: tuple[Control, ...]
-    scores: Floats | None
+    score: Floats | None
     p_under: Floats | None
     p_over: Floats | None
     outcomes: NDArray[np.str_]
@@ -142,7 +143,7 @@ def judge(
         outcomes = np.where(outcomes == "cleared", "undecided", outcomes)
     verdict = _verdict(figures, evidence, outcome, sentence, blocking, outcomes, powers, checks)
     return Judgement(
-        verdict, checks, evidence.scores.mean(axis=0), p_under, p_over, outcomes, _notes(margins, evidence)
+        verdict, checks, -evidence.scores.mean(axis=0), p_under, p_over, outcomes, _notes(margins, evidence)
     )
 
 

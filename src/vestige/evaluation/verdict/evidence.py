@@ -16,7 +16,7 @@ from vestige.evaluation.verdict.bounds import Share, at_least, could_be_whole, i
 from vestige.evaluation.verdict.margins import MOST, Floats, Margins, Mask
 from vestige.evaluation.verdict.matching import Matching, effective, match
 from vestige.evaluation.verdict.permutation import GroupTest, group_test, permuted_labels
-from vestige.measures.iam import Moments, interpolate
+from vestige.measures.interpolation import Moments, interpolate
 from vestige.signals.transforms import bounded_gumbel
 
 SCORES = range(len(ADJUSTMENTS))

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 
 from vestige.config import validated
 from vestige.errors import InputError
-from vestige.experiments.config import MethodConfig
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.matrix import Matrix
-from vestige.experiments.record import MeasureSpec, measure_config
+from vestige.experiments.record import MeasureSpec
 from vestige.measures import MEASURES
 from vestige.models import MODELS
 from vestige.training import Recipe
-from vestige.unlearning import METHODS
+from vestige.unlearning import METHODS, MethodConfig
 
 
 @contextmanager
@@ -40,7 +39,7 @@ def matrices(
         where, block = f"{experiment.name}, {matrix.name}", matrix.block
         for model in filter(None, (block.model, block.shadow_model)):
             with _named(where):
-                MODELS[model.name].resolve(model.knobs)
+                MODELS[model.name].resolve(model.options)
         validated(Recipe, block.recipe, f"{where}: recipe")
     for matrix in found:
         if requests:
@@ -55,9 +54,9 @@ def matrices(
 def check_measures(experiment: Experiment, measures: Iterable[tuple[str, MeasureSpec]]) -> None:
     """Raise `InputError` where a measure is not known, or has no such option."""
     for row, spec in measures:
-        asked = measure_config(spec)
         with _named(f"{experiment.name}, {row}"):
-            MEASURES[asked.name].resolve(asked.preset or experiment.preset, asked.knobs)
+            entry, options, beside = MEASURES.chosen(spec)
+            entry.resolve(options, beside.get("preset", experiment.preset))
 
 
 def check_methods(experiment: Experiment, methods: Iterable[MethodConfig]) -> None:
@@ -66,10 +65,10 @@ def check_methods(experiment: Experiment, methods: Iterable[MethodConfig]) -> No
         where = f"{experiment.name}, {method.title}"
         with _named(where):
             entry = METHODS[method.name]
-            entry.resolve(method.preset, method.knobs)
+            entry.resolve(method.options, method.preset)
         if "torch" not in entry.worlds:
             raise InputError(f"{where}: {method.name} does not work on networks, which a table is made of.")
-        if method.name == "retrain" and (method.knobs or method.max_epochs or method.max_seconds):
+        if method.name == "retrain" and (method.options or method.max_epochs or method.max_seconds):
             raise InputError(
-                f"{where}: retraining is as the block's recipe says; it takes no knobs and no budget."
+                f"{where}: retraining is as the block's recipe says; it takes no options and no budget."
             )

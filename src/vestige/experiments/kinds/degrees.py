@@ -14,7 +14,6 @@ from vestige.errors import InputError
 from vestige.evaluation import scoreui
 from vestige.evaluation.scoreui import ScoreUI
 from vestige.experiments.cells import Cell, Figures, Gap
-from vestige.experiments.config import ModelConfig
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.kinds.checks import check_measures, matrices
 from vestige.experiments.kinds.kind import Kind
@@ -22,6 +21,7 @@ from vestige.experiments.record import BlockStep, MeasureSpec, Record, block_fie
 from vestige.experiments.steps import Logits, Train, fresh
 from vestige.files import read_safetensors
 from vestige.graph.step import Job, Step
+from vestige.models import ModelConfig
 from vestige.signals import collect_logits
 from vestige.training import Recipe, descend, load_model
 

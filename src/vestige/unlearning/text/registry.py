@@ -5,60 +5,46 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from vestige.arguments import OWN_CHECK, Count, NotNegative, Seed, check_fields, checked
+from vestige.arguments import OWN_CHECK, Count, NotNegative, Seed, checked
+from vestige.config import Named
 from vestige.data.texts import Texts, as_texts, expect_disjoint
 from vestige.errors import InputError, need
-from vestige.registry import Registry, knobs_of, resolved, summary_of, types_of
+from vestige.registry import Entry, Registry
 from vestige.signals.asking import expect_language_model, expect_room, positions_of, token_ids
 from vestige.unlearning.text.work import Blocks, Steps, Work, ready
 
 
-@dataclass(frozen=True)
-class Method:
-    """A registered method: `function(work, **knobs)` changes `work.model`, or returns another model.
+@dataclass(frozen=True, kw_only=True)
+class Method(Entry):
+    """A registered method: `function(work, **options)` changes `work.model`, or returns another model.
 
     needs  "forget", "retain": which texts it reads
     """
 
-    name: str
-    function: Callable[..., Any]
     needs: tuple[str, ...]
-    cites: str
-    steps: Steps
-    paper: Mapping[str, Any] = field(default_factory=dict)
+    steps: Steps = field(default_factory=Steps)
+
+
+METHODS: Registry[Method] = Registry(
+    "text method", "vestige.unlearning.text", "vestige.llm.unlearning", Method
+)
+register = METHODS.register
+
+
+class TextMethodConfig(Named):
+    """One method on texts with its options."""
+
+    REGISTRY = METHODS
+
+    preset: str = "recommended"
 
     @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return summary_of(self.function)
-
-    @property
-    def knobs(self) -> dict[str, Any]:
-        """The options with their recommended values, those of its steps included."""
-        return knobs_of(self.function) | asdict(self.steps)
-
-
-METHODS: Registry[Method] = Registry("text method", "vestige.unlearning.text", "vestige.llm.unlearning")
-
-
-def register(
-    name: str,
-    *,
-    needs: tuple[str, ...],
-    cites: str,
-    steps: Steps | None = None,
-    paper: Mapping[str, Any] | None = None,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function as the text method `name`; the function stays a plain function."""
-
-    def keep(function: Callable[..., Any]) -> Callable[..., Any]:
-        METHODS.add(name, Method(name, function, needs, cites, steps or Steps(), paper or {}))
-        return function
-
-    return keep
+    def options_with_preset(self) -> dict[str, Any]:
+        """What `unlearn` is called with besides the name."""
+        return {"preset": self.preset} | self.options
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +58,7 @@ class Unlearned:
 
     model: Any
     method: str
-    knobs: dict[str, Any]
+    options: dict[str, Any]
     seconds: float
     steps: int
     losses: list[float]
@@ -113,18 +99,16 @@ def unlearn(
     """
     need("transformers", "llm", "Unlearning from a language model")
     method = METHODS[name]
-    types = types_of(method.function) | types_of(Steps)
-    knobs = resolved(name, method.knobs, method.paper, preset, options, types)
+    values = method.resolve(options, preset)
     expect_language_model(model, tokenizer)
     sides = {k: as_texts(v) for k, v in (("forget", forget), ("retain", retain)) if v is not None}
     for side in method.needs:
         if side not in sides:
             raise InputError(f"{name} needs texts to {side}; give {side}=.")
     expect_disjoint(**sides)
-    knobs |= _fit_length(model, knobs, options)
-    steps = replace(method.steps, **{k: knobs[k] for k in asdict(method.steps)})
-    check_fields(name, steps)
-    source = model if "base" not in knobs else knobs["base"]
+    values |= _fit_length(model, values, options)
+    steps = Steps(**{key: values[key] for key in method.own_steps})
+    source = model if "base" not in values else values["base"]
     if source is None:
         raise InputError(f"{name} needs base=, the model before it had learned any of the texts.")
     expect_language_model(source)
@@ -135,20 +119,20 @@ def unlearn(
         max_seconds, on_epoch, lora,
     )  # fmt: skip
     start = time.perf_counter()
-    other = method.function(work, **{k: v for k, v in knobs.items() if k not in asdict(steps)})
+    other = method.function(work, **{key: values[key] for key in method.own_options})
     made: Any = work.model if other is None else other
     if lora is not None:
         made = made.merge_and_unload()
     _restore(name, made, source)
     seconds = time.perf_counter() - start
-    return Unlearned(made.eval(), name, knobs, seconds, work.taken, work.losses, work.stopped)
+    return Unlearned(made.eval(), name, values, seconds, work.taken, work.losses, work.stopped)
 
 
-def _fit_length(model: Any, knobs: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def _fit_length(model: Any, values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the length of blocks: the method's, or as many tokens as the model takes where these are fewer."""
     if "length" in options:
-        expect_room(model, "length", knobs["length"])
-    return {"length": min(knobs["length"], positions_of(model) or knobs["length"])}
+        expect_room(model, "length", values["length"])
+    return {"length": min(values["length"], positions_of(model) or values["length"])}
 
 
 def _restore(name: str, made: Any, source: Any) -> None:

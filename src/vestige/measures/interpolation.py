@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import special
 
+from vestige.arguments import Positive
 from vestige.errors import InputError, MissingArray, unknown
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
@@ -41,10 +42,8 @@ from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, bounded_gumbel,
 
 Floats = NDArray[np.float64]
 Family = Literal["gumbel", "norm", "ecdf", "beta", "kde"]
-FAMILIES = ("gumbel", "norm", "ecdf", "beta", "kde")
+Signal = Literal["logloss", "probability", "taylor_soft_margin", "scaled_logit", "negative_loss"]
 EMPIRICAL = ("ecdf", "kde")
-SCALES = ("calibrated", "pooled", "per_sample")
-MODES = ("auto", "online", "offline")
 EULER = 0.5772  # as published, four digits
 NODES = 64
 MOST_STEPS = 100_000
@@ -99,12 +98,12 @@ def iam(
     *,
     family: Family = "gumbel",
     scale: Literal["calibrated", "pooled", "per_sample"] = "calibrated",
-    steps: int | None = None,
-    signal: str = "logloss",
+    steps: Annotated[int, Field(ge=2, le=MOST_STEPS)] | None = None,
+    signal: Signal = "logloss",
     mode: Literal["auto", "online", "offline"] = "auto",
     output: Literal["score", "log_odds"] = "score",
-    eps1: float = 1e-2,
-    eps2: float = 1e-5,
+    eps1: Positive = 1e-2,
+    eps2: Positive = 1e-5,
     towards: Literal["original", "shadow"] = "original",
     batch: Annotated[int, Field(ge=2)] | None = None,
 ) -> Floats:
@@ -126,8 +125,6 @@ def iam(
 
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
     """
-    if towards not in ("original", "shadow"):
-        raise InputError(f"iam: {unknown('towards', towards, ('original', 'shadow'))}")
     if towards == "shadow" or batch is not None:
         score = partial(
             iam, family=family, scale=scale, steps=steps, signal=signal, mode=mode, output=output, eps1=eps1, eps2=eps2,
@@ -138,30 +135,21 @@ def iam(
             return np.concatenate([score(part) for part in parts])
         away = np.concatenate([score(_of_the_others(part)) for part in parts])
         return -away if output == "log_odds" else 1 - away
-    for kind, value, allowed in (
-        ("family", family, FAMILIES),
-        ("scale", scale, SCALES),
-        ("mode", mode, MODES),
-    ):
-        if value not in allowed:
-            raise InputError(f"iam: {unknown(kind, value, allowed)}")
-    if signal not in SIGNALS:
-        raise InputError(f"iam: {unknown('signal', signal, SIGNALS)}")
-    if not (eps2 > 0 and eps1 > np.log1p(eps2)):
+    if eps1 <= np.log1p(eps2):
         raise InputError(
-            f"iam: eps1 is {eps1}, eps2 {eps2}; eps2 above 0 and eps1 above log(1 + eps2) are wanted."
+            f"iam: eps1 is {eps1}; a number above log(1 + eps2), {np.log1p(eps2):.3g}, is wanted."
         )
     if scale == "per_sample" and signals.shadows < 2:
         raise InputError("iam: scale='per_sample' needs at least two shadow models; there is one.")
     level = _fitted_level(signals, mode, signal, eps1, eps2)
-    knobs = {"eps1": eps1, "eps2": eps2} if signal == "logloss" else {}
-    own = _shown(signals, signal, knobs, level, whole=family in EMPIRICAL)
+    bounds = {"eps1": eps1, "eps2": eps2} if signal == "logloss" else {}
+    own = _shown(signals, signal, bounds, level, whole=family in EMPIRICAL)
     moments = None
     if scale == "pooled":
         moments = _moments(own, slice(None))
     elif scale == "calibrated":
         source, rows = calibration_rows(signals, "iam")
-        moments = _moments(own if source is signals else _shown(source, signal, knobs, level), rows)
+        moments = _moments(own if source is signals else _shown(source, signal, bounds, level), rows)
     if moments is not None and moments.scale(0.0) == 0:
         raise InputError("iam: all samples have the same shadow signal; there is no scale to measure with.")
     scores = np.empty(len(signals))
@@ -229,10 +217,6 @@ def _levels(steps: int | None) -> tuple[Floats, Floats]:
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         a = (nodes + 1) / 2
         return a, weights * a
-    if not 2 <= steps <= MOST_STEPS:
-        raise InputError(
-            f"iam: steps is {steps}; 2 to {MOST_STEPS:,} steps are wanted, or None for the exact integral."
-        )
     a = np.arange(steps) / (steps - 1)
     return a[:-1], a[1:] / a[1:].sum()  # the next step's weight, so that the first is not weighted by zero
 
@@ -304,28 +288,28 @@ def _fitted_level(signals: Signals, mode: str, signal: str, eps1: float, eps2: f
 
 
 def _shown(
-    signals: Signals, signal: str, knobs: dict[str, float], level: float | None, *, whole: bool = False
+    signals: Signals, signal: str, bounds: dict[str, float], level: float | None, *, whole: bool = False
 ) -> Shown:
     """Return what the models show of every sample; with `whole` also the shadows' signals one by one."""
     n = len(signals)
     u, o, mean, spread = np.empty(n), np.full(n, 0.0 if level is None else level), np.empty(n), np.empty(n)
     every = np.empty((signals.shadows, n)) if whole else None
     for part in signals.chunks(CHUNK):
-        s = _signal(signals, "shadow_out", part, signal, knobs)
-        u[part] = _signal(signals, "unlearned", part, signal, knobs)
+        s = _signal(signals, "shadow_out", part, signal, bounds)
+        u[part] = _signal(signals, "unlearned", part, signal, bounds)
         mean[part], spread[part] = s.mean(axis=0), s.std(axis=0)
         if level is None:
-            o[part] = _signal(signals, "original", part, signal, knobs)
+            o[part] = _signal(signals, "original", part, signal, bounds)
         if every is not None:
             every[:, part] = s
     return Shown(u, o, mean, spread, every)
 
 
-def _signal(signals: Signals, field: str, part: slice, signal: str, knobs: dict[str, float]) -> Floats:
+def _signal(signals: Signals, field: str, part: slice, signal: str, bounds: dict[str, float]) -> Floats:
     """Return the signal of a part of the samples under the model of `field`, [n], or under its models, [S, n]."""
     if signal in OF_SCALED_LOGIT:
-        return OF_SCALED_LOGIT[signal](signals.scaled_logits(field, part), **knobs)
-    return SIGNALS[signal](signals.require(field, "iam")[..., part, :], signals.labels[part], **knobs)
+        return OF_SCALED_LOGIT[signal](signals.scaled_logits(field, part), **bounds)
+    return SIGNALS[signal](signals.require(field, "iam")[..., part, :], signals.labels[part], **bounds)
 
 
 def _moments(shown: Shown, rows: NDArray[np.int64] | slice) -> Moments:

@@ -133,6 +133,6 @@ def test_bad_input():
         known.with_(sensitivity=np.zeros((2, 3)))
     data = vestige.load_dataset("digits").take(np.arange(8))
     model = vestige.build_model("logistic", data.shape, 10)
-    for options, message in (({"copies": 0}, "copies is 0"), ({"sigma": 0.0}, "sigma 0")):
+    for options, message in (({"copies": 0}, "copies is 0"), ({"sigma": 0.0}, "sigma is 0")):
         with pytest.raises(InputError, match=message):
             collect_sensitivity(model, data, **options)

@@ -14,11 +14,12 @@ batch 128, a tenth of the rate after half and three quarters), which scores samp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige.arguments import Count, Seed
 from vestige.errors import InputError, need
 from vestige.measures.crossfit import cross_fitted, members_and_others
 from vestige.measures.registry import register
@@ -43,11 +44,11 @@ BATCH, ROWS = 128, 8192
 def samia(
     signals: Signals,
     *,
-    folds: int = 3,
-    epochs: int = 20,
-    optimiser: str = "adam",
-    limit: int = 4000,
-    seed: int = 0,
+    folds: Count = 3,
+    epochs: Count = 20,
+    optimiser: Literal["adam", "sgd"] = "adam",
+    limit: Count = 4000,
+    seed: Seed = 0,
 ) -> Floats:
     """Non-membership by a transformer on output, sensitivity and label.
 
@@ -56,10 +57,9 @@ def samia(
     optimiser  "adam", or "sgd" as published
     limit      at most so many members and non-members train the attacker
     """
-    if optimiser not in ("adam", "sgd") or not 1 <= folds <= len(signals) or epochs < 1:
+    if folds > len(signals):
         raise InputError(
-            f"samia: optimiser {optimiser!r}, folds {folds}, epochs {epochs}; 'adam' or 'sgd', 1 to "
-            f"{len(signals)} folds and epochs from 1 are wanted."
+            f"samia: folds is {folds}; 1 to {len(signals)} folds, one for each sample, are wanted."
         )
     torch = need("torch", "torch", "The SAMIA attack")
     assert signals.sensitivity is not None

@@ -14,14 +14,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.transforms import OF_SCALED_LOGIT
 
 Floats = NDArray[np.float64]
-FORMS = ("shrunk_logit", "loss_ratio")
 
 
 @register(
@@ -36,8 +35,6 @@ FORMS = ("shrunk_logit", "loss_ratio")
 )
 def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] = "shrunk_logit") -> Floats:
     """Share of the way from fitted (0) to never seen (1 in `paper`; below 1 in `recommended`, which shrinks)."""
-    if form not in FORMS:
-        raise InputError(f"linear_gap: {unknown('form', form, FORMS)}")
     if form == "loss_ratio":
         gap, way = _gap_and_way(signals, form)
         return gap / np.where(np.abs(way) < 1e-12, np.copysign(1e-12, way), way)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from vestige.arguments import Positive
 from vestige.errors import InputError, MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
@@ -65,10 +66,8 @@ def ldiff(signals: Signals) -> Floats:
     range=(0.0, 1.0),
     cites=CITES,
 )
-def dratio(signals: Signals, *, c: float = 1e-3) -> Floats:
+def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
     """Share of the way from the original's signal to the shadows' that was gone; 1 = all of it or more."""
-    if not c > 0:
-        raise InputError(f"dratio: c is {c}; a number above 0 is wanted.")
     u, o = (logloss_of(signals.scaled_logits(x)) for x in ("unlearned", "original"))
     out = np.empty(len(signals))
     for part in signals.chunks():
