@@ -28,7 +28,7 @@ BOUNDED = settings(
 CATALOGUE = Path(vestige.__file__).parent / "experiments" / "catalogue"
 BASES: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "run": (RunConfig, {
-        "name": "a", "data": {"name": "digits", "root": None, "options": {}}, "split": {"scenario": "random", "forget": 20, "holdout": 0.2},
+        "name": "a", "data": {"name": "digits", "root": None}, "split": {"scenario": "random", "forget": 20, "holdout": 0.2},
         "model": {"name": "mlp"}, "recipe": {"epochs": 2, "lr": 0.1, "schedule": "constant"}, "shadows": {"count": 1}, "methods": ["finetune", {"name": "retrain"}],
         "audit": {"measures": ["iam", {"name": "iam"}], "alpha": 0.05}, "seed": 0, "device": "auto"}),
     "leaks": (LeakConfig, {
