@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -99,3 +100,14 @@ def test_nothing_to_compare_is_said(tmp_path):
         "records of all three statuses are needed",
     ):
         assert said in text
+
+
+def test_what_was_found_is_saved_with_its_report(tmp_path):
+    found = findings(1.0, defences=("label_only",))
+    folder = found.save(tmp_path / "out", title="Mine", known={"config": {"seed": 3}})
+    record = json.loads((folder / "leaks.json").read_text())
+    assert record["kind"] == "leaks" and record["config"] == {"seed": 3}
+    assert record["summary"]["auc"] == found.undefended.best.target.auc and set(record["defences"]) == {
+        "label_only"
+    }
+    assert "<h1>Mine</h1>" in (folder / "report.html").read_text()

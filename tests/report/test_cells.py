@@ -8,8 +8,7 @@ import io
 import pandas as pd
 import pytest
 
-from vestige.experiments.bench.table import _latex
-from vestige.report.tables import csv_text, latex_cell, plain_cell, table
+from vestige.report.tables import csv_text, latex_cell, plain_cell, table, written
 
 FORMULAS = [
     "=1+1",
@@ -44,7 +43,7 @@ def test_a_latex_cell_has_one_line(gap):
     assert latex_cell(f"a{gap}b_1") == r"a b\_1"
     for text in (
         table(pd.DataFrame({f"x{gap}y": [f"a{gap}b"]}), "latex"),
-        _latex(["", f"x{gap}y"], [[f"r{gap}s", "1"]]),
+        written(["", f"x{gap}y"], [[f"r{gap}s", "1"]], "latex"),
     ):
         lines = text.splitlines()
         assert len(lines) == len(text.rstrip("\n").split("\n")) and "" not in lines

@@ -123,13 +123,12 @@ def run(
     from vestige.config import validated
 
     _keep_quiet()
-    from vestige.experiments.render import save_texts
     from vestige.experiments.texts import LlmConfig, run_llm
 
     config = validated(LlmConfig, values, source)
     folder = out or Path("runs") / config.name
     result = run_llm(config, folder, say=say_to(json or silent), **where)
-    record = save_texts(result, config, folder)
+    record = result.save(folder, config)
     audits = {name: audit.audit for name, audit in result.audits.items()}
     if json:
         print_json({**record, "report": str(folder / "report.html")})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,23 @@ class TextAudit:
     audit: Audit
     table: list[dict[str, Any]]
     traces: list[dict[str, Any]]
+
+    def save(
+        self,
+        folder: Path | str,
+        texts: Mapping[str, str],
+        *,
+        manifest: Mapping[str, Any] | None = None,
+        words: float | None = None,
+    ) -> Path:
+        """Write audit/, measures.csv, manifest.json, report.html and texts.html into a folder and return it.
+
+        texts  {id: text} of the forget texts, to show them
+        words  AUC of telling forget from holdout texts by their words alone; a high one is warned of
+        """
+        from vestige.evaluation.page import texts as page
+
+        return page.save(self, folder, texts, manifest=manifest or {"kind": "llm audit"}, words=words)
 
 
 @checked

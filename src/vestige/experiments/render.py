@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from vestige.data import Dataset, load_dataset
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit
 from vestige.evaluation.folder import sealed
-from vestige.evaluation.page import texts as text_pages
 from vestige.evaluation.page import write_report
 from vestige.store import read_record, write_json
 
@@ -69,10 +68,13 @@ def _told(folder: Path, manifest: Mapping[str, Any]) -> tuple[list[str], dict[st
     return titles, data
 
 
-def save_texts(run: LlmRun, config: LlmConfig, folder: Path) -> dict[str, Any]:
-    """Write the folder of a run on texts: one for each model, llm.json and report.html; return what llm.json holds."""
-    from vestige.experiments.texts import comparison
+def save_texts(
+    run: LlmRun, config: LlmConfig, models: Sequence[Mapping[str, Any]], folder: Path
+) -> dict[str, Any]:
+    """Write the folder of a run on texts: one for each model, llm.json and report.html; return what llm.json holds.
 
+    models  a row for each model, with the AUCs of the measures in `TABLE`
+    """
     manifest = {
         "kind": "llm", "vestige": vestige.__version__, "config": config.model_dump(mode="json"),
         "seconds": run.seconds, "words": run.words,
@@ -80,9 +82,9 @@ def save_texts(run: LlmRun, config: LlmConfig, folder: Path) -> dict[str, Any]:
     by_id = dict(zip(run.texts.ids, run.texts.texts, strict=True))
     words = run.words.get("forget and holdout")
     for name, audit in run.audits.items():
-        text_pages.save(audit, folder / name, by_id, manifest=manifest, words=words)
+        audit.save(folder / name, by_id, manifest=manifest, words=words)
     audits = {name: audit.audit for name, audit in run.audits.items()}
     write_report(folder / "report.html", audits, title=config.title, manifest=manifest)
-    record = {**manifest, "models": comparison(run, TABLE)}
+    record = {**manifest, "models": list(models)}
     write_json(folder / "llm.json", record)
     return record

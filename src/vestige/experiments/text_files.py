@@ -11,7 +11,6 @@ import numpy as np
 import vestige
 from vestige.data.texts import Texts, gathered, read_texts
 from vestige.evaluation.language import bag_of_words
-from vestige.evaluation.page import texts as text_pages
 from vestige.evaluation.texts import TextAudit, audit_texts
 from vestige.models.language import load_model
 from vestige.signals.collect_texts import collect
@@ -72,7 +71,7 @@ def audit_models(
         "texts": {name: len(group) for name, group in given.items()},
     }  # fmt: skip
     by_id = dict(zip(texts.ids, texts.texts, strict=True))
-    text_pages.save(result, folder, by_id, manifest=manifest, words=words)
+    result.save(folder, by_id, manifest=manifest, words=words)
     return result, {**manifest, "words": words}
 
 

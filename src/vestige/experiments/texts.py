@@ -303,6 +303,12 @@ class LlmRun:
     words: dict[str, float]
     seconds: dict[str, float]
 
+    def save(self, folder: Path, config: LlmConfig) -> dict[str, Any]:
+        """Write a folder for each model, llm.json and report.html; return what llm.json holds."""
+        from vestige.experiments import render
+
+        return render.save_texts(self, config, comparison(self, render.TABLE), folder)
+
 
 @dataclass(frozen=True, eq=False)
 class TextPlan:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vestige.files import as_path
 from vestige.report.blocks import (
     Block,
     Bullets,
@@ -107,6 +106,7 @@ class Page:
 
 def write(path: Path | str, page: Page) -> Path:
     """Write a page to `path` and return it."""
+    from vestige.files import as_path
     from vestige.store import write_text
 
     path = as_path(path)

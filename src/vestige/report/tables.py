@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vestige.errors import InputError, unknown
@@ -109,9 +109,9 @@ def _markdown(header: Sequence[str], cells: list[list[str]], numeric: Sequence[b
     return "\n".join([line(header), rule, *map(line, cells)]) + "\n"
 
 
-def latex_cell(text: str, letters: Mapping[str, str] = LATEX) -> str:
+def latex_cell(text: str) -> str:
     """Return text for a cell of a LaTeX table: on one line, special characters escaped, unprintable ones as "?"."""
-    return "".join(letters.get(c, c if c.isprintable() else "?") for c in " ".join(text.split()))
+    return "".join(LATEX.get(c, c if c.isprintable() else "?") for c in " ".join(text.split()))
 
 
 def _latex(header: Sequence[str], cells: list[list[str]], numeric: Sequence[bool]) -> str:

@@ -42,7 +42,14 @@ if TYPE_CHECKING:
     needs=("forget", "retain"),
     cites="Golatkar et al. 2020; Jia et al. 2023 (Unlearn-Sparse)",
     paper={"fisher": "batch_mean", "short_last": True},
-    trial=Trial(strong={"alpha": 1e-05}, rise=0.03),
+    trial=Trial(
+        strong={"alpha": 1e-05},
+        rise=0.03,
+        alike={
+            "swapped": "its noise follows the curvature, which is much the same for both sets of so few samples",
+            "flipped": "its gradients are squared",
+        },
+    ),
 )
 def fisher_forgetting(
     model: nn.Module,

@@ -30,12 +30,15 @@ class Trial:
     strong  options that bring out what it does, beside those of `quick`; the recommended ones suit large images
     rise    what the mean loss on the forget samples then rises by at least, in nats
     repair  options by which it repairs enough there, so that the test accuracy survives
+    alike   mutants that cannot be told from it there, each with the reason: "swapped" (forget and retain), "flipped"
+            (the sign of every gradient)
     """
 
     quick: Mapping[str, Any] = field(default_factory=dict)
     strong: Mapping[str, Any] = field(default_factory=dict)
     rise: float = 0.1
     repair: Mapping[str, Any] = field(default_factory=dict)
+    alike: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,10 @@ RETAIN_SHARE = 0.02
     needs=("forget", "retain"),
     cites=CITES,
     steps=ETH,
-    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+    trial=Trial(
+        repair={"lr": 0.05, "epochs": 20, "batch_size": 32},
+        alike={"swapped": "which weights overfitting moves least hardly depends on the samples there"},
+    ),
 )
 def selective_pruning(
     model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20
@@ -66,7 +69,13 @@ def selective_pruning(
     cites=CITES,
     steps=ETH,
     last_layer=True,
-    trial=Trial(repair={"lr": 0.05, "epochs": 20, "batch_size": 32}),
+    trial=Trial(
+        repair={"lr": 0.05, "epochs": 20, "batch_size": 32},
+        alike={
+            "swapped": "which weights overfitting moves least hardly depends on the samples there",
+            "flipped": "so it is with the sign",
+        },
+    ),
 )
 def selective_pruning_last_layer(
     model: nn.Module, split: Split, work: Work, *, quantile: Between = 0.3, overfit_epochs: Count = 20

@@ -43,7 +43,7 @@ PAPER = {"importance": "batch_mean", "short_last": True}
     cites="Foster et al. 2024 (SSD)",
     paper=PAPER,
     presets={"iam": PAPER | {"mixed": False, "clip": 1.0, "own_batchnorm": True, "batch_size": 128}},
-    trial=Trial(quick={"alpha": 1.0}),
+    trial=Trial(quick={"alpha": 1.0}, alike={"flipped": "its gradients are squared"}),
 )
 def ssd(
     model: nn.Module,

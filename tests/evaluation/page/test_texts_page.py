@@ -1,41 +1,45 @@
-"""The report of texts: the verdict, each text with its answer, and where in it the trace sits."""
+"""The page of texts: where in a text the trace sits, every measure, and the folder that holds it all."""
 
 from __future__ import annotations
 
-import re
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
 
-from tiny import TEXTS
-from vestige.data.texts import as_texts
-from vestige.evaluation.page.texts import _pieces, write_texts_report
+from vestige.evaluation.page.texts import _pieces
+from vestige.evaluation.result import Audit
+from vestige.evaluation.texts import TextAudit
 
-
-def test_the_report_of_texts(text_audits, tmp_path):
-    texts = dict(zip(as_texts(TEXTS).ids, TEXTS, strict=True))
-    one = write_texts_report(
-        tmp_path / "a.html", text_audits["original"], texts, words=0.9, manifest={"vestige": "0"}
-    )
-    two = write_texts_report(
-        tmp_path / "b.html", text_audits["original"], texts, words=0.9, manifest={"vestige": "0"}
-    )
-    page = one.read_text()
-    assert page == two.read_text() and "<script" not in page
-    assert (
-        "A vestige remains" in page
-        and "by their words alone (AUC 0.9)" in page
-        and 'class="token more-' in page
-    )
-    verdict = text_audits["original"].audit.verdict
-    head = page[: page.index("Forget texts, token by token")]
-    assert head.index("A vestige remains") < head.index(verdict.sharpness)
-    assert "Could be untouched unseen" not in head  # a limit of what was not found; here a trace was
-    assert f"<strong>{verdict.counts['under']}</strong> flagged as under" in head and "Left at most" in head
-    assert page.count("▼</span> Flagged as under</span>") == 20  # each text that is shown bears its answer
-    bare = re.sub(r"<[^>]+>", "", page)
-    first = text_audits["original"].traces[0]["id"]
-    assert texts[first].replace("'", "&#39;") in bare
-    assert not re.search(r"\b(nan|None)\b", re.sub(r"<style>.*?</style>", "", page, flags=re.S))
+FIGURES = {f"{part}_{other}": None for part in ("auc", "low", "high") for other in ("retain", "holdout")}
+TABLE = [
+    {"measure": "iam", "unit": "nats", "reason": None, **FIGURES, "auc_retain": 0.93, "low_retain": 0.9, "high_retain": 0.96},
+    {"measure": "recall", "unit": "ratio", "reason": "prefixed not given", **FIGURES},
+]  # fmt: skip
 
 
-def test_pieces_hold_the_whole_text_and_nothing_else():
+def text_audit(made: Audit) -> TextAudit:
+    ids = [str(name) for name in made.signals.names[:3]]
+    trace = {"mean": 0.7, "start": [0, 4], "end": [3, 7], "gap": [2.5, -0.6]}
+    return TextAudit(made, TABLE, [{"id": name, **trace} for name in ids])
+
+
+def test_a_folder_of_texts_is_whole(audit: Callable[..., Audit], tmp_path: Path) -> None:
+    made = text_audit(audit())
+    texts = {trace["id"]: "one <b>two</b>" for trace in made.traces}
+    folder = made.save(tmp_path / "out", texts, words=0.9)
+    page = (folder / "texts.html").read_text()
+    for piece in (
+        '<span class="token more-3">one</span> <span class="token less-1">&lt;b&gt;</span></p>', "0.930 [0.900, 0.960]",
+        "– prefixed not given", "told apart by their words alone (AUC 0.9)", "+0.70 nats a token", "Trace of a token",
+    ):  # fmt: skip
+        assert piece in page
+    rows = list(csv.DictReader((folder / "measures.csv").open()))
+    assert [row["measure"] for row in rows] == ["iam", "recall"] and rows[1]["auc_retain"] == ""
+    assert json.loads((folder / "manifest.json").read_text()) == {"kind": "llm audit"}
+    assert Audit.load(folder / "audit").verdict == made.audit.verdict and (folder / "report.html").is_file()
+
+
+def test_pieces_hold_the_whole_text_and_nothing_else() -> None:
     trace = {"start": [2, 4, 5], "end": [4, 5, 9], "gap": [0.1, 3.0, -0.6]}
     assert _pieces("abcdefghi", trace) == [("", "abcd"), ("more-3", "e"), ("less-1", "fghi")]

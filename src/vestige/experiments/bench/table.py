@@ -13,7 +13,7 @@ from scipy import stats
 from vestige.arguments import checked
 from vestige.errors import InputError, unknown
 from vestige.experiments.kinds import KINDS
-from vestige.report.tables import LATEX, csv_text, latex_cell
+from vestige.report.tables import csv_text, written
 
 Floats = NDArray[np.float64]
 FORMATS = ("md", "latex", "csv")
@@ -167,9 +167,10 @@ def render_table(result: dict[str, Any], form: str = "md", figure: str | None = 
     digits = digits_of(cells)
     body = [[row, *(_shown(at[row, column], digits) for column in columns)] for row in rows]
     gaps = [f"Missing: {_line(text)}\n" for text in missing_texts(cells)]
+    table = written(["", *columns], body, form, [False, *(True for _ in columns)])
     if form == "latex":
-        return _latex(["", *columns], body) + "".join(f"% {text}" for text in gaps)
-    return "".join([_markdown(columns, body), *(["\n"] if gaps else []), *(f"* {text}" for text in gaps)])
+        return table + "".join(f"% {text}" for text in gaps)
+    return "".join([table, *(["\n"] if gaps else []), *(f"* {text}" for text in gaps)])
 
 
 def digits_of(cells: list[Value]) -> int:
@@ -203,26 +204,6 @@ def _shown(cell: Value, digits: int) -> str:
         return f"missing{paper}"
     half = "" if cell.half is None else f" ± {cell.half:.{digits}f}"
     return f"{cell.mean:.{digits}f}{half}{paper}"
-
-
-def _markdown(columns: list[str], body: list[list[str]]) -> str:
-    def line(cells: list[str]) -> str:
-        return "| " + " | ".join(_line(cell).replace("|", "\\|") for cell in cells) + " |"
-
-    head = "| | " + line(columns)[2:]
-    return "\n".join([head, "| --- |" + " ---: |" * len(columns), *map(line, body)]) + "\n"
-
-
-def _latex(head: list[str], body: list[list[str]]) -> str:
-    letters = LATEX | {"·": r"$\cdot$"}
-
-    def line(cells: list[str]) -> str:
-        return " & ".join(latex_cell(cell, letters) for cell in cells) + r" \\"
-
-    rows = "\n".join(line(cells) for cells in body)
-    shape = "l" + "r" * (len(head) - 1)
-    top = f"\\begin{{tabular}}{{{shape}}}\n\\toprule\n{line(head)}\n\\midrule\n"
-    return f"{top}{rows}\n\\bottomrule\n\\end{{tabular}}\n"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,134 @@
+"""Does the suite notice a fault? One-line mutations of the source, one at a time, and how many the tests kill.
+
+    python -m benchmarks.mutants                        all of them, by the tests that `make test` runs
+    python -m benchmarks.mutants --mark ""              by all tests, as `make test-all`
+    python -m benchmarks.mutants --only verdict --list  those whose file or text holds a word; only list them
+    python -m benchmarks.mutants --results FILE         JSON lines; what stands there is not run again
+
+A mutation is a file, a text that stands in it once, what it becomes, and the test files that ought to notice. The
+source is mutated in a temporary copy, which the tests import in its place. "survived" is a gap in the tests, "killed"
+is as it should be, "lost" says that the text is gone and the list must follow the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.mutations import MUTATIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src"
+SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """`before` in `file` becomes `after`; `tests` are files or folders below `tests`."""
+
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The hash of the mutation and of the file that it changes."""
+        text = json.dumps(asdict(self)) + (SOURCE / "vestige" / self.file).read_text(encoding="utf-8")
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.before.strip()!r} -> {self.after.strip()!r}"
+
+
+def every() -> list[Mutation]:
+    """Return all mutations of the list."""
+    return [
+        Mutation(file, before, after, tuple(tests.split()))
+        for tests, files in MUTATIONS.items()
+        for file, changes in files.items()
+        for before, after in changes
+    ]
+
+
+def outcome(mutation: Mutation, copy: Path, mark: str) -> str:
+    """Run the tests against the mutated copy: "killed", "survived" or "lost"."""
+    path = copy / "vestige" / mutation.file
+    text = (SOURCE / "vestige" / mutation.file).read_text(encoding="utf-8")
+    if text.count(mutation.before) != 1:
+        return "lost"
+    path.write_text(text.replace(mutation.before, mutation.after), encoding="utf-8")
+    try:
+        return "killed" if tested(mutation.tests, copy, mark) else "survived"
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def tested(tests: tuple[str, ...], copy: Path, mark: str) -> bool:
+    """Run test files with the library of `copy`; say whether one failed (a hang is a failure)."""
+    folders = os.pathsep.join(map(str, (copy, ROOT / "tests", ROOT)))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": folders,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", mark]
+    command += [str(ROOT / "tests" / test) for test in tests]
+    try:
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    if ended.returncode not in (0, 1, 2):  # 2: the mutated file cannot be imported
+        sys.exit(f"pytest ended with {ended.returncode}:\n{ended.stdout.decode()[-2000:]}")
+    return ended.returncode != 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="a word in the file or the text")
+    parser.add_argument("--mark", default="not slow", help="pytest's -m")
+    parser.add_argument("--results", type=Path, help="JSON lines to keep and to go on from")
+    parser.add_argument("--list", action="store_true", help="run nothing")
+    asked = parser.parse_args()
+    mutations = [mutation for mutation in every() if asked.only in str(mutation)]
+    if asked.list:
+        print("\n".join(map(str, mutations)))
+        sys.exit(f"{len(mutations)} mutations")
+    known = {}
+    if asked.results and asked.results.is_file():
+        lines = [json.loads(line) for line in asked.results.read_text(encoding="utf-8").splitlines()]
+        known = {(line["key"], line["mark"]): line["outcome"] for line in lines}
+    counts = {"killed": 0, "survived": 0, "lost": 0}
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "src"
+        shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        for mutation in mutations:
+            told = known.get((mutation.key, asked.mark)) or outcome(mutation, copy, asked.mark)
+            counts[told] += 1
+            print(f"{told:9} {mutation}", flush=True)
+            if asked.results:
+                with asked.results.open("a", encoding="utf-8") as file:
+                    line = {
+                        "key": mutation.key,
+                        "mark": asked.mark,
+                        "outcome": told,
+                        "mutation": str(mutation),
+                    }
+                    file.write(json.dumps(line) + "\n")
+    print(", ".join(f"{count} {name}" for name, count in counts.items()))
+    sys.exit(counts["survived"] + counts["lost"] > 0)
+
+
+if __name__ == "__main__":
+    main()
