@@ -74,7 +74,7 @@ BAD = {
     "a count or a fraction": {"forget": 0},
     "forget is '3', which is text; a number is wanted": {"forget": "3"},
     "forget is 2.5; a count, or a fraction": {"forget": 2.5},
-    "holdout is nan; a count, or a fraction": {"holdout": float("nan")},
+    "holdout is nan; a finite number is wanted": {"holdout": float("nan")},
     "do not fit in the 120": {"train": 70, "forget": 3},
     "'toy/999' is not in toy": {"scenario": "ids", "ids": ["toy/999"]},
     "'toy/003' appears twice": {"scenario": "ids", "ids": ["toy/003", "toy/003"]},

@@ -75,7 +75,7 @@ def make_split(
     scenario: str = "random",
     *,
     forget: int | float | None = None,
-    label: int | str | None = None,
+    label: Annotated[float | str | None, OWN_CHECK] = None,
     ids: Annotated[Iterable[str] | None, OWN_CHECK] = None,
     train: Whole | None = None,
     holdout: int | float = 0.2,
