@@ -153,7 +153,7 @@ def _chosen(
     trained: NDArray[np.int64],
     scenario: str,
     forget: int | float | None,
-    label: int | str | None,
+    label: float | str | None,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
     if scenario == "random":
