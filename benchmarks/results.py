@@ -35,7 +35,8 @@ def main(folder: str, method: str = "retrain") -> None:
     scores = {m: t["score"].to_numpy()[known] for m, t in audit.scores.groupby("measure", observed=True)}
     print("| measure | AUC | TNR at FNR 1 % | AUC minus iam's | p-values from | seconds |")
     print("| --- | --- | --- | --- | --- | --- |")
-    scored = [run for run in audit.measures if run.status == "scored"]
+    known_areas = [run for run in audit.measures if audit.metric(run.measure, "auc") is not None]
+    scored = [run for run in known_areas if run.status == "scored"]
     for run in sorted(scored, key=lambda r: -audit.metric(r.measure, "auc").value):
         area, rate = audit.metric(run.measure, "auc"), audit.metric(run.measure, "tnr_at_fnr_1%")
         gap = ""
