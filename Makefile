@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench stubs hooks clean
+.PHONY: demo test test-all bench stubs hooks clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vestige demo
 
-test: $(VENV)/.dev
+# The quick part of the tests; `make test-all` runs those marked slow as well.
+test: PICKED := -m 'not slow'
+test test-all: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(PICKED)
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tests/stubs.py

@@ -32,8 +32,8 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ("(unseen >= 1 + out)), 1, out)", "(unseen >= out)), 1, out)"),
         ]
     },
-    "measures/test_iam.py": {
-        "measures/iam.py": [
+    "measures/test_interpolation.py": {
+        "measures/interpolation.py": [
             ("centre = (1 - a) * mean + a * o", "centre = a * mean + (1 - a) * o"),
             ("+ 2 * a * (1 - a) * self.covariance", "+ a * (1 - a) * self.covariance"),
             ("return a[:-1], a[1:] / a[1:].sum()", "return a[:-1], a[:-1] / a[:-1].sum()"),
@@ -52,7 +52,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
                 "special.ndtr((original - mean) / sd) + special",
             ),
         ],
-        "measures/linear_gap.py": [
+        "measures/linear.py": [
             ("gap * way / (np.square(way) + size)", "gap * way / (np.square(way) + 2 * size)"),
             ("o - u, o - s.mean(axis=0)", "o - u, u - s.mean(axis=0)"),
         ],
@@ -61,11 +61,11 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ("knots <= own", "knots < own"),
         ],
         "measures/simple.py": [("return before - after", "return after - before")],
-        "measures/ldiff.py": [
+        "measures/differences.py": [
             ("stats.laplace.sf(", "stats.laplace.cdf("),
             ("np.maximum(o - u, 1e-10)", "np.maximum(u - o, 1e-10)"),
         ],
-        "measures/unleak.py": [("before - after, order", "after - before, order")],
+        "measures/two_versions.py": [("before - after, order", "after - before, order")],
     },
     "measures/test_rmia.py measures/test_golden.py": {
         "measures/rmia.py": [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,15 @@ WORLD = oracles.gaussian_world(3, fit=8.0)
 
 
 def vestige(*arguments, cwd=None):
-    command = [sys.executable, "-m", "vestige", *map(str, arguments)]
-    made = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
-    return made.returncode, made.stdout, made.stderr
+    """The command line in this process: exit code, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["vestige", *map(str, arguments)])
+        if cwd is not None:
+            patch.chdir(cwd)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return ended.value.code, out.getvalue(), err.getvalue()
 
 
 def saved(world, path):

@@ -40,6 +40,7 @@ def test_p_values_by_hand():
     assert under.tolist() == [0.25, 0.75, 1.0] and over.tolist() == [1.0, 0.75, 0.25]
 
 
+@pytest.mark.slow
 def test_false_discoveries_of_the_records_are_controlled():
     """100 forget records, 20 of them whole: of what is flagged, at most 2.5 % is flagged wrongly, on average."""
     rates, hits = [], []

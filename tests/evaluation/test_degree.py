@@ -48,7 +48,10 @@ def test_intervals_cover_the_truth_as_promised(kind, degree):
     assert np.mean(covered) > 0.93
 
 
-@pytest.mark.parametrize("name", ["iam", "lira_online", "scaled_logit_difference"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("iam", "lira_online")]
+
+
+@pytest.mark.parametrize("name", ["scaled_logit_difference", *SLOW])
 def test_over_200_worlds_the_promised_rate_holds_and_the_stated_power_is_reached(name):
     flagged, recognised, stated = [], [], []
     for seed in range(200):

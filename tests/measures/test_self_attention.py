@@ -98,6 +98,7 @@ def test_it_finds_members_and_nothing_in_noise():
     assert abs(auc(scores[noise.roles == "holdout"], scores[noise.roles == "retain"]) - 0.5) < 0.09
 
 
+@pytest.mark.slow
 def test_published_preset_scores_what_it_was_trained_on():
     """One attacker, no folds: on noise it fits its own rows better than chance."""
     noise = world(n=150, seed=3)

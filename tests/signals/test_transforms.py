@@ -44,6 +44,11 @@ def test_taylor_soft_margin_by_hand():
     assert t.taylor_soft_margin(np.array([[2.0, 0.0]]), np.array([0]))[0] == pytest.approx(
         own / (own + 1), rel=1e-14
     )
+    # another logit of 4: z = 2, T(2) = 1 + 2 + 2 + 8 / 6
+    other = 5 + 8 / 6
+    assert t.taylor_soft_margin(np.array([[2.0, 4.0]]), np.array([0]))[0] == pytest.approx(
+        own / (own + other), rel=1e-14
+    )
 
 
 @pytest.mark.parametrize("name", t.SIGNALS)

@@ -246,6 +246,7 @@ def test_a_class_has_a_game_of_thirty_steps_and_then_its_passes(monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_as_published_a_class_has_477_steps_with_the_game_in_the_first_thirty(monkeypatch):
     played = counter(monkeypatch)
     for epochs in (1, 3):
@@ -346,6 +347,7 @@ def test_whom_forget_samples_are_compared_with():
         unlearn("dau", small.MODEL, alone)
 
 
+@pytest.mark.slow
 def test_a_memorised_class_is_forgotten_and_was_not_by_the_game_of_before():
     """Against unseen samples of the same class, or without the floor of the bound, the original is a fixed point."""
     split = small.WHOLE
