@@ -47,8 +47,8 @@ small:
 """
 LEAKS = """name: killed
 data: {name: digits}
-target: random-forest
-setting: {sets: 4, records: 300, deletions: 6}
+target: mlp
+setting: {sets: 6, records: 200, deletions: 8}
 attacks: [decision-tree]
 """
 
