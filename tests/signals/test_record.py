@@ -264,3 +264,49 @@ def test_a_record_that_remembers_computes_scaled_logits_once_and_gives_the_same(
     )
     with pytest.raises(ValueError, match="read-only"):
         signals.scaled_logits("original")[0] = 0.0
+
+
+def test_what_records_share_is_written_once(tmp_path):
+    rng = np.random.default_rng(3)
+    labels, ids = rng.integers(0, 4, 30), np.arange(30).astype(str)
+    known = Signals(labels[:9], rng.normal(size=(9, 4)), shadow_out=rng.normal(size=(1, 9, 4)))
+    first = Signals(
+        labels, rng.normal(size=(30, 4)), original=rng.normal(size=(30, 4)), shadow_out=rng.normal(size=(1, 30, 4)),
+        ids=ids, shadow_ids=["s1"], calibration=known,
+    )  # fmt: skip
+    first.save(tmp_path / "a")
+    second = first.with_(unlearned=rng.normal(size=(30, 4)))
+    second.save(tmp_path / "b", references=tmp_path / "a")
+    for name in (
+        "arrays.safetensors",
+        "rows.parquet",
+        "shadow_ids.parquet",
+        "calibration/arrays.safetensors",
+    ):
+        assert (tmp_path / "a" / name).samefile(tmp_path / "b" / name)
+    for record, folder in ((first, "a"), (second, "b")):
+        loaded = Signals.load(tmp_path / folder)
+        assert np.array_equal(loaded.unlearned, record.unlearned) and np.array_equal(
+            loaded.original, first.original
+        )
+        assert np.array_equal(loaded.calibration.unlearned, known.unlearned) and list(loaded.shadow_ids) == [
+            "s1"
+        ]
+
+
+def test_a_folder_of_an_earlier_version_is_read(tmp_path):
+    """There the audited model's logits stand among the other arrays."""
+    from safetensors.numpy import load_file, save_file
+
+    from vestige.store import file_hash, read_json, write_json
+
+    record = Signals(np.array([0, 1, 0]), np.arange(6.0).reshape(3, 2), original=np.ones((3, 2)))
+    folder = record.save(tmp_path / "a")
+    save_file(load_file(folder / "arrays.safetensors") | load_file(folder / "unlearned.safetensors"),
+              folder / "arrays.safetensors")  # fmt: skip
+    manifest = read_json(folder / "signals.json")
+    del manifest["sha256"]["unlearned.safetensors"]
+    manifest["sha256"]["arrays.safetensors"] = file_hash(folder / "arrays.safetensors")
+    write_json(folder / "signals.json", manifest)
+    (folder / "unlearned.safetensors").unlink()
+    assert np.array_equal(Signals.load(folder).unlearned, record.unlearned)

@@ -159,10 +159,13 @@ class Audit:
             if run.measure != "trace"
         ]
 
-    def write(self, folder: Path | str) -> Path:
-        """Write signals/, scores.parquet, metrics.json and, last, audit.json with the hashes of the others."""
+    def write(self, folder: Path | str, references: Path | None = None) -> Path:
+        """Write signals/, scores.parquet, metrics.json and, last, audit.json with the hashes of the others.
+
+        references  a saved record of signals that differs in `unlearned` alone; see `Signals.save`
+        """
         folder = as_path(folder)
-        self.signals.save(folder / "signals")
+        self.signals.save(folder / "signals", references)
         with published(folder / "scores.parquet") as temporary:
             table = pa.Table.from_pandas(self.scores, preserve_index=False)
             pq.write_table(table, temporary, compression="zstd")

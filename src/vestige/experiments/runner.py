@@ -14,7 +14,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit
 from vestige.experiments.config import RunConfig
 from vestige.experiments.render import render
-from vestige.experiments.steps import AuditMethod, Outputs, Train, Unlearn, named
+from vestige.experiments.steps import AuditMethod, Outputs, References, Train, Unlearn, named
 from vestige.files import read_lines
 from vestige.graph import Environment, Step, Store, carry_out
 from vestige.store import file_hash, key_of, read_record, room_in, write_json
@@ -121,12 +121,14 @@ class Steps:
 
     models: dict[str, Train | Unlearn]
     outputs: dict[str, Outputs]
-    audits: dict[str, AuditMethod] = field(default_factory=dict)
+    references: References
+    audits: dict[str, AuditMethod]
 
     def paths(self) -> dict[str, Step]:
         """Return every step by the place of its file in the run's folder."""
         kinds: dict[str, Mapping[str, Step]] = {
-            "models": self.models, "logits": self.outputs, "audits": self.audits
+            "models": self.models, "logits": self.outputs, "signals": {"references": self.references},
+            "audits": self.audits,
         }  # fmt: skip
         return {f"{kind}/{name}": step for kind, steps in kinds.items() for name, step in steps.items()}
 
@@ -161,16 +163,19 @@ def _steps(plan: Plan) -> Steps:
         for name, model in models.items()
     }  # fmt: skip
     exact = tuple(outputs[method.title] for method in config.methods if METHODS[method.name].exact)
+    references = References(
+        original=outputs["original"], shadows=tuple(outputs[name] for name in shadows), retrained=exact,
+        audited=audited, sources=plan.sources, pool=pool, members=plan.members, seed=plan.seed("calibration"),
+        label="gathering what the audits share",
+    )  # fmt: skip
     audits = {
         method.title: AuditMethod(
-            title=method.title, unlearned=outputs[method.title], original=outputs["original"],
-            shadows=tuple(outputs[name] for name in shadows), retrained=exact, audited=audited,
-            sources=plan.sources, pool=pool, members=plan.members, seed=plan.seed("calibration"),
-            config=config.audit, label=f"auditing {method.title}",
+            title=method.title, unlearned=outputs[method.title], references=references, config=config.audit,
+            label=f"auditing {method.title}",
         )
         for method in config.methods
     }  # fmt: skip
-    return Steps(models, outputs, audits)
+    return Steps(models, outputs, references, audits)
 
 
 @checked

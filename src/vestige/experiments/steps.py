@@ -154,8 +154,8 @@ class Outputs(Step):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class AuditMethod(Step):
-    """Audit one method's network; the result is the folder of the audit.
+class References(Step):
+    """Gather what the audits of all methods share; the result is a folder of signals, with the original as the audited.
 
     audited    the samples that are asked about, of each network in the group "audited"
     sources    where each of them comes from: "forget", "retain", "holdout", "pool"
@@ -164,8 +164,6 @@ class AuditMethod(Step):
     retrained  networks of exact methods
     """
 
-    title: str
-    unlearned: Outputs
     original: Outputs
     shadows: tuple[Outputs, ...]
     retrained: tuple[Outputs, ...]
@@ -174,39 +172,55 @@ class AuditMethod(Step):
     pool: Samples
     members: NDArray[np.bool_]
     seed: int
+
+    suffix: ClassVar[str] = ""
+
+    def make(self, job: Job) -> None:
+        rows, original = self.audited.load(job.environment.root), self.original.read(job)["audited"]
+        fields: dict[str, Any] = {
+            "labels": rows.y, "ids": rows.ids, "source": self.sources, "original": original,
+            "role": np.where(self.sources == "pool", "holdout", self.sources),
+        }  # fmt: skip
+        if self.shadows:
+            outputs = [shadow.read(job) for shadow in self.shadows]
+            fields |= shadow_fields(
+                self.pool.load(job.environment.root), self.members, [each["pool"] for each in outputs],
+                [each["audited"] for each in outputs], seed=self.seed,
+            )  # fmt: skip
+        if self.retrained:
+            fields["retrained"] = np.stack([exact.read(job)["audited"] for exact in self.retrained])
+        Signals(unlearned=original, **fields).save(job.path)
+
+    @property
+    def size(self) -> float:
+        return (2 + len(self.shadows)) * self.original.size
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AuditMethod(Step):
+    """Audit one method's network; the result is the folder of the audit."""
+
+    title: str
+    unlearned: Outputs
+    references: References
     config: AuditConfig
 
     suffix: ClassVar[str] = ""
 
     def make(self, job: Job) -> None:
-        config = self.config
+        config, shared = self.config, job.file(self.references)
+        signals = Signals.load(shared).with_(unlearned=self.unlearned.read(job)["audited"])
         with named(self.title):
             result = audit(
-                self._signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
+                signals, config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
                 tolerance=config.tolerance,
             )  # fmt: skip
-        dataclasses.replace(result, metrics=(*result.metrics, *self._cost(job))).write(job.path)
-
-    def _signals(self, job: Job) -> Signals:
-        rows = self.audited.load(job.environment.root)
-        fields: dict[str, Any] = {
-            "labels": rows.y, "ids": rows.ids, "source": self.sources,
-            "role": np.where(self.sources == "pool", "holdout", self.sources),
-            "original": self.original.read(job)["audited"],
-        }  # fmt: skip
-        if self.shadows:
-            outputs = [shadow.read(job) for shadow in self.shadows]
-            pool = self.pool.load(job.environment.root)
-            fields |= shadow_fields(
-                pool, self.members, [each["pool"] for each in outputs], [each["audited"] for each in outputs],
-                seed=self.seed,
-            )  # fmt: skip
-        if self.retrained:
-            fields["retrained"] = np.stack([exact.read(job)["audited"] for exact in self.retrained])
-        return Signals(unlearned=self.unlearned.read(job)["audited"], **fields)
+        metrics = (*result.metrics, *self._cost(job))
+        dataclasses.replace(result, metrics=metrics).write(job.path, shared)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
-        facts, n = job.record(self.unlearned.trained), int((self.sources == "forget").sum())
+        facts = job.record(self.unlearned.trained)
+        n = int((self.references.sources == "forget").sum())
         return (
             Metric(
                 "model", "run_time", "wall-clock seconds of the unlearning, without evaluation",

@@ -6,7 +6,9 @@ with the hashes of both. Attached records (`population`, `calibration`) are fold
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,8 @@ ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "pop
 ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
 ATTACHED = ("population", "calibration")
 FILES = ("arrays.safetensors", "rows.parquet")
+OWN = "unlearned.safetensors"
+"""The file of the audited model's logits; folders of earlier versions have them in `arrays.safetensors`."""
 MORE_FILES = {"shadow_ids.parquet": "shadow_ids"}
 ROW_COLUMNS = {"id": "ids", "role": "role", "source": "source", "cluster": "cluster"}
 """Columns of a table beside its label and its logits, and the field of `Signals` that each fills."""
@@ -43,11 +47,47 @@ DEEPEST = 4
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 
 
-def save(signals: Signals, folder: Path | str) -> Path:
-    """Write `signals` to `folder`; the manifest comes last, so a half-written folder is never read."""
+def save(signals: Signals, folder: Path | str, references: Path | None = None) -> Path:
+    """Write `signals` to `folder`; the manifest comes last, so a half-written folder is never read.
+
+    references  a folder of signals that differ in `unlearned` alone: its other files are linked, not written again
+    """
     folder = folder_at(folder)
     (folder / "signals.json").unlink(missing_ok=True)
-    arrays = {name: np.ascontiguousarray(a) for name in ARRAYS if (a := getattr(signals, name)) is not None}
+    with published(folder / OWN) as temporary:
+        save_file({"unlearned": np.ascontiguousarray(signals.unlearned)}, temporary)
+    if references is None:
+        files, attached = _save_references(signals, folder)
+    else:
+        manifest = read_record(references / "signals.json")
+        files, attached = [name for name in manifest["sha256"] if name != OWN], manifest["attached"]
+        for source in (path for name in (*files, *attached) for path in _files_in(references / name)):
+            _link(source, folder / source.relative_to(references))
+    write_json(
+        folder / "signals.json",
+        {"sha256": {name: file_hash(folder / name) for name in (OWN, *files)}, "attached": attached},
+    )
+    return folder
+
+
+def _files_in(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file())
+
+
+def _link(source: Path, path: Path) -> None:
+    """Give a file a second name; copy it where the file system has no links."""
+    with published(path, flush=False) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def _save_references(signals: Signals, folder: Path) -> tuple[list[str], list[str]]:
+    """Write everything but the audited model's logits; return the files, and the attached records."""
+    arrays = {
+        name: np.ascontiguousarray(a) for name in ARRAYS[1:] if (a := getattr(signals, name)) is not None
+    }
     with published(folder / "arrays.safetensors") as temporary:
         save_file(arrays, temporary)
     rows = pd.DataFrame({"id": signals.names, "role": signals.roles, "label": signals.labels})
@@ -64,11 +104,7 @@ def save(signals: Signals, folder: Path | str) -> Path:
     attached = [name for name in ATTACHED if getattr(signals, name) is not None]
     for name in attached:
         save(getattr(signals, name), folder / name)
-    write_json(
-        folder / "signals.json",
-        {"sha256": {name: file_hash(folder / name) for name in files}, "attached": attached},
-    )
-    return folder
+    return files, attached
 
 
 def load(kind: type[Signals], folder: Path, depth: int = 0) -> Signals:
@@ -76,7 +112,7 @@ def load(kind: type[Signals], folder: Path, depth: int = 0) -> Signals:
     path = folder / "signals.json"
     manifest = read_record(path)
     hashes, attached = manifest.get("sha256"), manifest.get("attached")
-    if not isinstance(hashes, dict) or not set(FILES) <= set(hashes) <= {*FILES, *MORE_FILES}:
+    if not isinstance(hashes, dict) or not set(FILES) <= set(hashes) <= {*FILES, *MORE_FILES, OWN}:
         raise ArtefactError(f"{path}: it does not hold the hashes of {', '.join(FILES)}; was it edited?")
     if not isinstance(attached, list) or not all(name in ATTACHED for name in attached):
         raise ArtefactError(f"{path}: 'attached' is no list of {', '.join(ATTACHED)}; was it edited?")
@@ -88,6 +124,8 @@ def load(kind: type[Signals], folder: Path, depth: int = 0) -> Signals:
         if file_hash(regular(folder / name)) != digest:
             raise ArtefactError(f"{folder / name} was changed or damaged after it was written.")
     fields: dict[str, Any] = dict(read_safetensors(folder / FILES[0]))
+    if OWN in hashes:
+        fields |= read_safetensors(folder / OWN)
     strange = sorted(set(fields) - set(ARRAYS))
     if strange or "unlearned" not in fields:
         raise ArtefactError(

@@ -288,11 +288,15 @@ class Signals:
             other._set("_scaled", {key: values for key, values in changed.items() if values is not None})
         return other
 
-    def save(self, folder: Path | str) -> Path:
-        """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes."""
+    def save(self, folder: Path | str, references: Path | None = None) -> Path:
+        """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes.
+
+        references  a saved record that differs in `unlearned` alone: its other files get a second name, and are not
+                    written again
+        """
         from vestige.signals import files
 
-        return files.save(self, folder)
+        return files.save(self, folder, references)
 
     @classmethod
     def load(cls, path: Path | str) -> Signals:
