@@ -178,7 +178,9 @@ def _is_own(hint: Any) -> bool:
 
 def _named(parts: list[Any]) -> str:
     """Return the names of what is wanted: "Recipe, str or Mapping"."""
+    words = {"Iterable": "a list", "Sequence": "a list"}
     names = [(get_origin(p) or p).__name__ for p in parts if p is not type(None)]
+    names = [words.get(name, name) for name in names]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 

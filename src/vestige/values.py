@@ -58,8 +58,8 @@ def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
         array = array.astype(np.float64)
     elif array.dtype.itemsize < 4:
         array = array.astype(np.float32)
-    for layer in array if array.ndim == 3 else [array]:
-        for start in range(0, len(layer) if layer.ndim else 0, CHUNK):
+    for layer in array if array.ndim == 3 else [np.atleast_1d(array)]:
+        for start in range(0, len(layer), CHUNK):
             finite = np.isfinite(layer[start : start + CHUNK])
             if not finite.all():
                 row = int(np.argwhere(~finite)[0][0])

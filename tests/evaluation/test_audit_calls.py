@@ -13,15 +13,15 @@ SIGNALS = vestige.Signals(
 )
 BAD = {
     "signals is of type ndarray; Signals is wanted": {"signals": Z},
-    "measures is 'iam'; a list of measures": {"measures": "iam"},
+    "measures is 'iam'; a list is wanted": {"measures": "iam"},
     "measures is .'name'": {"measures": {"name": "iam"}},
-    "A measure is given as 3": {"measures": [3]},
+    "A measure is 3": {"measures": [3]},
     "No measure was asked for": {"measures": []},
-    "name is of type int": {"name": 3},
+    "name is 3; a valid string": {"name": 3},
     "seed is -1": {"seed": -1},
-    "seed is of type float": {"seed": 0.5},
-    "seed is of type bool": {"seed": True},
-    "alpha is 0.05; a number": {"alpha": "0.05"},
+    "seed is 0.5; a valid integer": {"seed": 0.5},
+    "seed is True; a truth value": {"seed": True},
+    "alpha is '0.05', which is text; a number": {"alpha": "0.05"},
     "alpha is 0.001; at least 0.005": {"alpha": 0.001},
 }
 

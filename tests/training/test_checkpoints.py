@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from vestige.errors import ArtefactError, InputError
 from vestige.models import build_model
-from vestige.store import read_json, sidecar, step
+from vestige.store import make_once, read_json, sidecar
 from vestige.training import load_model, save_model, write_weights
 
 
@@ -43,7 +43,7 @@ def test_tied_and_channels_last_weights(tmp_path: Path) -> None:
 
 def test_a_step_of_the_store_makes_a_loadable_model(tmp_path: Path) -> None:
     model, path = build_model("logistic", (4,), 2), tmp_path / "a.safetensors"
-    step(path, "key", lambda temporary: write_weights(temporary, model))
+    make_once(path, "key", lambda temporary: write_weights(temporary, model))
     assert same_weights(load_model(path, build_model("logistic", (4,), 2, seed=1)), model)
 
 

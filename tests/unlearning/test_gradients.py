@@ -187,7 +187,7 @@ def test_models_of_other_layers_take_the_general_way():
         each = sample_gradients(model, X, Y)
         one = torch.autograd.grad(F.cross_entropy(model(X[:1]), Y[:1]), list(model.parameters()))
         for a, b in zip(each.values(), one, strict=True):
-            assert torch.allclose(a[0], b, atol=1e-6)
+            assert torch.allclose(a[0], b, atol=1e-5)
     inplace = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.ReLU(inplace=True), torch.nn.Linear(4, 3))
     assert traced(inplace, X) is not None
     fast, general = sample_gradients(inplace, X, Y), _by_functions(inplace, X, Y)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vestige.errors import ArtefactError
+from vestige.errors import ArtefactError, InputError
 from vestige.graph.step import Step
 from vestige.graph.store import Store
 from vestige.store import read_json, write_json
@@ -72,7 +72,9 @@ class Watch:
             "started": self.started, "workers": self.workers, "steps": list(self.steps.values()), **more,
             "written": self._written,
         }  # fmt: skip
-        with suppress(OSError):  # a full disk: the run does without, and the next write tries again
+        with suppress(
+            OSError, InputError
+        ):  # a full disk: the run does without, and the next write tries again
             write_json(self.path, record, flush=False)
 
 

@@ -222,12 +222,12 @@ def test_bad_input(original):
         (lambda: unlearn("npo", original, TOKENIZER, retain=RETAIN), "give forget="),
         (
             lambda: unlearn("npo", original, TOKENIZER, FORGET, beta=0),
-            "'beta' is 0: input should be greater than 0",
+            "beta is 0; greater than 0 is wanted",
         ),
         (lambda: unlearn("npo", original, TOKENIZER, FORGET, bta=1), "Did you mean 'beta'"),
         (
             lambda: unlearn("npo", original, TOKENIZER, FORGET, epochs=0),
-            "'epochs' is 0: input should be greater",
+            "epochs is 0; greater",
         ),
         (
             lambda: unlearn("npo", original, TOKENIZER, FORGET, lora=0),
