@@ -178,7 +178,7 @@ def _values() -> Iterator[Case]:
         "split.holdout": -1, "split.label": [1], "split.ids_file": 3,
         "model.name": None, "model.sparsity": 1.0, "model.width": [], "shadows.size": 0, "shadows.count": True,
         "audit.preset": "papr", "audit.measures": [3],
-        "methods.0": 3, "data": "digits", "split": [], "recipe.preset": "nothing", "device": 3,
+        "methods.0": 3, "data": 3, "split": [], "recipe.preset": "nothing", "device": 3,
     }.items():  # fmt: skip
         yield (
             f"run.{path} is {value!r}",

@@ -189,7 +189,7 @@ class References(Step):
             )  # fmt: skip
         if self.retrained:
             fields["retrained"] = np.stack([exact.read(job)["audited"] for exact in self.retrained])
-        Signals(unlearned=original, **fields).save(job.path)
+        Signals(unlearned=original, **fields).save(job.path, apart=True)
 
     @property
     def size(self) -> float:

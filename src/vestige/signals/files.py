@@ -37,7 +37,7 @@ ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
 ATTACHED = ("population", "calibration")
 FILES = ("arrays.safetensors", "rows.parquet")
 OWN = "unlearned.safetensors"
-"""The file of the audited model's logits; folders of earlier versions have them in `arrays.safetensors`."""
+"""The file of the audited model's logits where the other arrays are shared; else they stand among them."""
 MORE_FILES = {"shadow_ids.parquet": "shadow_ids"}
 ROW_COLUMNS = {"id": "ids", "role": "role", "source": "source", "cluster": "cluster"}
 """Columns of a table beside its label and its logits, and the field of `Signals` that each fills."""
@@ -47,17 +47,23 @@ DEEPEST = 4
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 
 
-def save(signals: Signals, folder: Path | str, references: Path | None = None) -> Path:
+def save(
+    signals: Signals, folder: Path | str, references: Path | None = None, *, apart: bool = False
+) -> Path:
     """Write `signals` to `folder`; the manifest comes last, so a half-written folder is never read.
 
-    references  a folder of signals that differ in `unlearned` alone: its other files are linked, not written again
+    apart       write `unlearned` to a file of its own, so that other records may share the rest
+    references  a folder that was written so, of signals that differ in `unlearned` alone: the rest is linked, not
+                written again
     """
     folder = folder_at(folder)
     (folder / "signals.json").unlink(missing_ok=True)
-    with published(folder / OWN) as temporary:
-        save_file({"unlearned": np.ascontiguousarray(signals.unlearned)}, temporary)
+    own = [OWN] if apart or references is not None else []
+    for name in own:
+        with published(folder / name) as temporary:
+            save_file({"unlearned": np.ascontiguousarray(signals.unlearned)}, temporary)
     if references is None:
-        files, attached = _save_references(signals, folder)
+        files, attached = _save_rest(signals, folder, ARRAYS[1:] if apart else ARRAYS)
     else:
         manifest = read_record(references / "signals.json")
         files, attached = [name for name in manifest["sha256"] if name != OWN], manifest["attached"]
@@ -65,7 +71,7 @@ def save(signals: Signals, folder: Path | str, references: Path | None = None) -
             _link(source, folder / source.relative_to(references))
     write_json(
         folder / "signals.json",
-        {"sha256": {name: file_hash(folder / name) for name in (OWN, *files)}, "attached": attached},
+        {"sha256": {name: file_hash(folder / name) for name in (*own, *files)}, "attached": attached},
     )
     return folder
 
@@ -83,11 +89,9 @@ def _link(source: Path, path: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def _save_references(signals: Signals, folder: Path) -> tuple[list[str], list[str]]:
-    """Write everything but the audited model's logits; return the files, and the attached records."""
-    arrays = {
-        name: np.ascontiguousarray(a) for name in ARRAYS[1:] if (a := getattr(signals, name)) is not None
-    }
+def _save_rest(signals: Signals, folder: Path, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Write the arrays of these names, the rows and the attached records; return the files, and what is attached."""
+    arrays = {name: np.ascontiguousarray(a) for name in names if (a := getattr(signals, name)) is not None}
     with published(folder / "arrays.safetensors") as temporary:
         save_file(arrays, temporary)
     rows = pd.DataFrame({"id": signals.names, "role": signals.roles, "label": signals.labels})
@@ -123,14 +127,16 @@ def load(kind: type[Signals], folder: Path, depth: int = 0) -> Signals:
             raise ArtefactError(f"{folder / name}: no such file; the signals were not written completely.")
         if file_hash(regular(folder / name)) != digest:
             raise ArtefactError(f"{folder / name} was changed or damaged after it was written.")
-    fields: dict[str, Any] = dict(read_safetensors(folder / FILES[0]))
-    if OWN in hashes:
-        fields |= read_safetensors(folder / OWN)
-    strange = sorted(set(fields) - set(ARRAYS))
-    if strange or "unlearned" not in fields:
-        raise ArtefactError(
-            f"{folder / FILES[0]}: the arrays of signals are wanted; it holds {sorted(fields)}."
-        )
+    fields: dict[str, Any] = {}
+    for name in (FILES[0], *([OWN] if OWN in hashes else [])):
+        arrays = read_safetensors(folder / name)
+        if set(arrays) - set(ARRAYS) or set(arrays) & set(fields):
+            raise ArtefactError(
+                f"{folder / name}: the arrays of signals are wanted, each once; it holds {sorted(arrays)}."
+            )
+        fields |= arrays
+    if "unlearned" not in fields:
+        raise ArtefactError(f"{folder}: the logits of the audited model are in none of its files.")
     rows = _rows_of(folder / FILES[1], "label", "id", "role")
     fields["labels"] = rows["label"].to_numpy()
     fields |= {field: rows[column].to_numpy() for column, field in ROW_COLUMNS.items() if column in rows}

@@ -288,15 +288,16 @@ class Signals:
             other._set("_scaled", {key: values for key, values in changed.items() if values is not None})
         return other
 
-    def save(self, folder: Path | str, references: Path | None = None) -> Path:
+    def save(self, folder: Path | str, references: Path | None = None, *, apart: bool = False) -> Path:
         """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes.
 
-        references  a saved record that differs in `unlearned` alone: its other files get a second name, and are not
-                    written again
+        apart       write `unlearned` to a file of its own, so that other records may share the rest
+        references  a record that was saved so, and differs in `unlearned` alone: the rest gets a second name, and is
+                    not written again
         """
         from vestige.signals import files
 
-        return files.save(self, folder, references)
+        return files.save(self, folder, references, apart=apart)
 
     @classmethod
     def load(cls, path: Path | str) -> Signals:
