@@ -228,4 +228,7 @@ def test_values_that_no_field_means():
 
 def test_what_is_given_is_put_over_a_bare_name_too():
     given = {"data": {"name": None, "id": "n"}, "side": {"size": None}, "rate": None}
-    assert over({"data": "digits", "side": [3]}, given) == {"data": {"name": "digits", "id": "n"}, "side": [3]}
+    assert over({"data": "digits", "side": [3]}, given) == {
+        "data": {"name": "digits", "id": "n"},
+        "side": [3],
+    }

@@ -270,7 +270,9 @@ class Registry(Generic[E]):
         try:
             return self._entries[name]
         except (KeyError, TypeError):
-            raise InputError(_behind(name, self.kind, self._entries) or unknown(self.kind, name, self._entries)) from None
+            raise InputError(
+                _behind(name, self.kind, self._entries) or unknown(self.kind, name, self._entries)
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         self._discover()

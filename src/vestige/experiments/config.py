@@ -81,7 +81,9 @@ class RunConfig(Config):
             _check_title(title)
             inside = [other for other in titles if other.startswith(f"{title}/") or other == f"{title}.json"]
             if inside:
-                raise ValueError(f"the files of {inside[0]!r} would lie among those of {title!r}; choose another label")
+                raise ValueError(
+                    f"the files of {inside[0]!r} would lie among those of {title!r}; choose another label"
+                )
         return methods
 
 
