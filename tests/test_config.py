@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 from pydantic import model_validator
 
-from vestige.config import Config, option_value, overridden, parse_yaml, read_yaml, validated
+from vestige.config import Config, option_value, over, overridden, parse_yaml, read_yaml, validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig
 
@@ -20,7 +20,7 @@ class Outer(Config):
 
 FAULTS = {
     "file: There is no key 'nme'. Did you mean 'name'? Known: inner, name, rate.": {"name": "a", "nme": "b"},
-    "file: There is no key in 'inner' 'sise'. Did you mean 'size'? Known: size.": {
+    "file: In 'inner' there is no key 'sise'. Did you mean 'size'? Known: size.": {
         "name": "a",
         "inner": {"sise": 2},
     },
@@ -41,7 +41,7 @@ def test_all_faults_are_told_together():
         validated(Outer, {"nme": "a", "inner": {"size": "x", "sise": 2}, "rate": None}, "file")
     assert str(caught.value).split("\n  - ") == [
         "file: 4 faults.",
-        "There is no key in 'inner' 'sise'. Did you mean 'size'? Known: size.",
+        "In 'inner' there is no key 'sise'. Did you mean 'size'? Known: size.",
         "There is no key 'nme'. Did you mean 'name'? Known: inner, name, rate.",
         "'inner.size' is 'x': input should be a valid integer, unable to parse string as an integer.",
         "'rate' is None: input should be a valid number.",
@@ -71,7 +71,7 @@ class Union(Config):
         ({"side": {"size": "x"}}, "file: 'side.size' is 'x': input should be a valid integer"),
         (
             {"side": {"sise": 3}},
-            "file: There is no key in 'side' 'sise'. Did you mean 'size'. Known: model, size.",
+            "file: In 'side' there is no key 'sise'. Did you mean 'size'. Known: model, size.",
         ),
         ({"side": {"knobs": {"width": 8}}}, "file: 'side': Options stand beside the name, .* width: 8"),
         ({"count": "x"}, "file: 'count' is 'x': input should be a valid integer"),
@@ -224,3 +224,11 @@ def test_values_that_no_field_means():
     for values in (None, [1], "a", 3):
         with pytest.raises(InputError, match="file: a mapping of keys is wanted"):
             validated(Outer, values, "file")
+
+
+def test_what_is_given_is_put_over_a_bare_name_too():
+    given = {"data": {"name": None, "id": "n"}, "side": {"size": None}, "rate": None}
+    assert over({"data": "digits", "side": [3]}, given) == {
+        "data": {"name": "digits", "id": "n"},
+        "side": [3],
+    }

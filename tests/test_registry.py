@@ -56,6 +56,15 @@ def test_unknown_and_repeated_names(package):
         TOYS.add("ball", 3)
 
 
+@pytest.mark.parametrize(("registry", "spec", "new"), [
+    (MEASURES, "iam:family=norm,steps=5", "{name: iam, family: norm, steps: 5}"),
+    (METHODS, "scrub:alpha=2", "{name: scrub, alpha: 2}"),
+])  # fmt: skip
+def test_options_behind_a_name_are_told_where_they_stand(registry, spec, new):
+    with pytest.raises(InputError, match=f"There is no .*{spec}'; options stand beside the name.*{new}"):
+        registry.chosen(spec)
+
+
 def test_what_is_not_declared_is_named():
     def fading(model, split, work, *, label: float = 0.1): ...
 

@@ -204,8 +204,8 @@ def _sentences(model: type[BaseModel], path: tuple[str, ...], fault: Any) -> lis
         if path[-1] in OLD:
             return [f"{'.'.join(path[:-1])!r}: {new_spelling(path[-1], fault['input'], {'name': '...'})}"]
         parent = ".".join(path[:-1])
-        place = f" in {parent!r}" if parent else ""
-        return [unknown(f"key{place}", path[-1], _keys(model, path[:-1]))]
+        place = f"In {parent!r} there" if parent else "There"
+        return [f"{place}{unknown('key', path[-1], _keys(model, path[:-1])).removeprefix('There')}"]
     if fault["type"] == "missing":
         return [f"{field!r} is missing."]
     cause = fault.get("ctx", {}).get("error")
@@ -367,10 +367,15 @@ def option_value(text: str, where: str) -> Any:
 
 
 def over(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with those that are given (not None) put over them, at any depth."""
+    """Return the values with those that are given (not None) put over them, at any depth; a bare name is a mapping.
+
+    What is neither stays as it is, for `validated` to refuse.
+    """
     for name, value in given.items():
         if isinstance(value, Mapping):
-            inner = over(dict(values.get(name) or {}), value)
+            old = values.get(name) or {}
+            old = {"name": old} if isinstance(old, str) else old
+            inner = over(dict(old), value) if isinstance(old, Mapping) else old
             if inner:
                 values[name] = inner
         elif value is not None:

@@ -189,6 +189,16 @@ def callables(
     return get, lambda: sorted({*names, *registry})
 
 
+def _behind(spec: object, kind: str, names: Collection[str]) -> str:
+    """Return the sentence for options behind a name, as commands take them, where none are taken so; "" elsewhere."""
+    name, colon, options = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    if not colon or name not in names:
+        return ""
+    pairs = [pair.strip().replace("=", ": ", 1) for pair in options.split(",") if pair.strip()]
+    new = ", ".join([f"name: {name}", *pairs])
+    return f"There is no {kind} {shown(spec)}; options stand beside the name, where it takes any here: {{{new}}}."
+
+
 class Registry(Generic[E]):
     """Names to entries of one kind (`measure`, `method`, `model`, `data set`).
 
@@ -260,7 +270,9 @@ class Registry(Generic[E]):
         try:
             return self._entries[name]
         except (KeyError, TypeError):
-            raise InputError(unknown(self.kind, name, self._entries)) from None
+            raise InputError(
+                _behind(name, self.kind, self._entries) or unknown(self.kind, name, self._entries)
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         self._discover()

@@ -131,10 +131,24 @@ def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
         if flush and not temporary.is_dir():
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-        _remove(path if temporary.is_dir() else None)
-        temporary.replace(path)
+        _take_place(temporary, path)
     finally:
         _remove(temporary)
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    """Give what is written its name; of a folder too, where another process may be doing the same."""
+    old = temporary.with_name(f"{temporary.name}.old")
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except OSError as error:
+            if not temporary.is_dir() or error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        with contextlib.suppress(FileNotFoundError):  # the other has taken it away just now
+            path.replace(old)
+            _remove(old)
 
 
 def _remove(path: Path | None) -> None:

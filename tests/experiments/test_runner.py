@@ -254,6 +254,18 @@ def test_labels_stay_off_the_runs_own_files(label):
         config(methods=["retrain", {"name": "finetune", "label": label}])
 
 
+@pytest.mark.parametrize("label", ["a/b", "a/b/c", "a.json"])
+def test_no_label_is_a_folder_of_anothers_files(label):
+    methods = [{"name": "finetune", "label": label}, {"name": "retrain", "label": "a"}]
+    with pytest.raises(InputError, match=rf"the files of '{label}' would lie among those of 'a'"):
+        config(methods=methods)
+
+
+def test_a_measure_of_texts_is_refused_before_any_work():
+    with pytest.raises(InputError, match="loss reads texts, not samples"):
+        config(audit={"measures": ["loss"]})
+
+
 @pytest.mark.parametrize("label", ["a/b", "ft [lr=0.1]", "shadow", "originals", "x..y", "shadow-0/b"])
 def test_other_labels_are_sound(label):
     assert config(methods=[{"name": "finetune", "label": label}]).methods[0].title == label

@@ -77,6 +77,22 @@ class Slow(Add):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Long(Add):
+    """Take a minute, and write whether it was interrupted."""
+
+    mark: str
+
+    def make(self, job: Job) -> None:
+        mark = Path(self.mark)
+        mark.write_text("begun")
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            mark.write_text("interrupted")
+            raise
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Pid(Add):
     """Tell the process that it was done in."""
 
@@ -99,6 +115,8 @@ class Gpu(Step):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Folder(Step):
     """Write a folder of two files."""
+
+    value: int = 0
 
     suffix: ClassVar[str] = ""
 

@@ -12,12 +12,12 @@ import time
 from collections import namedtuple
 
 import pytest
-from graph_steps import Add, DieAlways, DieOnce, Folder, Full, Gpu, Pid, Refuse, Slow
+from graph_steps import Add, DieAlways, DieOnce, Folder, Full, Gpu, Long, Pid, Refuse, Slow
 
 from vestige.errors import InputError
 from vestige.graph import Store, carry_out
 from vestige.graph.engines import engine
-from vestige.graph.status import Watch, status
+from vestige.graph.progress import Watch, status
 from vestige.graph.step import Environment, ordered
 
 
@@ -45,6 +45,17 @@ def test_what_only_a_finished_step_reads_is_not_made_again(tmp_path):
     store.path(low).unlink()
     assert names(carry_out([top], store)) == ["kept"] * 2 and not store.path(low).exists()
     assert sorted(names(carry_out([top, low], store))) == ["done", "kept"] and store.path(low).exists()
+
+
+def test_a_step_that_is_under_way_is_interrupted_when_the_runner_ends(tmp_path):
+    mark = tmp_path / "mark"
+    with engine("local", Store(tmp_path), Environment(), workers=1) as where:
+        where.submit(Long(mark=str(mark)))
+        while not mark.exists():
+            time.sleep(0.05)
+        (worker,) = next(iter(where._busy.values()))._processes.values()
+    worker.join(20)
+    assert worker.exitcode == 0 and mark.read_text() == "interrupted"
 
 
 def test_what_begins_is_said_and_failures_are(tmp_path):

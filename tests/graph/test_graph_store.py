@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from graph_steps import Add, Folder
@@ -34,6 +36,37 @@ def test_what_is_shared_is_done_once_whoever_asks(tmp_path):
     assert outcome.count("kept") == 2 and (tmp_path / "two" / "yours.json").read_text() == "5"
     assert (tmp_path / "two" / "files" / "a.txt").read_text() == "a"
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_two_runs_may_publish_the_same_results_at_once(tmp_path):
+    shared, faults, together = str(tmp_path / "shared"), [], threading.Barrier(2)
+
+    def run(folder):
+        store = Store(tmp_path / folder, shared)
+        for value in range(20):
+            for step in (Folder(value=value), Add(value=value)):
+                together.wait()
+                try:
+                    store.perform(step, Environment())
+                except Exception as error:
+                    faults.append(error)
+
+    runs = [threading.Thread(target=run, args=(name,)) for name in ("one", "two")]
+    for thread in runs:
+        thread.start()
+    for thread in runs:
+        thread.join()
+    assert not faults
+    third = Store(tmp_path / "three", shared)
+    assert all(third.done(step(value=value)) for value in range(20) for step in (Folder, Add))
+
+
+def test_a_shared_result_that_is_lost_is_made_again(tmp_path):
+    shared, step = tmp_path / "shared", Add(value=5)
+    carry_out([step], Store(tmp_path / "one", str(shared)))
+    (shared / step.file).unlink()
+    assert carry_out([step], Store(tmp_path / "two", str(shared))).count("done") == 1
+    assert (shared / step.file).read_text() == "5"
 
 
 def test_a_store_behind_a_url_moves_results_between_machines(tmp_path, monkeypatch):

@@ -131,7 +131,7 @@ def status(
 ) -> None:
     """Say how far every run in a folder is; from any terminal, while it runs. (vestige.graph.status)"""
     from vestige.cli.show import print_json
-    from vestige.graph.status import sentences, status
+    from vestige.graph.progress import sentences, status
 
     runs = status(folder)
     print_json(runs, indent=2) if json else print("\n".join(sentences(runs, folder)))

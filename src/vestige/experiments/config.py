@@ -76,8 +76,14 @@ class RunConfig(Config):
     def _distinct(cls, methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
         if not methods:
             raise ValueError("at least one is wanted")
-        for method in distinct(methods):
-            _check_title(method.title)
+        titles = [method.title for method in distinct(methods)]
+        for title in titles:
+            _check_title(title)
+            inside = [other for other in titles if other.startswith(f"{title}/") or other == f"{title}.json"]
+            if inside:
+                raise ValueError(
+                    f"the files of {inside[0]!r} would lie among those of {title!r}; choose another label"
+                )
         return methods
 
 

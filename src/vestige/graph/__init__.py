@@ -10,7 +10,7 @@ address  whether a Ray cluster answers
 
 from vestige.graph.engines import ENGINES
 from vestige.graph.execute import Outcome, carry_out
-from vestige.graph.status import status
+from vestige.graph.progress import status
 from vestige.graph.step import Environment, Job, Step
 from vestige.graph.store import Store
 

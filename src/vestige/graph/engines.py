@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -113,11 +114,11 @@ class Local:
     def submit(self, step: Step) -> Future[Facts]:
         worker = self._idle.pop()
         try:
-            future = worker.submit(perform, step, self._store, self._environment)
+            future = worker.submit(_perform_until_told, step, self._store, self._environment)
         except BrokenProcessPool:  # it died while it was idle
             worker.shutdown(wait=False)
             worker = _worker()
-            future = worker.submit(perform, step, self._store, self._environment)
+            future = worker.submit(_perform_until_told, step, self._store, self._environment)
         self._busy[future] = worker
         return future
 
@@ -137,6 +138,10 @@ class Local:
         return record
 
     def close(self) -> None:
+        """End the workers; a step that is under way is interrupted, and keeps what it can go on from."""
+        for worker in self._busy.values():
+            for process in list((worker._processes or {}).values()):
+                process.terminate()
         for worker in (*self._idle, *self._busy.values()):
             worker.shutdown(wait=False, cancel_futures=True)
 
@@ -148,7 +153,11 @@ def _worker() -> ProcessPoolExecutor:
 
 
 def _leave_with(parent: int) -> None:
-    """End this worker when the runner is gone, killed or not: nobody would take its results."""
+    """End this worker when the runner is gone, killed or not: nobody would take its results.
+
+    Ctrl-C reaches the workers too; what becomes of their steps is the runner's business.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -156,6 +165,19 @@ def _leave_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _perform_until_told(step: Step, store: Store, environment: Environment) -> Facts:
+    """Do a step in a worker; SIGTERM interrupts it, as Ctrl-C does in one's own process."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return perform(step, store, environment)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
 
 
 class RayCluster:

@@ -15,7 +15,7 @@ from typing import Any
 
 from vestige.errors import ArtefactError, InputError
 from vestige.graph.engines import Engine, WorkerDied, engine
-from vestige.graph.status import Watch
+from vestige.graph.progress import Watch
 from vestige.graph.step import Environment, Facts, Step, ordered
 from vestige.graph.store import Store
 from vestige.store import FULL, disk_full, folder_at

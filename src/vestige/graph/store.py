@@ -6,6 +6,10 @@ not made again.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -58,8 +62,11 @@ class Store:
             return True
         if self.behind is None or not self._there(f"{step.file}.json"):
             return False
-        self._get(step.file, path)
-        self._get(f"{step.file}.json", sidecar(path))
+        try:
+            self._get(step.file, path)
+            self._get(f"{step.file}.json", sidecar(path))
+        except FileNotFoundError:  # lost, or another runner is just replacing it
+            return False
         return is_done(path, step.key)
 
     def record(self, step: Step) -> Facts:
@@ -110,13 +117,17 @@ class Store:
             return
         system, prefix = self._shared()
         there = f"{prefix}/{name}"
+        if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
+            with published(Path(there)) as temporary:
+                shutil.copytree(path, temporary) if path.is_dir() else shutil.copyfile(path, temporary)
+            return
+        part = f"{there}.{os.getpid()}-{secrets.token_hex(4)}.part"
         system.makedirs(there.rpartition("/")[0], exist_ok=True)
-        if system.exists(f"{there}.part"):
-            system.rm(f"{there}.part", recursive=True)
-        system.put(str(path), f"{there}.part", recursive=path.is_dir())
+        system.put(str(path), part, recursive=path.is_dir())
         if path.is_dir() and system.exists(there):
-            system.rm(there, recursive=True)
-        system.mv(f"{there}.part", there, recursive=path.is_dir())
+            with contextlib.suppress(FileNotFoundError):  # another runner has just removed it
+                system.rm(there, recursive=True)
+        system.mv(part, there, recursive=path.is_dir())
 
 
 def _copy_of(place: str) -> Path:

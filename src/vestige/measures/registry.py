@@ -90,6 +90,8 @@ register = MEASURES.register
 
 def _known(spec: str | dict[str, Any]) -> str | dict[str, Any]:
     entry, options, beside = MEASURES.chosen(spec)
+    if not entry.of_samples:
+        raise InputError(f"{entry.name} reads texts, not samples; an audit of samples cannot run it.")
     entry.resolve(options, beside.get("preset", "recommended"))
     return spec
 

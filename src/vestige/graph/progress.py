@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -41,19 +42,30 @@ class Watch:
         )  # fmt: skip
         self._task = self._bar.add_task("steps", total=len(steps), left="")
         self._written = 0.0
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._heart = threading.Thread(target=self._live, daemon=True)
 
     def __enter__(self) -> Watch:
         self._bar.start()
         self._write()
+        self._heart.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
+        self._over.set()
+        self._heart.join()
         self._write(ended=time.time())
+
+    def _live(self) -> None:
+        """Show that the runner lives while a step is done in its own process, which may take hours."""
+        while not self._over.wait(BEAT / 2):
+            self.beat()
 
     def note(self, step: Step, state: str, **facts: Any) -> None:
         """Note a change of one step's state."""
-        self.steps[step.key] |= {"state": state} | {name: value for name, value in facts.items() if value}
+        with self._lock:
+            self.steps[step.key] |= {"state": state} | {name: value for name, value in facts.items() if value}
         if state != "running":
             self._bar.advance(self._task)
             left = time_left(self.steps, self.workers)
@@ -67,15 +79,15 @@ class Watch:
             self._write()
 
     def _write(self, **more: float) -> None:
-        self._written = time.time()
-        record = {
-            "started": self.started, "workers": self.workers, "steps": list(self.steps.values()), **more,
-            "written": self._written,
-        }  # fmt: skip
-        with suppress(
-            OSError, InputError
-        ):  # a full disk: the run does without, and the next write tries again
-            write_json(self.path, record, flush=False)
+        with self._lock:
+            self._written = time.time()
+            record = {
+                "started": self.started, "workers": self.workers, "steps": list(self.steps.values()), **more,
+                "written": self._written,
+            }  # fmt: skip
+            # a full disk: the run does without, and the next write tries again
+            with suppress(OSError, InputError):
+                write_json(self.path, record, flush=False)
 
 
 def time_left(steps: dict[str, dict[str, Any]], workers: int) -> float | None:

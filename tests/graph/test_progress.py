@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from vestige.graph.status import Watch, time_left
+import sys
+import time
+from dataclasses import dataclass
+
+from vestige.graph import Step, Store, carry_out
+from vestige.graph.progress import Watch, time_left
 from vestige.store import read_json
 
 
@@ -15,6 +20,23 @@ def test_a_status_file_is_written_though_nothing_changes(tmp_path):
         watch._written -= 60
         watch.beat()
         assert read_json(path)["written"] > before
+
+
+def test_the_runner_gives_a_sign_of_life_while_a_step_is_done_in_its_own_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[Watch.__module__], "BEAT", 0.2)
+    seen = []
+
+    @dataclass(frozen=True, eq=False, kw_only=True)
+    class Long(Step):
+        suffix = ".json"
+
+        def make(self, job):
+            time.sleep(1)
+            seen.append(time.time() - read_json(tmp_path / "status" / "run.json")["written"])
+            job.path.write_text("1")
+
+    carry_out([Long()], Store(tmp_path))
+    assert seen[0] < 0.9
 
 
 def test_the_time_left_comes_from_steps_of_the_same_kind():
