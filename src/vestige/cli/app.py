@@ -181,6 +181,7 @@ def leaks(
     """Attack two versions of a model: who was deleted between them? (vestige.leaks.run_leaks)"""
     from vestige.cli.show import print_json, print_rows, say_to
     from vestige.config import over, read_yaml, validated
+    from vestige.graph.folder import expect_own
     from vestige.leaks import LeakConfig, attack_files, run_leaks
     from vestige.leaks.page import attack_rows, defence_rows, headline
     from vestige.store import read_json
@@ -195,6 +196,7 @@ def leaks(
     values = over({} if config is None else read_yaml(config), given)
     chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
     folder = out or Path("runs") / chosen.name
+    expect_own(folder, "leaks", {} if pairs else chosen.model_dump(mode="json"))
     if pairs is None:
         say = say_to(json or quiet)
         result = run_leaks(chosen, cache=folder, workers=workers, engine=engine, address=address, say=say)

@@ -33,6 +33,7 @@ from vestige.experiments.render import render
 from vestige.experiments.steps import AuditMethod, Outputs, References, Train, Unlearn, named
 from vestige.files import read_lines
 from vestige.graph import Environment, Step, Store, carry_out
+from vestige.graph.folder import RECORDS, flat
 from vestige.store import file_hash, key_of, read_record, room_in, write_json
 from vestige.training import Recipe, pick_device
 from vestige.unlearning import METHODS, MethodConfig
@@ -290,6 +291,9 @@ def _claim(plan: Plan, say: Say) -> None:
     path = plan.folder / "manifest.json"
     if plan.folder.is_file():
         raise InputError(f"{plan.folder} is a file; a folder for the results is wanted.")
+    for kind in ("leaks", "llm"):
+        if (plan.folder / RECORDS[kind]).is_file():
+            raise InputError(f"{plan.folder} holds a run of another kind; name another folder.")
     try:
         manifest = read_record(path)
     except ArtefactError as damage:
@@ -325,17 +329,11 @@ def is_finished(manifest: Mapping[str, Any]) -> bool:
 def _difference(manifest: dict[str, Any], plan: Plan) -> str:
     if manifest.get("vestige") != vestige.__version__:
         return f" (of version {manifest.get('vestige')}, this is {vestige.__version__})"
-    old, new = _flat(manifest.get("config", {})), _flat(plan.config.model_dump(mode="json"))
+    old, new = flat(manifest.get("config", {})), flat(plan.config.model_dump(mode="json"))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and key not in ("title", "data.root"):
             return f" ({key} is {old.get(key)!r} there and {new.get(key)!r} here)"
     return " (of other data)"
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict) or not value:
-        return {prefix.rstrip("."): value}
-    return {k: v for key, inner in value.items() for k, v in _flat(inner, f"{prefix}{key}.").items()}
 
 
 def _manifest(plan: Plan) -> dict[str, Any]:

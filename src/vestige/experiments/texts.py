@@ -26,6 +26,7 @@ from vestige.evaluation.language import bag_of_words, extraction_strength
 from vestige.evaluation.texts import TextAudit, audit_texts
 from vestige.experiments.steps import named
 from vestige.graph import Environment, Job, Step, Store, carry_out
+from vestige.graph.folder import expect_own
 from vestige.graph.step import Facts
 from vestige.models.language import load_model
 from vestige.signals.changed_texts import lowercased, neighbouring, prefixed, swapped
@@ -438,6 +439,7 @@ def run_llm(
     InputError
         As the parts do.
     """
+    expect_own(out, "llm", config.model_dump(mode="json"))
     plan = plan_texts(config, figures_too=figures_too)
     results = Store(out, store, {step.key: path for path, step in plan.paths().items()})
     before = {name for name, model in plan.models.items() if results.done(model)}
