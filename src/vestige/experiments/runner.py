@@ -33,6 +33,7 @@ from vestige.experiments.render import render
 from vestige.experiments.steps import AuditMethod, Outputs, References, Train, Unlearn, named
 from vestige.files import read_lines
 from vestige.graph import Environment, Step, Store, carry_out
+from vestige.graph.engines import check_engine
 from vestige.graph.folder import RECORDS, flat
 from vestige.store import file_hash, key_of, read_record, room_in, write_json
 from vestige.training import Recipe, pick_device
@@ -227,6 +228,7 @@ def run(
     folder = Path("runs") / config.name if folder is None else Path(folder)
     with room_in(folder):
         start = time.perf_counter()
+        check_engine(engine, workers=workers, address=address, gpu=gpu)
         plan = _plan(config, folder, store)
         _claim(plan, say)
         steps = plan.steps.paths()

@@ -242,22 +242,15 @@ class RayCluster:
             self.ray.shutdown()
 
 
-@contextlib.contextmanager
 @checked
-def engine(
-    name: str,
-    store: Store,
-    environment: Environment,
-    *,
-    workers: Count | None = None,
-    address: str | None = None,
-    gpu: NotNegative = 0.0,
-) -> Iterator[Engine]:
-    """Open an engine by name, and close it.
+def check_engine(
+    name: str | None, *, workers: Count | None = None, address: str | None = None, gpu: NotNegative = 0.0
+) -> str:
+    """Return the engine's name: None is inline for one worker, and local for several.
 
-    Raises `InputError` for an unknown one, for what it cannot have, for less than one worker, and for GPUs that are not
-    there.
+    Raises `InputError` for an unknown one, for what it cannot have, and for less than one worker.
     """
+    name = name or ("inline" if workers in (None, 1) else "local")
     if name not in ENGINES:
         raise InputError(unknown("engine", name, ENGINES))
     if gpu and name != "ray":
@@ -268,6 +261,24 @@ def engine(
         raise InputError(f"An address is for the engine 'ray'; the engine {name!r} works on this machine.")
     if name == "inline" and workers not in (None, 1):
         raise InputError(f"The engine 'inline' has one worker, not {workers}; choose the engine 'local'.")
+    return name
+
+
+@contextlib.contextmanager
+def engine(
+    name: str | None,
+    store: Store,
+    environment: Environment,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    gpu: float = 0.0,
+) -> Iterator[Engine]:
+    """Open an engine by name, and close it; see `check_engine`.
+
+    Raises `InputError` as that does, and for GPUs that are not there.
+    """
+    name = check_engine(name, workers=workers, address=address, gpu=gpu)
     opened: Engine
     if name == "inline":
         opened = Inline(store, environment)

@@ -69,13 +69,14 @@ def carry_out(
     say: Say = lambda text: None,
     progress: bool = False,
     stop: bool = False,
+    tell: bool = True,
 ) -> Outcome:
     """Do all steps, and what they read; what is in the store is not done again.
 
     name         of the status file, which any terminal reads
     engine_name  "inline", "local" or "ray"; None: inline for one worker, local for several
     workers      steps at once; None: one inline, and as many as the engine has cores elsewhere
-    say          is told what begins (inline), and what failed
+    say          is told what failed, and, where `tell`, what begins
     progress     show a bar over all steps
     stop         raise the first failure; otherwise the other steps go on, and it is in the outcome
 
@@ -84,16 +85,15 @@ def carry_out(
     environment = environment or Environment()
     wanted = list(wanted)
     steps = ordered(wanted)
-    chosen = engine_name or ("inline" if workers in (None, 1) else "local")
     _expect_room(store, steps)
     with ExitStack() as stack:
         where = stack.enter_context(
-            engine(chosen, store, environment, workers=workers, address=address, gpu=gpu)
+            engine(engine_name, store, environment, workers=workers, address=address, gpu=gpu)
         )
         watch = stack.enter_context(
             Watch(store.folder / "status" / f"{name}.json", steps, where.workers, progress)
         )
-        execution = _Execution(steps, store, where, watch, say, stop, chosen == "inline")
+        execution = _Execution(steps, store, where, watch, say, stop, tell)
         outcome = execution.run({step.key for step in wanted})
     if store.behind is not None:  # what other machines have done is fetched
         for step in wanted:

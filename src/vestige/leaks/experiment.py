@@ -238,7 +238,8 @@ def run_leaks(
         versions = config.setting.deletions + 1
         say(f"{len({step.key for step in plan.steps}):,} sets of {versions:,} models")
         carry_out(
-            plan.steps, store, name=config.name, engine_name=engine, workers=workers, address=address, stop=True
+            plan.steps, store, tell=False, name=config.name, engine_name=engine, workers=workers, address=address,
+            stop=True,
         )  # fmt: skip
         say("attacking")
         return plan.findings(store)

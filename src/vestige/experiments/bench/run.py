@@ -98,7 +98,7 @@ def run_bench(
     cells = cells_of(experiment, scale, root)
     done = carry_out(
         [cell.step for cell in cells], results, Environment(root, threads=1), name=f"{experiment.name}-{scale}",
-        engine_name=engine_name, workers=workers, address=address, gpu=gpu, say=say, progress=progress,
+        engine_name=engine_name, workers=workers, address=address, gpu=gpu, say=say, progress=progress, tell=False,
     )  # fmt: skip
     result = gathered(experiment, scale, cells, results, done)
     file = _result_file(experiment, scale)
