@@ -47,19 +47,6 @@ def saved(world, path):
 
 
 @pytest.fixture
-def here(monkeypatch, capsys):
-    """The command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["vestige", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
 def arrays(tmp_path):
     path = tmp_path / "mine.npz"
     return saved(WORLD, path)

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 
-import pytest
 import yaml
 
 from tiny import LEARN, settings
-from vestige.cli import main
 
 
-@pytest.fixture
-def vestige(monkeypatch, capsys):
-    """The command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["vestige", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return call
-
-
-def test_collect(vestige, model_folder, tmp_path):
-    code, out, err = vestige(
+def test_collect(here, model_folder, tmp_path):
+    code, out, err = here(
         "llm",
         "collect",
         model_folder / "base",
@@ -38,16 +22,16 @@ def test_collect(vestige, model_folder, tmp_path):
     assert code == 0 and json.loads(out)["texts"] == 24, err
 
 
-def test_unlearn_and_audit(vestige, model_folder, tmp_path):
+def test_unlearn_and_audit(here, model_folder, tmp_path):
     files = {name: model_folder / f"{name}.json" for name in ("forget", "retain", "holdout")}
-    code, out, err = vestige(
+    code, out, err = here(
         "llm", "unlearn", "npo:lr=1e-3,epochs=1", "--model", model_folder / "original", "--forget", files["forget"], "--retain",
         files["retain"], "--out", tmp_path / "npo", "--json",
     )  # fmt: skip
     assert code == 0 and json.loads(out)["options"]["lr"] == 1e-3, err
     assert (tmp_path / "npo" / "model.safetensors").is_file()
     groups = [x for name, path in files.items() for x in (f"--{name}", path)]
-    code, out, err = vestige(
+    code, out, err = here(
         "llm", "audit", "--after", tmp_path / "npo", "--before", model_folder / "original", "--shadow",
         model_folder / "base", *groups, "--out", tmp_path / "a", "--json", "--require", "unlearned",
     )  # fmt: skip
@@ -58,20 +42,20 @@ def test_unlearn_and_audit(vestige, model_folder, tmp_path):
     assert (tmp_path / "a" / "texts.html").is_file() and (tmp_path / "a" / "report.html").is_file()
 
 
-def test_run(vestige, model_folder, tmp_path):
+def test_run(here, model_folder, tmp_path):
     chosen = settings(model_folder, methods=["task_vector"], relearn=0, learn=LEARN | {"epochs": 5})
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(chosen))
-    code, out, err = vestige("run", tmp_path / "run.yaml", "--out", tmp_path / "r", "--json")
+    code, out, err = here("run", tmp_path / "run.yaml", "--out", tmp_path / "r", "--json")
     assert code == 0, err
     assert [row["model"] for row in json.loads(out)["models"]] == ["original", "retrain", "task_vector"]
 
 
-def test_what_cannot_be_done_is_told(vestige, model_folder, tmp_path):
+def test_what_cannot_be_done_is_told(here, model_folder, tmp_path):
     base, forget, out = model_folder / "base", model_folder / "forget.json", tmp_path / "x"
     for args, message in (
         (("llm", "unlearn", "nop", "--model", base, "--forget", forget, "--out", out), "npo"),
         (("llm", "collect", tmp_path / "none", forget, "--out", out), "none"),
         (("llm", "collect", base, tmp_path / "none.json", "--out", out), "no such file"),
     ):
-        code, _, err = vestige(*args)
+        code, _, err = here(*args)
         assert code == 2 and message in err, err

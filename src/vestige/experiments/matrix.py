@@ -165,11 +165,7 @@ class Matrix:
             outputs[f"shadow-{number}"] = self.outputs(trained, f"shadow {number}", model, pool=True)
         if any("rmia_online" in str(measure) for measure in self.experiment.measures.values()):
             label = "the population's model"
-            trained = Train(
-                samples=self.parts.samples("holdout"), model=self.base.model,
-                recipe=validated(Recipe, self.base.recipe | {"seed": 4000}, "recipe"),
-                label=f"{self.name}: train {label}",
-            )  # fmt: skip
+            trained = self.network(self.parts.samples("holdout"), 4000, label, self.base)
             outputs["population"] = self.outputs(trained, label)
         return outputs
 

@@ -64,16 +64,12 @@ def _threads(count: int | None) -> Iterator[None]:
         return
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    torch: Any = sys.modules.get("torch")
-    before = None if torch is None else torch.get_num_threads()
-    with threadpool_limits(count):
-        try:
-            if torch is not None:
-                torch.set_num_threads(count)
-            yield
-        finally:
-            if torch is not None:
-                torch.set_num_threads(before)
+    with threadpool_limits(count), contextlib.ExitStack() as stack:
+        if "torch" in sys.modules:
+            from vestige.models.threads import threads
+
+            stack.enter_context(threads(count))
+        yield
 
 
 class Inline:

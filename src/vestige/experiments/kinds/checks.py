@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.matrix import Matrix
 from vestige.experiments.record import MeasureSpec
+from vestige.experiments.steps import named
 from vestige.measures import MEASURES
 from vestige.models import MODELS
 from vestige.training import Recipe
 from vestige.unlearning import METHODS, MethodConfig
-
-
-@contextmanager
-def _named(where: str) -> Iterator[None]:
-    """Say where in the experiment a name is not known."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
 
 
 def matrices(
@@ -38,7 +29,7 @@ def matrices(
     for matrix in found:
         where, block = f"{experiment.name}, {matrix.name}", matrix.block
         for model in filter(None, (block.model, block.shadow_model)):
-            with _named(where):
+            with named(where):
                 MODELS[model.name].resolve(model.options)
         validated(Recipe, block.recipe, f"{where}: recipe")
     for matrix in found:
@@ -54,7 +45,7 @@ def matrices(
 def check_measures(experiment: Experiment, measures: Iterable[tuple[str, MeasureSpec]]) -> None:
     """Raise `InputError` where a measure is not known, or has no such option."""
     for row, spec in measures:
-        with _named(f"{experiment.name}, {row}"):
+        with named(f"{experiment.name}, {row}"):
             entry, options, beside = MEASURES.chosen(spec)
             entry.resolve(options, beside.get("preset", experiment.preset))
 
@@ -63,7 +54,7 @@ def check_methods(experiment: Experiment, methods: Iterable[MethodConfig]) -> No
     """Raise `InputError` where a method is not known, has no such option, or cannot be in a table."""
     for method in methods:
         where = f"{experiment.name}, {method.title}"
-        with _named(where):
+        with named(where):
             entry = METHODS[method.name]
             entry.resolve(method.options, method.preset)
         if "torch" not in entry.worlds:
