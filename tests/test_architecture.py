@@ -27,7 +27,8 @@ def imported(path: Path) -> set[str]:
 
 ROOMS = (
     "errors", "values", "files", "store", "arguments", "registry", "config", "report", "data", "estimators", "models",
-    "graph", "training", "signals", "measures", "unlearning", "methods", "evaluation", "leaks", "experiments", "llm",
+    "graph", "training", "signals", "measures", "unlearning", "methods", "evaluation", "leaks", "systems", "experiments",
+    "llm",
     "listing",
     "machine", "cli", "__main__",
 )  # fmt: skip

@@ -20,7 +20,7 @@ import vestige
 from benchmarks.bad_input import tables
 from vestige import llm
 from vestige.errors import InputError
-from vestige.experiments.runner import read_ids
+from vestige.files import read_ids
 from vestige.leaks import PosteriorPairs
 from vestige.store import read_json
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vestige.data import Dataset, Split, load_dataset, make_split
     from vestige.errors import ArtefactError, InputError, MissingArray, MissingExtra
     from vestige.evaluation import Audit, audit
-    from vestige.experiments import load_config, run
+    from vestige.experiments import Answer, forget, load_config, run
     from vestige.measures import measure
     from vestige.models import build_model
     from vestige.signals import Signals, collect_fit, collect_logits, collect_sensitivity, simulated_deletions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vestige.unlearning import unlearn
 
 _HOME = {
+    "Answer": "experiments",
     "ArtefactError": "errors",
     "Audit": "evaluation",
     "Dataset": "data",
@@ -40,6 +41,7 @@ _HOME = {
     "collect_fit": "signals",
     "collect_logits": "signals",
     "collect_sensitivity": "signals",
+    "forget": "experiments",
     "load_config": "experiments",
     "load_dataset": "data",
     "make_split": "data",
@@ -50,11 +52,12 @@ _HOME = {
     "unlearn": "unlearning",
 }
 _PACKAGES = ("data", "evaluation", "experiments", "leaks", "llm", "measures", "methods", "models", "report", "signals",
-             "training", "unlearning")  # fmt: skip
+             "systems", "training", "unlearning")  # fmt: skip
 """Loaded when they are first named: `vestige.llm.unlearn` needs no import of its own."""
-_NEEDS_TORCH = {"models", "training", "experiments"}
+_NEEDS_TORCH = {"load_config", "build_model", "Recipe", "train"}
 
 __all__ = [
+    "Answer",
     "ArtefactError",
     "Audit",
     "Dataset",
@@ -69,6 +72,7 @@ __all__ = [
     "collect_fit",
     "collect_logits",
     "collect_sensitivity",
+    "forget",
     "load_config",
     "load_dataset",
     "make_split",
@@ -86,7 +90,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'vestige' has no attribute {name!r}")
     home = _HOME[name]
-    if home in _NEEDS_TORCH:
+    if name in _NEEDS_TORCH:
         from vestige.errors import need
 
         need("torch", "torch", f"vestige.{name}")

@@ -148,6 +148,11 @@ def read_lines(path: Path | str) -> list[str]:
     return [line.removesuffix("\r") for line in read_text(path).split("\n")]
 
 
+def read_ids(path: Path | str) -> list[str]:
+    """Read a user's list of ids: one per line, exactly as it is written; blank lines are ignored."""
+    return [line for line in read_lines(path) if line.strip()]
+
+
 # JSON
 
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")

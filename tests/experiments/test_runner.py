@@ -21,7 +21,7 @@ from vestige.cli.app import report
 from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig, load_config, run
-from vestige.experiments.runner import read_ids
+from vestige.files import read_ids
 from vestige.training import PRESETS
 
 SMALL = {
@@ -275,7 +275,7 @@ def test_a_full_disk_names_the_folder(tmp_path, monkeypatch):
     def full(*given):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("vestige.experiments.steps.write_weights", full)
+    monkeypatch.setattr("vestige.experiments.networks.write_weights", full)
     with pytest.raises(InputError, match=r"/r: the disk is full; free some space and run again"):
         run(config(), tmp_path / "r", say=silent)
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,20 @@ def _read(config: DataConfig, root: str | None) -> Dataset:
 
 
 @dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known of n records beside their features.
+
+    ids      text [n]
+    values   what a model should say: labels [n], or targets [n] or [n, D]
+    cluster  text [n], which of them belong together; None where nothing is known of that
+    """
+
+    ids: NDArray[np.str_]
+    values: NDArray[Any]
+    cluster: NDArray[np.str_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Some samples of a data set, in an order."""
 
@@ -95,6 +110,11 @@ class Samples:
     def load(self, root: str | None = None) -> Dataset:
         """Return the samples."""
         return self.source.load(root).take(self.positions)
+
+    def truth(self, root: str | None = None) -> Truth:
+        """Return what is known of the samples."""
+        data = self.source.load(root)
+        return Truth(data.ids[self.positions], data.y[self.positions])
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -12,9 +12,7 @@ from pydantic import Field, field_validator
 from vestige.arguments import Seed
 from vestige.config import Config, PlainName, read_yaml, validated
 from vestige.data import DataConfig
-from vestige.evaluation.audits import DEFAULT_MEASURES
-from vestige.evaluation.verdict import LEAST_ALPHA
-from vestige.measures.registry import MeasureConfig
+from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.models import ModelConfig
 from vestige.training import RecipeFields
 from vestige.unlearning import MethodConfig
@@ -31,29 +29,6 @@ class SplitConfig(Config):
     holdout: int | float = Field(default=0.2, ge=0)
     shadow: int | float = Field(default=0.4, ge=0)
     seed: int = Field(default=0, ge=0)
-
-
-class ShadowConfig(Config):
-    """How many shadow models, and on how many samples each; default: as many as are retained."""
-
-    count: int = Field(default=1, ge=0)
-    size: int | None = Field(default=None, ge=2)
-
-
-class AuditConfig(Config):
-    """What is measured, at which error rate, and how much of the influence may be left for "unlearned"."""
-
-    measures: tuple[MeasureConfig, ...] = DEFAULT_MEASURES
-    preset: Literal["recommended", "paper"] = "recommended"
-    alpha: float = Field(default=0.05, ge=LEAST_ALPHA, lt=1)
-    tolerance: float = Field(default=0.1, gt=0, lt=1)
-
-    @field_validator("measures")
-    @classmethod
-    def _some(cls, measures: tuple[MeasureConfig, ...]) -> tuple[MeasureConfig, ...]:
-        if not measures:
-            raise ValueError("at least one is wanted")
-        return measures
 
 
 class RunConfig(Config):

@@ -18,7 +18,8 @@ from vestige.data import Split, make_split
 from vestige.data.source import Parts, Samples, Source
 from vestige.errors import InputError
 from vestige.experiments.experiment import Block, Counts, Experiment, Request, Scale
-from vestige.experiments.steps import Outputs, Train, Unlearn
+from vestige.experiments.networks import Train, Unlearn
+from vestige.experiments.steps import Collect
 from vestige.models import ModelConfig
 from vestige.training import Recipe
 from vestige.unlearning import MethodConfig
@@ -142,34 +143,32 @@ class Matrix:
         samples = Samples(self.pool.source, self.pool.positions[self.member(number)])
         return self.network(samples, 2000 + number, label or f"shadow {number}", self.shadow_side)
 
-    def outputs(
-        self, trained: Train | Unlearn, label: str, model: ModelConfig | None = None, *, pool: bool = False
-    ) -> Outputs:
+    def outputs(self, model: Train | Unlearn, label: str, *, pool: bool = False) -> Collect:
         """Return the collecting of what a network says of the training set and the holdout samples."""
         groups = {role: self.parts.samples(role) for role in ("train", "holdout")}
-        return Outputs(
-            trained=trained, model=model or self.base.model, label=f"{self.name}: outputs of {label}",
+        return Collect(
+            model=model,
             groups=groups | ({"pool": self.pool} if pool else {}),
-        )  # fmt: skip
+            label=f"{self.name}: outputs of {label}",
+        )
 
     @cached_property
     def original(self) -> Train:
         """The training of the original."""
         return self.network(self.parts.samples("train"), 1000, "the original")
 
-    def references(self) -> dict[str, Outputs]:
+    def references(self) -> dict[str, Collect]:
         """Return what the original, every shadow model and, where a measure wants one, the population's model say."""
         outputs = {"original": self.outputs(self.original, "the original")}
         for number in range(self.scale.shadows):
-            trained, model = self.shadow(number), self.shadow_side.model
-            outputs[f"shadow-{number}"] = self.outputs(trained, f"shadow {number}", model, pool=True)
+            outputs[f"shadow-{number}"] = self.outputs(self.shadow(number), f"shadow {number}", pool=True)
         if any("rmia_online" in str(measure) for measure in self.experiment.measures.values()):
             label = "the population's model"
             trained = self.network(self.parts.samples("holdout"), 4000, label, self.base)
             outputs["population"] = self.outputs(trained, label)
         return outputs
 
-    def retrained(self, parts: Parts, seed: int, label: str) -> Outputs:
+    def retrained(self, parts: Parts, seed: int, label: str) -> Collect:
         """Return what a network says that was trained on the retained samples alone."""
         return self.outputs(self.network(parts.samples("retain"), seed, label), label)
 

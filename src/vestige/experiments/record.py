@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vestige.data.source import Parts, Samples
 from vestige.experiments.cells import FigureStep, Gap
 from vestige.experiments.matrix import Matrix
-from vestige.experiments.steps import Logits, Outputs, shadow_fields
+from vestige.experiments.steps import Collect, Values, shadow_fields
 from vestige.graph.step import Job
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
@@ -31,7 +31,7 @@ class BlockStep(FigureStep):
     """
 
     parts: Parts
-    outputs: Mapping[str, Outputs]
+    outputs: Mapping[str, Collect]
     pool: Samples | None
     members: NDArray[np.bool_]
     preset: str
@@ -81,13 +81,14 @@ class Record:
         if not chosen or self.step.pool is None:
             return {}
         names = [f"shadow-{k}" for k in range(len(self.step.members))]
+        pool = self.step.pool.truth(self.job.environment.root)
         return shadow_fields(
-            self.step.pool.load(self.job.environment.root), self.step.members,
+            pool.values, pool.ids, self.step.members,
             [self.groups[name]["pool"] for name in names], [self.logits[name] for name in names],
             chosen=chosen, out=min(len(chosen), len(names) - 2), seed=chosen[0],
         )  # fmt: skip
 
-    def signals(self, unlearned: Logits, **fields: Any) -> Signals:
+    def signals(self, unlearned: Values, **fields: Any) -> Signals:
         """Build the record of a measure; the holdout samples are the population of measures that want one."""
         held = self.role == "holdout"
         shadows = fields.get("shadow_out")

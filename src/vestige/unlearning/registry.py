@@ -99,6 +99,11 @@ class MethodConfig(Named):
     def title(self) -> str:
         return self.label or self.name
 
+    @property
+    def exact(self) -> bool:
+        """Is the result distributed as a model that never saw the forget set?"""
+        return METHODS[self.name].exact
+
 
 @dataclass(frozen=True, eq=False)
 class Unlearned:

@@ -17,8 +17,9 @@ from vestige.experiments.cells import Cell, Figures, Gap
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.kinds.checks import check_measures, matrices
 from vestige.experiments.kinds.kind import Kind
+from vestige.experiments.networks import Train, fresh
 from vestige.experiments.record import BlockStep, MeasureSpec, Record, block_fields, gaps, redrawn, scored
-from vestige.experiments.steps import Logits, Train, fresh
+from vestige.experiments.steps import Values
 from vestige.files import read_safetensors
 from vestige.graph.step import Job, Step
 from vestige.models import ModelConfig
@@ -89,7 +90,7 @@ class Degrees(BlockStep):
         return cells, missing
 
     def _scoreui(
-        self, record: Record, path: dict[str, Logits], spec: MeasureSpec, fields: dict[str, object]
+        self, record: Record, path: dict[str, Values], spec: MeasureSpec, fields: dict[str, object]
     ) -> ScoreUI:
         epochs = sorted(int(name) for name in path)
         scores = [

@@ -12,7 +12,7 @@ from vestige.experiments.cells import Cell, Figures, FigureStep, Gap
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.kinds.checks import check_methods, matrices
 from vestige.experiments.kinds.kind import Kind
-from vestige.experiments.steps import Outputs
+from vestige.experiments.steps import Collect
 from vestige.graph.step import Job
 
 FIGURES = ("epsilon", "epsilon_cross_fitted", "forget_accuracy", "test_accuracy")
@@ -24,8 +24,8 @@ class EpsilonHat(FigureStep):
 
     row: str
     parts: Parts
-    retrained: tuple[Outputs, ...]
-    unlearned: tuple[Outputs, ...]
+    retrained: tuple[Collect, ...]
+    unlearned: tuple[Collect, ...]
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -1,0 +1,190 @@
+"""`vestige.forget`: one call from a model, its data and some ids to a new model, a verdict and a report."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from vestige.arguments import OWN_CHECK, Count, Seed, Whole, checked
+from vestige.config import validated
+from vestige.errors import InputError
+from vestige.evaluation import Audit
+from vestige.evaluation.verdict import Verdict
+from vestige.experiments.plan import Plan
+from vestige.experiments.requests import Forgetting, SystemStep, plan_system
+from vestige.experiments.runner import carry_out_plan
+from vestige.experiments.settings import AuditConfig, ShadowConfig
+from vestige.graph.step import Job
+from vestige.store import folder_at
+from vestige.systems.doors import system_of
+from vestige.systems.source import SystemSource
+from vestige.values import id_list
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What `forget` returns.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        What is left of the records, for the whole request.
+    audit : Audit
+        Per-record scores, figures, controls and limits.
+    folder : Path
+        Models, outputs, audit and report.html. Without a folder of one's own it lies among the temporary files, and
+        goes with this answer; `save` keeps it.
+    """
+
+    audit: Audit
+    folder: Path
+    plan: Plan = field(repr=False)
+    kept: Any = field(default=None, repr=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.audit.verdict
+
+    @property
+    def report(self) -> Path:
+        """The report, one HTML file that needs no network."""
+        return self.folder / "report.html"
+
+    @property
+    def model(self) -> Any:
+        """The new model, read from the folder."""
+        return self._read(self.plan.ways[0].title)
+
+    @property
+    def original(self) -> Any:
+        """The model before, read from the folder."""
+        return self._read("original")
+
+    def _read(self, name: str) -> Any:
+        step = self.plan.steps.models[name]
+        assert isinstance(step, SystemStep)
+        store = self.plan.store
+        return step.model(Job(store.path(step), store, self.plan.maker.environment, step.key))
+
+    def save(self, folder: Path | str) -> Path:
+        """Keep everything in a folder of one's own, which must be empty or new; return it."""
+        path = folder_at(folder)
+        if any(path.iterdir()):
+            raise InputError(f"{path} is not empty; name another folder.")
+        shutil.copytree(self.folder, path, dirs_exist_ok=True)
+        return path
+
+    def __repr__(self) -> str:
+        return f"Answer to {len(self.plan.roles.forget):,} ids by {self.audit.name}: {self.verdict.outcome}\n{self.verdict.sentence}"
+
+
+@checked
+def forget(
+    model: Any,
+    data: Any = None,
+    ids: Annotated[Iterable[str] | str | None, OWN_CHECK] = None,
+    how: Annotated[str | Mapping[str, Any], OWN_CHECK] = "retrain",
+    *,
+    label: Any = None,
+    id: Any = None,
+    unseen: Any = None,
+    cluster: Any = None,
+    shadows: Whole = 1,
+    measures: Annotated[Iterable[str | Mapping[str, Any]] | None, OWN_CHECK] = None,
+    alpha: float | None = None,
+    tolerance: float | None = None,
+    seed: Seed = 0,
+    folder: str | Path | None = None,
+    workers: Count | None = None,
+    say: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Answer:
+    """Forget some records of a model: a new model, what is left of each record, and a report.
+
+    The original is fitted anew where it is not fitted yet. Models of the same kind are fitted on records that the
+    original never saw; they show what a model says that never saw the request.
+
+    Parameters
+    ----------
+    model
+        A scikit-learn estimator or pipeline, a LightGBM or XGBoost model, a `torch.nn.Module`, a Hugging Face model, a
+        `vestige.systems.System`, or "file.py:name" of one.
+    data
+        What the model was trained on: a DataFrame, (x, y), a torch or Hugging Face data set. A system has its own.
+    ids
+        Who is forgotten.
+    how
+        "retrain", or an unlearning method that the model knows, such as {"name": "scrub", "epochs": 5}.
+    label, id, cluster
+        Columns of the data: the class or target, the name of each record, and which records are one person's.
+    unseen
+        Records that the model never saw, in the form of `data`; or their ids among `data`. Needed where the model is
+        fitted; else a part of the data is kept from it, which is said.
+    shadows
+        How many models are fitted on never-seen records; without one there is no verdict.
+    measures, alpha, tolerance
+        See `vestige.audit`.
+    seed
+        Of everything random.
+    folder
+        Where models, outputs and report go, and where a stopped call goes on; None: among the temporary files.
+    workers
+        How many models are fitted at once, in processes of their own.
+    say
+        Is told, in a line each, what begins.
+    options
+        Of the system: see `vestige.systems.estimators`, `networks` and `transformers`.
+
+    Returns
+    -------
+    Answer
+        With `verdict`, `model`, `audit`, `report`, and `save`.
+
+    Raises
+    ------
+    InputError
+        For ids that the data do not hold, for a model or data that cannot be understood, and where a fit is refused.
+
+    Examples
+    --------
+    >>> import vestige
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> table = load_breast_cancer(as_frame=True).frame
+    >>> answer = vestige.forget(RandomForestClassifier(20), table, ids=[3, 14, 15], label="target")
+    >>> answer.verdict.outcome in ("unlearned", "undecided")
+    True
+    """
+    system: Any = model
+    if not isinstance(model, str):
+        system = system_of(model, data, label=label, id=id, unseen=unseen, cluster=cluster, **options)
+    source = SystemSource.of(system)
+    names = [str(name) for name in id_list("ids", [] if ids is None else ids)]
+    way = Forgetting.of(how)
+    asked = {"measures": None if measures is None else list(measures), "alpha": alpha, "tolerance": tolerance}
+    audit = validated(
+        AuditConfig, {name: value for name, value in asked.items() if value is not None}, "forget"
+    )
+    settings = {
+        "name": "forget", "title": f"{len(names):,} records leave {source.load().name}", "system": source.place,
+        "request": {"ids": names}, "how": [{"name": way.name, **way.options}], "shadows": {"count": shadows},
+        "audit": audit.model_dump(mode="json"), "seed": seed,
+    }  # fmt: skip
+    kept = None if folder is not None else tempfile.TemporaryDirectory(prefix="vestige-")
+    place = Path(kept.name) / "forget" if kept is not None else Path(str(folder))
+    plan = plan_system(
+        source,
+        names,
+        settings,
+        place,
+        ways=[way],
+        shadows=ShadowConfig(count=shadows),
+        audit=audit,
+        seed=seed,
+    )
+    run = carry_out_plan(plan, say=say or (lambda text: None), workers=workers)
+    return Answer(run.audits[way.title], place, plan, kept)

@@ -1,0 +1,319 @@
+"""A request: these records shall leave this system. From its configuration, or from Python, to a plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import AfterValidator, field_validator, model_validator
+
+import vestige
+from vestige.arguments import Seed
+from vestige.config import Config, PlainName
+from vestige.errors import InputError, need
+from vestige.experiments.plan import Plan, Positions, Roles, keys_of, shadow_size
+from vestige.experiments.settings import AuditConfig, ShadowConfig
+from vestige.experiments.steps import ModelStep, named
+from vestige.files import read_ids
+from vestige.graph import Environment
+from vestige.graph.step import UNNAMED, Facts, Job
+from vestige.registry import spelled
+from vestige.signals.kinds import Outputs
+from vestige.systems.base import ask
+from vestige.systems.source import SystemRows, SystemSource
+
+RETRAIN = "retrain"
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """A way to forget.
+
+    name     "retrain", or a method that the system knows
+    options  its own
+    title    what it is called in reports
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    title: str = field(default="", metadata=UNNAMED)
+
+    @property
+    def exact(self) -> bool:
+        """Is the result distributed as a model that never saw the records?"""
+        return self.name == RETRAIN
+
+    @classmethod
+    def of(cls, spec: Any) -> Forgetting:
+        """Return a way from "scrub", or from {"name": "scrub", "alpha": 0.5}. Raises `InputError` as its check does."""
+        values = spelled("way to forget", spec)
+        name, title = str(values.pop("name", "")), values.pop("label", None)
+        if not name:
+            raise InputError(f"A way to forget is {spec!r}; its 'name' is missing.")
+        if name == RETRAIN:
+            if values:
+                raise InputError(f"retrain takes no options here; {next(iter(values))!r} was given.")
+        else:
+            need("torch", "torch", f"Forgetting by {name}")
+            from vestige.unlearning import MethodConfig
+
+            MethodConfig(name=name, **values)
+        return cls(name, values, str(title or name))
+
+
+def _spelled_well(spec: str | dict[str, Any]) -> str | dict[str, Any]:
+    Forgetting.of(spec)
+    return spec
+
+
+class Asked(Config):
+    """Who is forgotten: ids, or a file with one a line."""
+
+    ids: tuple[str, ...] | None = None
+    ids_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Asked:
+        if (self.ids is None) == (self.ids_file is None):
+            raise ValueError("ids or ids_file is wanted, one of them")
+        return self
+
+
+class RequestConfig(Config):
+    """A request to a system.
+
+    system   a Python file and a name in it, such as ./churn.py:system
+    request  who is forgotten
+    how      ways to forget; each is audited
+    shadows  models that are fitted on records that the original never saw
+    """
+
+    name: PlainName = "request"
+    title: str | None = None
+    system: str
+    request: Asked
+    how: tuple[Annotated[str | dict[str, Any], AfterValidator(_spelled_well)], ...] = (RETRAIN,)
+    shadows: ShadowConfig = ShadowConfig()
+    audit: AuditConfig = AuditConfig()
+    seed: Seed = 0
+    device: str = "auto"
+
+    @field_validator("how")
+    @classmethod
+    def _some(cls, how: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not how:
+            raise ValueError("at least one is wanted")
+        titles = [Forgetting.of(spec).title for spec in how]
+        twice = [title for title in titles if titles.count(title) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice; give one a label")
+        return how
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SystemStep(ModelStep):
+    """A step whose result is a model of a system, as the system keeps it in a folder."""
+
+    source: SystemSource
+
+    suffix: ClassVar[str] = ""
+
+    def model(self, job: Job) -> Any:
+        """Return the model."""
+        return self.source.load().load(job.file(self))
+
+    def ask(self, job: Job) -> Callable[[SystemRows], Outputs]:
+        system, model = self.source.load(), self.model(job)
+        return lambda rows: ask(system, model, rows.positions)
+
+    @property
+    def size(self) -> float:
+        return 5e6
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Keep(SystemStep):
+    """Keep the model that is in use."""
+
+    def make(self, job: Job) -> Facts:
+        system = self.source.load()
+        job.path.mkdir()
+        system.save(system.original, job.path)
+        return {}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fit(SystemStep):
+    """Fit a model of a system on some of its records."""
+
+    rows: SystemRows
+    seed: int
+
+    def make(self, job: Job) -> Facts:
+        system, start = self.source.load(), time.perf_counter()
+        model = system.fit(np.array(self.rows.positions), self.seed)
+        seconds = time.perf_counter() - start
+        job.path.mkdir()
+        system.save(model, job.path)
+        return {"unlearn_seconds": seconds, "retrain_epochs": None, "records": len(self.rows)}
+
+    @property
+    def alike(self) -> str:
+        return f"{self.kind} {self.source.key}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Forget(SystemStep):
+    """Let a system forget some records by another way than retraining."""
+
+    original: SystemStep
+    forget: SystemRows
+    retain: SystemRows
+    way: Forgetting
+    seed: int
+
+    def make(self, job: Job) -> Facts:
+        system, start = self.source.load(), time.perf_counter()
+        with named(self.way.title):
+            model, facts = system.unlearn(
+                self.way.name, self.original.model(job), self.forget.positions, self.retain.positions,
+                seed=self.seed, **self.way.options,
+            )  # fmt: skip
+        seconds = time.perf_counter() - start
+        job.path.mkdir()
+        system.save(model, job.path)
+        return {"unlearn_seconds": seconds, "retrain_epochs": None, **facts}
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """The models of a system; see `Maker`."""
+
+    source: SystemSource
+    config: Mapping[str, Any]
+    environment: Environment = Environment()
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        settings = {k: v for k, v in self.config.items() if k not in ("title", "system")}
+        return {"config": settings, "data": self.source.fingerprint, "code": vestige.__version__}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        system = self.source.load()
+        return {
+            "name": system.name, "samples": len(system.records), "classes": len(system.records.classes),
+            "sha256": self.source.fingerprint, "notes": list(system.notes),
+        }  # fmt: skip
+
+    def rows(self, positions: Positions) -> SystemRows:
+        return SystemRows(self.source, positions)
+
+    def original(self, roles: Roles, seed: int) -> SystemStep:
+        if self.source.load().original is not None:
+            return Keep(source=self.source, label="keeping the model that is in use")
+        return self.shadow("original", roles.train, seed)
+
+    def shadow(self, name: str, positions: Positions, seed: int) -> Fit:
+        label = f"training {name} on {len(positions):,} records"
+        return Fit(source=self.source, rows=self.rows(positions), seed=seed, label=label)
+
+    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
+        label = f"forgetting {len(roles.forget):,} records by {way.title}"
+        retain = self.rows(roles.retain)
+        if way.exact:
+            return Fit(source=self.source, rows=retain, seed=seed, label=label)
+        return Forget(
+            source=self.source, original=original, forget=self.rows(roles.forget), retain=retain, way=way,
+            seed=seed, label=label,
+        )  # fmt: skip
+
+
+def plan_request(config: RequestConfig, folder: Path, store: str | None = None) -> Plan:
+    """Decide everything before the first step. Raises `InputError` where the request does not fit the system."""
+    source = SystemSource.of(config.system)
+    ids = read_ids(config.request.ids_file) if config.request.ids_file else list(config.request.ids or ())
+    settings = config.model_dump(mode="json") | {"request": {"ids": ids}}
+    return plan_system(
+        source, ids, settings, folder, ways=[Forgetting.of(spec) for spec in config.how], shadows=config.shadows,
+        audit=config.audit, seed=config.seed, store=store,
+    )  # fmt: skip
+
+
+def plan_system(
+    source: SystemSource,
+    ids: Sequence[str],
+    settings: Mapping[str, Any],
+    folder: Path,
+    *,
+    ways: Sequence[Forgetting],
+    shadows: ShadowConfig,
+    audit: AuditConfig,
+    seed: int,
+    store: str | None = None,
+) -> Plan:
+    """Return the plan of a request to a system; `settings` are what its manifest says of it."""
+    roles = roles_of(source, ids, shadows, seed)
+    shadow_size(shadows, roles)
+    maker = Models(source, settings)
+    plan = Plan(
+        str(settings.get("name", "request")), settings.get("title"), folder, roles, maker, tuple(ways), shadows,
+        audit, seed, *keys_of(maker.content, ("how", "audit")), store, limits_of(source, roles, shadows),
+    )  # fmt: skip
+    _ = plan.store  # ways that are one are refused before any work
+    return plan
+
+
+def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, seed: int) -> Roles:
+    """Return who is forgotten, retained, held out, and what shadow models are fitted on.
+
+    Of the records that the original never saw, some are kept from every model: two fifths, or fewer where that leaves
+    a shadow as many records as are retained.
+
+    Raises `InputError` for ids that the system does not know or that its original never saw, and where nothing is left.
+    """
+    system = source.load()
+    records, seen = system.records, np.sort(system.seen)
+    forget = np.sort(records.positions(ids, "The request"))
+    if not len(forget):
+        raise InputError("The request names no record; at least one id is wanted.")
+    stranger = forget[~np.isin(forget, seen)]
+    if len(stranger):
+        raise InputError(
+            f"The original never saw {len(stranger):,} of the records that shall be forgotten, among them "
+            f"{str(records.ids[stranger[0]])!r}; leave them out, or add them to the system's `seen`."
+        )
+    retain = seen[~np.isin(seen, forget)]
+    if not len(retain):
+        raise InputError("The request names every record that the original saw; nothing is left to retain.")
+    unseen = np.setdiff1d(np.arange(len(records)), seen)
+    order = np.random.default_rng(np.random.SeedSequence([seed, 7])).permutation(unseen)
+    if not shadows.count:
+        held, aside, pool = order[: len(order) // 2], order[len(order) // 2 :], order[:0]
+        return Roles(forget, retain, np.sort(held), pool, np.sort(aside))
+    spare = min(round(0.4 * len(order)), max(round(0.2 * len(order)), 4 * len(forget), 1_000))
+    size = shadows.size or len(retain)
+    pool_size = len(order) - spare
+    if shadows.count == 1:
+        pool_size = min(pool_size if shadows.size is None else len(order), size)
+    rest = (len(order) - pool_size) // 2
+    pool, aside, held = np.split(order, [pool_size, pool_size + rest])
+    return Roles(forget, retain, np.sort(held), np.sort(pool), np.sort(aside))
+
+
+def limits_of(source: SystemSource, roles: Roles, shadows: ShadowConfig) -> tuple[str, ...]:
+    """Return what a report says of a request besides: what was converted, and shadows that are smaller than wanted."""
+    limits = list(source.load().notes)
+    if shadows.count:
+        size = shadow_size(shadows, roles)
+        if size != len(roles.retain):
+            limits.append(
+                f"Each shadow model is trained on {size:,} records, the audited model on {len(roles.retain):,}: a model "
+                "of another size may be less or more sure of records that it never saw."
+            )
+    return tuple(limits)

@@ -1,0 +1,50 @@
+"""From what a user has, a model and data, to a system."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from vestige.errors import InputError
+from vestige.systems.base import System, expect_system
+
+
+def system_of(model: Any, data: Any = None, **options: Any) -> System:
+    """Return the system of a model and its data.
+
+    Parameters
+    ----------
+    model
+        A `System`; a scikit-learn estimator or pipeline, LightGBM and XGBoost included; a `torch.nn.Module`; or a
+        Hugging Face model.
+    data
+        What it was trained on; see `vestige.systems.estimators`, `networks` and `transformers` for the kinds of data
+        and the options that they take.
+
+    Raises
+    ------
+    InputError
+        Where the model is none of these, where data come beside a system that has its own, and as the systems do.
+    """
+    if hasattr(model, "records") and hasattr(model, "outputs"):
+        given = [name for name, value in ({"data": data} | options).items() if value is not None]
+        if given:
+            raise InputError(f"A system has its own records; leave out {', '.join(given)}.")
+        return expect_system(model)
+    options = {name: value for name, value in options.items() if value is not None}
+    torch = sys.modules.get("torch")  # who has made a module has imported torch
+    if torch is not None and isinstance(model, torch.nn.Module):
+        transformers = sys.modules.get("transformers")
+        if transformers is not None and isinstance(model, transformers.PreTrainedModel):
+            from vestige.systems.transformers import transformers as build
+        else:
+            from vestige.systems.networks import networks as build
+        return build(model, data, **options)
+    if hasattr(model, "fit") and hasattr(model, "get_params"):
+        from vestige.systems.estimators import estimators
+
+        return estimators(model, data, **options)
+    raise InputError(
+        f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module, a Hugging Face model, "
+        "or a vestige.systems.System is wanted."
+    )

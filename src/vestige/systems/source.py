@@ -1,0 +1,131 @@
+"""A system as the steps of a plan name it: by its fingerprint, from a file of the user's or from memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vestige.data.source import Truth
+from vestige.errors import InputError, told, unknown
+from vestige.files import regular
+from vestige.store import array_hash, file_hash, key_of
+from vestige.systems.base import Positions, System, expect_system, fingerprint_of
+
+
+@dataclass(frozen=True, eq=False)
+class SystemSource:
+    """A system.
+
+    fingerprint  what it must be
+    place        "churn.py:system", a Python file and a name in it; None: the system is held in memory
+    held         the system itself; other processes read the file instead, where there is one
+    """
+
+    fingerprint: str
+    place: str | None = None
+    held: System | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, system: System | str) -> SystemSource:
+        """Return the source of a system, or of "file.py:name".
+
+        Raises `InputError` where there is none.
+        """
+        if isinstance(system, str):
+            place = _absolute(system)
+            return cls(_fingerprint(place), place, read_system(place))
+        return cls(fingerprint_of(expect_system(system)), None, system)
+
+    @property
+    def key(self) -> str:
+        return self.fingerprint
+
+    def load(self) -> System:
+        """Return the system. Raises `InputError` where the file does not give that of the plan."""
+        if self.held is not None:
+            return self.held
+        assert self.place is not None
+        system = read_system(self.place)
+        if _fingerprint(self.place) != self.fingerprint:
+            raise InputError(
+                f"{self.place}: the system is not the one that this step was planned with. Give every machine the same "
+                "files, and run the command again."
+            )
+        return system
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = dict(self.__dict__)
+        return kept if self.place is None else kept | {"held": None}
+
+
+@dataclass(frozen=True, eq=False)
+class SystemRows:
+    """Some records of a system, in an order."""
+
+    source: SystemSource
+    positions: Positions
+
+    @property
+    def key(self) -> list[str]:
+        return [self.source.key, array_hash(self.positions)]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def truth(self, root: str | None = None) -> Truth:
+        """Return what is known of the records."""
+        return self.source.load().records.take(np.asarray(self.positions))
+
+
+@lru_cache(maxsize=8)
+def _fingerprint(place: str) -> str:
+    return key_of(fingerprint_of(read_system(place)), file_hash(Path(place.rpartition(":")[0])))
+
+
+def read_system(place: str) -> System:
+    """Import the Python file of "file.py:name", now and not before, and return the system of that name.
+
+    A function of that name is called. The code of the file runs: name files of your own alone. Raises `InputError`
+    where there is no such file or name, where the file fails, and where it gives no system.
+    """
+    file, _, name = place.rpartition(":")
+    return _read(file, name, file_hash(regular(Path(file))))
+
+
+@lru_cache(maxsize=8)
+def _read(file: str, name: str, digest: str) -> System:
+    """Import a file as it is now; `digest` is of its content, so that a changed file is read anew."""
+    module_name = f"vestige_system_{digest[:16]}"
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{file}: a Python file, such as system.py:system, is wanted.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    sys.path.insert(0, str(Path(file).parent))
+    try:
+        spec.loader.exec_module(module)
+        if not hasattr(module, name):
+            names = [known for known in vars(module) if not known.startswith("_")]
+            raise InputError(f"{file}: {unknown('name', name, names)}")
+        value = getattr(module, name)
+        value = value() if callable(value) and not hasattr(value, "records") else value
+    except InputError:
+        raise
+    except Exception as error:  # the user's own code: whatever it raises is a fault of that file
+        raise InputError(f"{file}: {type(error).__name__}: {told(error)}.") from error
+    finally:
+        sys.path.remove(str(Path(file).parent))
+    return expect_system(value, f"{file}:{name}")
+
+
+def _absolute(place: str) -> str:
+    file, colon, name = place.rpartition(":")
+    if not colon or not file.endswith(".py") or not name.isidentifier():
+        raise InputError(f"The system {place!r} is no file and name; such as ./churn.py:system is wanted.")
+    return f"{Path(file).resolve()}:{name}"
