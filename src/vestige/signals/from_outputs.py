@@ -83,7 +83,7 @@ def signals_of(
             models["population_in"] = _one("population_in", within, kind)
         logits, clipped = _each(models, lambda values: class_logits(values, kind))
         rows = sum(int(np.prod(one.shape[:-1])) for one in logits.values())
-        notes += [_clipped(sum(clipped), rows)] if any(clipped) else []
+        notes += [clipped_words(sum(clipped), rows)] if any(clipped) else []
         return record(**{"labels": known, **logits, **rest, "notes": tuple(notes)})
     if within is not None:
         if kind != "losses":
@@ -153,7 +153,8 @@ def _each(
     return arrays, counts
 
 
-def _clipped(count: int, rows: int) -> str:
+def clipped_words(count: int, rows: int) -> str:
+    """Return how many probabilities were clipped, in a sentence."""
     return (
         f"{count:,} probabilities in {rows:,} rows were below {FLOOR:g} and taken as {FLOOR:g}: how small they were "
         "cannot be seen."
