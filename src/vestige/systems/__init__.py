@@ -1,6 +1,25 @@
-"""Systems: a user's own model, data and outputs, behind three questions; see `System`."""
+"""Systems: a user's own model, data and outputs, behind three questions; see `System`.
+
+The builders need torch, transformers or scikit-learn, and are loaded when they are first named.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from vestige.signals.kinds import KINDS, Outputs
 from vestige.systems.base import Records, System
 
-__all__ = ["KINDS", "Outputs", "Records", "System"]
+if TYPE_CHECKING:
+    from vestige.systems.network import networks
+
+_HOME = {"networks": "network"}
+
+__all__ = ["KINDS", "Outputs", "Records", "System", "networks"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vestige.systems' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"vestige.systems.{_HOME[name]}"), name)
