@@ -86,3 +86,11 @@ def model_folder(language_models, tmp_path_factory):
     for name, texts in (("forget", tiny.FORGET), ("retain", tiny.RETAIN), ("holdout", tiny.HELD)):
         (folder / f"{name}.json").write_text(json.dumps(texts))
     return folder
+
+
+@pytest.fixture
+def nearest():
+    """A system that knows what it was trained on, takes no time, and needs no torch."""
+    from nearest import Nearest
+
+    return Nearest()

@@ -92,6 +92,7 @@ def run(
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as recipe.epochs=5.")] = None,
     out: Out = None, workers: Workers = None, engine: Engine = None, address: Address = None, gpu: Gpu = 0.0,
     store: Shared = None, require: Require = None, fail_under: FailUnder = None, fail_over: FailOver = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what it costs and will show, and stop.")] = False,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Train, unlearn, audit and report as a YAML file says; continues a run that was stopped. (vestige.run)"""
@@ -100,7 +101,35 @@ def run(
 
     gate = Gate(require, fail_under, fail_over)
     where = {"workers": workers, "engine": engine, "address": address, "gpu": gpu, "store": store}
+    if plan:
+        _plan(config, overrides or [], out, json)
+        return
     raise typer.Exit(passed(_run(config, overrides or [], out, json, quiet, where), gate))
+
+
+def _plan(config: Path, overrides: list[str], out: Path | None, json: bool) -> None:
+    """Print what a run will cost; nothing is trained but two small pilots, nothing is written."""
+    from vestige.cli.show import print_costs
+    from vestige.config import read_yaml
+    from vestige.experiments.runner import costs_of
+
+    values = read_yaml(config, overrides)
+    if values.get("kind") == "llm":
+        raise InputError(
+            f"{config}: --plan is for runs on samples and requests to a system; this is one on texts."
+        )
+    print_costs(costs_of(_config_of(values, config), out), json)
+
+
+def _config_of(values: dict[str, Any], config: Path) -> Any:
+    """Return the configuration of a run on samples, or of a request to a system."""
+    from vestige import experiments
+    from vestige.config import validated
+
+    if "system" in values:
+        return validated(experiments.RequestConfig, values, str(config))
+    need("torch", "torch", "A run that trains networks")
+    return validated(experiments.RunConfig, values, str(config))
 
 
 def _run(
@@ -108,17 +137,16 @@ def _run(
 ) -> dict[str, Audit]:
     """Run a YAML file and print what came out; return the audits of what was unlearned."""
     from vestige.cli.show import print_audits, say_to
-    from vestige.config import read_yaml, validated
+    from vestige.config import read_yaml
 
-    need("torch", "torch", "A run")
     values = read_yaml(config, overrides)
     if values.get("kind") == "llm":
+        need("torch", "torch", "A run on texts")
         return run_texts(values, str(config), out, json, quiet, where)
-    from vestige.experiments import RunConfig
     from vestige.experiments import run as run_config
 
     progress = not json and not quiet and sys.stderr.isatty()
-    chosen = validated(RunConfig, values, str(config))
+    chosen = _config_of(values, config)
     result = run_config(chosen, out, say=say_to(json or quiet), progress=progress, **where)
     print_audits(result.audits, result.report, json)
     return result.audits

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +17,11 @@ from vestige.evaluation import Audit
 from vestige.evaluation.gate import Gate
 from vestige.evaluation.page import compare
 from vestige.evaluation.page.cards import overview
+from vestige.report.words import number, seconds
 from vestige.store import plain
+
+if TYPE_CHECKING:
+    from vestige.experiments.costs import Costs
 
 EXIT = {"passed": 0, "failed": 1, "undecided": 4}
 MOST_BESIDE = 4
@@ -67,6 +71,30 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def print_costs(costs: Costs, json: bool) -> None:
+    """Print what a plan will cost, and how sharp its verdict will be."""
+    if json:
+        print_json(asdict(costs), indent=2)
+        return
+    rows = [
+        {
+            "Model": m["name"],
+            "What": m["what"],
+            "Records": number(m["records"]),
+            "Done": "yes" if m["done"] else "",
+        }
+        for m in costs.models
+    ]
+    print_rows("What will be done", rows, whole=("Model",))
+    if costs.seconds is not None:
+        print(f"Training: about {seconds(costs.seconds)} by one worker.")
+    print(f"Outputs: {costs.output_bytes / 2**20:,.1f} MiB.")
+    for view in costs.outlooks:
+        print(view.sentence)
+    for limit in costs.limits:
+        print(f"- {limit}")
 
 
 def say_to(silent: bool) -> Callable[[str], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,14 @@ from vestige.data import Dataset, make_split
 from vestige.data.source import Parts, Samples, Source, read_anew
 from vestige.errors import InputError
 from vestige.experiments.config import RunConfig
-from vestige.experiments.networks import NetworkStep, Train, Unlearn
+from vestige.experiments.networks import NetworkStep, Train, Unlearn, fresh
 from vestige.experiments.plan import Plan, Positions, Roles, keys_of, shadow_size
 from vestige.experiments.steps import named
 from vestige.files import read_ids
 from vestige.graph import Environment
-from vestige.training import Recipe, pick_device
+from vestige.signals import collect_logits
+from vestige.signals.kinds import Outputs
+from vestige.training import Recipe, pick_device, train
 from vestige.unlearning import METHODS, MethodConfig
 
 
@@ -82,6 +85,12 @@ class Networks:
             original=original, parts=parts, model=self.run.model, recipe=self.recipe, method=way, seed=seed,
             title=way.title, label=f"unlearning {len(roles.forget):,} samples by {way.title}",
         )  # fmt: skip
+
+    def trial(self, positions: Positions, seed: int) -> Callable[[Positions], Outputs]:
+        root, recipe = self.environment.root, self.recipe.model_copy(update={"seed": seed})
+        network = fresh(self.run.model, self.source, seed)
+        trained = train(network, self.rows(positions).load(root), recipe, device=self.run.device)
+        return lambda rows: Outputs(collect_logits(trained.model, self.rows(rows).load(root)), "logits")
 
 
 def plan_run(config: RunConfig, folder: Path, store: str | None = None) -> Plan:

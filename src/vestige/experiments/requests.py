@@ -196,7 +196,10 @@ class Models:
 
     source: SystemSource
     config: Mapping[str, Any]
-    environment: Environment = Environment()
+
+    @property
+    def environment(self) -> Environment:
+        return Environment()
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -232,6 +235,11 @@ class Models:
             source=self.source, original=original, forget=self.rows(roles.forget), retain=retain, way=way,
             seed=seed, label=label,
         )  # fmt: skip
+
+    def trial(self, positions: Positions, seed: int) -> Callable[[Positions], Outputs]:
+        system = self.source.load()
+        model = system.fit(np.array(positions), seed)
+        return lambda rows: ask(system, model, rows)
 
 
 def plan_request(config: RequestConfig, folder: Path, store: str | None = None) -> Plan:
@@ -313,7 +321,7 @@ def limits_of(source: SystemSource, roles: Roles, shadows: ShadowConfig) -> tupl
         size = shadow_size(shadows, roles)
         if size != len(roles.retain):
             limits.append(
-                f"Each shadow model is trained on {size:,} records, the audited model on {len(roles.retain):,}: a model "
-                "of another size may be less or more sure of records that it never saw."
+                f"Each shadow model is trained on {size:,} records, the audited model on {len(roles.retain):,}: a "
+                "model of another size may be less or more sure of records that it never saw."
             )
     return tuple(limits)

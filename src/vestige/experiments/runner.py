@@ -21,6 +21,7 @@ import vestige
 from vestige.arguments import checked
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit
+from vestige.experiments.costs import Costs, costs
 from vestige.experiments.plan import Plan
 from vestige.experiments.render import render
 from vestige.experiments.requests import RequestConfig, plan_request
@@ -96,6 +97,11 @@ def run(
         return carry_out_plan(
             plan, say=say, progress=progress, workers=workers, engine=engine, address=address, gpu=gpu
         )
+
+
+def costs_of(config: RunConfig | RequestConfig, folder: Path | str | None = None) -> Costs:
+    """Return what a run will cost and how sharp its verdict will be; nothing is written. See `Costs`."""
+    return costs(plan_of(config, Path("runs") / config.name if folder is None else Path(folder)))
 
 
 def plan_of(config: RunConfig | RequestConfig, folder: Path, store: str | None = None) -> Plan:
