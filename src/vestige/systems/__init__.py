@@ -12,11 +12,12 @@ from vestige.signals.kinds import KINDS, Outputs
 from vestige.systems.base import Records, System
 
 if TYPE_CHECKING:
+    from vestige.systems.huggingface import transformers
     from vestige.systems.network import networks
 
-_HOME = {"networks": "network"}
+_HOME = {"networks": "network", "transformers": "huggingface"}
 
-__all__ = ["KINDS", "Outputs", "Records", "System", "networks"]
+__all__ = ["KINDS", "Outputs", "Records", "System", "networks", "transformers"]
 
 
 def __getattr__(name: str) -> Any:

@@ -34,10 +34,7 @@ def system_of(model: Any, data: Any = None, **options: Any) -> System:
     options = {name: value for name, value in options.items() if value is not None}
     torch = sys.modules.get("torch")  # who has made a module has imported torch
     if torch is not None and isinstance(model, torch.nn.Module):
-        transformers = sys.modules.get("transformers")
-        if transformers is not None and isinstance(model, transformers.PreTrainedModel):
-            return _transformers(model, data, options)
-        return _networks(model, data, options)
+        return (_transformers if "tokenizer" in options else _networks)(model, data, options)
     if hasattr(model, "fit") and hasattr(model, "get_params"):
         from vestige.systems.estimators import estimators
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +39,7 @@ from vestige.unlearning import unlearn
 
 Fit = Callable[[nn.Module, Any, int], nn.Module | None]
 Start = Callable[[], nn.Module]
-WEIGHTS = "weights.safetensors"
+WEIGHTS = "model.safetensors"
 
 
 class Networks(System):
@@ -188,7 +190,7 @@ class Networks(System):
         rows = np.sort(np.random.default_rng(0).permutation(len(self.records))[:PROBE])
         weights = [(name, tuple(value.shape)) for name, value in self.structure.state_dict().items()]
         return key_of(
-            "networks", self.records.fingerprint, self.items.hash(rows), weights, source(type(self.structure)),
+            "networks", str(self.structure), self.records.fingerprint, self.items.hash(rows), weights, source(type(self.structure)),
             source(self.start), source(self.train_by), None if self.recipe is None else self.recipe.key, self.task,
         )  # fmt: skip
 
@@ -210,6 +212,7 @@ def networks(
     batch_size: int = 512,
     device: str = "auto",
     name: str | None = None,
+    build: type[Networks] = Networks,
 ) -> Networks:
     """Return a torch network and its data as a system. Data are read batch by batch, and never held as a whole.
 
@@ -249,6 +252,8 @@ def networks(
         "auto", "cpu", "cuda", ...
     name
         What it is called in reports.
+    build
+        `Networks`, or a class of your own that is derived from it.
 
     Returns
     -------
@@ -272,7 +277,7 @@ def networks(
     >>> system.outputs(system.fit(system.seen, 0), np.arange(3)).values.shape
     (3, 2)
     """
-    structure, original, start, notes = _models(model, start, checkpoint)
+    structure, original, start, notes = _models(model, start, checkpoint, fit is not None or recipe is not None)
     items, more = items_of(data, label)
     notes = [*notes, *more]
     count = len(items)
@@ -292,7 +297,7 @@ def networks(
     seen, kept = seen_rows(records, count, unseen, original is not None)
     recipe = None if recipe is None else recipe_of(recipe)
     _check_fit(fit, recipe)
-    return Networks(
+    return build(
         records, seen, items, structure, original=original, start=start, fit=fit, recipe=recipe, task=task, width=width,
         name=name or type(structure).__name__, batch_size=batch_size, device=device, notes=(*notes, *said, *kept),
     )  # fmt: skip
@@ -305,7 +310,7 @@ def _network(value: Any) -> nn.Module:
 
 
 def _models(
-    model: Any, start: Start | None, checkpoint: Path | str | None
+    model: Any, start: Start | None, checkpoint: Path | str | None, fits: bool
 ) -> tuple[nn.Module, nn.Module | None, Start | None, list[str]]:
     """Return structure, original, start of a fit, and notes."""
     if isinstance(model, nn.Module):
@@ -316,10 +321,27 @@ def _models(
             structure, original = _network(model()), None
     else:
         raise InputError(f"model is of type {type(model).__name__}; a torch.nn.Module, or a function that returns one, is wanted.")
+    if start is None and is_pretrained(structure):
+        start = _start_of(structure, fits)
     if checkpoint is None:
         return structure, original, start, []
     original = copied(structure)
     return structure, original, start, list(fill(original, checkpoint))
+
+
+def is_pretrained(model: Any) -> bool:
+    """Is it a model of Hugging Face, which its configuration builds anew?"""
+    transformers = sys.modules.get("transformers")  # who has made one has imported it
+    return transformers is not None and isinstance(model, transformers.PreTrainedModel)
+
+
+def _start_of(structure: Any, fits: bool) -> Start:
+    if structure.name_or_path and fits:
+        raise InputError(
+            f"The model was read from {structure.name_or_path!r}, and what its training began with is not said: give "
+            "start=, a function that returns the pretrained model, or one that builds it from its configuration."
+        )
+    return functools.partial(type(structure), structure.config)
 
 
 def _truth(items: Items, batch_size: int) -> NDArray[Any]:

@@ -134,7 +134,7 @@ def keep(model: nn.Module, structure: nn.Module, path: Path) -> None:
                 f"The fitted network has another structure than the one that was given: {name!r} is {_shape(one)} in "
                 f"the one and {_shape(other)} in the other. Let fit train the network that it is given."
             )
-    save_model(model, str(path))
+    save_model(model, str(path), metadata={"format": "pt"})  # what Hugging Face asks for
 
 
 def read(structure: nn.Module, path: Path) -> nn.Module:
