@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vestige.cli.audits import audit
 from vestige.cli.bench import bench
 from vestige.cli.options import (
     Address,
-    Alpha,
     Engine,
     FailOver,
     FailUnder,
@@ -28,7 +28,6 @@ from vestige.cli.options import (
     Quiet,
     Require,
     Shared,
-    Tolerance,
     Workers,
 )  # fmt: skip
 from vestige.cli.project import convert
@@ -43,6 +42,7 @@ app = typer.Typer(
     name="vestige", help="Unlearn data from a trained model, and measure the vestige that remains of each record.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
+app.command()(audit)
 app.add_typer(llm)
 app.add_typer(bench)
 app.command()(convert)
@@ -165,27 +165,6 @@ def status(
 
     runs = status(folder)
     print_json(runs, indent=2) if json else print("\n".join(sentences(runs, folder)))
-
-
-@app.command()
-def audit(
-    signals: Annotated[Path, typer.Argument(help=".npz, .csv, .parquet or a folder of signals.")],
-    measure: Annotated[list[str] | None, typer.Option(help="With options: iam:family=norm,steps=100.")] = None,
-    out: Out = None, preset: Annotated[str, typer.Option(help="recommended, or paper.")] = "recommended",
-    alpha: Alpha = 0.05, tolerance: Tolerance = 0.1, require: Require = None, fail_under: FailUnder = None,
-    fail_over: FailOver = None, json: Json = False,
-) -> None:  # fmt: skip
-    """Measure your own arrays; needs no model and no torch. (vestige.evaluation.audit_file)"""
-    from vestige.cli.show import passed, print_audits
-    from vestige.config import compact
-    from vestige.evaluation.folder import audit_file
-    from vestige.evaluation.gate import Gate
-
-    gate, folder = Gate(require, fail_under, fail_over), out or Path("audits") / signals.stem
-    specs = [compact(text, "--measure") for text in measure] if measure else None
-    result = audit_file(signals, folder, specs, preset=preset, alpha=alpha, tolerance=tolerance)
-    print_audits({result.name: result}, folder / "report.html", json)
-    raise typer.Exit(passed({result.name: result}, gate))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vestige.signals.kinds import KINDS, Outputs
 from vestige.systems.base import Records, System
+from vestige.systems.output_tables import audit_tables, signals_from_tables
 
 if TYPE_CHECKING:
     from vestige.systems.estimator_system import estimators
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 
 _HOME = {"estimators": "estimator_system", "networks": "network", "transformers": "huggingface"}
 
-__all__ = ["KINDS", "Outputs", "Records", "System", "estimators", "networks", "transformers"]
+__all__ = [
+    "KINDS",
+    "Outputs",
+    "Records",
+    "System",
+    "audit_tables",
+    "estimators",
+    "networks",
+    "signals_from_tables",
+    "transformers",
+]
 
 
 def __getattr__(name: str) -> Any:
