@@ -14,10 +14,9 @@ from vestige.signals.kinds import (
     OF_CLASSES,
     Outputs,
     class_logits,
+    columns_of,
     residual_scale,
-    truth_losses,
 )
-from vestige.signals.transforms import of_losses
 
 
 @dataclass(frozen=True)
