@@ -179,21 +179,18 @@ def leaks(
     deletions: Annotated[int | None, typer.Option(help="Unlearned versions of each. Default: 20.")] = None,
     group: Annotated[int | None, typer.Option(help="Records that leave together. Default: 1.")] = None,
     shards: Annotated[int | None, typer.Option(help="Shards of SISA. Default: 5.")] = None,
-    method: Annotated[str | None, typer.Option(help="How records leave: retrain (default), or another method.")] = None,
+    method: Annotated[str | None, typer.Option(help="retrain (default), or how else: finetune:epochs=3.")] = None,
     defence: Annotated[list[str] | None, typer.Option(help=f"{DEFENCES}; joined by +.")] = None,
     pairs: Annotated[tuple[Path, Path] | None, typer.Option(help="Your own outputs: shadow.npz target.npz.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random. Default: 0.")] = None,
-    workers: Workers = None, engine: Engine = None, address: Address = None,
+    workers: Workers = None, engine: Engine = None, address: Address = None, gpu: Gpu = 0.0, store: Shared = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results and the report. Default: runs/NAME.")] = None,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Attack two versions of a model: who was deleted between them? (vestige.leaks.run_leaks)"""
-    from vestige.cli.show import print_json, print_rows, say_to
-    from vestige.config import over, read_yaml, validated
-    from vestige.graph.folder import expect_own
-    from vestige.leaks import LeakConfig, attack_files, run_leaks
-    from vestige.leaks.page import attack_rows, defence_rows, headline
-    from vestige.store import read_json
+    from vestige.cli.show import print_leaks, say_to
+    from vestige.config import compact, over, read_yaml, validated
+    from vestige.leaks.experiment import LeakConfig, run_into
 
     given = {
         "data": {"name": dataset}, "target": target, "attacks": attack, "defences": defence, "seed": seed,
@@ -203,47 +200,44 @@ def leaks(
         },
     }  # fmt: skip
     values = over({} if config is None else read_yaml(config), given)
+    if method is not None and isinstance(values["setting"], dict):  # with its own options and no others
+        values["setting"]["method"] = compact(method, "--method")
+    if pairs and {"setting", "target", "data"} & values.keys():
+        raise InputError("--pairs are outputs that are at hand; data, target and setting would not be read.")
     chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
     folder = out or Path("runs") / chosen.name
-    expect_own(folder, "leaks", {} if pairs else chosen.model_dump(mode="json"))
-    if pairs is None:
-        say = say_to(json or quiet)
-        result = run_leaks(chosen, cache=folder, workers=workers, engine=engine, address=address, say=say)
-        known: dict[str, Any] = {"config": chosen.model_dump(mode="json")}
-    elif {"setting", "target", "data"} & values.keys():
-        raise InputError("--pairs are outputs that are at hand; data, target and setting would not be read.")
-    else:
-        result, known = attack_files(*pairs, chosen)
-    result.save(folder, title=chosen.title, known=known)
-    if json:
-        print_json({**read_json(folder / "leaks.json"), "report": str(folder / "report.html")})
-        return
-    if not quiet:
-        print_rows("attacks, chosen by their AUC on shadow models", attack_rows(result))
-        if result.defences:
-            print_rows("defences, against an attacker that knows them", defence_rows(result))
-    print(headline(result))
-    print(f"Report: {folder / 'report.html'}")
+    result = run_into(
+        folder, chosen, pairs, say=say_to(json or quiet), workers=workers, engine=engine, address=address, gpu=gpu,
+        store=store,
+    )  # fmt: skip
+    print_leaks(result, folder, json, quiet)
 
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a run or of an audit.")], json: Json = False
+    folder: Annotated[Path, typer.Argument(help="The folder of a run, or of an audit.")], json: Json = False
 ) -> None:
     """Write report.html again from the files of a run or an audit. (vestige.evaluation.write_report)"""
-    from vestige.cli.show import print_audits, say_to
-    from vestige.store import read_record
+    from vestige.cli.show import print_audits, print_leaks, say_to
+    from vestige.graph.folder import kind_in, recorded
 
-    if read_record(folder / "manifest.json").get("kind") == "run":
+    kind, say = kind_in(folder), say_to(json)
+    if kind in ("run", "llm"):
         need("torch", "torch", "The report of a run")
+    if kind == "leaks":
+        from vestige.leaks.experiment import report_again as report_leaks
+
+        print_leaks(report_leaks(folder, say), folder, json)
+    elif kind == "llm":
+        run_texts(recorded(folder, kind), str(folder / "llm.json"), folder, json, False, {"kept_only": True})
+    elif kind == "run":
         from vestige.experiments.render import report_again as report_run
 
-        audits = report_run(folder, say_to(json))
+        print_audits(report_run(folder, say), folder / "report.html", json)
     else:
-        from vestige.evaluation.folder import report_again
+        from vestige.evaluation.folder import report_again as report_audit
 
-        audits = report_again(folder)
-    print_audits(audits, folder / "report.html", json)
+        print_audits(report_audit(folder), folder / "report.html", json)
 
 
 @app.command("list")
