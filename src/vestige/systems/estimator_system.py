@@ -3,8 +3,8 @@
 A pipeline is fitted again as a whole: a scaler or an encoder that was fitted on forgotten records is a trace of them.
 
     predict_proba        probabilities; 0 for a class that a model never saw
-    decision_function    logits [n, C]; of two classes the margin is that of the second. A class that a model never saw has
-                         a millionth of a millionth of the others' weight
+    decision_function    logits [n, C]; of two classes the margin is that of the second. A class that a model never saw
+                         has the probability 1e-12
     predict              of a regression
 """
 
@@ -67,8 +67,8 @@ def estimators(
     Parameters
     ----------
     model
-        An estimator or pipeline of scikit-learn, or of LightGBM or XGBoost: a classifier or a regressor. A fitted one is
-        the original; one that is not fitted is fitted on the records that are not kept from it. It stays as it is.
+        A classifier or regressor of scikit-learn, LightGBM or XGBoost, or a pipeline. A fitted one is the original;
+        one that is not fitted is fitted on the records that are not kept from it. It stays as it is.
     data
         What it was trained on: a DataFrame with the label among its columns; (x, y); a `vestige.Dataset`; a
         `datasets.Dataset`. The label, the id, the cluster and `drop` are no features, all else is given to the model
@@ -98,8 +98,8 @@ def estimators(
     Raises
     ------
     InputError
-        For data that cannot be read, and for a model that is no classifier and no regressor, that answers with one label
-        alone, or that knows other classes or columns than the data have.
+        For data that cannot be read, and for a model that is no classifier and no regressor, that answers with one
+        label alone, or that knows other classes or columns than the data have.
 
     Examples
     --------
@@ -158,8 +158,8 @@ class Estimators(System):
             self._targets = self._as_known(model, given, fitted, notes)
         if question == "decision_function":
             notes.append(
-                f"{name} gives margins, which are no calibrated log-odds: they are compared with those of models of its "
-                "kind alone."
+                f"{name} gives margins, which are no calibrated log-odds: they are compared with those of models of "
+                "its kind alone."
             )
         self.notes = tuple(notes)
         if fitted:
@@ -218,8 +218,8 @@ class Estimators(System):
             targets = np.asarray(self.records.targets)[rows]
             if answers.size != targets.size or len(answers) != len(rows):
                 raise InputError(
-                    f"{self.name}: predict gives {list(answers.shape)} for {len(rows)} records; {list(targets.shape)} is "
-                    "wanted."
+                    f"{self.name}: predict gives {list(answers.shape)} for {len(rows)} records; {list(targets.shape)} "
+                    "is wanted."
                 )
             return answers.reshape(targets.shape)
         count = len(self.records.classes)
@@ -342,7 +342,7 @@ def _labels(table: Table, original: Any) -> tuple[NDArray[Any], NDArray[np.int64
     if np.ndim(table.y) != 1:
         raise InputError("Several columns of labels are given; a classifier of one label a record is wanted.")
     values = _written(table)
-    places, classes = labels_of(values, "The labels")
+    places, classes = labels_of(values, "The labels", table.classes)
     if original is None:
         return values, places, classes
     known = entries(original)
@@ -384,8 +384,8 @@ def _margins(
         answers = np.stack([np.zeros(n), answers], axis=1)
     if answers.shape != (n, len(places)) or not np.isfinite(answers).all():
         raise InputError(
-            f"{name}: decision_function gives {list(answers.shape)} for {n} records of {len(places)} classes, or numbers "
-            f"that are not finite; [{n}, {len(places)}] is wanted."
+            f"{name}: decision_function gives {list(answers.shape)} for {n} records of {len(places)} classes, or what "
+            f"is not finite; [{n}, {len(places)}] is wanted."
         )
     full = np.repeat(logsumexp(answers, axis=1)[:, None] + NEVER, count, axis=1)
     full[:, places] = answers

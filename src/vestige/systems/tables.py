@@ -43,6 +43,7 @@ class Table:
     seen     sorted positions of those that the original was trained on, or will be
     notes    what was left out or chosen on the way
     counted  are the ids the numbers of the rows, for want of others?
+    classes  names in an order of their own, where the data have one: y holds names; else None
     """
 
     x: Any
@@ -52,6 +53,7 @@ class Table:
     seen: Positions | None = None
     notes: tuple[str, ...] = ()
     counted: bool = False
+    classes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -186,9 +188,10 @@ def _of_dataset(data: Dataset, what: str, label: Any, id: Any, cluster: Any) -> 
         raise InputError(
             f"{what} is a vestige.Dataset, which has its own labels and ids; leave out {', '.join(given)}."
         )
-    names = np.array([str(name) for name in data.classes])
+    names = tuple(str(name) for name in data.classes)
     groups = None if cluster is None else _as_many("cluster", cluster, len(data), distinct=False)
-    return Table(data.x.reshape(len(data), -1), names[data.y], data.ids, groups)
+    x, y = data.x.reshape(len(data), -1), np.array(names)[data.y]
+    return Table(x, y, data.ids, groups, notes=data.notes, classes=names)
 
 
 def _of_pair(
@@ -341,7 +344,7 @@ def _seen(
         asked = np.array([where[str(name)] for name in forget if str(name) in where], dtype=np.int64)
         others = np.setdiff1d(np.arange(n), asked)
         kept = np.random.default_rng(0).permutation(others)[: round(share * n)]
-        note = f"{len(kept):,} of the {n:,} records, chosen at random, were kept from the original, for a verdict needs them."
+        note = f"{len(kept):,} of the {n:,} random records are kept from the original; a verdict needs them."
         return np.setdiff1d(np.arange(n), kept), (note,)
     strangers = id_list("unseen", unseen).tolist()
     lacking = [name for name in strangers if name not in where]
@@ -361,8 +364,11 @@ def _joined(data: Table, unseen: Table) -> Table:
         notes = (*notes, "Unseen records have no ids of their own; they are called 'unseen-0' and so on.")
     elif len(both):
         raise InputError(
-            f"{len(both):,} ids are in data and in unseen, among them {str(both[0])!r}: a model cannot have seen and not "
-            "seen a record."
+            f"{len(both):,} ids are in data and in unseen, among them {str(both[0])!r}; a record is in one of them."
+        )
+    if data.classes != unseen.classes:
+        raise InputError(
+            f"The classes of data are {data.classes}, and those of unseen {unseen.classes}; give the same."
         )
     if (data.cluster is None) != (unseen.cluster is None):
         raise InputError("cluster is known of data or of unseen alone; it is wanted of both.")
@@ -373,7 +379,7 @@ def _joined(data: Table, unseen: Table) -> Table:
     )
     return Table(
         _stacked(data.x, unseen.x), _stacked_truth(data.y, unseen.y), np.concatenate([data.ids, ids]), cluster,
-        np.arange(len(data)), notes,
+        np.arange(len(data)), notes, classes=data.classes,
     )  # fmt: skip
 
 
@@ -392,7 +398,7 @@ def _stacked(one: Any, two: Any) -> Any:
 
 
 def _column(name: Any, one: pd.Series[Any], two: pd.Series[Any]) -> Any:
-    """Return a column of both tables. Raises `InputError` where it is numbers in one and something else in the other."""
+    """Return a column of both tables. Raises `InputError` where it is numbers in one of them alone."""
     if isinstance(one.dtype, pd.CategoricalDtype) and isinstance(two.dtype, pd.CategoricalDtype):
         return pd.api.types.union_categoricals([one, two], ignore_order=not one.cat.ordered)
     numbers = [pd.api.types.is_numeric_dtype(column) for column in (one, two)]
@@ -404,9 +410,10 @@ def _column(name: Any, one: pd.Series[Any], two: pd.Series[Any]) -> Any:
 
 
 def _stacked_truth(one: Any, two: Any) -> Any:
+    if np.ndim(one) != np.ndim(two):
+        raise InputError("The labels of data and of unseen have different shapes; give both in one form.")
     if isinstance(one, pd.DataFrame) and isinstance(two, pd.DataFrame):
         return pd.concat([one, two[list(one.columns)]], ignore_index=True)
-    if np.ndim(one) == 1 and np.ndim(two) == 1:
-        return pd.concat([pd.Series(np.asarray(part) if not isinstance(part, pd.Series) else part) for part in (one, two)],
-                         ignore_index=True)  # fmt: skip
+    if np.ndim(one) == 1:
+        return pd.concat([pd.Series(part).reset_index(drop=True) for part in (one, two)], ignore_index=True)
     return np.concatenate([np.asarray(one), np.asarray(two)])
