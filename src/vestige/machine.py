@@ -10,7 +10,14 @@ from typing import Any
 
 import vestige
 
-EXTRAS = {"torch": "torch", "dp": "opacus", "llm": "transformers", "ray": "ray", "track": "mlflow"}
+EXTRAS = {
+    "torch": "torch",
+    "dp": "opacus",
+    "llm": "transformers",
+    "ray": "ray",
+    "copies": "imagehash",
+    "track": "mlflow",
+}
 
 
 def facts() -> dict[str, Any]:

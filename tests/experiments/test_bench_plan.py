@@ -13,7 +13,8 @@ from vestige.errors import InputError
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.run import cells_of
 from vestige.experiments.kinds import separation
-from vestige.experiments.texts import BaseModel, LlmModel
+from vestige.experiments.text_config import LlmModel
+from vestige.experiments.text_steps import BaseModel
 from vestige.graph import Environment, Job, Store, carry_out
 from vestige.graph.step import ordered
 
@@ -24,7 +25,7 @@ def test_one_network_is_one_step(tmp_path):
     kinds = [s.kind for s in steps]
     assert len(cells) == 3
     assert kinds.count("train") == 1 + 3 + 3  # the original, three shadows, a retrained model for each split
-    assert kinds.count("outputs") == 7 and kinds.count("separation") == 3
+    assert kinds.count("collect") == 7 and kinds.count("separation") == 3
     assert len({s.key for s in steps}) == len(steps)
     other = cells_of(experiment(tiny(tmp_path), ["small.blocks.digits.recipe.lr=0.04"]), "small", None)
     assert not {s.key for s in ordered(c.step for c in other)} & {s.key for s in steps}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +17,12 @@ from vestige.evaluation import Audit
 from vestige.evaluation.gate import Gate
 from vestige.evaluation.page import compare
 from vestige.evaluation.page.cards import overview
+from vestige.report.words import number, seconds
 from vestige.store import plain
+
+if TYPE_CHECKING:
+    from vestige.experiments.costs import Costs
+    from vestige.leaks import Findings
 
 EXIT = {"passed": 0, "failed": 1, "undecided": 4}
 MOST_BESIDE = 4
@@ -69,6 +74,30 @@ def _cell(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
+def print_costs(costs: Costs, json: bool) -> None:
+    """Print what a plan will cost, and how sharp its verdict will be."""
+    if json:
+        print_json(asdict(costs), indent=2)
+        return
+    rows = [
+        {
+            "Model": m["name"],
+            "What": m["what"],
+            "Records": number(m["records"]),
+            "Done": "yes" if m["done"] else "",
+        }
+        for m in costs.models
+    ]
+    print_rows("What will be done", rows, whole=("Model",))
+    if costs.seconds is not None:
+        print(f"Training: about {seconds(costs.seconds)} by one worker.")
+    print(f"Outputs: {costs.output_bytes / 2**20:,.1f} MiB.")
+    for view in costs.outlooks:
+        print(view.sentence)
+    for limit in costs.limits:
+        print(f"- {limit}")
+
+
 def say_to(silent: bool) -> Callable[[str], None]:
     """Return what progress is told to: stderr, or nothing."""
     if silent:
@@ -102,6 +131,22 @@ def print_audits(audits: Mapping[str, Audit], report: Path, json: bool) -> None:
         print_rows("How completely was it unlearned?", rows.to_dict("records"))
         print_verdicts(audits)
     print(f"Report: {report}")
+
+
+def print_leaks(findings: Findings, folder: Path, json: bool, quiet: bool = False) -> None:
+    """Print what two versions of a model give away, and where its report is."""
+    from vestige.leaks.page import attack_rows, defence_rows, headline
+    from vestige.store import read_json
+
+    if json:
+        print_json({**read_json(folder / "leaks.json"), "report": str(folder / "report.html")})
+        return
+    if not quiet:
+        print_rows("attacks, chosen by their AUC on shadow models", attack_rows(findings))
+        if findings.defences:
+            print_rows("defences, against an attacker that knows them", defence_rows(findings))
+    print(headline(findings))
+    print(f"Report: {folder / 'report.html'}")
 
 
 def print_verdicts(audits: Mapping[str, Audit]) -> None:

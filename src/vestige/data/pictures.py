@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +23,21 @@ def pictures_of(data: Dataset) -> Callable[[Sequence[str]], Mapping[str, bytes]]
     """Return a function from sample ids to PNG bytes, at the data's own size."""
 
     def pictures(ids: Sequence[str]) -> Mapping[str, bytes]:
-        image = need("PIL.Image", "torch", "Drawing samples")
-        found = {}
+        files = {}
         for name, position in zip(ids, data.positions(ids, "pictures"), strict=True):
-            pixels = np.asarray(data.x[position])
-            shown = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels[:3], 0, -1)
             buffer = io.BytesIO()
-            image.fromarray(np.ascontiguousarray(shown)).save(buffer, format="PNG", optimize=True)
-            found[name] = buffer.getvalue()
-        return found
+            picture(np.asarray(data.x[position])).save(buffer, format="PNG", optimize=True)
+            files[name] = buffer.getvalue()
+        return files
 
     return pictures
+
+
+def picture(pixels: NDArray[Any]) -> Any:
+    """Return uint8 pixels [C, H, W] as a PIL image: gray where C is 1, else of the first three channels."""
+    image = need("PIL.Image", "torch", "Drawing samples")
+    plane = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels[:3], 0, -1)
+    return image.fromarray(np.ascontiguousarray(plane))
 
 
 def decode(

@@ -6,6 +6,7 @@ from vestige.evaluation.distribution import Distance, distance
 from vestige.evaluation.epsilon import Epsilon, epsilon
 from vestige.evaluation.folder import audit_file
 from vestige.evaluation.forgetting import ForgettingScore, forgetting_score
+from vestige.evaluation.outlook import Outlook, outlook
 from vestige.evaluation.page import compare, write_report
 from vestige.evaluation.result import Audit, MeasureRun, Metric
 from vestige.evaluation.roc import (
@@ -29,6 +30,7 @@ __all__ = [
     "ForgettingScore",
     "MeasureRun",
     "Metric",
+    "Outlook",
     "Power",
     "ScoreUI",
     "Verdict",
@@ -45,6 +47,7 @@ __all__ = [
     "figures",
     "forgetting_score",
     "mia_efficacy",
+    "outlook",
     "roc",
     "scoreui",
     "tnr_at_fnr",

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.arguments import checked
-from vestige.errors import InputError
+from vestige.errors import InputError, every
 from vestige.evaluation import figures
 from vestige.evaluation.calibration import Reference, p_values, reference_scores
 from vestige.evaluation.degree import Scale, scales
@@ -66,7 +66,8 @@ def audit(
         The verdict needs at least one shadow and 20 holdout samples; the all-clear also needs retained samples.
     measures : iterable of str or mapping
         Names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}. They rank the
-        samples and describe the model; the verdict does not depend on which are chosen.
+        samples and describe the model; the verdict does not depend on which are chosen. One that has the label of
+        another is numbered: "iam", "iam (2)".
     name : str
         What is audited, for the report.
     preset : "recommended" or "paper"
@@ -86,7 +87,7 @@ def audit(
     Raises
     ------
     InputError
-        For an unknown measure or option, and where no measure at all could run.
+        For unknown measures and options, all of them together, and where no measure at all could run.
 
     References
     ----------
@@ -116,7 +117,7 @@ def audit(
     _check_call(signals, measures, name, seed)
     if not (signals.roles == "forget").any():
         raise InputError("No sample has the role 'forget'; there is nothing to audit.")
-    requested = [_spec(spec, preset) for spec in measures]
+    requested = every("measures", measures, lambda spec: _spec(spec, preset))
     if not requested:
         raise InputError(f"No measure was asked for. Known: {', '.join(MEASURES)}.")
     own = signals.remembering()
@@ -224,13 +225,21 @@ def _table(signals: Signals, scored: list[Scored], judged: Judgement) -> pd.Data
         **columns,
         "id": pd.Categorical.from_codes(rows_of, categories=pd.Index(signals.names)),
         "role": pd.Categorical(np.tile(signals.roles, len(blocks))),
-        "label": np.tile(signals.labels, len(blocks)),
+        "label": pd.concat([_classes(signals)] * len(blocks), ignore_index=True),
         "measure": pd.Categorical.from_codes(
             np.repeat(np.arange(len(blocks)), n), categories=pd.Index(labels)
         ),
         "verdict": pd.Categorical(columns["verdict"], categories=["", *RECORD_OUTCOMES]),
     }
     return pd.DataFrame({name: table[name] for name in SCORE_COLUMNS})
+
+
+def _classes(signals: Signals) -> pd.Series[Any]:
+    """Return the true class of every sample; missing where outputs of the truth alone came without it."""
+    if signals.kind == "logits":
+        return pd.Series(signals.labels)
+    known = signals.group is not None and bool(np.char.isdigit(signals.group).all())
+    return pd.Series(signals.group if known else [None] * len(signals)).astype("Int64")
 
 
 def _empty_rows(n: int) -> dict[str, Any]:
@@ -291,7 +300,7 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
 
 def _limits(signals: Signals, judged: Judgement) -> list[str]:
     """Return what this audit cannot say, in sentences."""
-    limits = list(judged.notes)
+    limits = [*signals.notes, *judged.notes]
     if signals.shadows == 1:
         limits.append(
             "There is one shadow model: the spread of the measures' scores between training runs is unknown."

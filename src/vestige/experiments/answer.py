@@ -79,7 +79,8 @@ class Answer:
         return path
 
     def __repr__(self) -> str:
-        return f"Answer to {len(self.plan.roles.forget):,} ids by {self.audit.name}: {self.verdict.outcome}\n{self.verdict.sentence}"
+        verdict, asked = self.verdict, len(self.plan.roles.forget)
+        return f"Answer to {asked:,} ids by {self.audit.name}: {verdict.outcome}\n{verdict.sentence}"
 
 
 @checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +13,18 @@ import numpy as np
 import vestige
 from vestige.config import validated
 from vestige.data import Dataset, make_split
+from vestige.data.copies import find_copies
 from vestige.data.source import Parts, Samples, Source, read_anew
 from vestige.errors import InputError
 from vestige.experiments.config import RunConfig
-from vestige.experiments.networks import NetworkStep, Train, Unlearn
+from vestige.experiments.networks import NetworkStep, Train, Unlearn, fresh
 from vestige.experiments.plan import Plan, Positions, Roles, keys_of, shadow_size
 from vestige.experiments.steps import named
 from vestige.files import read_ids
 from vestige.graph import Environment
-from vestige.training import Recipe, pick_device
+from vestige.signals import collect_logits
+from vestige.signals.kinds import Outputs
+from vestige.training import Recipe, pick_device, train
 from vestige.unlearning import METHODS, MethodConfig
 
 
@@ -83,6 +87,12 @@ class Networks:
             title=way.title, label=f"unlearning {len(roles.forget):,} samples by {way.title}",
         )  # fmt: skip
 
+    def trial(self, positions: Positions, seed: int) -> Callable[[Positions], Outputs]:
+        root, recipe = self.environment.root, self.recipe.model_copy(update={"seed": seed})
+        network = fresh(self.run.model, self.source, seed)
+        trained = train(network, self.rows(positions).load(root), recipe, device=self.run.device)
+        return lambda rows: Outputs(collect_logits(trained.model, self.rows(rows).load(root)), "logits")
+
 
 def plan_run(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
     """Decide everything before the first step.
@@ -106,10 +116,11 @@ def plan_run(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
         _check_method(method)
     roles = Roles(split.forget, split.retain, split.holdout, split.shadow)
     shadow_size(config.shadows, roles)
+    copies = find_copies(data, split.forget, split.retain)
     maker = Networks(config, source, recipe, ids)
     plan = Plan(
         config.name, config.title, folder, roles, maker, config.methods, config.shadows, config.audit, config.seed,
-        *keys_of(maker.content, ("methods", "audit")), store,
+        *keys_of(maker.content, ("methods", "audit")), store, (copies.limit,) if copies.limit else (), copies.sentence,
     )  # fmt: skip
     _ = plan.store  # methods that are one are refused before any work
     return plan

@@ -76,7 +76,7 @@ class Train(NetworkStep):
 class Unlearn(NetworkStep):
     """Run one unlearning method on an original; `title` names it in messages."""
 
-    original: Train
+    original: NetworkStep
     parts: Parts
     recipe: Recipe
     method: MethodConfig

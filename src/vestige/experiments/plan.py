@@ -6,7 +6,7 @@ Networks on data sets and systems of the user's give the same plan; they differ 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from vestige.errors import InputError
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.experiments.steps import AuditMethod, Collect, ModelStep, References, Rows
 from vestige.graph import Environment, Step, Store
+from vestige.signals.kinds import Outputs
 from vestige.store import key_of
 
 Positions = NDArray[np.int64]
@@ -63,12 +64,21 @@ class Maker(Protocol):
     config       of the plan, for its manifest
     content      what decides its results, for its key; `ways` is left to the plan
     facts        of its data, for the manifest: name, samples, classes, sha256, notes
+
+    `trial` fits a model now, outside of every step, and returns it as a function.
     """
 
-    environment: Environment
-    config: Mapping[str, Any]
-    content: Mapping[str, Any]
-    facts: Mapping[str, Any]
+    @property
+    def environment(self) -> Environment: ...
+
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+
+    @property
+    def content(self) -> Mapping[str, Any]: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
 
     def rows(self, positions: Positions) -> Rows: ...
 
@@ -76,7 +86,9 @@ class Maker(Protocol):
 
     def shadow(self, name: str, positions: Positions, seed: int) -> ModelStep: ...
 
-    def unlearning(self, original: ModelStep, roles: Roles, way: Any, seed: int) -> ModelStep: ...
+    def unlearning(self, original: Any, roles: Roles, way: Any, seed: int) -> ModelStep: ...
+
+    def trial(self, positions: Positions, seed: int) -> Callable[[Positions], Outputs]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +99,7 @@ class Plan:
     base    the same without the ways to forget and the audit, which may be changed until the run is finished
     behind  where results are shared, see `Store`
     limits  what the reports say besides of what cannot be known
+    copies  in words, which retained records are copies of forgotten ones, and how they were looked for
     """
 
     name: str
@@ -102,6 +115,7 @@ class Plan:
     base: str
     behind: str | None = None
     limits: tuple[str, ...] = ()
+    copies: str = ""
 
     @functools.cached_property
     def members(self) -> NDArray[np.bool_]:
@@ -227,7 +241,7 @@ def shadow_size(config: ShadowConfig, roles: Roles) -> int:
     return wanted
 
 
-def keys_of(content: dict[str, Any], free: tuple[str, ...]) -> tuple[str, str]:
+def keys_of(content: Mapping[str, Any], free: tuple[str, ...]) -> tuple[str, str]:
     """Return the key of a plan, and that of what may not be changed; `free` are names of its configuration."""
     kept = {name: value for name, value in content["config"].items() if name not in free}
-    return key_of(content), key_of(content | {"config": kept})
+    return key_of(content), key_of({**content, "config": kept})

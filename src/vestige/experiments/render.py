@@ -12,10 +12,12 @@ from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit
 from vestige.evaluation.folder import sealed
 from vestige.evaluation.page import write_report
+from vestige.experiments.requests import Forgetting
 from vestige.store import read_record, write_json
 
 if TYPE_CHECKING:
-    from vestige.experiments.texts import LlmConfig, LlmRun
+    from vestige.experiments.text_config import LlmConfig
+    from vestige.experiments.texts import LlmRun
 
 TABLE = ("iam", "lira_online", "loss", "min_k", "zlib")
 """Measures on texts whose AUC stands beside the verdicts of a run."""
@@ -48,7 +50,7 @@ def report_again(folder: Path, say: Callable[[str], None]) -> dict[str, Audit]:
     audits = {title: sealed(folder, f"audits/{title}/audit.json", manifest) for title in titles}
     data = None
     try:
-        data = load_dataset(**loaded_by)
+        data = load_dataset(**loaded_by) if loaded_by else None
     except InputError as error:
         say(f"the report has no pictures: {error}")
     render(folder, audits, manifest, data)
@@ -56,9 +58,11 @@ def report_again(folder: Path, say: Callable[[str], None]) -> dict[str, Audit]:
 
 
 def _told(folder: Path, manifest: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """Return the titles of a run's methods, and what its data are loaded by."""
+    """Return the titles of a run's methods, and what its data are loaded by; a system has its own."""
     try:
         config = manifest["config"]
+        if "how" in config:
+            return [Forgetting.of(spec).title for spec in config["how"]], {}
         titles = [str(m["label"] or m["name"]) for m in config["methods"]]
         data = {"root": None, **config["data"], "name": config["data"]["name"]}
     except (KeyError, TypeError):

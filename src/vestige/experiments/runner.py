@@ -21,6 +21,7 @@ import vestige
 from vestige.arguments import checked
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit
+from vestige.experiments.costs import Costs, costs
 from vestige.experiments.plan import Plan
 from vestige.experiments.render import render
 from vestige.experiments.requests import RequestConfig, plan_request
@@ -98,6 +99,11 @@ def run(
         )
 
 
+def costs_of(config: RunConfig | RequestConfig, folder: Path | str | None = None) -> Costs:
+    """Return what a run will cost and how sharp its verdict will be; nothing is written. See `Costs`."""
+    return costs(plan_of(config, Path("runs") / config.name if folder is None else Path(folder)))
+
+
 def plan_of(config: RunConfig | RequestConfig, folder: Path, store: str | None = None) -> Plan:
     """Return the plan of a configuration. Raises `InputError` where it does not fit the data."""
     if isinstance(config, RequestConfig):
@@ -120,6 +126,8 @@ def carry_out_plan(
     """Do every step of a plan that is not done yet, and write its report; see `run`."""
     start = time.perf_counter()
     _claim(plan, say)
+    if not all(plan.store.done(step) for step in plan.steps.audits.values()):
+        say(plan.copies)
     carry_out(
         plan.steps.paths().values(), plan.store, replace(plan.maker.environment, progress=progress), name=plan.name,
         engine_name=engine, workers=workers, address=address, gpu=gpu, say=say, stop=True,

@@ -187,15 +187,21 @@ class System:
         seed : int
             Of everything random.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} does not say how a model is fitted; write fit(rows, seed)."
-        )
+        raise InputError(f"{type(self).__name__} does not say how a model is fitted; write fit(rows, seed).")
 
     def outputs(self, model: Any, rows: Positions) -> Outputs:
         """Return what a model says about the records at `rows`; it leaves the model as it is."""
-        raise NotImplementedError(
+        raise InputError(
             f"{type(self).__name__} does not say what a model answers; write outputs(model, rows)."
         )
+
+    def features(self, rows: Positions) -> Any:
+        """Return what the records at `rows` hold, for `vestige.data.find_copies`; None where it cannot be shown.
+
+        A DataFrame, an array [n, ...], or a list of texts. Copies of a forgotten record that stay in the training set
+        keep what such a record taught.
+        """
+        return None
 
     def unlearn(
         self, method: str, model: Any, forget: Positions, retain: Positions, *, seed: int, **options: Any
@@ -227,7 +233,7 @@ class System:
 
 
 def fingerprint_of(system: System) -> str:
-    """Return the hash of a system: of what it says itself, of who the original saw, and of what the original answers."""
+    """Return the hash of a system: what it says itself, who the original saw, and what the original answers."""
     parts = [system.fingerprint(), system.records.fingerprint, array_hash(system.seen)]
     if system.original is not None:
         rows = np.sort(np.random.default_rng(0).permutation(len(system.records))[:PROBE])

@@ -37,17 +37,26 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
     options = {name: value for name, value in options.items() if value is not None}
     torch = sys.modules.get("torch")  # who has made a module has imported torch
     if torch is not None and isinstance(model, torch.nn.Module):
-        transformers = sys.modules.get("transformers")
-        if transformers is not None and isinstance(model, transformers.PreTrainedModel):
-            from vestige.systems.transformers import transformers as build
-        else:
-            from vestige.systems.networks import networks as build
-        return build(model, data, **options)
+        return (_transformers if "tokenizer" in options else _networks)(model, data, options)
     if hasattr(model, "fit") and hasattr(model, "get_params"):
         from vestige.systems.estimator_system import estimators
 
         return estimators(model, data, forget=forget, **options)
+    if torch is not None and callable(model):  # a function that returns one
+        return (_transformers if "tokenizer" in options else _networks)(model, data, options)
     raise InputError(
-        f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module, a Hugging Face model, "
-        "or a vestige.systems.System is wanted."
+        f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module or a function that "
+        "returns one, a Hugging Face model, or a vestige.systems.System is wanted."
     )
+
+
+def _networks(model: Any, data: Any, options: dict[str, Any]) -> System:
+    from vestige.systems.network import networks
+
+    return networks(model, data, **options)
+
+
+def _transformers(model: Any, data: Any, options: dict[str, Any]) -> System:
+    from vestige.systems.huggingface import transformers
+
+    return transformers(model, data, **options)

@@ -1,0 +1,214 @@
+"""A request to a user's own system: from its file, or from Python, to a verdict."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import vestige
+from vestige.config import validated
+from vestige.errors import InputError
+from vestige.experiments import RequestConfig, run
+from vestige.experiments.costs import costs
+from vestige.experiments.requests import Forgetting, limits_of, roles_of
+from vestige.experiments.runner import costs_of, plan_of
+from vestige.experiments.settings import ShadowConfig
+from vestige.systems.source import SystemSource, read_system
+
+SYSTEM = Path(__file__).parents[1] / "nearest.py"
+ASKED = [f"r{k}" for k in range(30)]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A file of the user's with a system in it."""
+    file = tmp_path / "churn.py"
+    file.write_text(f"{SYSTEM.read_text()}\nsystem = Nearest\n")
+    return f"{file}:system"
+
+
+def config(place, **changes):
+    values = {"name": "asked", "system": place, "request": {"ids": ASKED}, "audit": {"measures": ["iam"]}}
+    return validated(RequestConfig, values | changes, "request.yaml")
+
+
+def scores(folder):
+    return pd.read_parquet(folder / "audits" / "retrain" / "scores.parquet")
+
+
+def test_a_request_becomes_models_an_audit_and_a_report(place, tmp_path):
+    result = run(config(place), tmp_path / "run", say=lambda text: None)
+    manifest = vestige.store.read_json(result.folder / "manifest.json")
+    assert set(manifest["models"]) == {"original", "shadow-0", "retrain"}
+    assert manifest["split"]["forget"] == 30 and manifest["split"]["retain"] == 270
+    assert manifest["data"]["name"] == "nearest records" and manifest["created"]
+    signals = result.audits["retrain"].signals
+    assert set(signals.of_role("forget").names) == set(ASKED)
+    assert sorted(set(signals.source)) == ["forget", "holdout", "pool", "retain"]
+    assert not set(signals.shadow_ids) & set(signals.names)
+    assert result.report.is_file()
+    again = run(config(place), tmp_path / "run", say=lambda text: pytest.fail(text))
+    assert again.audits["retrain"].verdict == result.audits["retrain"].verdict
+
+
+def test_nobody_is_fitted_on_what_it_must_not_see(nearest, tmp_path):
+    answer = vestige.forget(nearest, ids=ASKED, folder=tmp_path / "run")
+    original, shadow, retrained = (rows for rows, _ in nearest.fits)
+    forget = set(nearest.records.positions(ASKED).tolist())
+    assert set(original.tolist()) == set(nearest.seen.tolist())
+    assert set(retrained.tolist()) == set(nearest.seen.tolist()) - forget
+    assert not set(shadow.tolist()) & set(nearest.seen.tolist())
+    audited = {int(name[1:]) for name in answer.audit.signals.names.tolist()}
+    assert not set(shadow.tolist()) & audited
+    assert len(shadow) == 270  # as many as are retained
+    assert len({seed for _, seed in nearest.fits}) == 3
+
+
+def test_an_answer_has_the_models_and_can_be_kept(nearest, tmp_path):
+    answer = vestige.forget(nearest, ids=ASKED)
+    assert set(answer.original.tolist()) - set(answer.model.tolist()) == set(range(30))
+    assert answer.report.is_file() and len(repr(answer).splitlines()) <= 10
+    kept = answer.save(tmp_path / "kept")
+    assert (kept / "report.html").is_file() and (kept / "models" / "retrain").is_dir()
+    with pytest.raises(InputError, match="not empty"):
+        answer.save(kept)
+    for name in ("model", "original"):
+        assert isinstance(getattr(answer, name), np.ndarray)
+
+
+def test_a_model_that_is_in_use_is_kept_and_not_fitted(nearest):
+    nearest.original = nearest.seen.copy()
+    answer = vestige.forget(nearest, ids=ASKED)
+    assert len(nearest.fits) == 2 and (answer.original == nearest.seen).all()
+
+
+def test_a_request_that_nobody_carries_out_is_found(nearest):
+    class Idle(type(nearest)):
+        def unlearn(self, method, model, forget, retain, *, seed, **options):
+            return model, {"retrain_epochs": 0.0}
+
+    answer = vestige.forget(Idle(), ids=[f"r{k}" for k in range(100)], how="finetune")
+    assert answer.verdict.outcome == "under"
+    assert answer.audit.metric("model", "cost").value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"request": {"ids": ["r1", "zed"]}}, "'zed' is not among the 900 records"),
+        ({"request": {"ids": ["r800"]}}, "never saw 1 of the records.*'r800'"),
+        ({"request": {"ids": [f"r{k}" for k in range(300)]}}, "nothing is left to retain"),
+        ({"request": {"ids": []}}, "names no record"),
+        ({"how": []}, "at least one"),
+        ({"how": ["retrain", {"name": "retrain", "epochs": 3}]}, "retrain takes no options"),
+        ({"how": ["retrain", "retrain"]}, "named twice"),
+        ({"how": ["scrubb"]}, "scrub"),
+        ({"request": {}}, "ids or ids_file"),
+        ({"request": {"ids": ["r1"], "ids_file": "x"}}, "one of them"),
+        ({"system": "churn.py"}, "churn.py:system"),
+        ({"system": "nowhere.py:system"}, "no such file"),
+    ],
+)
+def test_bad_requests_are_one_sentence_and_leave_nothing(place, tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        run(config(place, **changes), tmp_path / "run", say=lambda text: None)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("system = 1 / 0", "ZeroDivisionError"),
+        ("system = 3", "no name, records"),
+        ("other = 3", "name 'system'|'system'"),
+        ("def system(:", "SyntaxError"),
+        ("import nothing_of_that_name\nsystem = 1", "ModuleNotFoundError"),
+    ],
+)
+def test_a_file_that_gives_no_system_is_one_sentence(tmp_path, code, message):
+    (tmp_path / "s.py").write_text(code)
+    with pytest.raises(InputError, match=message):
+        read_system(f"{tmp_path / 's.py'}:system")
+
+
+def test_another_system_in_the_same_folder_is_refused(place, tmp_path):
+    run(config(place), tmp_path / "run", say=lambda text: None)
+    with pytest.raises(InputError, match="another run"):
+        run(config(place, seed=1), tmp_path / "run", say=lambda text: None)
+
+
+def test_workers_give_the_same_scores(place, tmp_path):
+    run(config(place), tmp_path / "one", say=lambda text: None)
+    run(config(place), tmp_path / "two", say=lambda text: None, workers=2)
+    assert scores(tmp_path / "one").equals(scores(tmp_path / "two"))
+
+
+def test_killed_at_a_random_moment_it_ends_the_same(place, tmp_path):
+    run(config(place), tmp_path / "whole", say=lambda text: None)
+    yaml = tmp_path / "request.yaml"
+    yaml.write_text(f"name: asked\nsystem: {place}\nrequest: {{ids: {ASKED}}}\naudit: {{measures: [iam]}}\n")
+    command = [sys.executable, "-m", "vestige", "run", str(yaml), "--out", str(tmp_path / "cut"), "--quiet"]
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.5, 3))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert scores(tmp_path / "cut").equals(scores(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_roles_share_no_record_and_leave_two_sources(nearest, count):
+    roles = roles_of(SystemSource.of(nearest), ASKED, ShadowConfig(count=count), 0)
+    parts = [roles.forget, roles.retain, roles.holdout, roles.shadow, roles.aside]
+    together = np.concatenate(parts)
+    assert len(np.unique(together)) == len(together) == 900
+    assert len(roles.holdout) >= 20 and len(roles.aside) >= 20
+    assert (len(roles.shadow) == 0) == (count == 0)
+
+
+def test_smaller_shadows_are_said(nearest):
+    source, shadows = SystemSource.of(type(nearest)(share=0.8)), ShadowConfig(count=1)
+    roles = roles_of(source, ASKED, shadows, 0)
+    assert "Each shadow model is trained on" in limits_of(source, roles, shadows)[-1]
+    whole = SystemSource.of(nearest)
+    assert not limits_of(whole, roles_of(whole, ASKED, shadows, 0), shadows)
+
+
+def test_costs_are_said_before_the_work(place, tmp_path):
+    told = costs_of(config(place, how=["retrain"]), tmp_path / "run")
+    assert [(m["name"], m["records"], m["done"]) for m in told.models] == [
+        ("original", 300, False), ("shadow-0", 270, False), ("retrain", 270, False),
+    ]  # fmt: skip
+    assert told.pilot == 90 and told.seconds > 0 and not (tmp_path / "run").exists()
+    assert [view.shadows for view in told.outlooks] == [1, 2, 3, 8]
+    assert told.output_bytes == 4 * 2 * ((300 + 330) * 3 + 270)
+    run(config(place), tmp_path / "run", say=lambda text: None)
+    assert all(model["done"] for model in costs(plan_of(config(place), tmp_path / "run")).models)
+
+
+def test_a_way_to_forget_is_named_as_everywhere():
+    way = Forgetting.of({"name": "finetune", "epochs": 2, "label": "two epochs"})
+    assert (way.name, way.options, way.title, way.exact) == ("finetune", {"epochs": 2}, "two epochs", False)
+    with pytest.raises(InputError, match="name"):
+        Forgetting.of({"epochs": 2})
+
+
+def test_copies_that_stay_are_said_before_the_work_and_in_the_report(nearest, tmp_path):
+    nearest.x[100] = nearest.x[3]  # r100 is retained
+    said = []
+    answer = vestige.forget(nearest, ids=ASKED, folder=tmp_path / "run", say=said.append)
+    assert "'r3' by 'r100' (same)" in said[0]
+    assert any("'r3' by 'r100' (same)" in limit for limit in answer.audit.limits)
+    nearest.features = lambda rows: None
+    blind = vestige.forget(nearest, ids=ASKED)
+    assert any("Copies of forgotten records were not looked for" in limit for limit in blind.audit.limits)
