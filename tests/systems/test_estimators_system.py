@@ -132,6 +132,27 @@ def test_a_model_of_numbered_classes_is_read_by_place_and_that_is_said():
     assert one.fit(one.seen, 0).classes_.tolist() == [0, 1]
 
 
+def test_half_is_kept_from_a_model_that_is_not_fitted_and_it_is_said():
+    one = system(pipeline(DecisionTreeClassifier()), forget=["p7", "p11"])
+    assert len(one.seen) == 100 and {7, 11} <= set(one.seen.tolist())
+    assert one.notes[0].startswith("100 of 200 records were kept from the model")
+    assert len(system(pipeline(DecisionTreeClassifier()), unseen=0.25).seen) == 150
+
+
+def test_what_a_fitted_model_never_saw_is_a_table_or_ids():
+    data = table()
+    model = pipeline(DecisionTreeClassifier()).fit(data[FEATURES], data.label)
+    assert system(model, data, unseen=["p0", "p199"]).seen.tolist() == list(range(1, 199))
+    one = system(model, data[:150], unseen=data[150:][["label", "income", "id", "age", "city"]])
+    assert one.seen.tolist() == list(range(150)) and one.records.ids[150] == "p150"
+    assert one.notes == ()
+
+
+def test_copies_are_looked_for_in_the_features():
+    one = system(pipeline(DecisionTreeClassifier()))
+    assert one.features(np.array([3])).city.tolist() == [table().city[3]]
+
+
 def test_margins_are_logits_and_it_is_said():
     one = system(pipeline(RidgeClassifier()))
     model = one.fit(one.seen, 0)
@@ -358,7 +379,7 @@ REFUSED = {
     "Several columns of labels": lambda: system(
         MultiOutputClassifier(LogisticRegression()), table().assign(other=1), label=["label", "other"]
     ),
-    "never saw: give them by unseen=": lambda: system(fitted(pipeline(LogisticRegression()))),
+    "compares with records that it never saw: name them": lambda: system(fitted(pipeline(LogisticRegression()))),
     "does not take the samples": lambda: system(
         fitted(pipeline(LogisticRegression())), table().assign(city="Zug"), unseen=["p0"]
     ),

@@ -1,4 +1,4 @@
-"""The forms in which users have their data: ids, columns, and who was never seen."""
+"""The forms in which users have their data: ids, and columns by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def frame(n: int = 40, seed: int = 0) -> pd.DataFrame:
 
 
 def read(data, **options):
-    return read_tables(data, **({"label": "churn", "fitted": False} | options))
+    return read_tables(data, **({"label": "churn"} | options))
 
 
 def test_label_id_cluster_and_dropped_columns_are_no_features():
@@ -75,32 +75,20 @@ def test_a_hugging_face_data_set_is_read():
         read(datasets.DatasetDict({"train": datasets.Dataset.from_pandas(frame())}))
 
 
-def test_half_is_kept_from_a_model_that_is_not_fitted_and_it_is_said():
-    table = read(frame(), id="customer", forget=["00007", "00011"])
-    assert len(table.seen) == 20 and {7, 11} <= set(table.seen)
-    assert table.notes == ("20 of the 40 random records are kept from the original; a verdict needs them.",)
-    assert len(read(frame(), unseen=0.25).seen) == 30
-
-
-def test_unseen_ids_among_the_data():
-    table = read(frame(), id="customer", unseen=["00001", "00039"], fitted=True)
-    assert table.seen.tolist() == [0, *range(2, 39)] and table.notes == ()
-
-
 def test_unseen_tables_are_matched_by_name():
     other = frame(30, seed=1)[["city", "churn", "age", "customer"]]
     other["customer"] = [f"n{k}" for k in range(30)]
-    table = read(frame(), id="customer", unseen=other, fitted=True)
-    assert table.seen.tolist() == list(range(40)) and table.ids[40] == "n0"
+    table = read(frame(), id="customer", unseen=other)
+    assert (len(table), table.count) == (70, 40) and table.ids[40] == "n0"
     assert (table.x.age[40:].to_numpy() == other.age.to_numpy()).all()
     assert list(table.x.columns) == ["age", "city"] and table.y[41] == other.churn[1]
 
 
 def test_unseen_rows_without_ids_are_named():
-    table = read(frame().drop(columns="customer"), unseen=frame(5, 1).drop(columns="customer"), fitted=True)
+    table = read(frame().drop(columns="customer"), unseen=frame(5, 1).drop(columns="customer"))
     assert table.ids[40] == "unseen-0" and "unseen-0" in table.notes[0]
     one = frame(60).drop(columns="customer")
-    assert read(one[:40], unseen=one[40:], fitted=True).ids[40] == "40"
+    assert read(one[:40], unseen=one[40:]).ids[40] == "40"
 
 
 def test_categories_of_two_tables_stay_categories():
@@ -111,7 +99,7 @@ def test_categories_of_two_tables_stay_categories():
 
 
 def test_columns_come_in_the_order_that_the_model_knows():
-    table = read(frame(), id="customer", unseen=["00001"], fitted=True, features=["city", "age"])
+    table = read(frame(), id="customer", features=["city", "age"])
     assert list(table.x.columns) == ["city", "age"]
 
 
@@ -144,10 +132,6 @@ REFUSED = {
     "the index: '0' appears twice": lambda: read(pd.concat([frame(), frame()])),
     "text or integers are wanted": lambda: read(frame().assign(customer=np.arange(40) / 2), id="customer"),
     "id has 3 entries for 40": lambda: read(frame(), id=["a", "b", "c"]),
-    "never saw: give them by unseen=": lambda: read(frame(), fitted=True),
-    "a share, and the model is fitted": lambda: read(frame(), unseen=0.5, fitted=True),
-    "above 0 and below 1": lambda: read(frame(), unseen=2.0),
-    "'x' is not among the 40": lambda: read(frame(), unseen=["x"]),
     "40 ids are in data and in unseen": lambda: read(frame(), id="customer", unseen=frame()),
     "unseen has no column 'age'": lambda: read(frame(), unseen=frame().drop(columns="age")),
     "does not know, 'new'": lambda: read(frame(), unseen=frame().assign(new=1)),

@@ -30,7 +30,7 @@ HARMLESS = {"builtins.object", "collections.OrderedDict", "collections.defaultdi
 
 
 def save_estimator(model: Any, folder: Path) -> None:
-    """Write an estimator to a folder. Raises `InputError` where a part of it has no name to be found by, such as a lambda."""
+    """Write an estimator to a folder. Raises `InputError` where a part has no name to be found by, such as a lambda."""
     kind, remedy = type(model).__name__, "Write a System of your own, with save and load."
     try:
         skops.io.dump(model, folder / FILE)

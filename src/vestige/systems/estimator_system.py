@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
@@ -41,6 +42,7 @@ from vestige.store import array_hash, key_of
 from vestige.systems.base import Positions, Records, System
 from vestige.systems.estimator_files import described, load_estimator, save_estimator, versions_of
 from vestige.systems.tables import Table, read_tables
+from vestige.systems.unseen import seen_rows
 from vestige.values import as_array, as_floats
 
 Question = Literal["predict_proba", "decision_function", "predict"]
@@ -60,7 +62,7 @@ def estimators(
     cluster: Any = None,
     drop: Iterable[Any] = (),
     name: str | None = None,
-    forget: Iterable[str] | None = None,
+    forget: Iterable[str] = (),
 ) -> Estimators:
     """Return the system of a scikit-learn estimator and its data.
 
@@ -88,7 +90,7 @@ def estimators(
     name
         What the system is called in reports; default: the class of the estimator.
     forget
-        Ids that the original is to be fitted on, where the unseen are chosen here.
+        Ids that will be forgotten: a model that is not fitted yet shall see them.
 
     Returns
     -------
@@ -120,10 +122,10 @@ def estimators(
     fitted = _is_fitted(model)
     known = getattr(model, "feature_names_in_", None) if fitted else None
     table = read_tables(
-        data, label=label, id=id, unseen=unseen, cluster=cluster, drop=drop, fitted=fitted,
-        features=None if known is None else list(known), forget=forget,
+        data, label=label, id=id, unseen=unseen, cluster=cluster, drop=drop,
+        features=None if known is None else list(known),
     )  # fmt: skip
-    return Estimators(model, table, question, fitted, name or _name(model))
+    return Estimators(model, table, unseen, question, fitted, name or _name(model), forget)
 
 
 class Estimators(System):
@@ -141,21 +143,29 @@ class Estimators(System):
         Are models fitted on the places of classes, for they take numbers alone?
     """
 
-    def __init__(self, model: Any, table: Table, question: Question, fitted: bool, name: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        table: Table,
+        unseen: Any,
+        question: Question,
+        fitted: bool,
+        name: str,
+        forget: Iterable[str],
+    ) -> None:
         self.name, self.table, self.question = name, table, question
         self.template = _cloned(model)
         self.original = model if fitted else None
-        assert table.seen is not None
-        self.seen = table.seen
         self.by_place = False
-        notes = list(table.notes)
+        given: Any = None
         if question == "predict":
-            self._targets = _targets(table)
-            self.records = Records(table.ids, targets=self._targets, cluster=table.cluster)
+            self.records = Records(table.ids, targets=_targets(table), cluster=table.cluster)
         else:
-            given, places, classes = _labels(table, model if fitted else None)
+            given, places, classes = _labels(table, self.original)
             self.records = Records(table.ids, places, classes, cluster=table.cluster)
-            self._targets = self._as_known(model, given, fitted, notes)
+        self.seen, kept = seen_rows(self.records, table.count, unseen, fitted, forget=forget)
+        notes = [*table.notes, *kept]
+        self._targets = self.records.truth if given is None else self._as_known(model, given, fitted, notes)
         if question == "decision_function":
             notes.append(
                 f"{name} gives margins, which are no calibrated log-odds: they are compared with those of models of "
@@ -229,6 +239,10 @@ class Estimators(System):
             p[p.sum(axis=1) == 0] = 1 / count  # one class against the rest, and none is favoured
             return p
         return _margins(self.name, answers, places, count, len(rows))
+
+    def features(self, rows: Positions) -> Any:
+        """Return the features of some records: a DataFrame or an array; None of a sparse matrix."""
+        return None if sparse.issparse(self.table.x) else self.table.features(rows)
 
     def save(self, model: Any, folder: Path) -> None:
         """Write a model by skops, whose files run no code when they are read."""
