@@ -12,12 +12,13 @@ from vestige.signals.kinds import KINDS, Outputs
 from vestige.systems.base import Records, System
 
 if TYPE_CHECKING:
+    from vestige.systems.estimator_system import estimators
     from vestige.systems.huggingface import transformers
     from vestige.systems.network import networks
 
-_HOME = {"networks": "network", "transformers": "huggingface"}
+_HOME = {"estimators": "estimator_system", "networks": "network", "transformers": "huggingface"}
 
-__all__ = ["KINDS", "Outputs", "Records", "System", "networks", "transformers"]
+__all__ = ["KINDS", "Outputs", "Records", "System", "estimators", "networks", "transformers"]
 
 
 def __getattr__(name: str) -> Any:
