@@ -73,8 +73,8 @@ def test_what_does_not_fit_is_refused_and_the_network_stays(tmp_path):
     torch.save({"state_dict": state, "model": state, "epoch": 1}, tmp_path / "two.pt")
     (tmp_path / "cut.safetensors").write_bytes(b"12345678")
     for name, message in (
-        ("whole.pt", "would run its code"), ("list.pt", "a state dict is wanted"), ("two.pt", "under state_dict and model"),
-        ("cut.safetensors", "not a safetensors file"), ("gone.pt", "no such file"),
+        ("whole.pt", "holds more than weights"), ("list.pt", "a state dict, names with tensors, is wanted"), ("two.pt", "under state_dict and model"),
+        ("cut.safetensors", "not a readable .safetensors file"), ("gone.pt", "no such file"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             fill(model, tmp_path / name)

@@ -26,10 +26,8 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError, shown, unknown
 from vestige.store import array_hash, key_of
 from vestige.systems.base import Positions
+from vestige.systems.unseen import seen_rows
 from vestige.values import as_array, as_ids, id_list
-
-UNSEEN_SHARE = 0.5
-"""Of the data that is kept from a model that is not fitted yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +111,6 @@ def read_tables(
         where nobody says what a fitted model never saw.
     """
     table = _table(data, "data", label, id, cluster, drop, features)
-    if unseen is None and fitted:
-        raise InputError(
-            "The model is fitted, and a verdict needs records that it never saw: give them by unseen=, a table like "
-            "data or ids among it."
-        )
     if _is_data(unseen):
         for option, value in (("id", id), ("cluster", cluster)):
             if value is not None and not _names_column(value):
@@ -127,7 +120,7 @@ def read_tables(
         named = id if not isinstance(data, Dataset) else None
         other = _table(unseen, "unseen", label, named, cluster, drop, features or _columns(table.x))
         return _joined(table, other)
-    seen, notes = _seen(table.ids, unseen, fitted, [] if forget is None else forget)
+    seen, notes = seen_rows(table.ids, unseen, fitted, forget)
     return replace(table, seen=seen, notes=(*table.notes, *notes))
 
 
@@ -322,34 +315,6 @@ def _known(x: pd.DataFrame, features: Sequence[Any], what: str) -> tuple[pd.Data
         )
     notes = (f"Left out, for it numbers the rows: {', '.join(map(str, index))}.",) if index else ()
     return x[list(features)], notes
-
-
-def _seen(
-    ids: NDArray[np.str_], unseen: Any, fitted: bool, forget: Iterable[str]
-) -> tuple[Positions, tuple[str, ...]]:
-    """Return positions of the records that the original saw, from who it never saw: ids, a share, or nothing."""
-    n = len(ids)
-    where = {name: place for place, name in enumerate(ids.tolist())}
-    if unseen is None or (isinstance(unseen, Real) and not isinstance(unseen, bool)):
-        if fitted:
-            raise InputError(
-                f"unseen is {unseen}, a share, and the model is fitted; give ids of what it never saw."
-            )
-        share = UNSEEN_SHARE if unseen is None else float(unseen)
-        if not 0 < share < 1:
-            raise InputError(f"unseen is {unseen!r}; a share above 0 and below 1 is wanted, or ids.")
-        asked = np.array([where[str(name)] for name in forget if str(name) in where], dtype=np.int64)
-        others = np.setdiff1d(np.arange(n), asked)
-        kept = np.random.default_rng(0).permutation(others)[: round(share * n)]
-        note = f"{len(kept):,} of the {n:,} records, chosen at random, were kept from the original, for a verdict needs them."
-        return np.setdiff1d(np.arange(n), kept), (note,)
-    strangers = id_list("unseen", unseen).tolist()
-    lacking = [name for name in strangers if name not in where]
-    if lacking:
-        raise InputError(
-            f"unseen: {lacking[0]!r} is not among the {n:,} records; they look like {str(ids[0])!r}."
-        )
-    return np.setdiff1d(np.arange(n), [where[name] for name in strangers]).astype(np.int64), ()
 
 
 def _joined(data: Table, unseen: Table) -> Table:
