@@ -1,4 +1,4 @@
-"""Which records the original never saw, where they are not data of their own: ids, or a share that is kept from it."""
+"""Which records the original never saw: data of their own, ids, or a share that is kept from it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vestige.errors import InputError
-from vestige.systems.base import Positions
-from vestige.values import id_list
+from vestige.systems.base import Positions, Records
 
 SHARE = 0.5
-"""Of the data that is kept from a model that is not fitted yet."""
+"""Of the data, kept from a model that is yet to be fitted, where nothing is said."""
 
 
 def is_data(unseen: Any) -> bool:
     """Are these records, rather than ids or a share?"""
-    if unseen is None or isinstance(unseen, (Real, str, list, set, frozenset, np.ndarray)):
+    if unseen is None or isinstance(unseen, (Real, str)):
         return False
     if isinstance(unseen, tuple):
         return len(unseen) == 2 and any(hasattr(part, "shape") for part in unseen)
@@ -29,12 +27,12 @@ def is_data(unseen: Any) -> bool:
 def seen_rows(
     records: Records, count: int, unseen: Any, trained: bool, seed: int = 0, forget: Iterable[str] = ()
 ) -> tuple[Positions, tuple[str, ...]]:
-    """Return positions of the records that the original saw or shall see, and what was chosen for it, in sentences.
+    """Return the positions of what the original saw or shall see, and what was decided for it, in sentences.
 
     Parameters
     ----------
-    ids : text [N]
-        Of all records.
+    count
+        How many records come first, as `data`; those of another data set follow.
     unseen
         As the user gave it.
     trained
@@ -45,30 +43,15 @@ def seen_rows(
     Raises
     ------
     InputError
-        Where the original is fitted and nothing says what it never saw, for an id that is unknown, and for a share that
+        Where the original is trained and nothing says what it never saw, where an id is unknown, and for a share that
         leaves nothing on one side.
     """
-    n = len(ids)
-    where = {name: place for place, name in enumerate(ids.tolist())}
-    if unseen is None or (isinstance(unseen, Real) and not isinstance(unseen, bool)):
-        if fitted and unseen is None:
-            raise InputError(
-                "The model is fitted, and a verdict needs records that it never saw: give them by unseen=, as data of the "
-                "same form, or as ids among the data."
-            )
-        if fitted:
-            raise InputError(f"unseen is {unseen}, a share, and the model is fitted; give ids of what it never saw.")
-        share = SHARE if unseen is None else float(unseen)
-        asked = np.array([where[str(name)] for name in forget or () if str(name) in where], dtype=np.int64)
-        others = np.setdiff1d(np.arange(n), asked)
-        kept = np.random.default_rng(0).permutation(others)[: round(share * n)] if 0 < share < 1 else others[:0]
-        if not 0 < len(kept) < n:
-            raise InputError(
-                f"unseen is {unseen!r} of {n:,} records; a share above 0 and below 1 is wanted, or ids."
-            )
-        note = (
-            f"{len(kept):,} of the {n:,} records, chosen at random, were kept from the original, for a verdict needs "
-            "them."
+    if len(records) > count:
+        return np.arange(count), ()
+    if unseen is None and trained:
+        raise InputError(
+            "The model is trained, and a verdict compares with records that it never saw: name them, unseen=, as data of "
+            "the same form, or as ids among the data."
         )
     if unseen is None or isinstance(unseen, Real):
         wanted = np.flatnonzero(np.isin(records.ids[:count], [str(name) for name in forget]))
@@ -89,7 +72,8 @@ def _by_share(
 ) -> tuple[Positions, tuple[str, ...]]:
     if trained:
         raise InputError(
-            f"unseen: {lacking[0]!r} is not among the {n:,} records; they look like {str(ids[0])!r}."
+            "unseen is a share, and the model is trained already: which records it never saw is known to you alone; name "
+            "their ids."
         )
     kept = round(share * count) if 0 < share < 1 else 0
     kept = min(kept, count - len(wanted))
