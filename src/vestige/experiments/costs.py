@@ -11,8 +11,8 @@ import numpy as np
 from vestige.errors import InputError
 from vestige.evaluation.outlook import Outlook, outlooks, pilot
 from vestige.experiments.plan import Plan, Positions
-from vestige.experiments.reading import Reading
 from vestige.experiments.steps import ModelStep
+from vestige.signals.reading import Reading
 from vestige.signals.transforms import scaled_logit
 
 SHARE, FEWEST, MOST = 0.05, 200, 2_000
