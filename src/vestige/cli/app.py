@@ -1,7 +1,7 @@
 """The commands. Each parses, calls one library function and prints what it returned.
 
 Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an empty cell; 2 input that cannot be used;
-4 the gate is undecided; 130 interrupted.
+3 tampered evidence; 4 the gate is undecided; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vestige.cli.bench import bench
+from vestige.cli.evidence import evidence, verify
 from vestige.cli.options import (
     Address,
     Alpha,
@@ -44,6 +45,8 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(llm)
 app.add_typer(bench)
+app.add_typer(evidence)
+app.command()(verify)
 INTERRUPTED = 130
 TARGETS = "logistic-regression, decision-tree (default), random-forest, mlp,"
 DEFENCES = "label_only, top_k=3, temperature=4, rounding=2; in training: train_temperature=4, dp=8"
