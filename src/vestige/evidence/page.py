@@ -84,7 +84,9 @@ def _about(statement: Statement, envelope: Mapping[str, Any]) -> Section:
         ("Recipe (SHA-256)", action.recipe or DASH),
         ("Signed by", ", ".join(entry["keyid"][:SHORT] for entry in envelope["signatures"])),
     ]
-    text = "Who asked is named by a pseudonym, whose key is kept elsewhere. It is signed by who holds the key."
+    text = (
+        "Who asked is named by a pseudonym, whose key is kept elsewhere. It is signed by who holds the key."
+    )
     return Section("about", "Request, scope and action", "Request", [Text(text), _pairs("Request", rows)])
 
 
