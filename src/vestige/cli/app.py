@@ -31,6 +31,7 @@ from vestige.cli.options import (
     Tolerance,
     Workers,
 )  # fmt: skip
+from vestige.cli.project import convert
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
@@ -44,6 +45,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(llm)
 app.add_typer(bench)
+app.command()(convert)
 INTERRUPTED = 130
 TARGETS = "logistic-regression, decision-tree (default), random-forest, mlp,"
 DEFENCES = "label_only, top_k=3, temperature=4, rounding=2; in training: train_temperature=4, dp=8"

@@ -18,12 +18,12 @@ from safetensors.numpy import save_file
 from vestige.data.source import Truth
 from vestige.errors import InputError
 from vestige.evaluation import Metric, audit
-from vestige.experiments.reading import Reading
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
 from vestige.signals import Signals, simulated_deletions
 from vestige.signals.kinds import Outputs
+from vestige.signals.reading import Reading
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
@@ -105,24 +105,23 @@ class References(Step):
         root = job.environment.root
         truth, answers = self.audited.truth(root), self.original.read(job)["audited"]
         reading = self._reading(job, truth, answers)
-        labels, original = reading.labels(truth.values), reading.logits(answers, truth.values)
+        shadows = [shadow.read(job) for shadow in self.shadows]
         fields: dict[str, Any] = {
-            "labels": labels, "ids": truth.ids, "cluster": truth.cluster, "source": self.sources,
-            "original": original, "role": np.where(self.sources == "pool", "holdout", self.sources),
+            "ids": truth.ids, "cluster": truth.cluster, "source": self.sources, "scale": reading.scale,
+            "role": np.where(self.sources == "pool", "holdout", self.sources),
+            "retrained": [exact.read(job)["audited"] for exact in self.retrained] or None,
         }  # fmt: skip
-        if self.shadows:
+        if shadows:
             pool = self.pool.truth(root)
-            outputs = [shadow.read(job) for shadow in self.shadows]
+            inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
             fields |= shadow_fields(
-                reading.labels(pool.values), pool.ids, self.members,
-                [reading.logits(each["pool"], pool.values) for each in outputs],
-                [reading.logits(each["audited"], truth.values) for each in outputs], seed=self.seed,
+                reading.labels(pool.values), pool.ids, self.members, inside,
+                [shadow["audited"] for shadow in shadows], seed=self.seed,
             )  # fmt: skip
-        if self.retrained:
-            fields["retrained"] = np.stack(
-                [reading.logits(exact.read(job)["audited"], truth.values) for exact in self.retrained]
-            )
-        Signals(unlearned=original, **fields).save(job.path, apart=True)
+        signals = Signals.from_outputs(
+            reading.kind, truth.values, unlearned=answers, original=answers, **fields
+        )
+        signals.save(job.path, apart=True)
         return {"reading": dataclasses.asdict(reading)}
 
     def _reading(self, job: Job, truth: Truth, answers: Values) -> Reading:
@@ -155,11 +154,15 @@ class AuditMethod(Step):
         config, shared = self.config, job.file(self.references)
         reading = Reading(**job.record(self.references)["reading"])
         truth = self.references.audited.truth(job.environment.root)
-        unlearned = reading.logits(self.unlearned.read(job)["audited"], truth.values)
+        answers, references = self.unlearned.read(job)["audited"], Signals.load(shared)
+        signals = references.with_(
+            unlearned=reading.logits(answers, truth.values),
+            notes=(*references.notes, *reading.notes(answers)),
+        )
         with named(self.title):
             result = audit(
-                Signals.load(shared).with_(unlearned=unlearned), config.measures, name=self.title,
-                preset=config.preset, alpha=config.alpha, tolerance=config.tolerance,
+                signals, config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
+                tolerance=config.tolerance,
             )  # fmt: skip
         metrics, limits = (*result.metrics, *self._cost(job)), (*result.limits, *self.limits)
         dataclasses.replace(result, metrics=metrics, limits=limits).write(job.path, shared)
@@ -195,14 +198,14 @@ def shadow_fields(
 
     labels   [P] of the records that they are trained on, some each: `members` [S, P]; `ids` [P] name them
     inside   of each shadow [P, C], its logits on the pool
-    audited  of each shadow [N, C], its logits on the audited records
+    audited  of each shadow, its outputs on the audited records
     chosen   the shadows that a measure is given, default: all; simulated deletions need three, and use all
     out      how many of them a simulated deletion has that never saw the sample; see `simulated_deletions`
     """
-    given = range(len(members)) if chosen is None else chosen
-    fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in given]
+    which = range(len(members)) if chosen is None else chosen
+    fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in which]
     fields: dict[str, Any] = {
-        "shadow_out": np.stack([audited[k] for k in given]), "shadow_fit": np.concatenate(fits),
+        "shadow_out": [audited[k] for k in which], "shadow_fit": np.concatenate(fits),
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
     if len(members) >= 3:
