@@ -1,7 +1,7 @@
 """The commands. Each parses, calls one library function and prints what it returned.
 
 Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an empty cell; 2 input that cannot be used;
-4 the gate is undecided; 130 interrupted.
+3 something was changed since it was written; 4 the gate is undecided; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vestige.cli.bench import bench
+from vestige.cli.ledger import key, ledger, model
 from vestige.cli.options import (
     Address,
     Alpha,
@@ -32,6 +33,7 @@ from vestige.cli.options import (
     Workers,
 )  # fmt: skip
 from vestige.cli.project import convert
+from vestige.cli.requests import request
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
@@ -45,6 +47,8 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(llm)
 app.add_typer(bench)
+for group in (ledger, key, model, request):
+    app.add_typer(group)
 app.command()(convert)
 INTERRUPTED = 130
 TARGETS = "logistic-regression, decision-tree (default), random-forest, mlp,"
