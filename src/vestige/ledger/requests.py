@@ -94,7 +94,7 @@ class Requests:
                 "source stands in the chain for good: a word of at most 40 letters, no address or name."
             )
         who = key.pseudonym("subject", str(subject))
-        names = sorted(key.pseudonyms("record", id_list("records", list(records)).tolist()))
+        names = sorted(key.pseudonyms("record", id_list("records", records).tolist()))
         mark = key.pseudonym("external", external) if external else ""
         group = hashlib.sha256(" ".join([who, *names]).encode()).hexdigest()
         body = {
