@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import vestige
-from kind_worlds import ROLE, world
+from kind_worlds import ROLE, outcomes, world
 from vestige.errors import InputError
 from vestige.evaluation import mia_efficacy
 from vestige.evaluation.verdict import judge_signals
@@ -22,11 +22,6 @@ EXACT, UNTOUCHED = 12, 3
 def signals_of(kind, seed, unlearning="exact"):
     truth, outputs = world(kind, seed, unlearning)
     return vestige.Signals.from_outputs(kind, truth, **outputs, role=ROLE)
-
-
-def outcomes(kind, unlearning, count):
-    every = (signals_of(kind, seed, unlearning) for seed in range(count))
-    return [judge_signals(s, alpha=0.05, tolerance=0.1, seed=0).verdict.outcome for s in every]
 
 
 @pytest.mark.parametrize("kind", ["logits", "labels", "predictions", "multilabel"])  # the others: see below
