@@ -29,6 +29,7 @@ from vestige.signals.kinds import KINDS, Outputs
 from vestige.store import key_of
 from vestige.systems.base import Positions, Records, System
 from vestige.systems.tables import Table, read_tables
+from vestige.systems.unseen import seen_rows
 from vestige.values import as_array
 
 OF_TARGETS = ("predictions", "multilabel")
@@ -196,15 +197,18 @@ class OutputSystem(System):
     Its models are `Outputs` of all records, or `Asked`.
     """
 
-    def __init__(self, table: Table, kind: str, classes: Sequence[str] | None, name: str) -> None:
-        self.table, self.kind, self.name, self.notes = table, kind, name, table.notes
-        self.seen = np.arange(len(table)) if table.seen is None else table.seen
+    def __init__(
+        self, table: Table, unseen: Any, kind: str, classes: Sequence[str] | None, name: str
+    ) -> None:
+        self.table, self.kind, self.name = table, kind, name
         if kind in OF_TARGETS:
             self.records = Records(table.ids, targets=np.asarray(table.y), cluster=table.cluster)
-            return
-        known = None if classes is None else tuple(map(str, classes))
-        labels, names = labels_written(pd.Series(np.asarray(table.y)), "data", known)
-        self.records = Records(table.ids, labels, names, cluster=table.cluster)
+        else:
+            known = None if classes is None else tuple(map(str, classes))
+            labels, names = labels_written(pd.Series(np.asarray(table.y)), "data", known)
+            self.records = Records(table.ids, labels, names, cluster=table.cluster)
+        self.seen, kept = seen_rows(self.records, table.count, unseen, True)
+        self.notes = (*table.notes, *kept)
 
     def fit(self, rows: Positions, seed: int) -> Any:
         """There is no model to train: raises `InputError` that says what to give instead."""
@@ -287,8 +291,8 @@ def outputs(
     """
     if not isinstance(model, (Outputs, Asked)):
         raise InputError(f"model is of type {type(model).__name__}; Outputs or Asked are wanted.")
-    table = read_tables(data, label=label, id=id, unseen=unseen, cluster=cluster, drop=drop, fitted=True)
-    system = OutputSystem(table, model.kind, classes, name or getattr(model, "name", "") or "outputs")
+    table = read_tables(data, label=label, id=id, unseen=unseen, cluster=cluster, drop=drop)
+    system = OutputSystem(table, unseen, model.kind, classes, name or getattr(model, "name", "") or "outputs")
     if isinstance(model, Outputs):
         system.outputs(model, np.arange(len(table)))
     system.original = model
