@@ -84,6 +84,8 @@ def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) 
     known = signals.calibration
     if known is None:
         return ["There are no simulated deletions to build a scale of degrees from."] * len(requests)
+    if known.kind == "labels":
+        return ["There are no degrees between a right and a wrong prediction."] * len(requests)
     gone = known.roles == "forget"
     if gone.sum() < ENOUGH:
         few = f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."

@@ -22,7 +22,7 @@ from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
 from vestige.signals import Signals, simulated_deletions
-from vestige.signals.kinds import Outputs
+from vestige.signals.kinds import Outputs, kind_of_signals
 from vestige.signals.reading import Reading
 from vestige.signals.transforms import confidence
 
@@ -116,7 +116,7 @@ class References(Step):
             inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
             fields |= shadow_fields(
                 reading.labels(pool.values), pool.ids, self.members, inside,
-                [shadow["audited"] for shadow in shadows], seed=self.seed,
+                [shadow["audited"] for shadow in shadows], seed=self.seed, kind=kind_of_signals(reading.kind),
             )  # fmt: skip
         signals = Signals.from_outputs(
             reading.kind, truth.values, unlearned=answers, original=answers, **fields
@@ -193,6 +193,7 @@ def shadow_fields(
     seed: int,
     chosen: Sequence[int] | None = None,
     out: int | None = None,
+    kind: str = "logits",
 ) -> dict[str, Any]:
     """Return the fields of `Signals` that shadow models give.
 
@@ -201,6 +202,7 @@ def shadow_fields(
     audited  of each shadow, its outputs on the audited records
     chosen   the shadows that a measure is given, default: all; simulated deletions need three, and use all
     out      how many of them a simulated deletion has that never saw the sample; see `simulated_deletions`
+    kind     of the signals
     """
     which = range(len(members)) if chosen is None else chosen
     fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in which]
@@ -209,7 +211,7 @@ def shadow_fields(
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
     if len(members) >= 3:
-        known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed)
+        known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed, kind=kind)
         fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
     return fields
 
