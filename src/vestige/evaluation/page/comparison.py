@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMPARISON = "closer to retrain"
 
-# Header, names under which the figure of the model may appear in `Audit.metrics`, first found wins.
+# Header, names under which the figure of the model may appear in `Audit.figures`, first found wins.
 MODEL_FIGURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (f"UA ({COMPARISON})", ("unlearning_accuracy", "ua")),
     (f"RA ({COMPARISON})", ("retain_accuracy", "remaining_accuracy", "ra")),
