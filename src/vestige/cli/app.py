@@ -1,7 +1,7 @@
 """The commands. Each parses, calls one library function and prints what it returned.
 
 Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an empty cell; 2 input that cannot be used;
-4 the gate is undecided; 130 interrupted.
+3 something was changed since it was written; 4 the gate is undecided; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from vestige.cli.audits import audit
 from vestige.cli.bench import bench
 from vestige.cli.commands import GATED, command, group
 from vestige.cli.completion import listed, lists, one_of
+from vestige.cli.evidence import evidence, verify
+from vestige.cli.ledger import key, ledger, model
 from vestige.cli.options import (
     Address,
     Engine,
@@ -33,6 +35,7 @@ from vestige.cli.options import (
     Workers,
 )  # fmt: skip
 from vestige.cli.project import convert
+from vestige.cli.requests import request
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
@@ -47,6 +50,10 @@ app = group(
 )  # fmt: skip
 app.add_typer(llm)
 app.add_typer(bench)
+app.add_typer(evidence)
+app.command()(verify)
+for rooms in (ledger, key, model, request):
+    app.add_typer(rooms)
 INTERRUPTED = 130
 TARGETS = "logistic-regression, decision-tree (default), random-forest, mlp,"
 CLASSIFIERS = ("logistic-regression", "decision-tree", "random-forest", "mlp")

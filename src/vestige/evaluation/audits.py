@@ -144,6 +144,7 @@ def audit(
         verdict=judged.verdict,
         limits=tuple(_limits(signals, judged)),
         seconds=time.perf_counter() - start,
+        seed=int(seed),
     )
 
 
