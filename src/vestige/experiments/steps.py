@@ -164,8 +164,8 @@ class AuditMethod(Step):
                 signals, config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
                 tolerance=config.tolerance,
             )  # fmt: skip
-        metrics, limits = (*result.metrics, *self._cost(job)), (*result.limits, *self.limits)
-        dataclasses.replace(result, metrics=metrics, limits=limits).write(job.path, shared)
+        figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
+        dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)
