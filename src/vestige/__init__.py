@@ -53,8 +53,8 @@ _HOME = {
     "train": "training",
     "unlearn": "unlearning",
 }
-_PACKAGES = ("data", "evaluation", "experiments", "leaks", "ledger", "llm", "measures", "methods", "models", "report",
-             "signals", "systems", "training", "unlearning")  # fmt: skip
+_PACKAGES = ("data", "evaluation", "evidence", "experiments", "leaks", "ledger", "llm", "measures", "methods", "models",
+             "monitoring", "report", "signals", "systems", "training", "unlearning")  # fmt: skip
 """Loaded when they are first named: `vestige.llm.unlearn` needs no import of its own."""
 _NEEDS_TORCH = {"load_config", "build_model", "Recipe", "train"}
 

@@ -105,6 +105,7 @@ def transformers(
     batch_size: int = 64,
     device: str = "auto",
     name: str | None = None,
+    forget: Iterable[str] = (),
 ) -> Transformers:
     """Return a Hugging Face classifier and its data as a system: of texts, or of images.
 
@@ -138,7 +139,7 @@ def transformers(
         drawn anew, for a model that was trained from scratch.
     longest
         Tokens of a text that are read; default: as many as the tokenizer says.
-    batch_size, device, name
+    batch_size, device, name, forget
         See `networks`.
 
     Returns
@@ -167,7 +168,8 @@ def transformers(
     system = networks(
         model, loaders[0], unseen=loaders[1] if len(loaders) > 1 else unseen, id=_columns(tables, id),
         cluster=_columns(tables, cluster), classes=labels or None, fit=fit, recipe=recipe, start=start,
-        batch_size=batch_size, device=device, name=name, build=Transformers,
+        batch_size=batch_size, device=device, name=name, forget=forget,
+        build=Transformers,
     )  # fmt: skip
     assert isinstance(system, Transformers)
     system.tokenizer = tokenizer

@@ -212,6 +212,7 @@ def networks(
     batch_size: int = 512,
     device: str = "auto",
     name: str | None = None,
+    forget: Iterable[str] = (),
     build: type[Networks] = Networks,
 ) -> Networks:
     """Return a torch network and its data as a system. Data are read batch by batch, and never held as a whole.
@@ -252,6 +253,8 @@ def networks(
         "auto", "cpu", "cuda", ...
     name
         What it is called in reports.
+    forget
+        Ids that will be forgotten: a network that is yet to be trained shall see them.
     build
         `Networks`, or a class of your own that is derived from it.
 
@@ -294,7 +297,7 @@ def networks(
     with all_seeded(0), evaluating(original or structure):
         task, width, said = look(original or structure, first.to(device_of(original or structure)), truth, task)
     records = _records(items, truth, task, width, classes, _names(id, items, count, data, unseen), cluster)
-    seen, kept = seen_rows(records, count, unseen, original is not None)
+    seen, kept = seen_rows(records, count, unseen, original is not None, forget=forget)
     recipe = None if recipe is None else recipe_of(recipe)
     _check_fit(fit, recipe)
     return build(
