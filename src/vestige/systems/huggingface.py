@@ -21,7 +21,7 @@ from vestige.systems.unseen import is_data
 from vestige.training.recipe import Recipe
 from vestige.values import as_array, is_missing
 
-TEXTS = ("text", "sentence", "content", "review")
+TEXTS = ("text", "sentence", "content")
 """Columns that hold the text, where nothing else is said."""
 
 
