@@ -19,7 +19,7 @@ SHARE = 0.5
 
 def is_data(unseen: Any) -> bool:
     """Are these records, rather than ids or a share?"""
-    if unseen is None or isinstance(unseen, (Real, str, list, set, frozenset, np.ndarray)):
+    if unseen is None or isinstance(unseen, (Real, str, list, set, frozenset, range, np.ndarray)):
         return False
     if hasattr(unseen, "to_list") and not hasattr(unseen, "columns"):  # a column or an index of pandas
         return False
