@@ -6,28 +6,36 @@
     python -m benchmarks.mutants --results FILE         JSON lines; what stands there is not run again
 
 A mutation is a file, a text that stands in it once, what it becomes, and the test files that ought to notice. The
-source is mutated in a temporary copy, which the tests import in its place. "survived" is a gap in the tests, "killed"
-is as it should be, "lost" says that the text is gone and the list must follow the source.
+source is mutated in a temporary copy, which the tests import in its place, each mutant in a fork of one process that
+has loaded the other libraries. "survived" is a gap in the tests, "killed" is as it should be, "lost" says that the text
+is gone and the list must follow the source.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
+
+import pytest
 
 from benchmarks.mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 SECONDS = 600
+LIBRARIES = (
+    "numpy", "scipy.stats", "pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.svm", "sklearn.neural_network",
+    "pydantic", "hypothesis", "torch", "torch.func", "rich.progress", "typer",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,24 +82,39 @@ def outcome(mutation: Mutation, copy: Path, mark: str) -> str:
 
 def tested(tests: tuple[str, ...], copy: Path, mark: str) -> bool:
     """Run test files with the library of `copy`; say whether one failed (a hang is a failure)."""
-    folders = os.pathsep.join(map(str, (copy, ROOT / "tests", ROOT)))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": folders,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", mark]
-    command += [str(ROOT / "tests" / test) for test in tests]
-    try:
-        ended = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
+    process = get_context("fork").Process(target=_run_tests, args=(tests, copy, mark))
+    process.start()
+    process.join(SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
         return True
-    if ended.returncode not in (0, 1, 2):  # 2: the mutated file cannot be imported
-        sys.exit(f"pytest ended with {ended.returncode}:\n{ended.stdout.decode()[-2000:]}")
-    return ended.returncode != 0
+    if process.exitcode not in (0, 1, 2):  # 2: the mutated file cannot be imported
+        sys.exit(f"pytest ended with {process.exitcode} on {' '.join(tests)}")
+    return process.exitcode != 0
+
+
+def _run_tests(tests: tuple[str, ...], copy: Path, mark: str) -> None:
+    """Be the process in which one mutant is tested: libraries are loaded, the library under test is not."""
+    folders = [str(folder) for folder in (copy, ROOT / "tests", ROOT)]
+    sys.path[:0] = folders
+    sys.dont_write_bytecode = True
+    os.environ |= {"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": "1"}
+    os.chdir(ROOT)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", mark]
+    sys.exit(int(pytest.main([*options, *(str(ROOT / "tests" / test) for test in tests)])))
+
+
+def load_libraries() -> None:
+    """Import what takes most of a test's start, once for all mutants; "vestige" must not be among it."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    if any(name.partition(".")[0] == "vestige" for name in sys.modules):
+        sys.exit("vestige is loaded already; its mutants would not be seen")
 
 
 def main() -> None:
@@ -105,6 +128,7 @@ def main() -> None:
     if asked.list:
         print("\n".join(map(str, mutations)))
         sys.exit(f"{len(mutations)} mutations")
+    load_libraries()
     known = {}
     if asked.results and asked.results.is_file():
         lines = [json.loads(line) for line in asked.results.read_text(encoding="utf-8").splitlines()]

@@ -159,11 +159,11 @@ def test_what_cannot_be_is_refused_in_a_sentence(model, data, options, message):
 
 
 def test_tokens_in_a_loader_of_ones_own_need_no_tokenizer():
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, Subset
     from transformers import DataCollatorWithPadding
 
     items = [dict(tokenizer()(text)) | {"labels": label} for text, label in zip(TEXTS, LABELS, strict=True)]
     model = classifier()
-    loader = DataLoader(items, collate_fn=DataCollatorWithPadding(tokenizer()))
+    loader = DataLoader(Subset(items, range(120)), collate_fn=DataCollatorWithPadding(tokenizer()))
     answer = networks(model, loader, unseen=range(60, 120)).outputs(model, ROWS)
     np.testing.assert_allclose(answer.values, by_hand(model, [TEXTS[row] for row in ROWS]), atol=1e-5)

@@ -272,10 +272,10 @@ def test_unlearning_methods_of_the_house_work_on_it():
 @pytest.mark.parametrize(
     ("model", "data", "options", "message"),
     [
-        (network(), Own(X, Y), {}, "a verdict needs records that it never saw: give them by unseen="),
-        (network(), Own(X, Y), {"unseen": 0.5}, "a share, and the model is fitted"),
+        (network(), Own(X, Y), {}, "a verdict compares with records that it never saw"),
+        (network(), Own(X, Y), {"unseen": 0.5}, "unseen is a share, and the model is trained"),
         (network(), Own(X, Y), {"unseen": ["0", "gone"]}, "'gone' is not among the 96 records"),
-        (Cnn, Own(X, Y), {"unseen": 1.5}, "a share above 0 and below 1"),
+        (Cnn, Own(X, Y), {"unseen": 1.5}, "a share between 0 and 1"),
         (network(), Own(X, Y, "text"), {"unseen": HALF}, "Labels are text, such as 'c'"),
         (network(), Own(X, Y, "last"), {"unseen": HALF}, r"channels last, \[8, 6, 6, 3\].*permute"),
         (network(), (X, Y + 1), {"unseen": HALF}, "for labels from 0 to 2; a record has the label 3"),

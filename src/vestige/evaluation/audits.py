@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.arguments import checked
-from vestige.errors import InputError
+from vestige.errors import InputError, every
 from vestige.evaluation import figures
 from vestige.evaluation.calibration import Reference, p_values, reference_scores
 from vestige.evaluation.degree import Scale, scales
@@ -66,7 +66,8 @@ def audit(
         The verdict needs at least one shadow and 20 holdout samples; the all-clear also needs retained samples.
     measures : iterable of str or mapping
         Names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}. They rank the
-        samples and describe the model; the verdict does not depend on which are chosen.
+        samples and describe the model; the verdict does not depend on which are chosen. One that has the label of
+        another is numbered: "iam", "iam (2)".
     name : str
         What is audited, for the report.
     preset : "recommended" or "paper"
@@ -86,7 +87,7 @@ def audit(
     Raises
     ------
     InputError
-        For an unknown measure or option, and where no measure at all could run.
+        For unknown measures and options, all of them together, and where no measure at all could run.
 
     References
     ----------
@@ -116,7 +117,7 @@ def audit(
     _check_call(signals, measures, name, seed)
     if not (signals.roles == "forget").any():
         raise InputError("No sample has the role 'forget'; there is nothing to audit.")
-    requested = [_spec(spec, preset) for spec in measures]
+    requested = every("measures", measures, lambda spec: _spec(spec, preset))
     if not requested:
         raise InputError(f"No measure was asked for. Known: {', '.join(MEASURES)}.")
     own = signals.remembering()
@@ -143,6 +144,7 @@ def audit(
         verdict=judged.verdict,
         limits=tuple(_limits(signals, judged)),
         seconds=time.perf_counter() - start,
+        seed=int(seed),
     )
 
 

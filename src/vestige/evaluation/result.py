@@ -96,6 +96,7 @@ class Audit:
     verdict   the answer for the whole request
     limits    what this audit cannot say, in sentences
     seconds   wall-clock time of the audit
+    seed      of its permutations, planted traces and bootstraps
     """
 
     name: str
@@ -107,6 +108,7 @@ class Audit:
     verdict: Verdict
     limits: tuple[str, ...]
     seconds: float
+    seed: int = 0
 
     def summary(self) -> str:
         """Return the verdict, what it rests on and the limits as plain text, the verdict first."""
@@ -177,6 +179,7 @@ class Audit:
             "metrics": [asdict(m) for m in self.metrics],
             "limits": list(self.limits),
             "seconds": self.seconds,
+            "seed": self.seed,
         }
         write_json(folder / "metrics.json", record)
         write_json(
@@ -211,6 +214,7 @@ class Audit:
             verdict=Verdict(**verdict),
             limits=tuple(record["limits"]),
             seconds=record["seconds"],
+            seed=record.get("seed", 0),
         )
 
     def to_html(self, path: Path | str) -> Path:

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, unknown
-from vestige.signals.transforms import Floats
+from vestige.signals.transforms import Floats, of_losses
 from vestige.values import are_probabilities, as_array, as_floats
 
 KINDS = ("logits", "log_probabilities", "probabilities", "labels", "losses", "predictions", "multilabel")
@@ -42,6 +42,8 @@ FLOOR = 1e-12
 """Smallest probability: a smaller one has no logarithm that means anything."""
 UNEVEN = 0.01
 """By how much the probabilities of a row may miss 1: files hold rounded numbers."""
+FEWEST_SHARES = 20
+"""Records from which on numbers that are all from 0 to 1 are taken for probabilities."""
 RIGHT = 0.9
 """Probability that stands for a right prediction where nothing else is known; 1 - RIGHT for a wrong one."""
 LEAST_SQUARE = 1e-6
@@ -166,7 +168,7 @@ def places(name: str, value: Any) -> NDArray[np.int64]:
 
 
 def _check_logits(name: str, array: NDArray[Any], flat: bool) -> None:
-    if are_probabilities(array) if not flat else len(array) > 1 and _within_0_and_1(array):
+    if _are_shares(array) if flat else are_probabilities(array):
         sums = "" if flat else " that sum to 1"
         raise InputError(
             f"{name} holds probabilities, numbers from 0 to 1{sums}; logits are wanted: give the kind 'probabilities'."
@@ -174,15 +176,16 @@ def _check_logits(name: str, array: NDArray[Any], flat: bool) -> None:
 
 
 def _check_multilabel(name: str, array: NDArray[Any], flat: bool) -> None:
-    if len(array) > 1 and _within_0_and_1(array):
+    if _are_shares(array):
         raise InputError(
             f"{name} holds numbers from 0 to 1 alone, which are probabilities; for multilabel logits are wanted: take "
             "log(p / (1 - p))."
         )
 
 
-def _within_0_and_1(array: NDArray[Any]) -> bool:
-    return bool(array.min() >= 0 and array.max() <= 1)
+def _are_shares(array: NDArray[Any]) -> bool:
+    """Are all numbers from 0 to 1? Of few records that does not tell."""
+    return len(array) >= FEWEST_SHARES and bool(array.min() >= 0 and array.max() <= 1)
 
 
 def _check_probabilities(name: str, array: NDArray[Any], flat: bool) -> None:
@@ -325,6 +328,24 @@ def truth_losses(
     assert scale is not None
     square = np.square((_rows(values) - _rows(truth)) / scale).sum(axis=1)
     return np.asarray(np.maximum(square, LEAST_SQUARE) / 2)
+
+
+def columns_of(
+    values: NDArray[Any], kind: str, truth: NDArray[Any] | None = None, scale: Floats | None = None
+) -> tuple[NDArray[np.floating[Any]], int]:
+    """Return outputs of any kind as a field of `Signals` holds them, [n, C] or [n, 2], and how many were clipped.
+
+    truth  what is true of the records, for kinds that tell the truth alone; losses need none
+    scale  of the residuals of predictions, see `residual_scale`
+    """
+    if kind in OF_CLASSES:
+        return class_logits(values, kind)
+    return of_losses(truth_losses(values, kind, truth, scale)), 0
+
+
+def kind_of_signals(kind: str) -> str:
+    """Return the `Signals.kind` of outputs of a kind."""
+    return "logits" if kind in OF_CLASSES else "labels" if kind == "labels" else "true_label"
 
 
 def _rows(values: NDArray[Any]) -> Floats:

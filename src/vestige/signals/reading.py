@@ -14,10 +14,9 @@ from vestige.signals.kinds import (
     OF_CLASSES,
     Outputs,
     class_logits,
+    columns_of,
     residual_scale,
-    truth_losses,
 )
-from vestige.signals.transforms import of_losses
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,7 @@ class Reading:
 
     def logits(self, values: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.floating[Any]]:
         """Return logits [n, C]; [n, 2] of the truth alone where a kind tells no more."""
-        if self.kind in OF_CLASSES:
-            return class_logits(values, self.kind)[0]
-        scale = None if self.scale is None else np.array(self.scale)
-        return of_losses(truth_losses(values, self.kind, truth, scale))
+        return columns_of(values, self.kind, truth, None if self.scale is None else np.array(self.scale))[0]
 
     def labels(self, truth: NDArray[Any]) -> NDArray[np.int64]:
         """Return the labels [n] that belong to these logits."""

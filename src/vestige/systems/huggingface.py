@@ -105,7 +105,7 @@ def transformers(
     batch_size: int = 64,
     device: str = "auto",
     name: str | None = None,
-    forget: Iterable[str] | None = None,
+    forget: Iterable[str] = (),
 ) -> Transformers:
     """Return a Hugging Face classifier and its data as a system: of texts, or of images.
 
@@ -154,7 +154,7 @@ def transformers(
     """
     need("transformers", "llm", "A Hugging Face model")
     labels = _label_names(_example(model))
-    both = [data, unseen] if is_data(unseen) or _is_list_of_rows(unseen) else [data]
+    both = [data, unseen] if is_data(unseen) or _is_table(unseen) else [data]
     tables = [_Table.of(one, text, label) for one in both]
     parts = [table.items(tokenizer, labels, longest) for table in tables]
     collate = Padded(tokenizer) if isinstance(parts[0], Texts) else default_collate
@@ -168,7 +168,8 @@ def transformers(
     system = networks(
         model, loaders[0], unseen=loaders[1] if len(loaders) > 1 else unseen, id=_columns(tables, id),
         cluster=_columns(tables, cluster), classes=labels or None, fit=fit, recipe=recipe, start=start,
-        batch_size=batch_size, device=device, name=name, forget=forget, build=Transformers,
+        batch_size=batch_size, device=device, name=name, forget=forget,
+        build=Transformers,
     )  # fmt: skip
     assert isinstance(system, Transformers)
     system.tokenizer = tokenizer
@@ -223,10 +224,11 @@ def _columns(tables: list[_Table], source: Any) -> Any:
     return [value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]]
 
 
-def _is_list_of_rows(unseen: Any) -> bool:
-    return hasattr(unseen, "iloc") and hasattr(unseen, "columns") or (
-        isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping)
-    )
+def _is_table(unseen: Any) -> bool:
+    """Is it a list of dictionaries, or (texts, labels), rather than a list of ids?"""
+    if isinstance(unseen, tuple) and len(unseen) == 2:
+        return not isinstance(unseen[0], str) and hasattr(unseen[0], "__len__")
+    return isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping)
 
 
 def _column(columns: Mapping[str, Any], name: str | None, usual: Iterable[str], what: str) -> str:

@@ -212,7 +212,7 @@ def networks(
     batch_size: int = 512,
     device: str = "auto",
     name: str | None = None,
-    forget: Iterable[str] | None = None,
+    forget: Iterable[str] = (),
     build: type[Networks] = Networks,
 ) -> Networks:
     """Return a torch network and its data as a system. Data are read batch by batch, and never held as a whole.
@@ -254,7 +254,7 @@ def networks(
     name
         What it is called in reports.
     forget
-        Who will be forgotten: the original has seen them, where the unseen are chosen here.
+        Ids that will be forgotten: a network that is yet to be trained shall see them.
     build
         `Networks`, or a class of your own that is derived from it.
 
@@ -297,10 +297,7 @@ def networks(
     with all_seeded(0), evaluating(original or structure):
         task, width, said = look(original or structure, first.to(device_of(original or structure)), truth, task)
     records = _records(items, truth, task, width, classes, _names(id, items, count, data, unseen), cluster)
-    if other is not None:
-        seen, kept = np.arange(count), ()
-    else:
-        seen, kept = seen_rows(records.ids, unseen, original is not None, forget)
+    seen, kept = seen_rows(records, count, unseen, original is not None, forget=forget)
     recipe = None if recipe is None else recipe_of(recipe)
     _check_fit(fit, recipe)
     return build(
