@@ -105,22 +105,11 @@ class References(Step):
         root = job.environment.root
         truth, answers = self.audited.truth(root), self.original.read(job)["audited"]
         reading = self._reading(job, truth, answers)
-        shadows = [shadow.read(job) for shadow in self.shadows]
-        fields: dict[str, Any] = {
-            "ids": truth.ids, "cluster": truth.cluster, "source": self.sources, "scale": reading.scale,
-            "role": np.where(self.sources == "pool", "holdout", self.sources),
-            "retrained": [exact.read(job)["audited"] for exact in self.retrained] or None,
-        }  # fmt: skip
-        if shadows:
-            pool = self.pool.truth(root)
-            inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
-            fields |= shadow_fields(
-                reading.labels(pool.values), pool.ids, self.members, inside,
-                [shadow["audited"] for shadow in shadows], seed=self.seed,
-            )  # fmt: skip
-        signals = Signals.from_outputs(
-            reading.kind, truth.values, unlearned=answers, original=answers, **fields
-        )
+        signals = reference_signals(
+            reading, truth, self.sources, answers, shadows=[shadow.read(job) for shadow in self.shadows],
+            pool=self.pool.truth(root), members=self.members, seed=self.seed,
+            retrained=[exact.read(job)["audited"] for exact in self.retrained],
+        )  # fmt: skip
         signals.save(job.path, apart=True)
         return {"reading": dataclasses.asdict(reading)}
 
@@ -181,6 +170,36 @@ class AuditMethod(Step):
                 reason="the system does not count its passes" if epochs is None else None,
             ),
         )  # fmt: skip
+
+
+def reference_signals(
+    reading: Reading,
+    truth: Truth,
+    sources: NDArray[np.str_],
+    original: Values,
+    *,
+    shadows: Sequence[Mapping[str, Values]],
+    pool: Truth,
+    members: NDArray[np.bool_],
+    retrained: Sequence[Values],
+    seed: int,
+) -> Signals:
+    """Return what all models but the audited one say, with the original in its place.
+
+    original, retrained  outputs on the audited records, of which `truth` and `sources` tell
+    shadows              of each the outputs on the "audited" records and on those of the "pool"
+    """
+    fields: dict[str, Any] = {
+        "ids": truth.ids, "cluster": truth.cluster, "source": sources, "scale": reading.scale,
+        "role": np.where(sources == "pool", "holdout", sources), "retrained": list(retrained) or None,
+    }  # fmt: skip
+    if shadows:
+        inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
+        fields |= shadow_fields(
+            reading.labels(pool.values), pool.ids, members, inside, [shadow["audited"] for shadow in shadows],
+            seed=seed,
+        )  # fmt: skip
+    return Signals.from_outputs(reading.kind, truth.values, unlearned=original, original=original, **fields)
 
 
 def shadow_fields(
