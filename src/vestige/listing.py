@@ -17,7 +17,8 @@ LISTS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "measures": (
         "vestige.measures", "MEASURES",
-        {"what": "summary", "needs": "needs", "uses": "uses", "options": "options", "cites": "cites"},
+        {"what": "summary", "needs": "needs", "uses": "uses", "options": "options", "cites": "cites",
+         "reads_every_class": "distribution"},
     ),
     "text-methods": (
         "vestige.unlearning.text", "METHODS",

@@ -224,13 +224,21 @@ def _table(signals: Signals, scored: list[Scored], judged: Judgement) -> pd.Data
         **columns,
         "id": pd.Categorical.from_codes(rows_of, categories=pd.Index(signals.names)),
         "role": pd.Categorical(np.tile(signals.roles, len(blocks))),
-        "label": np.tile(signals.labels, len(blocks)),
+        "label": pd.concat([_classes(signals)] * len(blocks), ignore_index=True),
         "measure": pd.Categorical.from_codes(
             np.repeat(np.arange(len(blocks)), n), categories=pd.Index(labels)
         ),
         "verdict": pd.Categorical(columns["verdict"], categories=["", *RECORD_OUTCOMES]),
     }
     return pd.DataFrame({name: table[name] for name in SCORE_COLUMNS})
+
+
+def _classes(signals: Signals) -> pd.Series[Any]:
+    """Return the true class of every sample; missing where outputs of the truth alone came without it."""
+    if signals.kind == "logits":
+        return pd.Series(signals.labels)
+    known = signals.group is not None and bool(np.char.isdigit(signals.group).all())
+    return pd.Series(signals.group if known else [None] * len(signals)).astype("Int64")
 
 
 def _empty_rows(n: int) -> dict[str, Any]:
@@ -291,7 +299,7 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
 
 def _limits(signals: Signals, judged: Judgement) -> list[str]:
     """Return what this audit cannot say, in sentences."""
-    limits = list(judged.notes)
+    limits = [*signals.notes, *judged.notes]
     if signals.shadows == 1:
         limits.append(
             "There is one shadow model: the spread of the measures' scores between training runs is unknown."

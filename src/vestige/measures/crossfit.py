@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError, MissingArray
 from vestige.signals import Signals
-from vestige.signals.record import HOW_TO_GET
+from vestige.signals.fields import HOW_TO_GET
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]

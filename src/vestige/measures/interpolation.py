@@ -85,6 +85,7 @@ class Shown(NamedTuple):
     uses=("original", "shadow_fit", "calibration", "role"),
     unit="unlearning score",
     range=(0.0, 1.0),
+    distribution={"signal": ("taylor_soft_margin",)},
     cites="Wang et al. 2025 (IAM)",
     paper={"scale": "pooled", "steps": 100},
     texts=("nll", "fit", "out"),

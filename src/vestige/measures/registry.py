@@ -35,6 +35,8 @@ class Measure(Entry):
     uses   fields it reads where they are there
     unit   of the score: "nats", "probability", ...
     range  smallest and largest possible score, None where unbounded
+    distribution  does it read more of a model than the probability of the true label? True, or the values of options
+           with which it does: {"signal": ("taylor_soft_margin",)}
     texts  arrays of texts that it needs, see `vestige.measures.texts.ARRAYS`; empty where texts cannot be asked by it
     """
 
@@ -44,6 +46,7 @@ class Measure(Entry):
     uses: tuple[str, ...] = ()
     unit: str
     range: tuple[float | None, float | None] = (None, None)
+    distribution: bool | Mapping[str, tuple[Any, ...]] = False
     texts: tuple[str, ...] = ()
 
     @property
@@ -61,6 +64,8 @@ class Measure(Entry):
 
     def score(self, signals: Signals, options: Mapping[str, Any]) -> Scores:
         """Score every sample with the values of every option, as `resolve` returns them; see `measure`."""
+        if signals.kind != "logits":
+            self._expect_readable(options)
         for array in self.needs:
             signals.require(array, self.name)
         with np.errstate(all="ignore"):  # what is not finite is refused below, by sample
@@ -76,6 +81,17 @@ class Measure(Entry):
                 f"{self.name} has no finite score for {int(bad.sum())} samples, among them {first!r}."
             )
         return scores
+
+    def _expect_readable(self, options: Mapping[str, Any]) -> None:
+        """Raise `InputError` where it reads, with these options, more than the probability of the true label."""
+        reads = (
+            "reads the probability of every class; of these samples that of the true label alone is known."
+        )
+        if self.distribution is True:
+            raise InputError(f"{self.name} {reads}")
+        for option, values in (self.distribution or {}).items():
+            if options.get(option) in values:
+                raise InputError(f"{self.name} with {option}={options[option]!r} {reads}")
 
     def compares_with_original(self, signals: Signals, options: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""

@@ -24,7 +24,7 @@ from vestige.arguments import Positive, Weight
 from vestige.errors import MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.record import HOW_TO_GET
+from vestige.signals.fields import HOW_TO_GET
 from vestige.signals.transforms import confidence_of, loss_of, taylor_soft_margin
 
 Floats = NDArray[np.float64]
@@ -43,6 +43,11 @@ PARAMETERS: dict[Parameters, tuple[float, float, float]] = {
     "texts": (1.0, 1.0, 2.0),
 }
 Signal = Literal["softmax", "taylor_soft_margin"]
+OF_CLASSES: dict[str, tuple[str, ...]] = {
+    "signal": ("taylor_soft_margin",),
+    "parameters": tuple(name for name, (temperature, *_) in PARAMETERS.items() if temperature != 1),
+}
+"""Options that read every class: another temperature changes the probability of the true label by the other logits."""
 
 
 @register(
@@ -52,6 +57,7 @@ Signal = Literal["softmax", "taylor_soft_margin"]
     unit="share of the population",
     range=(0.0, 1.0),
     cites=CITES,
+    distribution=OF_CLASSES,
     paper={"signal": "taylor_soft_margin", "ties": 0.0},
 )
 def rmia_offline(
@@ -89,6 +95,7 @@ def rmia_offline(
     unit="share of the population",
     range=(0.0, 1.0),
     cites=CITES,
+    distribution=OF_CLASSES,
     paper={"signal": "taylor_soft_margin", "ties": 0.0},
     texts=("nll", "fit", "out", "population"),
     presets={

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from vestige.signals.record import Signals
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
-ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
+ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster", "group")
 ATTACHED = ("population", "calibration")
 FILES = ("arrays.safetensors", "rows.parquet")
 OWN = "unlearned.safetensors"
 """The file of the audited model's logits where the other arrays are shared; else they stand among them."""
 MORE_FILES = {"shadow_ids.parquet": "shadow_ids"}
-ROW_COLUMNS = {"id": "ids", "role": "role", "source": "source", "cluster": "cluster"}
+ROW_COLUMNS = {"id": "ids", "role": "role", "source": "source", "cluster": "cluster", "group": "group"}
 """Columns of a table beside its label and its logits, and the field of `Signals` that each fills."""
 STACKS = {"shadow": "shadow_out", "retrained": "retrained"}
 DEEPEST = 4
@@ -71,7 +71,12 @@ def save(
             _link(source, folder / source.relative_to(references))
     write_json(
         folder / "signals.json",
-        {"sha256": {name: file_hash(folder / name) for name in (*own, *files)}, "attached": attached},
+        {
+            "sha256": {name: file_hash(folder / name) for name in (*own, *files)},
+            "attached": attached,
+            "kind": signals.kind,
+            "notes": list(signals.notes),
+        },
     )
     return folder
 
@@ -95,7 +100,7 @@ def _save_rest(signals: Signals, folder: Path, names: tuple[str, ...]) -> tuple[
     with published(folder / "arrays.safetensors") as temporary:
         save_file(arrays, temporary)
     rows = pd.DataFrame({"id": signals.names, "role": signals.roles, "label": signals.labels})
-    for name in ("source", "cluster"):
+    for name in ("source", "cluster", "group"):
         if getattr(signals, name) is not None:
             rows[name] = getattr(signals, name)
     with published(folder / "rows.parquet") as temporary:
@@ -144,6 +149,9 @@ def load(kind: type[Signals], folder: Path, depth: int = 0) -> Signals:
         if name in hashes:
             fields[field] = _rows_of(folder / name, "id")["id"].to_numpy()
     fields |= {name: load(kind, folder / name, depth + 1) for name in attached}
+    fields |= {
+        name: manifest[name] for name in ("kind", "notes") if name in manifest
+    }  # not in those of 0.2.0
     return kind(**fields)
 
 

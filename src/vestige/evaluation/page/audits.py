@@ -160,7 +160,8 @@ def facts(audit: Audit) -> str:
     parts = [f"{count:,} {role}" for role, count in roles if count]
     shadows = plural(signals.shadows, "shadow model") if signals.shadows else "no shadow model"
     before = "" if signals.original is not None else ", no model from before unlearning"
-    return f"{' + '.join(parts)} samples, {signals.classes:,} classes, {shadows}{before}"
+    what = f"{signals.classes:,} classes" if signals.kind == "logits" else signals.known
+    return f"{' + '.join(parts)} samples, {what}, {shadows}{before}"
 
 
 def compared(audits: Audits) -> Section:
