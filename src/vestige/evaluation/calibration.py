@@ -1,7 +1,10 @@
 """From a measure's scores to p-values in both directions.
 
 A null sample is one that the model in the place of `original` saw and the model under audit never did; where
-a measure does not look at the original, any sample that the audited model never saw will do.
+a measure does not look at the original, any sample that the audited model never saw will do. Which null is taken
+depends on what there is, not on what it says: holdout samples for measures that do not look at the original; else
+simulated deletions, which take three shadow models; else, with one or two, the shadows' own training records, with the
+roles of original and shadow exchanged (docs/calibration.md).
 
     p_under = (1 + #{null <= score}) / (1 + #null)    small: more like a fitted sample than never-seen ones are
     p_over  = (1 + #{null >= score}) / (1 + #null)    small: further away than never-seen samples are
@@ -25,6 +28,7 @@ from vestige.measures import MEASURES
 from vestige.signals import Signals
 
 Floats = NDArray[np.float64]
+MOST_FOREIGN = 0.01  # share of forget samples whose class the null may lack
 ENOUGH = 20  # null samples below which a p-value of 5 % cannot be reached
 
 
@@ -53,7 +57,12 @@ def reference_scores(
         kept = scores[signals.roles == "retain"]
         return Reference(holdout, kept, f"{len(holdout):,} holdout samples, which no model saw")
     if signals.calibration is None:
-        wanted = "simulated deletions from at least three shadow models"
+        if signals.shadow_train is not None:
+            return _exchanged(name, signals, scores, options)
+        wanted = (
+            "the shadow models' own training records (`shadow_train`), or simulated deletions from at least three of "
+            "them"
+        )
         also = "" if compares else f", or at least {ENOUGH} holdout samples"
         return f"{name} has nothing to be calibrated by here; it takes {wanted}{also}."
     try:
@@ -66,6 +75,34 @@ def reference_scores(
     return Reference(
         gone, kept, f"{len(gone):,} simulated deletions, and {len(kept):,} samples simulated as kept"
     )
+
+
+def _exchanged(
+    name: str, signals: Signals, scores: Floats, options: Mapping[str, Any]
+) -> Reference | str:
+    """Return the scores of the shadows' training records, with the roles of original and shadow exchanged."""
+    known = signals.shadow_train
+    assert known is not None
+    if len(known) < ENOUGH:
+        return (
+            f"Only {len(known)} training records of the shadow models are at hand; at least {ENOUGH} are wanted to "
+            "calibrate by."
+        )
+    one, other = signals.labels, known.labels
+    if signals.group is not None and known.group is not None:
+        one, other = signals.group, known.group
+    foreign = ~np.isin(one[signals.roles == "forget"], other)
+    if foreign.mean() > MOST_FOREIGN:
+        return (
+            f"{int(foreign.sum())} of {len(foreign)} forget samples are of classes that no training record of the shadow "
+            f"models has; {name} is not calibrated for them."
+        )
+    try:
+        null = MEASURES[name].score(known, options)
+    except InputError as error:
+        return f"{name} cannot score the shadows' training records: {error}"
+    text = f"{len(known):,} training records of the shadow models, with the roles of original and shadow exchanged"
+    return Reference(null, scores[signals.roles == "retain"], text)
 
 
 def p_values(scores: Floats, null: Floats) -> tuple[Floats, Floats]:

@@ -79,11 +79,15 @@ class Scale:
 def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Scale | str]:
     """Return the scale of each requested measure, or the sentence that says why there is none.
 
-    A request is a measure's name with the values of its options; the simulated deletions are `signals.calibration`.
+    A request is a measure's name with the values of its options. The deletions are those of `signals.calibration`, or
+    else of `signals.shadow_train`, exact ones too.
     """
-    known = signals.calibration
+    known = signals.calibration or signals.shadow_train
     if known is None:
-        return ["There are no simulated deletions to build a scale of degrees from."] * len(requests)
+        none = (
+            "There are no simulated deletions to build a scale of degrees from, nor training records of the shadow models."
+        )
+        return [none] * len(requests)
     gone = known.roles == "forget"
     if gone.sum() < ENOUGH:
         few = f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."

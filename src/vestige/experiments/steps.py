@@ -22,8 +22,9 @@ from vestige.experiments.reading import Reading
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
-from vestige.signals import Signals, simulated_deletions
+from vestige.signals import Signals, exchanged_deletions, simulated_deletions
 from vestige.signals.kinds import Outputs
+from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
@@ -87,6 +88,8 @@ class References(Step):
     sources    where each of them comes from: "forget", "retain", "holdout", "pool"
     pool       the records that shadows are trained on, in the group "pool" of each shadow
     members    [S, P] which shadow is trained on which record of the pool
+    exchanged  places in the pool of records, in the group "exchanged" of the original and of each audited model, that
+               calibrate with the roles of original and shadow exchanged; may be none
     retrained  models of exact methods
     """
 
@@ -97,6 +100,7 @@ class References(Step):
     sources: NDArray[np.str_]
     pool: Rows
     members: NDArray[np.bool_]
+    exchanged: NDArray[np.int64]
     seed: int
 
     suffix: ClassVar[str] = ""
@@ -118,12 +122,24 @@ class References(Step):
                 [reading.logits(each["pool"], pool.values) for each in outputs],
                 [reading.logits(each["audited"], truth.values) for each in outputs], seed=self.seed,
             )  # fmt: skip
+            if len(self.exchanged):
+                fields["shadow_train"] = self._exchanged(reading, pool, [each["pool"] for each in outputs], job)
         if self.retrained:
             fields["retrained"] = np.stack(
                 [reading.logits(exact.read(job)["audited"], truth.values) for exact in self.retrained]
             )
         Signals(unlearned=original, **fields).save(job.path, apart=True)
         return {"reading": dataclasses.asdict(reading)}
+
+    def _exchanged(self, reading: Reading, pool: Truth, inside: Sequence[Values], job: Job) -> Signals:
+        """Return the shadows' training records with the roles exchanged, with the original as the audited."""
+        at = self.exchanged
+        truth = pool.values[at]
+        original = reading.logits(self.original.read(job)["exchanged"], truth)
+        logits = np.stack([reading.logits(each[at], truth) for each in inside])
+        return exchanged_deletions(
+            reading.labels(truth), logits, self.members[:, at], original, original, ids=pool.ids[at]
+        )
 
     def _reading(self, job: Job, truth: Truth, answers: Values) -> Reading:
         """Return how all outputs are read: in one unit, taken of the original on records that it never saw."""
@@ -154,11 +170,16 @@ class AuditMethod(Step):
     def make(self, job: Job) -> None:
         config, shared = self.config, job.file(self.references)
         reading = Reading(**job.record(self.references)["reading"])
-        truth = self.references.audited.truth(job.environment.root)
-        unlearned = reading.logits(self.unlearned.read(job)["audited"], truth.values)
+        truth, answers = self.references.audited.truth(job.environment.root), self.unlearned.read(job)
+        signals = Signals.load(shared)
+        fields: dict[str, Any] = {"unlearned": reading.logits(answers["audited"], truth.values)}
+        if signals.shadow_train is not None:
+            values = self.references.pool.truth(job.environment.root).values[self.references.exchanged]
+            own = reading.logits(answers["exchanged"], values)
+            fields["shadow_train"] = signals.shadow_train.with_(unlearned=own)
         with named(self.title):
             result = audit(
-                Signals.load(shared).with_(unlearned=unlearned), config.measures, name=self.title,
+                signals.with_(**fields), config.measures, name=self.title,
                 preset=config.preset, alpha=config.alpha, tolerance=config.tolerance,
             )  # fmt: skip
         metrics, limits = (*result.metrics, *self._cost(job)), (*result.limits, *self.limits)
@@ -205,7 +226,7 @@ def shadow_fields(
         "shadow_out": np.stack([audited[k] for k in given]), "shadow_fit": np.concatenate(fits),
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
-    if len(members) >= 3:
+    if len(members) >= FEWEST_TO_SIMULATE:
         known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed)
         fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
     return fields
