@@ -182,7 +182,7 @@ def test_saved_and_loaded(tmp_path):
 @pytest.mark.parametrize(
     "options,message",
     [({"measures": []}, "No measure"), ({"alpha": 2}, "alpha"), ({"tolerance": float("nan")}, "tolerance"), ({"measures": [{"nme": "iam"}]}, "'name'"),
-     ({"measures": ["iamm"]}, "Did you mean 'iam'"),
+     ({"measures": ["iamm"]}, "Did you mean 'iam'"), ({"measures": ["iamm", "randm"]}, "'iamm'.*\n.*'randm'"),
      ({"measures": [{"name": "iam", "step": 3}]}, "Did you mean 'steps'")],
 )  # fmt: skip
 def test_bad_requests(options, message):

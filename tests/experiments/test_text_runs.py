@@ -7,12 +7,15 @@ import pytest
 import yaml
 
 from tiny import LEARN, settings
+from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.table import values_of
 from vestige.experiments.texts import comparison
 from vestige.llm import LlmConfig, run_llm
 from vestige.store import plain
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_a_whole_run_is_continued(model_folder, tmp_path):
@@ -80,3 +83,15 @@ def test_a_table_of_texts(model_folder, tmp_path):
     assert 0 <= known["news · retrain"] < known["news · original"] <= 1
     with pytest.raises(InputError, match=r"forget\.json is not there"):
         run_bench(experiment(file), store=tmp_path / "other", root=str(tmp_path), workers=1)
+
+
+def test_all_faults_of_a_run_on_texts_are_told_together(tmp_path):
+    values = settings(tmp_path, learn={"lr": 0, "epoch": 3}, methods=["nop"], relearn=-1)
+    with pytest.raises(InputError) as caught:
+        validated(LlmConfig, values, "run.yaml")
+    for said in ("lr is 0", "Did you mean 'epochs'", "Did you mean 'npo'", "'relearn' is -1"):
+        assert said in str(caught.value), caught.value
+    assert (
+        validated(LlmConfig, settings(tmp_path, learn={"lora": 4, "max_steps": 9}), "run.yaml").learn["lora"]
+        == 4
+    )

@@ -22,6 +22,7 @@ from vestige.store import plain
 
 if TYPE_CHECKING:
     from vestige.experiments.costs import Costs
+    from vestige.leaks import Findings
 
 EXIT = {"passed": 0, "failed": 1, "undecided": 4}
 MOST_BESIDE = 4
@@ -130,6 +131,22 @@ def print_audits(audits: Mapping[str, Audit], report: Path, json: bool) -> None:
         print_rows("How completely was it unlearned?", rows.to_dict("records"))
         print_verdicts(audits)
     print(f"Report: {report}")
+
+
+def print_leaks(findings: Findings, folder: Path, json: bool, quiet: bool = False) -> None:
+    """Print what two versions of a model give away, and where its report is."""
+    from vestige.leaks.page import attack_rows, defence_rows, headline
+    from vestige.store import read_json
+
+    if json:
+        print_json({**read_json(folder / "leaks.json"), "report": str(folder / "report.html")})
+        return
+    if not quiet:
+        print_rows("attacks, chosen by their AUC on shadow models", attack_rows(findings))
+        if findings.defences:
+            print_rows("defences, against an attacker that knows them", defence_rows(findings))
+    print(headline(findings))
+    print(f"Report: {folder / 'report.html'}")
 
 
 def print_verdicts(audits: Mapping[str, Audit]) -> None:

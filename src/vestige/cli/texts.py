@@ -123,7 +123,8 @@ def run(
     from vestige.config import validated
 
     _keep_quiet()
-    from vestige.experiments.texts import LlmConfig, run_llm
+    from vestige.experiments.text_config import LlmConfig
+    from vestige.experiments.texts import run_llm
 
     config = validated(LlmConfig, values, source)
     folder = out or Path("runs") / config.name

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
-from vestige.evaluation.calibration import ENOUGH, p_values
+from vestige.evaluation.calibration import ENOUGH, Deletions, deletions_of, p_values
 from vestige.measures import MEASURES
 from vestige.signals import Signals
 
@@ -76,18 +76,20 @@ class Scale:
         return float(np.interp(probability, share[first - 1 : first + 1], left[first - 1 : first + 1]))
 
 
-def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Scale | str]:
+def scales(
+    signals: Signals,
+    requests: Sequence[tuple[str, Mapping[str, Any]]],
+    deletions: Deletions | str | None = None,
+) -> list[Scale | str]:
     """Return the scale of each requested measure, or the sentence that says why there is none.
 
-    A request is a measure's name with the values of its options. The deletions are those of `signals.calibration`, or
-    else of `signals.shadow_train`, exact ones too.
+    A request is a measure's name with the values of its options; `deletions` are those of `deletions_of`.
     """
-    known = signals.calibration or signals.shadow_train
-    if known is None:
-        none = (
-            "There are no simulated deletions to build a scale of degrees from, nor training records of the shadow models."
-        )
+    deletions = deletions_of(signals) if deletions is None else deletions
+    if isinstance(deletions, str):
+        none = f"There are no simulated deletions to build a scale of degrees from; it takes {deletions}."
         return [none] * len(requests)
+    known = deletions.signals
     gone = known.roles == "forget"
     if gone.sum() < ENOUGH:
         few = f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."

@@ -160,11 +160,13 @@ def forget(
     >>> answer.verdict.outcome in ("unlearned", "undecided")
     True
     """
+    names = [str(name) for name in id_list("ids", [] if ids is None else ids)]
     system: Any = model
     if not isinstance(model, str):
-        system = system_of(model, data, label=label, id=id, unseen=unseen, cluster=cluster, **options)
+        system = system_of(
+            model, data, forget=names, label=label, id=id, unseen=unseen, cluster=cluster, **options
+        )
     source = SystemSource.of(system)
-    names = [str(name) for name in id_list("ids", [] if ids is None else ids)]
     way = Forgetting.of(how)
     asked = {"measures": None if measures is None else list(measures), "alpha": alpha, "tolerance": tolerance}
     audit = validated(

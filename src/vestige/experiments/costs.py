@@ -11,8 +11,8 @@ import numpy as np
 from vestige.errors import InputError
 from vestige.evaluation.outlook import Outlook, outlooks, pilot
 from vestige.experiments.plan import Plan, Positions
-from vestige.experiments.reading import Reading
 from vestige.experiments.steps import ModelStep
+from vestige.signals.reading import Reading
 from vestige.signals.transforms import scaled_logit
 
 SHARE, FEWEST, MOST = 0.05, 200, 2_000
@@ -54,7 +54,7 @@ class Costs:
 def costs(plan: Plan) -> Costs:
     """Measure two pilot models, and say what the plan costs and what it will show. Nothing is written."""
     models = [_told(plan, name, step) for name, step in plan.steps.models.items()]
-    limits = list(plan.limits)
+    limits = [plan.copies, *(limit for limit in plan.limits if limit not in plan.copies)]
     size = int(min(np.clip(SHARE * len(plan.roles.retain), FEWEST, MOST), len(plan.roles.retain) // 3))
     seconds, views = None, []
     columns = 2

@@ -100,6 +100,7 @@ class Plan:
     base    the same without the ways to forget and the audit, which may be changed until the run is finished
     behind  where results are shared, see `Store`
     limits  what the reports say besides of what cannot be known
+    copies  in words, which retained records are copies of forgotten ones, and how they were looked for
     """
 
     name: str
@@ -115,6 +116,7 @@ class Plan:
     base: str
     behind: str | None = None
     limits: tuple[str, ...] = ()
+    copies: str = ""
 
     @functools.cached_property
     def members(self) -> NDArray[np.bool_]:

@@ -16,7 +16,8 @@ from vestige.experiments.requests import Forgetting
 from vestige.store import read_record, write_json
 
 if TYPE_CHECKING:
-    from vestige.experiments.texts import LlmConfig, LlmRun
+    from vestige.experiments.text_config import LlmConfig
+    from vestige.experiments.texts import LlmRun
 
 TABLE = ("iam", "lira_online", "loss", "min_k", "zlib")
 """Measures on texts whose AUC stands beside the verdicts of a run."""

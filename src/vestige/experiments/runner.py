@@ -126,6 +126,8 @@ def carry_out_plan(
     """Do every step of a plan that is not done yet, and write its report; see `run`."""
     start = time.perf_counter()
     _claim(plan, say)
+    if not all(plan.store.done(step) for step in plan.steps.audits.values()):
+        say(plan.copies)
     carry_out(
         plan.steps.paths().values(), plan.store, replace(plan.maker.environment, progress=progress), name=plan.name,
         engine_name=engine, workers=workers, address=address, gpu=gpu, say=say, stop=True,

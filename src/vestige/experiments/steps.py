@@ -18,12 +18,12 @@ from safetensors.numpy import save_file
 from vestige.data.source import Truth
 from vestige.errors import InputError
 from vestige.evaluation import Metric, audit
-from vestige.experiments.reading import Reading
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
 from vestige.signals.kinds import Outputs
+from vestige.signals.reading import Reading
 from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
@@ -109,26 +109,26 @@ class References(Step):
         root = job.environment.root
         truth, answers = self.audited.truth(root), self.original.read(job)["audited"]
         reading = self._reading(job, truth, answers)
-        labels, original = reading.labels(truth.values), reading.logits(answers, truth.values)
+        shadows = [shadow.read(job) for shadow in self.shadows]
         fields: dict[str, Any] = {
-            "labels": labels, "ids": truth.ids, "cluster": truth.cluster, "source": self.sources,
-            "original": original, "role": np.where(self.sources == "pool", "holdout", self.sources),
+            "ids": truth.ids, "cluster": truth.cluster, "source": self.sources, "scale": reading.scale,
+            "role": np.where(self.sources == "pool", "holdout", self.sources),
+            "retrained": [exact.read(job)["audited"] for exact in self.retrained] or None,
         }  # fmt: skip
-        if self.shadows:
+        if shadows:
             pool = self.pool.truth(root)
-            outputs = [shadow.read(job) for shadow in self.shadows]
+            inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
             fields |= shadow_fields(
-                reading.labels(pool.values), pool.ids, self.members,
-                [reading.logits(each["pool"], pool.values) for each in outputs],
-                [reading.logits(each["audited"], truth.values) for each in outputs], seed=self.seed,
+                reading.labels(pool.values), pool.ids, self.members, inside,
+                [shadow["audited"] for shadow in shadows], seed=self.seed,
             )  # fmt: skip
-            if len(self.exchanged):
-                fields["shadow_train"] = self._exchanged(reading, pool, [each["pool"] for each in outputs], job)
-        if self.retrained:
-            fields["retrained"] = np.stack(
-                [reading.logits(exact.read(job)["audited"], truth.values) for exact in self.retrained]
-            )
-        Signals(unlearned=original, **fields).save(job.path, apart=True)
+        signals = Signals.from_outputs(
+            reading.kind, truth.values, unlearned=answers, original=answers, **fields
+        )
+        if len(self.exchanged):
+            known = self._exchanged(reading, pool, inside, job)
+            signals = signals.with_(shadow_train=known.with_(kind=signals.kind))
+        signals.save(job.path, apart=True)
         return {"reading": dataclasses.asdict(reading)}
 
     def _exchanged(self, reading: Reading, pool: Truth, inside: Sequence[Values], job: Job) -> Signals:
@@ -136,10 +136,10 @@ class References(Step):
         at = self.exchanged
         truth = pool.values[at]
         original = reading.logits(self.original.read(job)["exchanged"], truth)
-        logits = np.stack([reading.logits(each[at], truth) for each in inside])
         return exchanged_deletions(
-            reading.labels(truth), logits, self.members[:, at], original, original, ids=pool.ids[at]
-        )
+            reading.labels(truth), np.stack([each[at] for each in inside]), self.members[:, at], original, original,
+            ids=pool.ids[at],
+        )  # fmt: skip
 
     def _reading(self, job: Job, truth: Truth, answers: Values) -> Reading:
         """Return how all outputs are read: in one unit, taken of the original on records that it never saw."""
@@ -170,17 +170,20 @@ class AuditMethod(Step):
     def make(self, job: Job) -> None:
         config, shared = self.config, job.file(self.references)
         reading = Reading(**job.record(self.references)["reading"])
-        truth, answers = self.references.audited.truth(job.environment.root), self.unlearned.read(job)
-        signals = Signals.load(shared)
-        fields: dict[str, Any] = {"unlearned": reading.logits(answers["audited"], truth.values)}
-        if signals.shadow_train is not None:
+        truth = self.references.audited.truth(job.environment.root)
+        answers, references = self.unlearned.read(job), Signals.load(shared)
+        fields: dict[str, Any] = {
+            "unlearned": reading.logits(answers["audited"], truth.values),
+            "notes": (*references.notes, *reading.notes(answers["audited"])),
+        }
+        if references.shadow_train is not None:
             values = self.references.pool.truth(job.environment.root).values[self.references.exchanged]
             own = reading.logits(answers["exchanged"], values)
-            fields["shadow_train"] = signals.shadow_train.with_(unlearned=own)
+            fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
         with named(self.title):
             result = audit(
-                signals.with_(**fields), config.measures, name=self.title,
-                preset=config.preset, alpha=config.alpha, tolerance=config.tolerance,
+                references.with_(**fields), config.measures, name=self.title, preset=config.preset,
+                alpha=config.alpha, tolerance=config.tolerance,
             )  # fmt: skip
         metrics, limits = (*result.metrics, *self._cost(job)), (*result.limits, *self.limits)
         dataclasses.replace(result, metrics=metrics, limits=limits).write(job.path, shared)
@@ -216,14 +219,14 @@ def shadow_fields(
 
     labels   [P] of the records that they are trained on, some each: `members` [S, P]; `ids` [P] name them
     inside   of each shadow [P, C], its logits on the pool
-    audited  of each shadow [N, C], its logits on the audited records
+    audited  of each shadow, its outputs on the audited records
     chosen   the shadows that a measure is given, default: all; simulated deletions need three, and use all
     out      how many of them a simulated deletion has that never saw the sample; see `simulated_deletions`
     """
-    given = range(len(members)) if chosen is None else chosen
-    fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in given]
+    which = range(len(members)) if chosen is None else chosen
+    fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in which]
     fields: dict[str, Any] = {
-        "shadow_out": np.stack([audited[k] for k in given]), "shadow_fit": np.concatenate(fits),
+        "shadow_out": [audited[k] for k in which], "shadow_fit": np.concatenate(fits),
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
     if len(members) >= FEWEST_TO_SIMULATE:

@@ -93,6 +93,10 @@ class Measure(Entry):
             if options.get(option) in values:
                 raise InputError(f"{self.name} with {option}={options[option]!r} {reads}")
 
+    def score_known(self, signals: Signals, known: Signals, options: Mapping[str, Any]) -> Scores:
+        """Score samples whose truth is known [M] as those of `signals` are scored."""
+        return self.score(known, options)
+
     def compares_with_original(self, signals: Signals, options: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""
         if "original" in self.needs:

@@ -37,16 +37,18 @@ def canvas(height: float = SIZE[1], left: float = 0.155) -> Iterator[tuple[Figur
 
 def title_and_legend(axes: Axes, title: str, left: float = -0.14) -> None:
     """Set both above the axes, flush with the figure; `left` in units of the axes' width."""
-    axes.set_title(title, x=left)
+    axes.set_title(title, x=left, y=1.0)  # with a y of its own, matplotlib does not draw the axes to find one
     axes.yaxis.set_label_coords(left - 0.005, 0.5)
     axes.legend(loc="lower left", bbox_to_anchor=(left - 0.01, 1.0), ncols=4)
 
 
 def percent_axes(*axes: Any) -> None:
-    """Write the ticks of axes as percentages."""
+    """Write the ticks of axes as percentages, and have no smaller ones."""
+    from matplotlib.ticker import NullLocator
+
     for axis in axes:
         axis.set_major_formatter(lambda value, position: f"{100 * value:.4g} %")
-        axis.set_minor_formatter(lambda value, position: "")
+        axis.set_minor_locator(NullLocator())
 
 
 def thinned(x: Floats, y: Floats, step: float = 1 / 300) -> tuple[Floats, Floats]:

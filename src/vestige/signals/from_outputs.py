@@ -14,14 +14,14 @@ from vestige.signals.kinds import (
     LIMITS,
     OF_CLASSES,
     Outputs,
-    class_logits,
+    columns_of,
     fitted,
+    kind_of_signals,
     places,
     residual_scale,
     targets_of,
-    truth_losses,
 )
-from vestige.signals.transforms import Floats, of_losses
+from vestige.signals.transforms import Floats
 from vestige.values import as_array, as_floats
 
 if TYPE_CHECKING:
@@ -78,15 +78,8 @@ def signals_of(
         raise InputError(f"scale is given for {kind}; predictions alone have one.")
     known, notes = _truth(kind, truth, shape), list(rest.pop("notes", ()))
     within = rest.pop("population_in", None)
-    if kind in OF_CLASSES:
-        if within is not None:
-            models["population_in"] = _one("population_in", within, kind)
-        logits, clipped = _each(models, lambda values: class_logits(values, kind))
-        rows = sum(int(np.prod(one.shape[:-1])) for one in logits.values())
-        notes += [_clipped(sum(clipped), rows)] if any(clipped) else []
-        return record(**{"labels": known, **logits, **rest, "notes": tuple(notes)})
     if within is not None:
-        if kind != "losses":
+        if kind not in (*OF_CLASSES, "losses"):
             raise InputError(
                 f"population_in is given for {kind}; it is taken for {', '.join(OF_CLASSES)} and losses."
             )
@@ -95,15 +88,16 @@ def signals_of(
     if kind == "predictions":
         sizes = _scale(scale, models["unlearned"], known, rest.get("role"))
         notes.append(_scale_words(sizes, scale is None))
-    columns, _ = _each(models, lambda values: (of_losses(truth_losses(values, kind, known, sizes)), 0))
+    columns, clipped = _each(models, lambda values: columns_of(values, kind, known, sizes))
+    if any(clipped):
+        notes.append(clipped_words(sum(clipped), sum(int(np.prod(one.shape[:-1])) for one in columns.values())))
+    if kind in LIMITS:
+        notes.append(LIMITS[kind])
     if kind in ("labels", "losses") and known is not None:
         rest.setdefault("group", known)
+    labels = known if kind in OF_CLASSES else np.zeros(shape[0], np.int64)
     fields: dict[str, Any] = columns | rest
-    fields |= {
-        "labels": np.zeros(shape[0], np.int64), "kind": "labels" if kind == "labels" else "true_label",
-        "notes": (*notes, LIMITS[kind]),
-    }  # fmt: skip
-    return record(**fields)
+    return record(**fields | {"labels": labels, "kind": kind_of_signals(kind), "notes": tuple(notes)})
 
 
 def _one(name: str, value: Any, kind: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
@@ -153,7 +147,8 @@ def _each(
     return arrays, counts
 
 
-def _clipped(count: int, rows: int) -> str:
+def clipped_words(count: int, rows: int) -> str:
+    """Return how many probabilities were clipped, in a sentence."""
     return (
         f"{count:,} probabilities in {rows:,} rows were below {FLOOR:g} and taken as {FLOOR:g}: how small they were "
         "cannot be seen."

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, unknown
-from vestige.signals.transforms import Floats
+from vestige.signals.transforms import Floats, of_losses
 from vestige.values import are_probabilities, as_array, as_floats
 
 KINDS = ("logits", "log_probabilities", "probabilities", "labels", "losses", "predictions", "multilabel")
@@ -325,6 +325,24 @@ def truth_losses(
     assert scale is not None
     square = np.square((_rows(values) - _rows(truth)) / scale).sum(axis=1)
     return np.asarray(np.maximum(square, LEAST_SQUARE) / 2)
+
+
+def columns_of(
+    values: NDArray[Any], kind: str, truth: NDArray[Any] | None = None, scale: Floats | None = None
+) -> tuple[NDArray[np.floating[Any]], int]:
+    """Return outputs of any kind as a field of `Signals` holds them, [n, C] or [n, 2], and how many were clipped.
+
+    truth  what is true of the records, for kinds that tell the truth alone; losses need none
+    scale  of the residuals of predictions, see `residual_scale`
+    """
+    if kind in OF_CLASSES:
+        return class_logits(values, kind)
+    return of_losses(truth_losses(values, kind, truth, scale)), 0
+
+
+def kind_of_signals(kind: str) -> str:
+    """Return the `Signals.kind` of outputs of a kind."""
+    return "logits" if kind in OF_CLASSES else "labels" if kind == "labels" else "true_label"
 
 
 def _rows(values: NDArray[Any]) -> Floats:
