@@ -148,7 +148,7 @@ def reference_scores(
         return f"{name} has nothing to be calibrated by here; it takes {deletions}{also}."
     of = deletions.signals
     try:
-        known = entry.score_known(signals, of, options)
+        known = entry.scorer(signals, options)(of)
     except InputError as error:
         return f"{name} cannot score the {WORDS[deletions.kind]}: {error}"
     gone = known[of.roles == "forget"]

@@ -15,7 +15,7 @@ Mixing logits is a model of partial unlearning, not the only one; the scale is e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from vestige.measures import MEASURES
 from vestige.signals import Signals
 
 Floats = NDArray[np.float64]
+Scorer = Callable[[Signals], Floats]
 DEGREES = np.linspace(-0.5, 2.0, 26)
 
 
@@ -98,6 +99,7 @@ def scales(
         return ["The simulated deletions have no `original`; it is wanted for a scale."] * len(requests)
     rows: list[list[Floats]] = [[] for _ in requests]
     failed: dict[int, str] = {}
+    scorers: dict[int, Scorer] = {}
     for degree in DEGREES:
         mixed = degree * known.unlearned + (1 - degree) * known.original
         partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
@@ -108,7 +110,9 @@ def scales(
                 rows[place].append(rows[place][0])  # it does not look at what changes with the degree
                 continue
             try:
-                rows[place].append(np.sort(MEASURES[name].score(partly, options)[gone]))
+                if place not in scorers:
+                    scorers[place] = MEASURES[name].scorer(signals, options)
+                rows[place].append(np.sort(scorers[place](partly)[gone]))
             except InputError as error:
                 failed[place] = f"{name} cannot score partial deletions: {error}"
     return [failed.get(place) or Scale(DEGREES, np.stack(rows[place])) for place in range(len(requests))]
