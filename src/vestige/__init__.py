@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from vestige.ledger import Ledger
     from vestige.measures import measure
     from vestige.models import build_model
-    from vestige.signals import Signals, collect_fit, collect_logits, collect_sensitivity, simulated_deletions
+    from vestige.signals import (
+        Signals,
+        collect_fit,
+        collect_logits,
+        collect_sensitivity,
+        exchanged_deletions,
+        simulated_deletions,
+    )
     from vestige.training import Recipe, train
     from vestige.unlearning import unlearn
 
@@ -43,6 +50,7 @@ _HOME = {
     "collect_fit": "signals",
     "collect_logits": "signals",
     "collect_sensitivity": "signals",
+    "exchanged_deletions": "signals",
     "forget": "experiments",
     "load_config": "experiments",
     "load_dataset": "data",
@@ -75,6 +83,7 @@ __all__ = [
     "collect_fit",
     "collect_logits",
     "collect_sensitivity",
+    "exchanged_deletions",
     "forget",
     "load_config",
     "load_dataset",
