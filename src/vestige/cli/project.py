@@ -17,18 +17,13 @@ def convert(
         Path, typer.Argument(help="A checkpoint that torch.save wrote: .pt, .pth, .ckpt, .bin.")
     ],
     after: Annotated[Path, typer.Argument(help="The .safetensors file to write; none may be there.")],
-    strip_prefix: Annotated[
-        str, typer.Option(metavar="TEXT", help="Taken off every name: module., _orig_mod., model.")
-    ] = "",
+    strip_prefix: Annotated[str, typer.Option(help="Taken off every name: module., _orig_mod., model.")] = "",
     key: Annotated[
         str | None, typer.Option(help="The part that holds the weights, such as state_dict.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Make a checkpoint safetensors, without running any code in it. (vestige.training.convert)
-
-    Example: vestige convert before.pt before.safetensors --key state_dict --strip-prefix module.
-    """
+    """Make a checkpoint safetensors, without running any code in it. (vestige.training.convert)"""
     from vestige.cli.show import print_json
 
     need("torch", "torch", "vestige convert")

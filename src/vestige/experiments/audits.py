@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,12 @@ from vestige.errors import InputError
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
-from vestige.experiments.plan import Plan, Positions
-from vestige.experiments.requests import plan_system
+from vestige.experiments.plan import Roles
+from vestige.experiments.requests import Forgetting, Models, SystemStep, plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
-from vestige.experiments.steps import reference_signals
+from vestige.graph import carry_out
+from vestige.graph.step import UNNAMED, Job
 from vestige.signals import Signals
-from vestige.signals.kinds import Outputs
-from vestige.signals.reading import Reading
 from vestige.systems.base import System, ask, expect_system
 from vestige.systems.doors import system_of
 from vestige.systems.source import SystemSource
@@ -134,18 +135,11 @@ def audit(
         raise InputError(
             f"audit of two models lacks {', '.join(missing)}; before, after, data and ids are wanted."
         )
-    wanted = id_list("ids", ids if ids is not None else ())
-    system = _system(before, data, [str(one) for one in wanted], options)
-    number = shadows if isinstance(shadows, int) and not isinstance(shadows, bool) else 0
-    others = [] if isinstance(shadows, int) else list(shadows)
-    plan = plan_system(
-        SystemSource.of(system), [str(one) for one in wanted], {"name": "audit"}, Path("audit"), ways=(),
-        shadows=ShadowConfig(count=number), audit=AuditConfig(), seed=seed,
-    )  # fmt: skip
-    result = audit_signals(_signals(system, plan, before, after, others, retrained), measures, **settings)
-    return dataclasses.replace(
-        result, limits=(*result.limits, *plan.limits, *((SHADOWS_LIMIT,) if others else ()))
-    )
+    wanted = [str(one) for one in id_list("ids", ids if ids is not None else ())]
+    system = _system(before, data, wanted, options)
+    limits, signals_of_models = _signals(system, wanted, before, after, shadows, retrained, seed)
+    result = audit_signals(signals_of_models, measures, **settings)
+    return dataclasses.replace(result, limits=(*result.limits, *limits))
 
 
 def _system(before: Any, data: Any, ids: list[str], options: Mapping[str, Any]) -> System:
@@ -159,30 +153,60 @@ def _system(before: Any, data: Any, ids: list[str], options: Mapping[str, Any]) 
     return system
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Present(SystemStep):
+    """A model that exists: it is asked as it is, in this process."""
+
+    role: str
+    held: Any = field(repr=False, metadata=UNNAMED)
+
+    def make(self, job: Job) -> None:
+        job.path.mkdir()
+
+    def model(self, job: Job) -> Any:
+        return self.held
+
+
+@dataclass(frozen=True, eq=False)
+class Two(Models):
+    """The models of an audit of two: those exist, and shadows are fitted."""
+
+    before: Any = None
+    after: Any = None
+
+    def original(self, roles: Roles, seed: int) -> SystemStep:
+        return Present(source=self.source, role="before", held=self.before)
+
+    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
+        return Present(source=self.source, role="after", held=self.after)
+
+
 def _signals(
-    system: System, plan: Plan, before: Any, after: Any, given: Sequence[Any], retrained: Sequence[Any]
-) -> Signals:
-    """Fit what shadows the plan has, ask all models, and return what they say."""
-    rows, pool = np.concatenate(list(plan.parts.values())), plan.roles.shadow
-    truth, never = system.records.take(rows), np.isin(plan.sources, ("holdout", "pool"))
-
-    def said(model: Any, positions: Positions = rows) -> Outputs:
-        return ask(system, model, positions)
-
-    old = said(before)
-    reading = Reading.of(Outputs(old.values[never], old.kind), truth.values[never])
-    shadows = []
-    for number, member in enumerate(plan.members):
-        model = system.fit(pool[member], plan.seed("shadow", number))
-        shadows.append({"audited": said(model).values, "pool": said(model, pool).values})
-    signals = reference_signals(
-        reading, truth, plan.sources, old.values, shadows=shadows, pool=system.records.take(pool),
-        members=plan.members, retrained=[said(model).values for model in retrained], seed=plan.seed("calibration"),
-    )  # fmt: skip
-    new = said(after).values
-    if given:
-        others = [reading.logits(said(model).values, truth.values) for model in given]
-        signals = signals.with_(shadow_out=np.stack(others))
-    return signals.with_(
-        unlearned=reading.logits(new, truth.values), notes=(*signals.notes, *reading.notes(new))
-    )
+    system: System,
+    ids: Sequence[str],
+    before: Any,
+    after: Any,
+    shadows: int | Sequence[Any],
+    retrained: Sequence[Any],
+    seed: int,
+) -> tuple[tuple[str, ...], Signals]:
+    """Fit what shadows are wanted, ask all models, and return what limits the audit, and what they say."""
+    number, others = (shadows, []) if isinstance(shadows, int) else (0, list(shadows))
+    source, settings = SystemSource.of(system), {"name": "audit"}
+    with TemporaryDirectory(prefix="vestige-") as folder:
+        plan = plan_system(
+            source, ids, settings, Path(folder), ways=[Forgetting("after", title="after")],
+            shadows=ShadowConfig(count=number), audit=AuditConfig(), seed=seed,
+            maker=Two(source, settings, before, after),
+        )  # fmt: skip
+        step, environment = plan.steps.audits["after"], plan.maker.environment
+        carry_out([step.references, step.unlearned], plan.store, environment, name="audit", stop=True)
+        job = Job(plan.store.path(step), plan.store, environment, step.key)
+        reading, signals = step.references.reading(job), step.signals(job)
+    rows = np.concatenate(list(plan.parts.values()))
+    truth = system.records.truth[rows]
+    for name, models in (("shadow_out", others), ("retrained", list(retrained))):
+        if models:
+            said = [reading.logits(ask(system, model, rows).values, truth) for model in models]
+            signals = signals.with_(**{name: np.stack(said)})
+    return (*plan.limits, *((SHADOWS_LIMIT,) if others else ())), signals

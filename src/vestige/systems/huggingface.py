@@ -21,7 +21,7 @@ from vestige.systems.unseen import is_data
 from vestige.training.recipe import Recipe
 from vestige.values import as_array, is_missing
 
-TEXTS = ("text", "sentence", "content", "review")
+TEXTS = ("text", "sentence", "content")
 """Columns that hold the text, where nothing else is said."""
 
 
@@ -154,7 +154,7 @@ def transformers(
     """
     need("transformers", "llm", "A Hugging Face model")
     labels = _label_names(_example(model))
-    both = [data, unseen] if is_data(unseen) or _is_list_of_rows(unseen) else [data]
+    both = [data, unseen] if is_data(unseen) or _is_table(unseen) else [data]
     tables = [_Table.of(one, text, label) for one in both]
     parts = [table.items(tokenizer, labels, longest) for table in tables]
     collate = Padded(tokenizer) if isinstance(parts[0], Texts) else default_collate
@@ -224,10 +224,11 @@ def _columns(tables: list[_Table], source: Any) -> Any:
     return [value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]]
 
 
-def _is_list_of_rows(unseen: Any) -> bool:
-    return hasattr(unseen, "iloc") and hasattr(unseen, "columns") or (
-        isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping)
-    )
+def _is_table(unseen: Any) -> bool:
+    """Is it a list of dictionaries, or (texts, labels), rather than a list of ids?"""
+    if isinstance(unseen, tuple) and len(unseen) == 2:
+        return not isinstance(unseen[0], str) and hasattr(unseen[0], "__len__")
+    return isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping)
 
 
 def _column(columns: Mapping[str, Any], name: str | None, usual: Iterable[str], what: str) -> str:

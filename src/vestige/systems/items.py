@@ -107,7 +107,7 @@ class Items:
     def __len__(self) -> int:
         return len(self.data)
 
-    def batches(self, rows: NDArray[np.int64] | list[list[int]], size: int = 512) -> Iterator[Batch]:
+    def batches(self, rows: NDArray[np.int64] | list[list[int]], size: int = 64) -> Iterator[Batch]:
         """Yield the items at `rows`, in their order, or batches as they are listed, as the loader brings them."""
         parts = rows if isinstance(rows, list) else [rows[at : at + size].tolist() for at in range(0, len(rows), size)]
         loader = DataLoader(

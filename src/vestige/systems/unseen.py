@@ -21,7 +21,7 @@ def is_data(unseen: Any) -> bool:
         return False
     if isinstance(unseen, tuple):
         return len(unseen) == 2 and any(hasattr(part, "shape") for part in unseen)
-    return not isinstance(unseen, (list, set, frozenset, np.ndarray)) and not hasattr(unseen, "to_list")
+    return not isinstance(unseen, (list, set, frozenset, range, np.ndarray)) and not hasattr(unseen, "to_list")
 
 
 def seen_rows(
