@@ -14,7 +14,7 @@ test test-all: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(PICKED)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(PICKED)
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tests/stubs.py

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -31,11 +32,31 @@ def reference() -> Path:
     return folder
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Reports with an empty picture for each figure: most of a report's time is drawing, which its own tests look at."""
+    monkeypatch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+
+
 @pytest.fixture(scope="session")
-def language_models():
-    """Tiny language models by name: "base" and "other" never saw `tiny.TEXTS`, "original" learned those to forget and
-    to retain, "retrain" the retained ones alone. They are shared: no test changes them.
+def model_folder(tmp_path_factory):
+    """A folder with tiny language models by name, and the texts of each group as JSON.
+
+    "base" and "other" never saw `tiny.TEXTS`, "original" learned those to forget and to retain, "retrain" the retained
+    ones alone. The workers of pytest-xdist share it: the first that needs it makes it.
     """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, unfinished = shared / "language-models", shared / "language-models.part"
+    with FileLock(shared / "language-models.lock"):
+        if not folder.is_dir():
+            _teach(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
+def _teach(folder):
     import tiny
     from vestige.unlearning.text import unlearn
 
@@ -49,7 +70,20 @@ def language_models():
     retrained = unlearn(
         "retrain", original, tokenizer, tiny.FORGET, tiny.RETAIN, base=base, **tiny.LEARN
     ).model
-    return {"base": base, "original": original, "retrain": retrained, "other": other}
+    for name, model in {"base": base, "original": original, "retrain": retrained, "other": other}.items():
+        model.save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+    for name, texts in (("forget", tiny.FORGET), ("retain", tiny.RETAIN), ("holdout", tiny.HELD)):
+        (folder / f"{name}.json").write_text(json.dumps(texts))
+
+
+@pytest.fixture(scope="session")
+def language_models(model_folder):
+    """The models of `model_folder` by name. They are shared: no test changes them."""
+    from transformers import AutoModelForCausalLM
+
+    names = ("base", "original", "retrain", "other")
+    return {name: AutoModelForCausalLM.from_pretrained(model_folder / name) for name in names}
 
 
 @pytest.fixture(scope="session")
@@ -72,20 +106,6 @@ def text_audits(text_signals):
         name: audit_texts(text_signals[name], before, shadows, role=tiny.ROLE, extra={"texts": tiny.TEXTS})
         for name in ("original", "retrain")
     }
-
-
-@pytest.fixture(scope="session")
-def model_folder(language_models, tmp_path_factory):
-    """A folder with each model, and the texts of each group as JSON."""
-    import tiny
-
-    folder = tmp_path_factory.mktemp("models")
-    for name, model in language_models.items():
-        model.save_pretrained(folder / name)
-        tiny.tokenizer().save_pretrained(folder / name)
-    for name, texts in (("forget", tiny.FORGET), ("retain", tiny.RETAIN), ("holdout", tiny.HELD)):
-        (folder / f"{name}.json").write_text(json.dumps(texts))
-    return folder
 
 
 @pytest.fixture

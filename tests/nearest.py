@@ -29,6 +29,9 @@ class Nearest(System):
         y = self.records.labels[model]
         return Outputs(np.log(np.stack([near @ (y == k) + 1e-3 for k in (0, 1)], axis=1)), "logits")
 
+    def features(self, rows):
+        return self.x[rows]
+
     def save(self, model, folder):
         np.save(folder / "rows.npy", model)
 

@@ -28,8 +28,7 @@ def imported(path: Path) -> set[str]:
 ROOMS = (
     "errors", "values", "files", "store", "arguments", "registry", "config", "report", "data", "estimators", "models",
     "graph", "training", "signals", "measures", "unlearning", "methods", "evaluation", "leaks", "systems", "evidence",
-    "monitoring", "experiments",
-    "llm",
+    "monitoring", "experiments", "ledger", "llm",
     "listing",
     "machine", "cli", "__main__",
 )  # fmt: skip

@@ -77,9 +77,15 @@ def test_a_fault_names_the_argument_the_value_and_what_is_wanted(message):
     assert message in text and text.startswith("work: ") and "\n" not in text and len(text) < 200
 
 
-def test_a_wrong_call_is_what_python_says():
-    with pytest.raises(TypeError, match="missing a required argument: 'rows'"):
+def test_a_wrong_call_names_the_arguments():
+    with pytest.raises(
+        InputError, match="^work: missing a required argument: 'rows'; its arguments are rows, "
+    ):
         work()
+    with pytest.raises(InputError, match="There is no argument 'seeed'. Did you mean 'seed'"):
+        checked(lambda rows, seed=0: rows)(1, seeed=0)
+    with pytest.raises(InputError, match="^work: too many positional arguments; "):
+        work(Rows(), 1, 2)
 
 
 def test_a_long_value_is_not_repeated():

@@ -34,6 +34,15 @@ def test_a_method_by_its_function_is_the_method_by_its_name():
         scrub(MODEL, SPLIT, alhpa=1)
 
 
+def test_a_call_without_what_is_measured_is_one_sentence():
+    with pytest.raises(
+        InputError, match="^iam: missing a required argument: 'signals'; its arguments are signals, preset"
+    ):
+        iam()
+    with pytest.raises(InputError, match="^scrub: missing a required argument: 'model'"):
+        scrub()
+
+
 def test_a_measure_by_its_function_is_the_measure_by_its_name():
     assert np.array_equal(iam(WORLD, family="norm"), vestige.measure("iam", WORLD, family="norm"))
     assert np.array_equal(iam(WORLD, preset="paper"), vestige.measure("iam", WORLD, preset="paper"))
@@ -48,6 +57,9 @@ def test_the_signature_holds_every_option_with_its_recommended_value():
             assert set(entry.options) <= set(parameters) and "preset" in parameters
             assert not {p.kind for p in parameters.values()} & {inspect.Parameter.VAR_KEYWORD}
             assert made.__doc__.startswith(entry.summary) and made is getattr(module, entry.name)
+            assert (
+                "see above" not in made.__doc__
+            )  # of the module, which help() of the function does not show
             assert pickle.loads(pickle.dumps(made)) is made  # noqa: S301
     alpha = inspect.signature(scrub).parameters["alpha"]
     assert alpha.default == 0.5 and alpha.annotation is float

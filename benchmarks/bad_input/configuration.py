@@ -10,7 +10,7 @@ import vestige
 from vestige.config import option_value, read_yaml, validated
 from vestige.errors import InputError
 from vestige.experiments import RunConfig
-from vestige.experiments.texts import LlmConfig
+from vestige.experiments.text_config import LlmConfig
 from vestige.leaks import LeakConfig
 from vestige.training import Recipe
 

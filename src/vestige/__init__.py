@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from vestige.errors import ArtefactError, InputError, MissingArray, MissingExtra
     from vestige.evaluation import Audit, audit
     from vestige.experiments import Answer, forget, load_config, run
+    from vestige.ledger import Ledger
     from vestige.measures import measure
     from vestige.models import build_model
-    from vestige.signals import Signals, collect_fit, collect_logits, collect_sensitivity, simulated_deletions
+    from vestige.signals import (
+        Signals,
+        collect_fit,
+        collect_logits,
+        collect_sensitivity,
+        exchanged_deletions,
+        simulated_deletions,
+    )
     from vestige.training import Recipe, train
     from vestige.unlearning import unlearn
 
@@ -31,6 +39,7 @@ _HOME = {
     "Audit": "evaluation",
     "Dataset": "data",
     "InputError": "errors",
+    "Ledger": "ledger",
     "MissingArray": "errors",
     "MissingExtra": "errors",
     "Recipe": "training",
@@ -41,6 +50,7 @@ _HOME = {
     "collect_fit": "signals",
     "collect_logits": "signals",
     "collect_sensitivity": "signals",
+    "exchanged_deletions": "signals",
     "forget": "experiments",
     "load_config": "experiments",
     "load_dataset": "data",
@@ -51,7 +61,7 @@ _HOME = {
     "train": "training",
     "unlearn": "unlearning",
 }
-_PACKAGES = ("data", "evaluation", "evidence", "experiments", "leaks", "llm", "measures", "methods", "models",
+_PACKAGES = ("data", "evaluation", "evidence", "experiments", "leaks", "ledger", "llm", "measures", "methods", "models",
              "monitoring", "report", "signals", "systems", "training", "unlearning")  # fmt: skip
 """Loaded when they are first named: `vestige.llm.unlearn` needs no import of its own."""
 _NEEDS_TORCH = {"load_config", "build_model", "Recipe", "train"}
@@ -62,6 +72,7 @@ __all__ = [
     "Audit",
     "Dataset",
     "InputError",
+    "Ledger",
     "MissingArray",
     "MissingExtra",
     "Recipe",
@@ -72,6 +83,7 @@ __all__ = [
     "collect_fit",
     "collect_logits",
     "collect_sensitivity",
+    "exchanged_deletions",
     "forget",
     "load_config",
     "load_dataset",
@@ -85,6 +97,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in (*_PACKAGES, "Ledger") and _HOME.get(name, name) == "ledger":
+        from vestige.errors import need
+
+        need("sqlalchemy", "ledger", "The ledger")
     if name in _PACKAGES:
         return importlib.import_module(f"vestige.{name}")
     if name not in _HOME:

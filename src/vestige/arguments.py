@@ -15,7 +15,7 @@ import inspect
 import operator
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import (
     Annotated,
@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from vestige.errors import InputError, nearest, shown
+from vestige.errors import InputError, nearest, shown, told, unknown
 from vestige.files import as_path
 from vestige.values import DIGITS
 
@@ -73,7 +73,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        bound = signature.bind(*args, **kwargs)
+        bound = bind(where, signature, args, kwargs)
         if not hints:
             hints.update(hints_of(function))
         for name, value in bound.arguments.items():
@@ -82,6 +82,24 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return function(*bound.args, **bound.kwargs)
 
     return call
+
+
+def bind(
+    where: str, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """Return which parameter gets which argument. Raises `InputError` for one that is missing, or that there is not."""
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = [
+            name
+            for name, p in signature.parameters.items()
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
+        strange = [name for name in kwargs if name not in names]
+        if strange and not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            raise InputError(f"{where}: {unknown('argument', strange[0], names)}") from None
+        raise InputError(f"{where}: {told(error)}; its arguments are {', '.join(names)}.") from None
 
 
 def hints_of(owner: Callable[..., Any]) -> dict[str, Any]:

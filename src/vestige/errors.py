@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
+V, R = TypeVar("V"), TypeVar("R")
 SENTENCE, LONGEST = 1_500, 100
 """Characters of a sentence at most, and of a value that one repeats; of a longer one it names the type alone."""
 BULLET = "\n  - "
@@ -49,6 +51,21 @@ def several(where: str, faults: Sequence[str]) -> InputError:
         error = InputError(BULLET.join(lines))
     error.faults = faults
     return error
+
+
+def every(where: str, values: Iterable[V], read: Callable[[V], R]) -> list[R]:
+    """Return what `read` makes of each value; where it refuses some, raise the faults of all together."""
+    results, errors = [], []
+    for value in values:
+        try:
+            results.append(read(value))
+        except InputError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise several(where, [fault for error in errors for fault in error.faults or (str(error),)])
+    return results
 
 
 class ArtefactError(InputError):

@@ -11,6 +11,7 @@ is the class of that name, or the place of a class in `Dataset.classes`, which i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,25 +49,32 @@ def fit_sklearn(estimator: Estimator, rows: Dataset, seed: int, *, places: bool 
     The clone has the classes that a fitted one was fitted on, by name or by place. Raises `InputError` where
     scikit-learn refuses the samples, for example because one class is left, or a fold has none of a class.
     """
-    name = type(estimator).__name__
     y: NDArray[Any] = rows.y
     known = None if places else getattr(estimator, "classes_", None)
     if known is not None and not np.array_equal(class_places(estimator, rows), known):
         y = labels_for(estimator, rows)
+    left = len(np.unique(rows.y))
+    what = f"{len(rows):,} samples of {'one class' if left == 1 else f'{left} classes'}"
+    fresh = fitted_clone(estimator, flat(rows), y, seed, what)
+    if y is rows.y:
+        setattr(fresh, PLACES, True)
+    return fresh
+
+
+def fitted_clone(estimator: Estimator, x: Any, y: Any, seed: int, what: str) -> Estimator:
+    """Return a clone of an estimator, fitted on x, a table of any kind; `seed` becomes every `random_state` in it.
+
+    Raises `InputError` where it cannot be fitted on them, which are called `what`.
+    """
     try:
         fresh = clone(estimator)
         states = {key: seed for key in fresh.get_params() if key.split("__")[-1] == "random_state"}
-        fresh.set_params(**states).fit(flat(rows), y)
+        fresh.set_params(**states).fit(x, y)
     except InputError:
         raise
     except Exception as error:  # foreign code: whatever it refuses is a fault of what it was given
-        left = len(np.unique(rows.y))
-        classes = "one class" if left == 1 else f"{left} classes"
-        raise InputError(
-            f"{name} cannot be fitted on {len(rows):,} samples of {classes}: {told(error, 300)}."
-        ) from error
-    if y is rows.y:
-        setattr(fresh, PLACES, True)
+        name = type(estimator).__name__
+        raise InputError(f"{name} cannot be fitted on {what}: {told(error, 300)}.") from error
     return fresh  # type: ignore[no-any-return]
 
 
@@ -76,17 +84,34 @@ def probabilities(model: Any, rows: Dataset) -> Floats:
     A row may sum to 0, where a classifier of one class against the rest favours none. Raises `InputError` where the
     model is not fitted, does not take the samples, knows other classes, or gives no probabilities.
     """
-    name = type(model).__name__
+    answers = asked(model, "predict_proba", flat(rows), rows.name)
+    return by_class(model, answers, class_places(model, rows), len(rows.classes), rows.ids)
+
+
+def asked(model: Any, question: str, x: Any, of: str) -> Floats:
+    """Return the numbers that a method of the model, such as "predict_proba", says of x.
+
+    Raises `InputError` where the model is not fitted, or does not take x, the samples `of` something.
+    """
     try:
-        p = np.asarray(model.predict_proba(flat(rows)), dtype=np.float64)
+        return np.asarray(getattr(model, question)(x), dtype=np.float64)
     except InputError:
         raise
     except Exception as error:  # foreign code, as above
-        raise InputError(f"{name} does not take the samples of {rows.name}: {told(error, 300)}.") from error
-    places = class_places(model, rows)
-    if p.shape != (len(rows), len(places)):
         raise InputError(
-            f"{name}.predict_proba returns {list(p.shape)} for {len(rows)} samples; [{len(rows)}, {len(places)}] is "
+            f"{type(model).__name__} does not take the samples of {of}: {told(error, 300)}."
+        ) from error
+
+
+def by_class(model: Any, p: Floats, places: NDArray[np.int64], classes: int, ids: NDArray[np.str_]) -> Floats:
+    """Return p [N, K], what `predict_proba` says, as [N, classes], by the places of the model's classes.
+
+    Raises `InputError` where the answers are no probabilities of N samples.
+    """
+    name = type(model).__name__
+    if p.shape != (len(ids), len(places)):
+        raise InputError(
+            f"{name}.predict_proba returns {list(p.shape)} for {len(ids)} samples; [{len(ids)}, {len(places)}] is "
             "wanted, a probability for each of its classes."
         )
     total = p.sum(axis=1)
@@ -95,10 +120,10 @@ def probabilities(model: Any, rows: Dataset) -> Floats:
     if not fine.all():
         row = int(np.flatnonzero(~fine)[0])
         raise InputError(
-            f"{name}.predict_proba gives sample {str(rows.ids[row])!r} values that sum to {total[row]:.4g}, the least "
+            f"{name}.predict_proba gives sample {str(ids[row])!r} values that sum to {total[row]:.4g}, the least "
             f"of them {p[row].min():.4g}; probabilities, which sum to 1, are wanted."
         )
-    full = np.zeros((len(rows), len(rows.classes)))
+    full = np.zeros((len(ids), classes))
     full[:, places] = p
     return full
 
@@ -108,25 +133,35 @@ def class_places(model: Any, rows: Dataset) -> NDArray[np.int64]:
 
     Raises `InputError` where an entry is none of the classes, and where it may be either of two.
     """
-    known, names = _entries(model), [str(c) for c in rows.classes]
+    return places_in(model, [str(c) for c in rows.classes], rows.name)
+
+
+def places_in(model: Any, names: Sequence[str], of: str, *, named: bool = False) -> NDArray[np.int64]:
+    """Return, for each entry of the model's `classes_`, the place of that class in `names`; see `class_places`.
+
+    named  an entry that is the name of a class is that class: the labels themselves were what the model was fitted on
+    """
+    known = entries(model)
     where = {name: place for place, name in enumerate(names)}
-    by_name = [where.get(_named(entry)) for entry in known.tolist()]
+    by_name = [where.get(entry_name(entry)) for entry in known.tolist()]
     numbers = known.dtype.kind in "iub" or (
         known.dtype.kind == "f" and bool((known == np.trunc(known)).all())
     )
     by_place = [int(c) for c in known] if numbers else []
     if numbers and (min(by_place) < 0 or max(by_place) >= len(names)):
         by_place = []
+    if named and None not in by_name and not getattr(model, PLACES, False):
+        return np.array(by_name, np.int64)
     if by_place and (getattr(model, PLACES, False) or None in by_name or by_place == by_name):
         return np.array(by_place, np.int64)
     if by_place:
         raise InputError(
             f"The classes {known.tolist()} of {type(model).__name__} may be the names or the places of the classes "
-            f"{_some(names)} of {rows.name}, which differ; fit it on the names as text, np.array(data.classes)[data.y]."
+            f"{_some(names)} of {of}, which differ; fit it on the names as text, np.array(data.classes)[data.y]."
         )
     if None in by_name:
         raise InputError(
-            f"The classifier's classes {_some(known.tolist())} do not fit the {len(names)} of {rows.name}, "
+            f"The classifier's classes {_some(known.tolist())} do not fit the {len(names)} of {of}, "
             f"{_some(names)}; fit it on data.y, or on the names of the classes."
         )
     return np.array(by_name, np.int64)
@@ -137,16 +172,26 @@ def labels_for(model: Any, rows: Dataset) -> NDArray[Any]:
 
     Raises `InputError` for a sample of a class that the model does not know.
     """
-    known, places = _entries(model), class_places(model, rows)
-    entry = np.full(len(rows.classes), -1)
+    return entries_for(model, class_places(model, rows), rows.y, [str(c) for c in rows.classes], rows.ids)
+
+
+def entries_for(
+    model: Any, places: NDArray[np.int64], y: NDArray[np.int64], names: Sequence[str], ids: NDArray[np.str_]
+) -> NDArray[Any]:
+    """Return labels, places [N] in `names`, as entries of the model's `classes_`; see `labels_for`.
+
+    places  of each of its entries, see `places_in`
+    """
+    known = entries(model)
+    entry = np.full(len(names), -1)
     entry[places] = np.arange(len(places))
-    strange = np.flatnonzero(entry[rows.y] < 0)
+    strange = np.flatnonzero(entry[y] < 0)
     if len(strange):
         raise InputError(
-            f"{type(model).__name__} does not know the class {str(rows.classes[rows.y[strange[0]]])!r} of sample "
-            f"{str(rows.ids[strange[0]])!r}; its classes are {_some(known.tolist())}."
+            f"{type(model).__name__} does not know the class {names[y[strange[0]]]!r} of sample "
+            f"{str(ids[strange[0]])!r}; its classes are {_some(known.tolist())}."
         )
-    return np.asarray(known[entry[rows.y]])
+    return np.asarray(known[entry[y]])
 
 
 def flat(rows: Dataset) -> NDArray[np.generic]:
@@ -154,7 +199,8 @@ def flat(rows: Dataset) -> NDArray[np.generic]:
     return rows.x.reshape(len(rows), -1)
 
 
-def _entries(model: Any) -> NDArray[Any]:
+def entries(model: Any) -> NDArray[Any]:
+    """Return the `classes_` of a classifier. Raises `InputError` where it has none."""
     known = np.asarray(getattr(model, "classes_", None))
     if known.ndim != 1 or not len(known) or (known.dtype.kind == "f" and not np.isfinite(known).all()):
         raise InputError(
@@ -164,11 +210,11 @@ def _entries(model: Any) -> NDArray[Any]:
     return known
 
 
-def _named(entry: Any) -> str:
+def entry_name(entry: Any) -> str:
     """Return an entry as the name of a class: 3.0 is "3"."""
     return str(int(entry)) if isinstance(entry, float) and entry == int(entry) else str(entry)
 
 
-def _some(entries: list[Any]) -> str:
-    text = ", ".join(repr(entry) for entry in entries[:5])
-    return f"{text}, ..." if len(entries) > 5 else text
+def _some(values: Sequence[Any]) -> str:
+    text = ", ".join(repr(value) for value in values[:5])
+    return f"{text}, ..." if len(values) > 5 else text

@@ -17,7 +17,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from vestige.arguments import fitting, hints_of, plain_type
+from vestige.arguments import bind, fitting, hints_of, plain_type
 from vestige.errors import InputError, shown, unknown
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -139,11 +139,14 @@ def bound(call: Callable[..., Any], entry: Entry, module: str) -> Callable[..., 
     `scrub(model, split, *, ..., alpha=0.5, ...)`.
     """
 
+    shared = inspect.signature(call)
+    unnamed = shared.replace(parameters=list(shared.parameters.values())[1:])
+
     def function(*args: Any, **kwargs: Any) -> Any:
+        bind(entry.name, unnamed, args, kwargs)
         return call(entry.name, *args, **kwargs)
 
-    shared = inspect.signature(call)
-    parameters = [p for p in list(shared.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    parameters = [p for p in unnamed.parameters.values() if p.kind is not p.VAR_KEYWORD]
     parameters += [
         inspect.Parameter(
             name,

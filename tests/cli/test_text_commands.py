@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import yaml
 
 from tiny import LEARN, settings
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_collect(here, model_folder, tmp_path):
@@ -47,7 +50,15 @@ def test_run(here, model_folder, tmp_path):
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(chosen))
     code, out, err = here("run", tmp_path / "run.yaml", "--out", tmp_path / "r", "--json")
     assert code == 0, err
-    assert [row["model"] for row in json.loads(out)["models"]] == ["original", "retrain", "task_vector"]
+    found = json.loads(out)
+    assert [row["model"] for row in found["models"]] == ["original", "retrain", "task_vector"]
+    (tmp_path / "r" / "report.html").unlink()
+    code, out, err = here("report", tmp_path / "r", "--json")
+    assert code == 0 and json.loads(out)["models"] == found["models"], err
+    assert (tmp_path / "r" / "report.html").is_file()
+    next((tmp_path / "r" / "signals").rglob("*.parquet")).unlink()
+    code, _, err = here("report", tmp_path / "r")
+    assert code == 2 and "does not hold" in err and "the same command does what is missing" in err
 
 
 def test_what_cannot_be_done_is_told(here, model_folder, tmp_path):

@@ -13,7 +13,8 @@ from vestige.errors import InputError
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.run import cells_of
 from vestige.experiments.kinds import separation
-from vestige.experiments.texts import BaseModel, LlmModel
+from vestige.experiments.text_config import LlmModel
+from vestige.experiments.text_steps import BaseModel
 from vestige.graph import Environment, Job, Store, carry_out
 from vestige.graph.step import ordered
 

@@ -201,3 +201,14 @@ def test_a_way_to_forget_is_named_as_everywhere():
     assert (way.name, way.options, way.title, way.exact) == ("finetune", {"epochs": 2}, "two epochs", False)
     with pytest.raises(InputError, match="name"):
         Forgetting.of({"epochs": 2})
+
+
+def test_copies_that_stay_are_said_before_the_work_and_in_the_report(nearest, tmp_path):
+    nearest.x[100] = nearest.x[3]  # r100 is retained
+    said = []
+    answer = vestige.forget(nearest, ids=ASKED, folder=tmp_path / "run", say=said.append)
+    assert "'r3' by 'r100' (same)" in said[0]
+    assert any("'r3' by 'r100' (same)" in limit for limit in answer.audit.limits)
+    nearest.features = lambda rows: None
+    blind = vestige.forget(nearest, ids=ASKED)
+    assert any("Copies of forgotten records were not looked for" in limit for limit in blind.audit.limits)

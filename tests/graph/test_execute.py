@@ -10,13 +10,14 @@ import signal
 import threading
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 from graph_steps import Add, DieAlways, DieOnce, Folder, Full, Gpu, Long, Pid, Refuse, Slow
 
 from vestige.errors import InputError
 from vestige.graph import Store, carry_out
-from vestige.graph.engines import engine
+from vestige.graph.engines import engine, perform_in
 from vestige.graph.progress import Watch, status
 from vestige.graph.step import Environment, ordered
 
@@ -156,6 +157,28 @@ def test_any_terminal_reads_how_far_a_run_is(tmp_path):
     assert run["failed"] == [{"label": "refusing", "why": "this step takes no such value"}]
 
 
+def test_relative_paths_are_those_of_the_runner(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runner").mkdir()
+    for folder in (str(tmp_path / "runner"), str(tmp_path / "of another machine")):
+        perform_in(folder, Add(value=4), Store(Path("store")), Environment())
+    assert value(Store(tmp_path / "runner" / "store"), Add(value=4)) == 4
+    assert Store(tmp_path / "store").done(Add(value=4)) and Path.cwd() == tmp_path
+
+
+def test_only_what_is_kept_is_read_where_nothing_is_to_be_done(tmp_path):
+    low = Add(value=1)
+    top, store = Add(value=2, below=(low,), label="adding"), Store(tmp_path)
+    with pytest.raises(
+        InputError, match="does not hold 'adding' of this run .*; the same command does what is missing"
+    ):
+        carry_out([top], store, kept_only=True)
+    assert not list(tmp_path.iterdir())
+    carry_out([top], store)
+    store.path(low).unlink()
+    assert names(carry_out([top], store, kept_only=True)) == ["kept"] and not store.path(low).exists()
+
+
 def test_what_an_engine_cannot_have(tmp_path):
     store = Store(tmp_path)
     for options, message in (
@@ -172,7 +195,7 @@ def test_what_an_engine_cannot_have(tmp_path):
             pass
 
 
-def test_ray_gives_the_same_results_and_survives_a_killed_worker(tmp_path):
+def test_ray_gives_the_same_results_and_survives_a_killed_worker(tmp_path, monkeypatch):
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
     from ray.cluster_utils import Cluster
 
@@ -183,7 +206,8 @@ def test_ray_gives_the_same_results_and_survives_a_killed_worker(tmp_path):
     try:
         cluster.add_node(num_cpus=1)  # the head's GPU is one in name: what Ray gives out is asked, not used
         cluster.wait_for_nodes()
-        gpu, store = Gpu(), Store(tmp_path / "gpu")
+        monkeypatch.chdir(tmp_path)  # the workers were started elsewhere
+        gpu, store = Gpu(), Store(Path("gpu"))
         carry_out([gpu], store, gpu=0.5, stop=True, **options)
         assert store.path(gpu).read_text() == "0"
         with pytest.raises(InputError, match="no machine of this Ray cluster has more than 1"):

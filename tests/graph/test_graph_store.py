@@ -96,3 +96,31 @@ def test_a_store_that_cannot_be_opened_is_one_sentence(monkeypatch):
     monkeypatch.setattr("fsspec.core.url_to_fs", absent)
     with pytest.raises(MissingExtra, match="s3://x needs another package: Install s3fs"):
         Store.at("s3://x")
+
+
+def test_what_a_folder_had_before_is_shared_too(tmp_path):
+    """A run without a shared store, and then one with it: others find all that was done."""
+    low = Add(value=1)
+    top, folder, shared = Add(value=2, below=(low,)), Folder(), str(tmp_path / "shared")
+    carry_out([top, folder], Store(tmp_path / "one"))
+    carry_out([top, folder], Store(tmp_path / "one", shared))
+    other = Store(tmp_path / "two", shared)
+    assert all(other.done(step) for step in (low, top, folder)) and other.path(top).read_text() == "3"
+
+
+def test_a_shared_folder_is_the_same_wherever_a_worker_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "one", "shared")
+    assert store.behind == str(tmp_path / "shared")
+    assert Store(tmp_path / "one", "file:///x").behind == "file:///x"
+
+
+def test_a_store_without_a_folder_is_removed_at_the_end(tmp_path):
+    with Store.opened(None) as store:
+        carry_out([Add()], store)
+        folder = store.folder
+        assert store.done(Add())
+    assert not folder.exists()
+    with Store.opened(tmp_path / "kept", str(tmp_path / "shared")) as store:
+        carry_out([Add()], store)
+    assert Store(tmp_path / "kept").done(Add()) and (tmp_path / "shared" / Add().file).is_file()

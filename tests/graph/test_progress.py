@@ -6,8 +6,11 @@ import sys
 import time
 from dataclasses import dataclass
 
+import pytest
+
+from vestige.errors import InputError
 from vestige.graph import Step, Store, carry_out
-from vestige.graph.progress import Watch, time_left
+from vestige.graph.progress import Watch, sentences, status, time_left
 from vestige.store import read_json
 
 
@@ -50,3 +53,40 @@ def test_the_time_left_comes_from_steps_of_the_same_kind():
     assert time_left(steps, 1) == 10 + 2 + 6
     assert time_left(steps, 2) == 9
     assert time_left({"b": step("train", "waiting")}, 2) is None
+
+
+def test_an_interrupted_run_says_so_and_that_it_goes_on(tmp_path):
+    @dataclass(frozen=True, eq=False, kw_only=True)
+    class Interrupted(Step):
+        suffix = ".json"
+
+        def make(self, job):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out([Interrupted()], Store(tmp_path), name="mine")
+    (run,) = status(tmp_path)
+    assert run["ended"] and run["interrupted"] and not run["running"] and not run["failed"]
+    (line,) = sentences([run], str(tmp_path))
+    assert line.startswith("mine: 0 of 1 steps, interrupted after") and "the same command goes on" in line
+    carry_out([], Store(tmp_path), name="mine")
+    (run,) = status(tmp_path)
+    assert not run["interrupted"] and "ended after" in sentences([run], str(tmp_path))[0]
+
+
+def test_a_folder_that_is_not_there_is_told_from_one_without_runs(tmp_path):
+    with pytest.raises(
+        InputError, match="nowhere does not exist; the folder of a run, or of a store, is wanted"
+    ):
+        status(tmp_path / "nowhere")
+    (tmp_path / "afile").write_text("x")
+    with pytest.raises(InputError, match="afile is a file"):
+        status(tmp_path / "afile")
+    assert sentences(status(tmp_path), str(tmp_path)) == [f"No run in {tmp_path} yet."]
+    for name in ("b", "a"):
+        carry_out([], Store(tmp_path / name))
+    first, second = sentences(status(tmp_path), str(tmp_path))
+    assert first == f"No run in {tmp_path} yet."
+    assert (
+        second == f"There are runs in its folders a, b: ask for one, such as vestige status {tmp_path / 'a'}."
+    )

@@ -8,6 +8,7 @@ from test_leaks_record import pairs
 
 from vestige.config import validated
 from vestige.data import DataConfig
+from vestige.data.source import Source
 from vestige.errors import InputError
 from vestige.leaks import (
     LeakConfig,
@@ -23,7 +24,10 @@ from vestige.leaks import (
     overfitting,
     run_leaks,
 )
+from vestige.leaks.experiment import report_again, run_into
+from vestige.leaks.settings import pair_sets
 from vestige.leaks.targets import fitted
+from vestige.store import write_json
 
 SMALL = {"sets": 3, "records": 120, "deletions": 6}
 NET = {"model": {"name": "mlp", "hidden": [32]}, "recipe": {"epochs": 20, "batch_size": 16, "lr": 0.1}}
@@ -217,3 +221,59 @@ def test_private_versions_never_share_their_noise(tmp_path):
         for seeds in ("shared", "independent")
     )
     assert np.array_equal(shared.unlearned, own.unlearned) and len(list(tmp_path.rglob("*.npz"))) == 1
+
+
+FAULTS = {
+    "target": "decision-tre", "attacks": ["svm", "knn"], "defences": ["top_k=0", "labels"], "features": ["l2"],
+    "setting": {"method": {"name": "finetune", "epoch": 3}, "group": 2000}, "data": {"name": "digit"},
+}  # fmt: skip
+
+
+def test_all_faults_of_an_experiment_are_told_together():
+    with pytest.raises(InputError) as caught:
+        validated(LeakConfig, FAULTS, "x.yaml")
+    text = str(caught.value)
+    for said in ("'decision-tree'", "'svm'", "'knn'", "top_k: k is 0", "no defence 'labels'", "no feature 'l2'",
+                 "Did you mean 'epochs'", "nothing to retrain on", "Did you mean 'digits'"):  # fmt: skip
+        assert said in text, text
+    with pytest.raises(InputError, match=r"'target': .*Did you mean 'hidden'"):
+        validated(LeakConfig, {"target": {"model": {"name": "mlp", "hiden": [8]}}}, "x.yaml")
+    with pytest.raises(InputError, match="acts in training and needs a network"):
+        validated(LeakConfig, {"defences": ["dp=8"]}, "x.yaml")
+    chosen = {
+        "target": "torch:mlp",
+        "defences": ["dp=8", "top_k=3+rounding=2"],
+        "setting": {"method": "finetune"},
+    }
+    assert validated(LeakConfig, chosen, "x.yaml").setting.method == "finetune"
+
+
+def test_a_report_is_written_again_from_what_a_folder_keeps(tmp_path, no_pictures):
+    values = {
+        "data": {"name": "digits"},
+        "setting": {"sets": 2, "records": 60, "deletions": 3},
+        "attacks": ["decision-tree"],
+    }
+    config = validated(LeakConfig, values, "x.yaml")
+    first = run_into(tmp_path / "a", config, store=str(tmp_path / "shared"))
+    record = (tmp_path / "a" / "leaks.json").read_text()
+    (tmp_path / "a" / "report.html").unlink()
+    again = report_again(tmp_path / "a")
+    assert again.record() == first.record() and (tmp_path / "a" / "leaks.json").read_text() == record
+    assert (tmp_path / "a" / "report.html").is_file()
+    assert len(list((tmp_path / "shared" / "pair_set").glob("*.npz"))) == 4
+    next((tmp_path / "a" / "pair_set").glob("*.npz")).unlink()
+    with pytest.raises(
+        InputError, match="does not hold 'set . of 2, .* side'.*the same command does what is missing"
+    ):
+        report_again(tmp_path / "a")
+    write_json(tmp_path / "leaks.json", {"kind": "leaks", "pairs": {}})
+    with pytest.raises(InputError, match="an attack on your own files; run vestige leaks --pairs"):
+        report_again(tmp_path)
+
+
+def test_a_set_of_networks_may_have_a_share_of_a_gpu():
+    data, setting = Source.of(DataConfig(name="digits")), Setting(sets=1, records=20, deletions=1)
+    for target, wanted in (("torch:mlp", True), ("decision-tree", False)):
+        (step,) = pair_sets(data, target, setting, side="target", seed=0)
+        assert step.runs_network == wanted

@@ -1,7 +1,7 @@
 """The commands. Each parses, calls one library function and prints what it returned.
 
 Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an empty cell; 2 input that cannot be used;
-3 tampered evidence; 4 the gate is undecided; 130 interrupted.
+3 something was changed since it was written; 4 the gate is undecided; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vestige.cli.audits import audit
 from vestige.cli.bench import bench
-from vestige.cli.evidence import evidence, verify
+from vestige.cli.commands import GATED, command, group
+from vestige.cli.completion import listed, lists, one_of
+from vestige.cli.evidence import VERIFIED, evidence, verify
+from vestige.cli.ledger import key, ledger, model
 from vestige.cli.options import (
     Address,
-    Alpha,
     Engine,
     FailOver,
     FailUnder,
@@ -29,9 +32,10 @@ from vestige.cli.options import (
     Quiet,
     Require,
     Shared,
-    Tolerance,
     Workers,
 )  # fmt: skip
+from vestige.cli.project import convert
+from vestige.cli.requests import request
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
@@ -39,16 +43,23 @@ from vestige.errors import InputError, MissingExtra, need
 if TYPE_CHECKING:
     from vestige.evaluation import Audit
 
-app = typer.Typer(
-    name="vestige", help="Unlearn data from a trained model, and measure the vestige that remains of each record.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+app = group(
+    "vestige", "Unlearn data from a trained model, and measure the vestige that remains of each record.",
+    examples=("vestige demo", "vestige audit signals.npz --out audits/mine", "vestige run request.yaml --plan"),
+    codes=GATED,
 )  # fmt: skip
 app.add_typer(llm)
 app.add_typer(bench)
 app.add_typer(evidence)
-app.command()(verify)
+command(
+    app, examples=["vestige verify evidence.json --key signing.key.pub --require unlearned"], codes=VERIFIED
+)(verify)
+for rooms in (ledger, key, model, request):
+    app.add_typer(rooms)
 INTERRUPTED = 130
 TARGETS = "logistic-regression, decision-tree (default), random-forest, mlp,"
+CLASSIFIERS = ("logistic-regression", "decision-tree", "random-forest", "mlp")
+LEAK_SETTINGS = ("scratch", "group", "multi_version", "online", "remaining", "sisa")
 DEFENCES = "label_only, top_k=3, temperature=4, rounding=2; in training: train_temperature=4, dp=8"
 
 
@@ -78,7 +89,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-@app.command()
+@command(app, examples=["vestige demo --out runs/demo"])
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"), json: Json = False
 ) -> None:
@@ -89,7 +100,15 @@ def demo(
         _run(path, [], out, json, False, {})
 
 
-@app.command()
+@command(
+    app,
+    examples=[
+        "vestige run request.yaml",
+        "vestige run request.yaml recipe.epochs=5 --out runs/second --workers 2",
+        "vestige run request.yaml --require unlearned --fail-under 0.9",
+    ],
+    codes=GATED,
+)
 def run(
     config: Annotated[Path, typer.Argument(help="The run's YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as recipe.epochs=5.")] = None,
@@ -155,7 +174,7 @@ def _run(
     return result.audits
 
 
-@app.command()
+@command(app, examples=["vestige status runs/request-17", "vestige status s3://bucket/store --json"])
 def status(
     folder: Annotated[str, typer.Argument(help="Folder of a run, or folder or URL of a store.")],
     json: Json = False,
@@ -168,54 +187,56 @@ def status(
     print_json(runs, indent=2) if json else print("\n".join(sentences(runs, folder)))
 
 
-@app.command()
-def audit(
-    signals: Annotated[Path, typer.Argument(help=".npz, .csv, .parquet or a folder of signals.")],
-    measure: Annotated[list[str] | None, typer.Option(help="With options: iam:family=norm,steps=100.")] = None,
-    out: Out = None, preset: Annotated[str, typer.Option(help="recommended, or paper.")] = "recommended",
-    alpha: Alpha = 0.05, tolerance: Tolerance = 0.1, require: Require = None, fail_under: FailUnder = None,
-    fail_over: FailOver = None, json: Json = False,
-) -> None:  # fmt: skip
-    """Measure your own arrays; needs no model and no torch. (vestige.evaluation.audit_file)"""
-    from vestige.cli.show import passed, print_audits
-    from vestige.config import compact
-    from vestige.evaluation.folder import audit_file
-    from vestige.evaluation.gate import Gate
-
-    gate, folder = Gate(require, fail_under, fail_over), out or Path("audits") / signals.stem
-    specs = [compact(text, "--measure") for text in measure] if measure else None
-    result = audit_file(signals, folder, specs, preset=preset, alpha=alpha, tolerance=tolerance)
-    print_audits({result.name: result}, folder / "report.html", json)
-    raise typer.Exit(passed({result.name: result}, gate))
+command(
+    app,
+    examples=[
+        "vestige audit signals.npz --measure iam:family=norm,steps=100 --measure rmia_ratio --out audits/mine",
+        "vestige audit --before b.csv --after a.csv --shadow n.csv --forget ids.csv --holdout never.csv --label income "
+        "--kind probabilities --require unlearned",
+    ],
+    codes=GATED,
+)(audit)
 
 
-@app.command()
+@command(
+    app,
+    examples=[
+        "vestige leaks --target decision-tree --setting scratch",
+        "vestige leaks leaks.yaml --defence top_k=3 --defence label_only",
+        "vestige leaks --pairs shadow.npz target.npz",
+    ],
+)
 def leaks(
     config: Annotated[Path | None, typer.Argument(help="A YAML file; options given here take precedence.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="A data set, or a file of your own. Default: location30.")] = None,
-    target: Annotated[str | None, typer.Option(help=f"{TARGETS} or torch:mlp, torch:cnn, ...")] = None,
-    attack: Annotated[list[str] | None, typer.Option(help="Attack model; several times. Default: three.")] = None,
-    setting: Annotated[str | None, typer.Option(help="scratch, group, multi_version, online, remaining, sisa.")] = None,
+    dataset: Annotated[str | None, typer.Option(
+        help="A data set, or a file of your own. Default: location30.", autocompletion=listed("datasets"))] = None,
+    target: Annotated[str | None, typer.Option(
+        help=f"{TARGETS} or torch:mlp, torch:cnn, ...",
+        autocompletion=one_of(*CLASSIFIERS, "torch:mlp", "torch:cnn"))] = None,
+    attack: Annotated[list[str] | None, typer.Option(
+        help="Attack model; several times. Default: three.", autocompletion=one_of(*CLASSIFIERS))] = None,
+    setting: Annotated[str | None, typer.Option(
+        help=f"{', '.join(LEAK_SETTINGS)}.", autocompletion=one_of(*LEAK_SETTINGS))] = None,
     sets: Annotated[int | None, typer.Option(help="Original models a side. Default: 10.")] = None,
     records: Annotated[int | None, typer.Option(help="Training records of each. Default: 1000.")] = None,
     deletions: Annotated[int | None, typer.Option(help="Unlearned versions of each. Default: 20.")] = None,
     group: Annotated[int | None, typer.Option(help="Records that leave together. Default: 1.")] = None,
     shards: Annotated[int | None, typer.Option(help="Shards of SISA. Default: 5.")] = None,
-    method: Annotated[str | None, typer.Option(help="How records leave: retrain (default), or another method.")] = None,
-    defence: Annotated[list[str] | None, typer.Option(help=f"{DEFENCES}; joined by +.")] = None,
+    method: Annotated[str | None, typer.Option(
+        help="retrain (default), or how else: finetune:epochs=3.", autocompletion=listed("methods"))] = None,
+    defence: Annotated[list[str] | None, typer.Option(
+        help=f"{DEFENCES}; joined by +.",
+        autocompletion=one_of("label_only", "top_k=", "temperature=", "rounding="))] = None,
     pairs: Annotated[tuple[Path, Path] | None, typer.Option(help="Your own outputs: shadow.npz target.npz.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random. Default: 0.")] = None,
-    workers: Workers = None, engine: Engine = None, address: Address = None,
+    workers: Workers = None, engine: Engine = None, address: Address = None, gpu: Gpu = 0.0, store: Shared = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results and the report. Default: runs/NAME.")] = None,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Attack two versions of a model: who was deleted between them? (vestige.leaks.run_leaks)"""
-    from vestige.cli.show import print_json, print_rows, say_to
-    from vestige.config import over, read_yaml, validated
-    from vestige.graph.folder import expect_own
-    from vestige.leaks import LeakConfig, attack_files, run_leaks
-    from vestige.leaks.page import attack_rows, defence_rows, headline
-    from vestige.store import read_json
+    from vestige.cli.show import print_leaks, say_to
+    from vestige.config import compact, over, read_yaml, validated
+    from vestige.leaks.experiment import LeakConfig, run_into
 
     given = {
         "data": {"name": dataset}, "target": target, "attacks": attack, "defences": defence, "seed": seed,
@@ -225,53 +246,56 @@ def leaks(
         },
     }  # fmt: skip
     values = over({} if config is None else read_yaml(config), given)
+    if method is not None and isinstance(values["setting"], dict):  # with its own options and no others
+        values["setting"]["method"] = compact(method, "--method")
+    if pairs and {"setting", "target", "data"} & values.keys():
+        raise InputError("--pairs are outputs that are at hand; data, target and setting would not be read.")
     chosen = validated(LeakConfig, values, str(config or "vestige leaks"))
     folder = out or Path("runs") / chosen.name
-    expect_own(folder, "leaks", {} if pairs else chosen.model_dump(mode="json"))
-    if pairs is None:
-        say = say_to(json or quiet)
-        result = run_leaks(chosen, cache=folder, workers=workers, engine=engine, address=address, say=say)
-        known: dict[str, Any] = {"config": chosen.model_dump(mode="json")}
-    elif {"setting", "target", "data"} & values.keys():
-        raise InputError("--pairs are outputs that are at hand; data, target and setting would not be read.")
-    else:
-        result, known = attack_files(*pairs, chosen)
-    result.save(folder, title=chosen.title, known=known)
-    if json:
-        print_json({**read_json(folder / "leaks.json"), "report": str(folder / "report.html")})
-        return
-    if not quiet:
-        print_rows("attacks, chosen by their AUC on shadow models", attack_rows(result))
-        if result.defences:
-            print_rows("defences, against an attacker that knows them", defence_rows(result))
-    print(headline(result))
-    print(f"Report: {folder / 'report.html'}")
+    result = run_into(
+        folder, chosen, pairs, say=say_to(json or quiet), workers=workers, engine=engine, address=address, gpu=gpu,
+        store=store,
+    )  # fmt: skip
+    print_leaks(result, folder, json, quiet)
 
 
-@app.command()
+@command(app, examples=["vestige report runs/request-17"])
 def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a run or of an audit.")], json: Json = False
+    folder: Annotated[Path, typer.Argument(help="The folder of a run, or of an audit.")], json: Json = False
 ) -> None:
     """Write report.html again from the files of a run or an audit. (vestige.evaluation.write_report)"""
-    from vestige.cli.show import print_audits, say_to
-    from vestige.store import read_record
+    from vestige.cli.show import print_audits, print_leaks, say_to
+    from vestige.graph.folder import kind_in, recorded
 
-    if read_record(folder / "manifest.json").get("kind") == "run":
+    kind, say = kind_in(folder), say_to(json)
+    if kind in ("run", "llm"):
         need("torch", "torch", "The report of a run")
+    if kind == "leaks":
+        from vestige.leaks.experiment import report_again as report_leaks
+
+        print_leaks(report_leaks(folder, say), folder, json)
+    elif kind == "llm":
+        run_texts(recorded(folder, kind), str(folder / "llm.json"), folder, json, False, {"kept_only": True})
+    elif kind == "run":
         from vestige.experiments.render import report_again as report_run
 
-        audits = report_run(folder, say_to(json))
+        print_audits(report_run(folder, say), folder / "report.html", json)
     else:
-        from vestige.evaluation.folder import report_again
+        from vestige.evaluation.folder import report_again as report_audit
 
-        audits = report_again(folder)
-    print_audits(audits, folder / "report.html", json)
+        print_audits(report_audit(folder), folder / "report.html", json)
 
 
-@app.command("list")
+command(
+    app, examples=["vestige convert before.pt before.safetensors --key state_dict --strip-prefix module."]
+)(convert)
+
+
+@command(app, "list", examples=["vestige list methods", "vestige list measures --json"])
 def list_(
     what: Annotated[
-        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, ...")
+        str,
+        typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, ...", autocompletion=lists),
     ],
     json: Json = False,
 ) -> None:  # fmt: skip
@@ -282,7 +306,7 @@ def list_(
     print_list(listing(what), json)
 
 
-@app.command()
+@command(app, examples=["vestige doctor"])
 def doctor(json: Json = False) -> None:
     """Say what is installed, what this machine can do, and where data are looked for."""
     from vestige.cli.show import print_json, print_list

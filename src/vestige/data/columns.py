@@ -39,7 +39,7 @@ class Features:
     notes: tuple[str, ...]
 
 
-def without(frame: pd.DataFrame, drop: Any, path: Path) -> pd.DataFrame:
+def without(frame: pd.DataFrame, drop: Any, path: Path | str) -> pd.DataFrame:
     """Return the table without the columns `drop`. Raises `InputError` for one that is not there."""
     if isinstance(drop, str) or not isinstance(drop, (list, tuple, set, frozenset, np.ndarray, pd.Index)):
         raise InputError(f"{path}: drop is {drop!r}; a list of columns is wanted, such as [{str(drop)!r}].")
@@ -62,7 +62,7 @@ def features(frame: pd.DataFrame, path: Path, like: Sequence[str] | None = None)
     for name in map(str, frame.columns):
         where = f"{path}: column {name!r}"
         values = _plain(frame[name], where)
-        if _is_index(name, values, where):
+        if is_index(name, values, where):
             left.append(name)
         elif pd.api.types.is_numeric_dtype(values):
             columns[name] = _number(values, where)
@@ -113,7 +113,7 @@ def _plain(values: pd.Series[Any], where: str) -> pd.Series[Any]:
     )
 
 
-def _is_index(name: str, values: pd.Series[Any], where: str) -> bool:
+def is_index(name: str, values: pd.Series[Any], where: str) -> bool:
     """Does the column number the rows, by its name too? Raises `InputError` where its name says otherwise."""
     if name.startswith("Unnamed: ") and values.isna().all():
         return True

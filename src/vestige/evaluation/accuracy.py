@@ -32,15 +32,18 @@ def accuracy_figures(signals: Signals, preset: str = "recommended") -> dict[str,
     mia_efficacy              share of forget samples that a confidence attack calls non-members
 
     Where the forget set is a whole class (no retained sample has it), holdout samples of that class are left
-    out, as published. Figures that need a role without samples are missing from the result.
+    out, as published. Figures that need a role without samples are missing from the result, and the accuracies are
+    where the probability of the true label alone is known.
     """
-    correct = signals.unlearned.argmax(axis=1) == signals.labels
+    correct = signals.correct
     forget, retain, holdout = _role_rows(signals)
-    result = {"unlearning_accuracy": 100 * (1 - float(correct[forget].mean()))}
-    if len(retain):
-        result["retain_accuracy"] = 100 * float(correct[retain].mean())
-    if len(holdout):
-        result["test_accuracy"] = 100 * float(correct[holdout].mean())
+    result = {}
+    if correct is not None:
+        result["unlearning_accuracy"] = 100 * (1 - float(correct[forget].mean()))
+        if len(retain):
+            result["retain_accuracy"] = 100 * float(correct[retain].mean())
+        if len(holdout):
+            result["test_accuracy"] = 100 * float(correct[holdout].mean())
     if len(retain) and len(holdout):
         result["mia_efficacy"] = mia_efficacy(signals, preset)
     return result
@@ -67,12 +70,17 @@ def mia_efficacy(signals: Signals, preset: str = "recommended", feature: str = "
                           others; groups are the members, the non-members and the forget samples. Correctness by SVC
                           is the unlearning accuracy.
 
-    Raises `InputError` where there is no retained or no holdout sample, and for an unknown feature or preset.
+    Raises `InputError` where there is no retained or no holdout sample, for an unknown feature or preset, and for a
+    feature of every class where the probability of the true label alone is known.
     """
     if preset not in ("recommended", "paper"):
         raise InputError(unknown("preset", preset, ("recommended", "paper")))
     if feature not in FEATURES:
         raise InputError(unknown("feature", feature, FEATURES))
+    if feature != "confidence" and signals.kind != "logits":
+        raise InputError(
+            f"MIA by {feature} reads the probability of every class, which is not known of these samples."
+        )
     forget, retain, holdout = _role_rows(signals)
     if not len(retain) or not len(holdout):
         raise InputError("MIA-efficacy needs retained samples as members and holdout samples as non-members.")
@@ -132,7 +140,8 @@ def average_disparity(figures: Mapping[str, float], retrained: Mapping[str, floa
 def _role_rows(signals: Signals) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return positions of forget, retain and holdout samples; forgotten classes leave the holdout."""
     forget, retain, holdout = (np.flatnonzero(signals.roles == r) for r in ("forget", "retain", "holdout"))
-    gone = np.setdiff1d(np.unique(signals.labels[forget]), signals.labels[retain])
+    classes = signals.strata
+    gone = np.setdiff1d(np.unique(classes[forget]), classes[retain])
     if len(retain) and len(gone):
-        holdout = holdout[~np.isin(signals.labels[holdout], gone)]
+        holdout = holdout[~np.isin(classes[holdout], gone)]
     return forget, retain, holdout

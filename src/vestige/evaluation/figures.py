@@ -71,7 +71,7 @@ def model_figures(signals: Signals) -> list[Metric]:
                 reference=exact.get(name),
                 reference_is="the retrained model's" if exact else "",
                 n=len(signals),
-                reason=None if name in own else NEEDS[name],
+                reason=None if name in own else _lacking(name, signals),
             )
         )
     if "mia_efficacy" in own:
@@ -106,6 +106,12 @@ def model_figures(signals: Signals) -> list[Metric]:
         )
     )
     return metrics
+
+
+def _lacking(name: str, signals: Signals) -> str:
+    """Return why a figure of the model could not be computed."""
+    unknown = signals.correct is None and name != "mia_efficacy"
+    return "the predicted class is not known, only how likely the truth is" if unknown else NEEDS[name]
 
 
 def _retrained_figures(signals: Signals) -> dict[str, float]:

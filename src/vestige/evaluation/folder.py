@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,50 @@ def audit_file(
     InputError
         Before any work where the folder holds something else, and as `vestige.audit` does.
     """
-    path, folder = Path(path), Path(folder)
-    specs = list(DEFAULT_MEASURES if measures is None else measures)
+    path = Path(path)
     signals = Signals.load(path)
     digest = file_hash(path if path.is_file() else path / "signals.json")
-    key = key_of(digest, specs, preset, alpha, tolerance, vestige.__version__)
+    return audit_into(
+        folder, signals, path.stem, [digest], {"signals": str(path)}, {path.name: digest}, measures, preset=preset,
+        alpha=alpha, tolerance=tolerance,
+    )  # fmt: skip
+
+
+def audit_into(
+    folder: Path | str,
+    signals: Signals,
+    name: str,
+    source: Sequence[object],
+    config: Mapping[str, Any],
+    hashes: Mapping[str, str],
+    measures: Iterable[MeasureSpec] | None = None,
+    *,
+    preset: str = "recommended",
+    alpha: float = 0.05,
+    tolerance: float = 0.1,
+) -> Audit:
+    """Audit signals into a folder, which then holds everything; see `audit_file`.
+
+    Parameters
+    ----------
+    folder : path
+        Empty, new, or that of this very audit.
+    signals : Signals
+    name : str
+        Of the audit.
+    source : list
+        What decides the signals, such as hashes of files; with the options it says which audit this is.
+    config, hashes : mapping
+        Where the signals come from, and the SHA-256 of the files that they were read from, for the manifest.
+    measures, preset, alpha, tolerance
+        As of `vestige.audit`.
+    """
+    folder, specs = Path(folder), list(DEFAULT_MEASURES if measures is None else measures)
+    key = key_of(*source, specs, preset, alpha, tolerance, vestige.__version__)
     _claim(folder, key)
-    result = audit(signals, specs, name=path.stem, preset=preset, alpha=alpha, tolerance=tolerance)
-    config = {"signals": str(path), "measures": specs, "preset": preset}
-    result.save(folder, {"key": key, "config": config, "hashes": {path.name: digest}})
+    result = audit(signals, specs, name=name, preset=preset, alpha=alpha, tolerance=tolerance)
+    known = {**config, "measures": specs, "preset": preset}
+    result.save(folder, {"key": key, "config": known, "hashes": dict(hashes)})
     return result
 
 

@@ -25,7 +25,6 @@ from vestige.evaluation.roc import auc, bootstrap
 from vestige.measures.texts import MEASURES, measure, preset_on_texts
 from vestige.signals import Signals
 from vestige.signals.texts import TextSignals
-from vestige.signals.transforms import of_losses
 from vestige.values import as_mask
 
 Floats = NDArray[np.float64]
@@ -129,20 +128,16 @@ def as_signals(
     shadows: Sequence[TextSignals],
     role: NDArray[np.str_],
 ) -> Signals:
-    """Return texts as samples of two classes, see above. Raises `InputError`."""
+    """Return texts as samples of which the loss is known, see above. Raises `InputError`."""
     per_character = _per_character(unlearned, original, shadows)
 
-    def logits(one: TextSignals) -> Floats:
-        return of_losses(one.nll_per_character if per_character else one.nll)
+    def losses(one: TextSignals) -> Floats:
+        return one.nll_per_character if per_character else one.nll
 
-    return Signals(
-        labels=np.zeros(len(unlearned), np.int64),
-        unlearned=logits(unlearned),
-        original=None if original is None else logits(original),
-        shadow_out=np.stack([logits(s) for s in shadows]) if shadows else None,
-        role=role,
-        ids=unlearned.ids,
-    )
+    return Signals.from_outputs(
+        "losses", None, unlearned=losses(unlearned), original=None if original is None else losses(original),
+        shadow_out=[losses(s) for s in shadows] or None, role=role, ids=unlearned.ids,
+    )  # fmt: skip
 
 
 def _per_character(

@@ -21,6 +21,7 @@ from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph.step import Job
 from vestige.store import folder_at
 from vestige.systems.doors import system_of
+from vestige.systems.portable import expect_portable
 from vestige.systems.source import SystemSource
 from vestige.values import id_list
 
@@ -160,11 +161,15 @@ def forget(
     >>> answer.verdict.outcome in ("unlearned", "undecided")
     True
     """
+    names = [str(name) for name in id_list("ids", [] if ids is None else ids)]
     system: Any = model
     if not isinstance(model, str):
-        system = system_of(model, data, label=label, id=id, unseen=unseen, cluster=cluster, **options)
+        system = system_of(
+            model, data, forget=names, label=label, id=id, unseen=unseen, cluster=cluster, **options
+        )
+    if workers is not None and workers > 1 and not isinstance(model, str):
+        expect_portable(system)
     source = SystemSource.of(system)
-    names = [str(name) for name in id_list("ids", [] if ids is None else ids)]
     way = Forgetting.of(how)
     asked = {"measures": None if measures is None else list(measures), "alpha": alpha, "tolerance": tolerance}
     audit = validated(

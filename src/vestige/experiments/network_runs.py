@@ -13,6 +13,7 @@ import numpy as np
 import vestige
 from vestige.config import validated
 from vestige.data import Dataset, make_split
+from vestige.data.copies import find_copies
 from vestige.data.source import Parts, Samples, Source, read_anew
 from vestige.errors import InputError
 from vestige.experiments.config import RunConfig
@@ -115,10 +116,11 @@ def plan_run(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
         _check_method(method)
     roles = Roles(split.forget, split.retain, split.holdout, split.shadow)
     shadow_size(config.shadows, roles)
+    copies = find_copies(data, split.forget, split.retain)
     maker = Networks(config, source, recipe, ids)
     plan = Plan(
         config.name, config.title, folder, roles, maker, config.methods, config.shadows, config.audit, config.seed,
-        *keys_of(maker.content, ("methods", "audit")), store,
+        *keys_of(maker.content, ("methods", "audit")), store, (copies.limit,) if copies.limit else (), copies.sentence,
     )  # fmt: skip
     _ = plan.store  # methods that are one are refused before any work
     return plan

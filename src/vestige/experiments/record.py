@@ -82,11 +82,12 @@ class Record:
             return {}
         names = [f"shadow-{k}" for k in range(len(self.step.members))]
         pool = self.step.pool.truth(self.job.environment.root)
-        return shadow_fields(
+        fields = shadow_fields(
             pool.values, pool.ids, self.step.members,
             [self.groups[name]["pool"] for name in names], [self.logits[name] for name in names],
             chosen=chosen, out=min(len(chosen), len(names) - 2), seed=chosen[0],
         )  # fmt: skip
+        return fields | {"shadow_out": np.stack(fields["shadow_out"])}
 
     def signals(self, unlearned: Values, **fields: Any) -> Signals:
         """Build the record of a measure; the holdout samples are the population of measures that want one."""

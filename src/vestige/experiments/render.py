@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import vestige
 from vestige.data import Dataset, load_dataset
 from vestige.errors import ArtefactError, InputError
@@ -16,7 +18,8 @@ from vestige.experiments.requests import Forgetting
 from vestige.store import read_record, write_json
 
 if TYPE_CHECKING:
-    from vestige.experiments.texts import LlmConfig, LlmRun
+    from vestige.experiments.text_config import LlmConfig
+    from vestige.experiments.texts import LlmRun
 
 TABLE = ("iam", "lira_online", "loss", "min_k", "zlib")
 """Measures on texts whose AUC stands beside the verdicts of a run."""
@@ -27,7 +30,7 @@ def render(
 ) -> Path:
     """Write `report.html` for the audits of a folder."""
     pictures = None
-    if data is not None and data.is_image:
+    if data is not None and data.is_image and data.x.dtype == np.uint8:
         from vestige.data.pictures import pictures_of
 
         pictures = pictures_of(data)

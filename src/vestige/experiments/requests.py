@@ -15,6 +15,7 @@ from pydantic import AfterValidator, field_validator, model_validator
 import vestige
 from vestige.arguments import Seed
 from vestige.config import Config, PlainName
+from vestige.data.copies import find_copies
 from vestige.errors import InputError, need
 from vestige.experiments.plan import Plan, Positions, Roles, keys_of, shadow_size
 from vestige.experiments.settings import AuditConfig, ShadowConfig
@@ -269,9 +270,11 @@ def plan_system(
     roles = roles_of(source, ids, shadows, seed)
     shadow_size(shadows, roles)
     maker = Models(source, settings)
+    copies, limit = copies_of(source, roles)
     plan = Plan(
         str(settings.get("name", "request")), settings.get("title"), folder, roles, maker, tuple(ways), shadows,
-        audit, seed, *keys_of(maker.content, ("how", "audit")), store, limits_of(source, roles, shadows),
+        audit, seed, *keys_of(maker.content, ("how", "audit")), store,
+        (*limits_of(source, roles, shadows), *limit), copies,
     )  # fmt: skip
     _ = plan.store  # ways that are one are refused before any work
     return plan
@@ -312,6 +315,20 @@ def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, se
     rest = (len(order) - pool_size) // 2
     pool, aside, held = np.split(order, [pool_size, pool_size + rest])
     return Roles(forget, retain, np.sort(held), np.sort(pool), np.sort(aside))
+
+
+def copies_of(source: SystemSource, roles: Roles) -> tuple[str, tuple[str, ...]]:
+    """Return which retained records are copies of forgotten ones: for the plan, and for the limits of the audit."""
+    system, rows = source.load(), np.concatenate([roles.forget, roles.retain])
+    features = system.features(rows) if hasattr(system, "features") else None
+    if features is None:
+        unsought = (
+            "Copies of forgotten records were not looked for: the system does not show what its records hold."
+        )
+        return unsought, (unsought,)
+    places, count = np.arange(len(rows)), len(roles.forget)
+    copies = find_copies(features, places[:count], places[count:], ids=system.records.ids[rows])
+    return copies.sentence, (copies.limit,) if copies.limit else ()
 
 
 def limits_of(source: SystemSource, roles: Roles, shadows: ShadowConfig) -> tuple[str, ...]:

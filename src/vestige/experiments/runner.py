@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,15 @@ def plan_of(config: RunConfig | RequestConfig, folder: Path, store: str | None =
     return plan_run(config, folder, store)
 
 
+def make_models(
+    plan: Plan, names: Iterable[str], *, say: Say = lambda text: None, workers: int | None = None
+) -> None:
+    """Make some models of a plan and what these need, and nothing else; `carry_out_plan` goes on from there."""
+    _claim(plan, say)
+    steps = [plan.steps.models[name] for name in names]
+    carry_out(steps, plan.store, plan.maker.environment, name=plan.name, workers=workers, say=say, stop=True)
+
+
 def carry_out_plan(
     plan: Plan,
     *,
@@ -126,6 +135,8 @@ def carry_out_plan(
     """Do every step of a plan that is not done yet, and write its report; see `run`."""
     start = time.perf_counter()
     _claim(plan, say)
+    if not all(plan.store.done(step) for step in plan.steps.audits.values()):
+        say(plan.copies)
     carry_out(
         plan.steps.paths().values(), plan.store, replace(plan.maker.environment, progress=progress), name=plan.name,
         engine_name=engine, workers=workers, address=address, gpu=gpu, say=say, stop=True,

@@ -18,12 +18,13 @@ from safetensors.numpy import save_file
 from vestige.data.source import Truth
 from vestige.errors import InputError
 from vestige.evaluation import Metric, audit
-from vestige.experiments.reading import Reading
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
-from vestige.signals import Signals, simulated_deletions
-from vestige.signals.kinds import Outputs
+from vestige.signals import Signals, exchanged_deletions, simulated_deletions
+from vestige.signals.kinds import Outputs, kind_of_signals
+from vestige.signals.reading import Reading
+from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
@@ -87,6 +88,8 @@ class References(Step):
     sources    where each of them comes from: "forget", "retain", "holdout", "pool"
     pool       the records that shadows are trained on, in the group "pool" of each shadow
     members    [S, P] which shadow is trained on which record of the pool
+    exchanged  places in the pool of records, in the group "exchanged" of the original and of each audited model, that
+               calibrate with the roles of original and shadow exchanged; may be none
     retrained  models of exact methods
     """
 
@@ -97,6 +100,7 @@ class References(Step):
     sources: NDArray[np.str_]
     pool: Rows
     members: NDArray[np.bool_]
+    exchanged: NDArray[np.int64]
     seed: int
 
     suffix: ClassVar[str] = ""
@@ -105,25 +109,37 @@ class References(Step):
         root = job.environment.root
         truth, answers = self.audited.truth(root), self.original.read(job)["audited"]
         reading = self._reading(job, truth, answers)
-        labels, original = reading.labels(truth.values), reading.logits(answers, truth.values)
+        shadows = [shadow.read(job) for shadow in self.shadows]
         fields: dict[str, Any] = {
-            "labels": labels, "ids": truth.ids, "cluster": truth.cluster, "source": self.sources,
-            "original": original, "role": np.where(self.sources == "pool", "holdout", self.sources),
+            "ids": truth.ids, "cluster": truth.cluster, "source": self.sources, "scale": reading.scale,
+            "role": np.where(self.sources == "pool", "holdout", self.sources),
+            "retrained": [exact.read(job)["audited"] for exact in self.retrained] or None,
         }  # fmt: skip
-        if self.shadows:
+        if shadows:
             pool = self.pool.truth(root)
-            outputs = [shadow.read(job) for shadow in self.shadows]
+            inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
             fields |= shadow_fields(
-                reading.labels(pool.values), pool.ids, self.members,
-                [reading.logits(each["pool"], pool.values) for each in outputs],
-                [reading.logits(each["audited"], truth.values) for each in outputs], seed=self.seed,
+                reading.labels(pool.values), pool.ids, self.members, inside,
+                [shadow["audited"] for shadow in shadows], seed=self.seed, kind=kind_of_signals(reading.kind),
             )  # fmt: skip
-        if self.retrained:
-            fields["retrained"] = np.stack(
-                [reading.logits(exact.read(job)["audited"], truth.values) for exact in self.retrained]
-            )
-        Signals(unlearned=original, **fields).save(job.path, apart=True)
+        signals = Signals.from_outputs(
+            reading.kind, truth.values, unlearned=answers, original=answers, **fields
+        )
+        if len(self.exchanged):
+            known = self._exchanged(reading, pool, inside, job)
+            signals = signals.with_(shadow_train=known.with_(kind=signals.kind))
+        signals.save(job.path, apart=True)
         return {"reading": dataclasses.asdict(reading)}
+
+    def _exchanged(self, reading: Reading, pool: Truth, inside: Sequence[Values], job: Job) -> Signals:
+        """Return the shadows' training records with the roles exchanged, with the original as the audited."""
+        at = self.exchanged
+        truth = pool.values[at]
+        original = reading.logits(self.original.read(job)["exchanged"], truth)
+        return exchanged_deletions(
+            reading.labels(truth), np.stack([each[at] for each in inside]), self.members[:, at], original, original,
+            ids=pool.ids[at],
+        )  # fmt: skip
 
     def _reading(self, job: Job, truth: Truth, answers: Values) -> Reading:
         """Return how all outputs are read: in one unit, taken of the original on records that it never saw."""
@@ -155,14 +171,22 @@ class AuditMethod(Step):
         config, shared = self.config, job.file(self.references)
         reading = Reading(**job.record(self.references)["reading"])
         truth = self.references.audited.truth(job.environment.root)
-        unlearned = reading.logits(self.unlearned.read(job)["audited"], truth.values)
+        answers, references = self.unlearned.read(job), Signals.load(shared)
+        fields: dict[str, Any] = {
+            "unlearned": reading.logits(answers["audited"], truth.values),
+            "notes": (*references.notes, *reading.notes(answers["audited"])),
+        }
+        if references.shadow_train is not None:
+            values = self.references.pool.truth(job.environment.root).values[self.references.exchanged]
+            own = reading.logits(answers["exchanged"], values)
+            fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
         with named(self.title):
             result = audit(
-                Signals.load(shared).with_(unlearned=unlearned), config.measures, name=self.title,
-                preset=config.preset, alpha=config.alpha, tolerance=config.tolerance,
+                references.with_(**fields), config.measures, name=self.title, preset=config.preset,
+                alpha=config.alpha, tolerance=config.tolerance,
             )  # fmt: skip
-        metrics, limits = (*result.metrics, *self._cost(job)), (*result.limits, *self.limits)
-        dataclasses.replace(result, metrics=metrics, limits=limits).write(job.path, shared)
+        figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
+        dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)
@@ -190,23 +214,25 @@ def shadow_fields(
     seed: int,
     chosen: Sequence[int] | None = None,
     out: int | None = None,
+    kind: str = "logits",
 ) -> dict[str, Any]:
     """Return the fields of `Signals` that shadow models give.
 
     labels   [P] of the records that they are trained on, some each: `members` [S, P]; `ids` [P] name them
     inside   of each shadow [P, C], its logits on the pool
-    audited  of each shadow [N, C], its logits on the audited records
+    audited  of each shadow, its outputs on the audited records
     chosen   the shadows that a measure is given, default: all; simulated deletions need three, and use all
     out      how many of them a simulated deletion has that never saw the sample; see `simulated_deletions`
+    kind     of the signals
     """
-    given = range(len(members)) if chosen is None else chosen
-    fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in given]
+    which = range(len(members)) if chosen is None else chosen
+    fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in which]
     fields: dict[str, Any] = {
-        "shadow_out": np.stack([audited[k] for k in given]), "shadow_fit": np.concatenate(fits),
+        "shadow_out": [audited[k] for k in which], "shadow_fit": np.concatenate(fits),
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
-    if len(members) >= 3:
-        known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed)
+    if len(members) >= FEWEST_TO_SIMULATE:
+        known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed, kind=kind)
         fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
     return fields
 

@@ -50,6 +50,12 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
+def perform_in(folder: str, step: Step, store: Store, environment: Environment) -> Facts:
+    """Do a step in a folder, where it is there: relative paths are then those that the runner was given."""
+    with contextlib.chdir(folder) if os.path.isdir(folder) else contextlib.nullcontext():
+        return perform(step, store, environment)
+
+
 def perform(step: Step, store: Store, environment: Environment) -> Facts:
     """Do a step; return its record."""
     with _threads(environment.threads):
@@ -210,11 +216,11 @@ class RayCluster:
             )
         cores = int(self.ray.cluster_resources().get("CPU", 1))
         self.workers, self.gpu = workers or max(1, cores), gpu
-        self._task = self.ray.remote(perform)
+        self._task, self._folder = self.ray.remote(perform_in), os.getcwd()
 
     def submit(self, step: Step) -> Any:
-        options = {"num_cpus": 1, "num_gpus": self.gpu if step.network else 0, "max_retries": 0}
-        return self._task.options(**options).remote(step, self._store, self._environment)
+        options = {"num_cpus": 1, "num_gpus": self.gpu if step.runs_network else 0, "max_retries": 0}
+        return self._task.options(**options).remote(self._folder, step, self._store, self._environment)
 
     def finished(self, pending: list[Any], seconds: float) -> list[Any]:
         return list(self.ray.wait(pending, num_returns=1, timeout=seconds)[0])

@@ -70,6 +70,7 @@ def carry_out(
     progress: bool = False,
     stop: bool = False,
     tell: bool = True,
+    kept_only: bool = False,
 ) -> Outcome:
     """Do all steps, and what they read; what is in the store is not done again.
 
@@ -79,13 +80,18 @@ def carry_out(
     say          is told what failed, and, where `tell`, what begins
     progress     show a bar over all steps
     stop         raise the first failure; otherwise the other steps go on, and it is in the outcome
+    kept_only    raise where a step that is wanted is not in the store, rather than do it
 
     Raises `InputError` where an engine cannot be had or the disk has no room.
     """
     environment = environment or Environment()
     wanted = list(wanted)
     steps = ordered(wanted)
+    if kept_only:
+        return Outcome({step.key: _kept(step, store) for step in wanted})
     _expect_room(store, steps)
+    for step in steps:  # what an earlier run has done in this folder alone is there for the others too
+        store.share(step)
     with ExitStack() as stack:
         where = stack.enter_context(
             engine(engine_name, store, environment, workers=workers, address=address, gpu=gpu)
@@ -99,6 +105,15 @@ def carry_out(
         for step in wanted:
             store.done(step)
     return outcome
+
+
+def _kept(step: Step, store: Store) -> State:
+    if not store.done(step):
+        raise InputError(
+            f"{store.folder} does not hold {step.label or step.kind!r} of this run on these data; the same command "
+            "does what is missing."
+        )
+    return State("kept")
 
 
 def _expect_room(store: Store, steps: list[Step]) -> None:

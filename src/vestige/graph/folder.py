@@ -37,6 +37,31 @@ def expect_own(folder: Path, kind: str, config: Mapping[str, Any]) -> None:
                 )
 
 
+def kind_in(folder: Path) -> str:
+    """Return what a folder holds: "run", "leaks", "llm", or "audit" for anything else that has a record.
+
+    Raises `InputError` where no record is there, `ArtefactError` where it is damaged.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; the folder of a run or of an audit is wanted.")
+    for kind, name in RECORDS.items():
+        if (folder / name).exists():
+            return kind if read_record(folder / name).get("kind") == kind else "audit"
+    raise InputError(
+        f"{folder} holds no finished run and no audit: it has none of {', '.join(RECORDS.values())}."
+    )
+
+
+def recorded(folder: Path, kind: str) -> dict[str, Any]:
+    """Return the configuration that the record of a run names. Raises `ArtefactError` where it names none."""
+    config = read_record(folder / RECORDS[kind]).get("config")
+    if not isinstance(config, dict):
+        raise ArtefactError(
+            f"{folder / RECORDS[kind]}: it names no configuration as a run's does; was it edited?"
+        )
+    return config
+
+
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:
     """Return the leaves of a configuration by their place, such as "recipe.epochs"."""
     value = plain(value)

@@ -18,6 +18,8 @@ BEAT = 10.0
 """Seconds after which a runner writes its status file though nothing has changed."""
 SILENT = 120.0
 """Seconds without a sign of life after which a runner seems to have stopped."""
+MOST_NAMES = 10
+"""Folders that are named where a folder holds no run but others that do."""
 
 
 class Watch:
@@ -51,11 +53,11 @@ class Watch:
         self._heart.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._bar.stop()
         self._over.set()
         self._heart.join()
-        self._write(ended=time.time())
+        self._write(ended=time.time(), interrupted=kind is not None and issubclass(kind, KeyboardInterrupt))
 
     def _live(self) -> None:
         """Show that the runner lives while a step is done in its own process, which may take hours."""
@@ -78,7 +80,7 @@ class Watch:
         if time.time() - self._written > BEAT:
             self._write()
 
-    def _write(self, **more: float) -> None:
+    def _write(self, **more: Any) -> None:
         with self._lock:
             self._written = time.time()
             record = {
@@ -108,11 +110,16 @@ def time_left(steps: dict[str, dict[str, Any]], workers: int) -> float | None:
 def status(place: str | Path) -> list[dict[str, Any]]:
     """Return how far each run in a folder, or behind a URL, is: name, counts by state, failures, seconds left.
 
-    The seconds left are None where they are not known.
+    The seconds left are None where they are not known. `interrupted` says that a run was ended by Ctrl-C or SIGTERM.
 
     A runner that has given no sign of life for two minutes seems to have stopped: the run ended with its last sign, and
     the runner is among what failed. A file that is no status of a run is passed over.
+
+    Raises `InputError` where there is no such folder.
     """
+    if "://" not in str(place) and not Path(place).is_dir():
+        kind = "is a file" if Path(place).exists() else "does not exist"
+        raise InputError(f"{place} {kind}; the folder of a run, or of a store, is wanted.")
     records = {
         path.stem: _record(path) for path in sorted((Store.at(place).folder / "status").glob("*.json"))
     }
@@ -141,6 +148,7 @@ def _summary(name: str, record: dict[str, Any]) -> dict[str, Any]:
         "name": name, "steps": len(steps), "counts": counts, "failed": failed,
         "running": [step["label"] for step in steps.values() if step["state"] == "running"] if ended is None else [],
         "seconds": (ended or time.time()) - record["started"], "ended": ended is not None, "stopped": stopped,
+        "interrupted": bool(record.get("interrupted")),
         "left": None if ended is not None else time_left(steps, record.get("workers", 1)),
     }  # fmt: skip
 
@@ -164,13 +172,31 @@ def sentences(runs: Sequence[Mapping[str, Any]], place: str) -> list[str]:
     """Return how far each run is as lines of text: what `status` has returned of a folder or URL."""
     if not runs:
         elsewhere = "The status of a run is kept on the machine of its runner; ask there."
-        return [f"No run in {place} yet.", *([elsewhere] if "://" in place else [])]
+        return [f"No run in {place} yet.", *([elsewhere] if "://" in place else _runs_beneath(Path(place)))]
     lines = []
     for run in runs:
         done = run["counts"].get("done", 0) + run["counts"].get("kept", 0)
         left = "" if run["left"] is None else f", about {run['left']:.0f} s left"
-        ended = "ended after" if run["ended"] else "running for"
-        lines.append(f"{run['name']}: {done} of {run['steps']} steps, {ended} {run['seconds']:.0f} s{left}")
+        state = (
+            "interrupted after" if run["interrupted"] else "ended after" if run["ended"] else "running for"
+        )
+        goes_on = "; the same command goes on, finished steps are kept" if run["interrupted"] else ""
+        lines.append(
+            f"{run['name']}: {done} of {run['steps']} steps, {state} {run['seconds']:.0f} s{left}{goes_on}"
+        )
         lines += [f"  running  {label}" for label in run["running"]]
         lines += [f"  failed   {gap['label']}: {gap['why']}" for gap in run["failed"]]
     return lines
+
+
+def _runs_beneath(folder: Path) -> list[str]:
+    """Return a line that names the folders right below that hold runs; none where there is no such folder."""
+    names = sorted({path.parents[1].name for path in folder.glob("*/status/*.json")})
+    if not names:
+        return []
+    shown = ", ".join(names[:MOST_NAMES]) + (
+        f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    )
+    return [
+        f"There are runs in its folders {shown}: ask for one, such as vestige status {folder / names[0]}."
+    ]

@@ -73,7 +73,8 @@ class Step:
 
     label  what it is, for people
 
-    `suffix` is that of the result's file; "" where the result is a folder. `network` says whether it runs a network.
+    `suffix` is that of the result's file; "" where the result is a folder. `network` says whether such steps run a
+    network.
     """
 
     label: str = field(default="", metadata=UNNAMED)
@@ -94,6 +95,11 @@ class Step:
     def key(self) -> str:
         """The hash of everything that decides the result."""
         return key_of(self.kind, _named_fields(self), vestige.__version__)
+
+    @property
+    def runs_network(self) -> bool:
+        """Does it run a network, and may be given a share of a GPU?"""
+        return self.network
 
     @cached_property
     def inputs(self) -> tuple[Step, ...]:

@@ -10,7 +10,8 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +34,20 @@ class Store:
     folder: Path
     behind: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (
+            self.behind is not None and "://" not in self.behind
+        ):  # wherever a worker is, it is the same folder
+            object.__setattr__(self, "behind", str(Path(self.behind).absolute()))
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, folder: Path | str | None, behind: str | None = None) -> Iterator[Store]:
+        """Give the store in a folder; None: in one that is removed at the end."""
+        with contextlib.ExitStack() as stack:
+            place = stack.enter_context(tempfile.TemporaryDirectory()) if folder is None else folder
+            yield cls(Path(place), behind)
 
     @classmethod
     def at(cls, place: str | Path) -> Store:
@@ -89,6 +104,14 @@ class Store:
         self._put(path, step.file)
         self._put(sidecar(path), f"{step.file}.json")
         return record
+
+    def share(self, step: Step) -> None:
+        """Publish the result of a step that is done here, where the store is shared and does not have it."""
+        path = self.path(step)
+        if self.behind is None or self._there(f"{step.file}.json") or not is_done(path, step.key):
+            return
+        self._put(path, step.file)
+        self._put(sidecar(path), f"{step.file}.json")
 
     def publish(self, name: str) -> None:
         """Publish a file of the folder, where the store is shared."""

@@ -7,7 +7,7 @@ hindsight and in its favour: a gain that is shown is rather too small than too l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from vestige.arguments import Seed, checked
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError, every, unknown
 from vestige.estimators import expect_classifier
 from vestige.evaluation.roc import auc
 from vestige.leaks.defences import defended
@@ -41,6 +41,7 @@ from vestige.leaks.record import PosteriorPairs
 
 Floats = NDArray[np.float64]
 FOLDS = 5
+KNOWN = (*FEATURES, *ONE_MODEL, *ONE_MODEL_SCORES, *SCORES)
 
 
 @checked
@@ -145,11 +146,8 @@ def attack(
     known = defended(known, defence) if adaptive else known
     asked = defended(asked, defence)
     truth, wanted = known.status == positive, asked.status == positive
-    available = (*FEATURES, *ONE_MODEL, *ONE_MODEL_SCORES, *SCORES)
-    names = available if features is None else tuple(features)
-    for name in names:
-        if name not in available:
-            raise InputError(unknown("feature", name, available))
+    names = KNOWN if features is None else tuple(features)
+    expect_features(names)
     attacks: list[Attack] = []
     outputs: dict[tuple[str, str], Floats] = {}
     same = known.classes == asked.classes
@@ -244,14 +242,22 @@ def three_way(
 
 
 def choose_models(models: Sequence[str] | dict[str, Any], seed: int) -> dict[str, Any]:
-    """Return the named attack models, or a dictionary as it is. Raises `InputError` for an unknown name."""
+    """Return the named attack models, or a dictionary as it is. Raises `InputError` for every unknown name."""
     if isinstance(models, dict):
         return {str(name): expect_classifier(model) for name, model in models.items()}
     available = attack_models(seed)
-    for name in models:
-        if name not in available:
-            raise InputError(unknown("attack model", name, available))
-    return {name: available[name] for name in models}
+    return dict(every("attacks", models, lambda name: (name, _one_of("attack model", name, available))))
+
+
+def expect_features(names: Iterable[str]) -> None:
+    """Raise `InputError` for every name that is neither of features nor of a score."""
+    every("features", names, lambda name: _one_of("feature", name, dict.fromkeys(KNOWN)))
+
+
+def _one_of(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise InputError(unknown(kind, name, known))
+    return known[name]
 
 
 def _cross_validated(model: Any, x: Floats, truth: NDArray[np.bool_], sets: NDArray[np.int64]) -> float:

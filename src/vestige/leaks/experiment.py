@@ -7,31 +7,32 @@ published.
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from vestige.arguments import Count, Seed, checked
-from vestige.config import Config, PlainName
+from vestige.arguments import Count, NotNegative, Seed, checked
+from vestige.config import Config, PlainName, validated
 from vestige.data.load import DataConfig
 from vestige.data.source import Source, read_anew
-from vestige.errors import unknown
+from vestige.errors import InputError, every, unknown
 from vestige.graph import Store, carry_out
-from vestige.leaks.attack import Leakage, attack, choose_models, three_way
+from vestige.graph.folder import expect_own, recorded
+from vestige.leaks.attack import Leakage, attack, choose_models, expect_features, three_way
 from vestige.leaks.defences import defended as apply_defence
 from vestige.leaks.metrics import overfitting
 from vestige.leaks.record import PosteriorPairs
 from vestige.leaks.settings import PairSet, Setting, pair_sets, read_pairs
-from vestige.leaks.targets import Network, hardened
-from vestige.store import file_hash, key_of
+from vestige.leaks.targets import Network, expect_target, hardened
+from vestige.store import file_hash, key_of, read_record
 
 ATTACKS = ("logistic-regression", "decision-tree", "random-forest")
+MANY = 10_000
+"""Classes with which a defence is asked whether it can be, before the data's are known."""
 Say = Callable[[str], None]
 
 
@@ -41,6 +42,13 @@ class ShadowSide(Config):
     data: DataConfig | None = None
     target: str | Network | None = None
     setting: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("target")
+    @classmethod
+    def _is_target(cls, target: str | Network | None) -> str | Network | None:
+        if target is not None:
+            expect_target(target)
+        return target
 
     @field_validator("setting")
     @classmethod
@@ -66,10 +74,30 @@ class LeakConfig(Config):
     defences: tuple[str, ...] = ()
     seed: Seed = 0
 
+    @field_validator("target")
+    @classmethod
+    def _is_target(cls, target: str | Network) -> str | Network:
+        expect_target(target)
+        return target
+
     @field_validator("attacks")
     @classmethod
     def _some(cls, attacks: tuple[str, ...]) -> tuple[str, ...]:
+        choose_models(attacks, 0)
         return attacks or ATTACKS
+
+    @field_validator("features")
+    @classmethod
+    def _are_features(cls, features: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        expect_features(features or ())
+        return features
+
+    @field_validator("defences")
+    @classmethod
+    def _are_defences(cls, defences: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        target = info.data.get("target", "torch:mlp")  # of one that is at fault nothing more is asked
+        every("defences", defences, lambda defence: _expect_defence(defence, target, MANY))
+        return defences
 
 
 @dataclass(frozen=True)
@@ -192,7 +220,6 @@ def plan_leaks(config: LeakConfig, root: str | None = None) -> LeakPlan:
             replace(config.setting, **config.shadow.setting),
         ),
     }
-    choose_models(config.attacks, config.seed)  # a wrong name is said before anything is fitted
 
     def sets(side: str, defence: str) -> tuple[PairSet, ...]:
         data, target, setting = sides[side]
@@ -202,14 +229,20 @@ def plan_leaks(config: LeakConfig, root: str | None = None) -> LeakPlan:
     plain = {side: sets(side, "none") for side in ("shadow", "target")}
     defended: dict[str, tuple[tuple[PairSet, ...], tuple[PairSet, ...], str]] = {}
     for defence in config.defences:
-        left = hardened(config.target, defence)[1]
-        blank = np.full((1, source.classes), 1 / source.classes)
-        apply_defence(PosteriorPairs(blank, blank, np.array(["deleted"])), left)
+        left = _expect_defence(defence, config.target, source.classes)
         if left == defence:  # it acts on what is published; the models are the same
             defended[defence] = (plain["shadow"], plain["target"], left)
         else:
             defended[defence] = (sets("shadow", defence), sets("target", defence), left)
     return LeakPlan(config, plain, defended)
+
+
+def _expect_defence(defence: str, target: Any, classes: int) -> str:
+    """Return what of a defence is applied to the answers. Raises `InputError` where the target cannot have it."""
+    left = hardened(target, defence)[1]
+    blank = np.full((1, classes), 1 / classes)
+    apply_defence(PosteriorPairs(blank, blank, np.array(["deleted"])), left)
+    return left
 
 
 @checked
@@ -220,29 +253,64 @@ def run_leaks(
     workers: Count | None = None,
     engine: str | None = None,
     address: str | None = None,
+    gpu: NotNegative = 0.0,
+    store: str | None = None,
+    kept_only: bool = False,
     say: Say = lambda text: None,
 ) -> Findings:
     """Fit the models of both sides and attack.
 
     cache    a folder for the models' answers; what is there is not fitted again
     workers  how many sets are fitted at once, each with one thread
-    engine   "inline", "local" or "ray", with the `address` of its cluster; default: as `workers` says
+    engine   "inline", "local" or "ray", with the `address` of its cluster and the share of a `gpu` that each set of
+             networks asks for; default: as `workers` says
+    store    a folder or fsspec URL of answers that runs share
+    kept_only  raise where the answers of a set are not in the folder, rather than fit it
     say      is told what is being done
 
     Raises `InputError` where a name is unknown, or data and setting do not fit.
     """
     read_anew()
     plan = plan_leaks(config)
-    with contextlib.ExitStack() as stack:
-        store = Store(cache or Path(stack.enter_context(tempfile.TemporaryDirectory())))
+    with Store.opened(cache, store) as results:
         versions = config.setting.deletions + 1
         say(f"{len({step.key for step in plan.steps}):,} sets of {versions:,} models")
         carry_out(
-            plan.steps, store, tell=False, name=config.name, engine_name=engine, workers=workers, address=address,
-            stop=True,
+            plan.steps, results, tell=False, name=config.name, engine_name=engine, workers=workers, address=address,
+            gpu=gpu, stop=True, kept_only=kept_only,
         )  # fmt: skip
         say("attacking")
-        return plan.findings(store)
+        return plan.findings(results)
+
+
+def report_again(folder: Path, say: Say = lambda text: None) -> Findings:
+    """Write the report of a finished experiment again: the answers that its folder keeps are attacked as before.
+
+    Raises `InputError` where a set is not there any more, and where the pairs were the user's own files.
+    """
+    if "pairs" in read_record(folder / "leaks.json"):
+        raise InputError(
+            f"{folder} holds an attack on your own files; run vestige leaks --pairs with them again."
+        )
+    config = validated(LeakConfig, recorded(folder, "leaks"), str(folder / "leaks.json"))
+    return run_into(folder, config, kept_only=True, say=say)
+
+
+def run_into(
+    folder: Path, config: LeakConfig, pairs: tuple[Path, Path] | None = None, **where: Any
+) -> Findings:
+    """Run an experiment, or attack the pairs in two files, and save what was found into a folder that is its own.
+
+    where  the arguments of `run_leaks`
+    """
+    record = config.model_dump(mode="json")
+    expect_own(folder, "leaks", {} if pairs else record)
+    if pairs:
+        findings, known = attack_files(*pairs, config)
+    else:
+        findings, known = run_leaks(config, cache=folder, **where), {"config": record}
+    findings.save(folder, title=config.title, known=known)
+    return findings
 
 
 @checked

@@ -18,8 +18,6 @@ the published models are; "independent": each with its own.
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +30,7 @@ from pydantic import Field
 from vestige.arguments import Count, Seed, check_fields, checked
 from vestige.data.dataset import Dataset
 from vestige.data.source import Source
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError, need, several, unknown
 from vestige.graph import Job, Step, Store, carry_out
 from vestige.graph.step import UNNAMED
 from vestige.leaks.record import PosteriorPairs, joined
@@ -42,6 +40,8 @@ from vestige.registry import spelled
 Positions = NDArray[np.int64]
 SETTINGS = ("scratch", "group", "multi_version", "online", "remaining", "sisa")
 SIDES = ("shadow", "target")
+BESIDE = ("max_epochs", "max_seconds", "recipe")
+"""Arguments of `unlearn` that may stand beside the options of a method."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,35 @@ class Setting:
 
     def __post_init__(self) -> None:
         check_fields("Setting", self)
-        spelled("method", self.method)
+        faults = []
+        try:
+            _expect_method(self.method)
+        except InputError as fault:
+            faults.append(str(fault))
         if self.group >= self.records:
-            raise InputError(
+            faults.append(
                 f"{self.group} records are to leave a set of {self.records}; there would be nothing to retrain on."
             )
         if self.method != "retrain" and self.name in ("sisa", "online"):
-            raise InputError(f"The {self.name} setting refits; it takes no other method than retrain.")
+            faults.append(f"The {self.name} setting refits; it takes no other method than retrain.")
         if self.name in ("group", "multi_version") and self.group == 1:
-            raise InputError(f"The {self.name} setting with group 1 is scratch; set group to 2 or more.")
+            faults.append(f"The {self.name} setting with group 1 is scratch; set group to 2 or more.")
         if self.name == "sisa" and self.group != 1:
-            raise InputError("The SISA setting deletes one record at a time; group must be 1.")
+            faults.append("The SISA setting deletes one record at a time; group must be 1.")
+        if faults:
+            raise several("Setting", faults)
+
+
+def _expect_method(spec: str | Mapping[str, Any]) -> None:
+    """Refuse an unknown method, and options that it does not take."""
+    if spelled("method", spec) == {"name": "retrain"}:
+        return
+    need("torch", "torch", "Unlearning by a method")
+    from vestige.unlearning import METHODS
+
+    entry, options, beside = METHODS.chosen(spec)
+    own = {name: value for name, value in options.items() if name not in BESIDE}
+    entry.resolve(own, beside.get("preset", "recommended"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +138,10 @@ class PairSet(Step):
 
     suffix: ClassVar[str] = ".npz"
 
+    @property
+    def runs_network(self) -> bool:
+        return isinstance(self.target, Network)
+
     def make(self, job: Job) -> None:
         rng = np.random.default_rng((self.seed, SIDES.index(self.side), self.number))
         data = self.source.load(job.environment.root)
@@ -151,9 +173,7 @@ def make_pairs(
     Raises `InputError` where the data have too few records for the setting.
     """
     steps = pair_sets(Source.holding(data), target, setting or Setting(), side=side, seed=seed)
-    with contextlib.ExitStack() as stack:
-        folder = cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        store = Store(folder)
+    with Store.opened(cache) as store:
         carry_out(steps, store, name=f"pairs-{side}", workers=workers, stop=True)
         return read_pairs(steps, store)
 

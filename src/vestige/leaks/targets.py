@@ -79,6 +79,20 @@ def target_of(target: Any) -> Any:
     return expect_classifier(target)
 
 
+def expect_target(target: Any) -> None:
+    """Raise `InputError` where there is no such target; of a network, where its model or recipe cannot be."""
+    estimator = target_of(target)
+    if isinstance(estimator, Network):
+        need("torch", "torch", "Attacking a network")
+        from vestige.config import validated
+        from vestige.models import MODELS
+        from vestige.training import Recipe
+
+        entry, options, _ = MODELS.chosen(estimator.model)
+        entry.resolve(options)
+        validated(Recipe, estimator.recipe, entry.name)
+
+
 def fitted(target: Any, rows: Dataset, seed: int) -> Any:
     """Return the target fitted on `rows`, every random state inside set to `seed`."""
     if isinstance(target, Network):

@@ -7,7 +7,8 @@ vestige.signals.collect_texts   collect
 vestige.measures.texts          MEASURES, measure
 vestige.unlearning.text         METHODS, unlearn
 vestige.evaluation.texts        TextAudit, audit_texts, degrees
-vestige.experiments.texts          LlmConfig, LlmRun, run_llm
+vestige.experiments.text_config LlmConfig
+vestige.experiments.texts       LlmRun, run_llm
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vestige.data.texts import Texts, read_texts
     from vestige.evaluation.texts import TextAudit, audit_texts, degrees
-    from vestige.experiments.texts import LlmConfig, LlmRun, run_llm
+    from vestige.experiments.text_config import LlmConfig
+    from vestige.experiments.texts import LlmRun, run_llm
     from vestige.measures.texts import MEASURES, measure
     from vestige.models.language import load_model
     from vestige.signals.collect_texts import collect
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 _HOME = {
     "MEASURES": "measures.texts",
     "METHODS": "unlearning.text",
-    "LlmConfig": "experiments.texts",
+    "LlmConfig": "experiments.text_config",
     "LlmRun": "experiments.texts",
     "TextAudit": "evaluation.texts",
     "TextSignals": "signals.texts",

@@ -23,7 +23,7 @@ from vestige.arguments import Positive
 from vestige.errors import InputError, MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.record import HOW_TO_GET
+from vestige.signals.fields import HOW_TO_GET
 from vestige.signals.transforms import logloss_of
 
 Floats = NDArray[np.float64]

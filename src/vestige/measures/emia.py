@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vestige.errors import MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.record import HOW_TO_GET
+from vestige.signals.fields import HOW_TO_GET
 from vestige.signals.transforms import loss_of
 
 Floats = NDArray[np.float64]
@@ -34,6 +34,7 @@ LARGEST = 1000.0
     uses=("population", "role"),
     unit="share of the population",
     range=(0.0, 1.0),
+    distribution={"loss": ("true_logit",)},
     cites="Ye et al. 2022 (EMIA)",
     paper={"loss": "true_logit"},
 )
@@ -60,6 +61,7 @@ def emia_population(
     needs=("unlearned", "shadow_out"),
     unit="quantile",
     range=(0.0, 1.0),
+    distribution={"loss": ("true_logit",)},
     cites="Ye et al. 2022 (EMIA)",
     paper={"loss": "true_logit"},
 )

@@ -85,6 +85,7 @@ class Shown(NamedTuple):
     uses=("original", "shadow_fit", "calibration", "role"),
     unit="unlearning score",
     range=(0.0, 1.0),
+    distribution={"signal": ("taylor_soft_margin",)},
     cites="Wang et al. 2025 (IAM)",
     paper={"scale": "pooled", "steps": 100},
     texts=("nll", "fit", "out"),
@@ -119,7 +120,9 @@ def iam(
              there is an original
     output   "score" in [0, 1], or "log_odds" of it in nats, which does not saturate (gumbel and norm)
     eps1, eps2  bounds of the Gumbel map (published for Purchase and Texas, offline: 1e-1, 1e-6)
-    towards  where X_a runs; "shadow": as published for language models, see above; online, by the shadows' mean loss
+    towards  what the original is interpolated with. "original": as published, from models that never saw the sample
+             (a = 0) to the original (a = 1). "shadow": as published for language models, from the original to the mean
+             loss of the models that never saw the sample, by the signal of 1 - p; needs the original
     batch    samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
              (published for language models: 64); None: all together
 

@@ -48,7 +48,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@register("mia_correctness", **SETTINGS)
+@register("mia_correctness", **SETTINGS, distribution=True)
 def mia_correctness(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     """Non-membership by whether the prediction is right."""
     return _scores(signals, attack, lambda v, y: (v.argmax(axis=1) == y).astype(np.float64)[:, None])
@@ -61,13 +61,15 @@ def mia_confidence(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     return _scores(signals, attack, lambda v, y: feature(v, y)[:, None])
 
 
-@register("mia_entropy", **SETTINGS)
+@register("mia_entropy", **SETTINGS, distribution=True)
 def mia_entropy(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     """Non-membership by the entropy of the prediction; does not look at the label."""
     return _scores(signals, attack, lambda v, y: entropy(v)[:, None])
 
 
-@register("mia_modified_entropy", **SETTINGS | {"paper": {"attack": "svc", "form": "published"}})
+@register(
+    "mia_modified_entropy", **SETTINGS | {"paper": {"attack": "svc", "form": "published"}}, distribution=True
+)
 def mia_modified_entropy(
     signals: Signals, *, attack: Attack = "logistic", form: Literal["right", "published"] = "right"
 ) -> Floats:
@@ -81,7 +83,7 @@ def mia_modified_entropy(
     return _scores(signals, attack, lambda v, y: modified_entropy(v, y)[:, None])
 
 
-@register("mia_probability", **SETTINGS)
+@register("mia_probability", **SETTINGS, distribution=True)
 def mia_probability(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     """Non-membership by the whole probability vector (its logarithms in the recommended form)."""
     if attack == "svc":

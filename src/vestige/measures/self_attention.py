@@ -37,6 +37,7 @@ BATCH, ROWS = 128, 8192
     "samia",
     needs=("unlearned", "sensitivity"),
     uses=("role",),
+    distribution=True,
     unit="log-odds of non-member",
     cites="Yuan and Zhang 2022 (SAMIA); Sharma et al. 2024 (DAU)",
     paper={"folds": 1, "epochs": 100, "optimiser": "sgd"},

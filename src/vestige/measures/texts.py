@@ -17,7 +17,6 @@ from vestige.measures.registry import measure as measure_samples
 from vestige.registry import PRESETS, Part
 from vestige.signals import Signals
 from vestige.signals.texts import TextSignals
-from vestige.signals.transforms import of_losses
 from vestige.values import as_array
 
 Floats = NDArray[np.float64]
@@ -100,19 +99,15 @@ def preset_on_texts(name: str, preset: str) -> str:
 def _signals(
     nll: Floats, fit: Floats | None = None, out: Floats | None = None, population: Floats | None = None
 ) -> Signals:
-    """Return texts as samples of two classes, from their losses; see `vestige.signals.transforms.of_losses`.
+    """Return texts as samples of which the loss is known.
 
     A text is one event with the probability p = exp(-mean token loss). `population` is read as the two others are.
     """
     others = None if population is None else _signals(population[:, 0], out=population[:, 2])
-    return Signals(
-        labels=np.zeros(len(nll), np.int64),
-        unlearned=of_losses(nll),
-        original=None if fit is None else of_losses(fit),
-        shadow_out=None if out is None else of_losses(out),
-        population=others,
-        population_in=None if population is None else of_losses(population[:, 1]),
-    )
+    return Signals.from_outputs(
+        "losses", None, unlearned=nll, original=fit, shadow_out=out, population=others,
+        population_in=None if population is None else population[:, 1],
+    )  # fmt: skip
 
 
 def _checked(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:

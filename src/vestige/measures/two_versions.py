@@ -38,6 +38,7 @@ TOP = 3
     needs=("unlearned", "original", "calibration"),
     unit="probability",
     range=(0.0, 1.0),
+    distribution=True,
     cites="Chen et al. 2021 (UnlearningLeaks)",
     paper={"attack": "mlp"},
 )

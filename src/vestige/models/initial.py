@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
@@ -123,8 +124,15 @@ def _reset_computed(module: nn.Module) -> None:
                 parameter.fill_(float("nan"))
 
 
+def _reset_adapters(layer: Any) -> None:
+    for name in layer.r:
+        layer.reset_lora_parameters(name, True)
+
+
 def reset_of(module: nn.Module) -> Callable[[], None] | None:
     """Return what draws the module's parameters anew, if it has such a method."""
+    if hasattr(module, "reset_lora_parameters"):  # low-rank adapters of peft, which begin as a change of nothing
+        return functools.partial(_reset_adapters, module)
     # nn.MultiheadAttention and nn.Transformer spell it with an underscore
     public: Callable[[], None] | None = getattr(module, "reset_parameters", None)
     return public or getattr(module, "_reset_parameters", None)

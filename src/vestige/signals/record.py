@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from vestige.errors import InputError, MissingArray, unknown
+from vestige.signals.fields import (
+    HOW_TO_GET,
+    ROLES,
+    audited,
+    check_exchanged,
+    ids_of,
+    kind_of,
+    labels_of,
+    logits_of,
+    names_of,
+    notes_of,
+    roles_of,
+)
 from vestige.signals.transforms import Floats, scaled_logit
-from vestige.values import are_probabilities, as_array, as_floats, as_ids, as_rows
+from vestige.values import as_floats, as_ids, as_rows
 
-ROLES = ("forget", "retain", "holdout")
 STACKS = ("shadow_out", "retrained")
-ATTACHED = ("population", "calibration")
-
-HOW_TO_GET = {
-    "original": "the logits [N, C] of the model before unlearning, on the same samples",
-    "shadow_out": "the logits [S, N, C] of at least one model that never saw these samples",
-    "shadow_fit": "the true-label confidence [M] of the shadow models on their own training samples",
-    "retrained": "the logits [R, N, C] of models trained without the forget set",
-    "population": "`Signals` of samples that no audited model was trained on, or rows with the role 'holdout'",
-    "population_in": "the logits [Z, C] on the population of a model trained on it",
-    "sensitivity": "`collect_sensitivity` of the unlearned model, [N, C]",
-    "role": "a role per sample: 'forget', 'retain' or 'holdout'",
-    "calibration": "`Signals` of simulated deletions with known truth, from at least three shadow models",
-}
+ATTACHED = ("population", "calibration", "shadow_train")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,9 @@ class Signals:
     calibration    Signals         simulated deletions with known truth: role "forget" = the model in the
                                    place of `original` saw the sample and the one in the place of
                                    `unlearned` never did; role "retain" = both saw it
+    shadow_train   Signals         the shadows' own training records, roles exchanged: `original` = the shadow that saw a
+                                   record, `shadow_out` = as many models that did not, the original among them,
+                                   `unlearned` = the audited model; see `exchanged_deletions`
     sensitivity    float [N, C]    how much each output of `unlearned` moves under small noise, per unit of noise
     role           str [N]         "forget", "retain" or "holdout"; all "forget" where not given
     ids            str [N]         names of the samples; "0", "1", ... where not given
@@ -55,10 +58,15 @@ class Signals:
     source         str [N]         where a holdout sample comes from, such as "holdout" or "pool"; two sources check
                                    each other. Without it there is one
     cluster        str [N]         which samples belong together, for example one person's; a verdict takes them as one
+    group          str [N]         which samples a verdict compares with each other, in place of `labels`: the true
+                                   classes, where `labels` do not hold them
+    kind           str             "logits"; "true_label": the probability of the true label alone is known, as two
+                                   columns, its log-odds and 0, all labels 0; "labels": the same, of right or wrong
+    notes          tuple of str    what was done to the outputs, and what they cannot show, for the limits of an audit
 
-    Logits may be log-probabilities, never probabilities. Arrays are kept as they are given (float32 stays float32);
-    measures compute in float64, in chunks. Ids are text, or integers, which become text by their digits. Raises
-    `InputError` for shapes, labels, roles, ids or values that do not fit.
+    Logits may be log-probabilities, never probabilities: `from_outputs` takes these and other outputs. Arrays are kept
+    as they are given (float32 stays float32); measures compute in float64, in chunks. Ids are text, or integers, which
+    become text by their digits. Raises `InputError` for shapes, labels, roles, ids or values that do not fit.
     """
 
     labels: NDArray[np.int64]
@@ -76,36 +84,46 @@ class Signals:
     shadow_ids: NDArray[np.str_] | None = None
     source: NDArray[np.str_] | None = None
     cluster: NDArray[np.str_] | None = None
+    group: NDArray[np.str_] | None = None
+    kind: str = "logits"
+    notes: tuple[str, ...] = ()
+    shadow_train: Signals | None = None
     _scaled: dict[tuple[str, float], Floats] | None = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._set("unlearned", _audited(self.unlearned))
+        self._set("unlearned", audited(self.unlearned))
         self._check(FIELDS)
 
     def _check(self, changed: Set[str]) -> None:
         """Check the fields in `changed`, each by itself and against `unlearned` and the others."""
         n, c = shape = self.unlearned.shape
         if "labels" in changed:
-            self._set("labels", _labels(self.labels, n, c))
+            self._set("labels", labels_of(self.labels, n, c))
+        if changed & {"labels", "kind"}:
+            self._set("kind", kind_of(self.kind, self.labels, c))
+        if "notes" in changed:
+            self._set("notes", notes_of(self.notes))
         for name in ("original", "shadow_out", "retrained", "sensitivity"):
             if name in changed and getattr(self, name) is not None:
-                self._set(name, _logits(name, getattr(self, name), shape, name in STACKS))
+                self._set(name, logits_of(name, getattr(self, name), shape, name in STACKS))
         if "shadow_fit" in changed and self.shadow_fit is not None:
             fit = as_floats("shadow_fit", self.shadow_fit).ravel()
             if not fit.size or fit.min() < 0 or fit.max() > 1:
                 raise InputError("shadow_fit must be a non-empty array of confidences between 0 and 1.")
             self._set("shadow_fit", fit)
         if "role" in changed:
-            self._set("role", _roles(self.role, n))
+            self._set("role", roles_of(self.role, n))
         if "ids" in changed:
-            self._set("ids", _ids(self.ids, n))
-        for name in ("source", "cluster"):
+            self._set("ids", ids_of(self.ids, n))
+        for name in ("source", "cluster", "group"):
             if name in changed and getattr(self, name) is not None:
-                self._set(name, _names(name, getattr(self, name), n))
+                self._set(name, names_of(name, getattr(self, name), n))
         if changed & {"ids", "shadow_ids"} and self.shadow_ids is not None:
             self._check_shadow_ids()
-        if changed & {"shadow_out", "population_in", *ATTACHED}:
+        if changed & {"shadow_out", "population_in", "kind", *ATTACHED}:
             self._check_attached(c)
+        if changed & {"shadow_out", "shadow_train", "ids"} and self.shadow_train is not None:
+            check_exchanged(self, self.shadow_train)
 
     def _check_shadow_ids(self) -> None:
         names = np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False))
@@ -124,6 +142,11 @@ class Signals:
                 raise InputError(f"{name} is of type {type(attached).__name__}; a Signals record is wanted.")
             if attached is not None and attached.classes != c:
                 raise InputError(f"{name} has {attached.classes} classes, the audited samples have {c}.")
+            if attached is not None and attached.kind != self.kind:
+                raise InputError(
+                    f"{name} is of kind {attached.kind!r}, the audited samples are of kind {self.kind!r}; make both "
+                    "from the same kind of outputs."
+                )
         known = self.calibration
         if known is not None and self.shadows and known.shadows != self.shadows:
             raise InputError(
@@ -134,7 +157,7 @@ class Signals:
             if self.population is None:
                 raise InputError("population_in is given without population.")
             shape = self.population.unlearned.shape
-            self._set("population_in", _logits("population_in", self.population_in, shape, False))
+            self._set("population_in", logits_of("population_in", self.population_in, shape, False))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -143,17 +166,60 @@ class Signals:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        roles, counts = np.unique(self.roles, return_counts=True)
-        groups = ", ".join(f"{n:,} {role}" for role, n in zip(roles.tolist(), counts.tolist(), strict=True))
-        held = [f.name for f in dataclasses.fields(self) if f.init and getattr(self, f.name) is not None]
-        more = [name for name in held if name not in ("labels", "unlearned", "role", "ids")]
+        more = [
+            name for name in self._held if name not in ("labels", "unlearned", "role", "ids", "kind", "notes")
+        ]
         arrays = f"; with {', '.join(more)}" if more else ""
-        return f"Signals({len(self):,} samples of {self.classes:,} classes: {groups}{arrays})"
+        return f"Signals({len(self):,} samples {self.known}: {self._groups}{arrays})"
+
+    def _repr_html_(self) -> str:
+        from vestige.report.notebook import notebook_card
+
+        values = {name: getattr(self, name) for name in self._held if name not in ("kind", "notes")}
+        facts = [
+            (
+                name,
+                repr(v) if isinstance(v, Signals) else f"{v.dtype} [{', '.join(f'{n:,}' for n in v.shape)}]",
+            )
+            for name, v in values.items()
+        ]
+        sentence = f"{len(self):,} samples {self.known}: {self._groups}."
+        return notebook_card("Signals", sentence=sentence, facts=facts, lists={"Notes": self.notes})
+
+    @property
+    def _held(self) -> list[str]:
+        return [f.name for f in dataclasses.fields(self) if f.init and getattr(self, f.name) is not None]
+
+    @property
+    def _groups(self) -> str:
+        roles, counts = np.unique(self.roles, return_counts=True)
+        return ", ".join(f"{n:,} {role}" for role, n in zip(roles.tolist(), counts.tolist(), strict=True))
 
     @property
     def classes(self) -> int:
         """C, the number of classes."""
         return int(self.unlearned.shape[1])
+
+    @property
+    def known(self) -> str:
+        """What is known of each sample, in words."""
+        of = {
+            "true_label": "with the probability of the true label alone",
+            "labels": "with right or wrong alone",
+        }
+        return of.get(self.kind, f"of {self.classes:,} classes")
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """[N] which samples are compared with each other: the place of their `group`, else their label."""
+        return self.labels if self.group is None else np.unique(self.group, return_inverse=True)[1]
+
+    @property
+    def correct(self) -> NDArray[np.bool_] | None:
+        """[N] is the true label the predicted one, under `unlearned`? None where only its probability is known."""
+        if self.kind == "true_label":
+            return None
+        return np.asarray(self.unlearned.argmax(axis=1) == self.labels)
 
     @property
     def shadows(self) -> int:
@@ -192,7 +258,7 @@ class Signals:
             raise InputError("There are no rows to take; at least one sample is wanted.")
         part = self._with_scaled(lambda _, values: values[..., rows])
         part._set("labels", labels)
-        for name in ("unlearned", "original", "sensitivity", "role", "ids", "source", "cluster"):
+        for name in ("unlearned", "original", "sensitivity", "role", "ids", "source", "cluster", "group"):
             value = getattr(self, name)
             part._set(name, None if value is None else value[rows])
         for name in STACKS:
@@ -216,29 +282,35 @@ class Signals:
     def with_(self, **fields: Any) -> Signals:
         """Return the same record with `fields` replaced; what is replaced is checked, alone and against the rest.
 
+        A new `unlearned` leaves `shadow_train` out, which holds outputs of the model under audit too, unless a new one
+        is given beside it.
+
         Raises `InputError` for a name that is no field.
         """
         for name in fields:
             if name not in FIELDS:
                 known = [field.name for field in dataclasses.fields(self) if field.init]
                 raise InputError(unknown("field", name, known))
+        if "unlearned" in fields and fields["unlearned"] is not self.unlearned:
+            fields.setdefault("shadow_train", None)
         changed: Set[str] = {name for name, value in fields.items() if value is not getattr(self, name)}
         stale = FIELDS if "labels" in changed else changed
         other = self._with_scaled(lambda field, values: None if field in stale else values)
         for name in changed:
             other._set(name, fields[name])
         if "unlearned" in changed:
-            other._set("unlearned", _audited(other.unlearned))
+            other._set("unlearned", audited(other.unlearned))
             if other.unlearned.shape != self.unlearned.shape:
                 changed = FIELDS
         other._check(changed)
         return other
 
     def with_shadows(self, models: NDArray[Any]) -> Signals:
-        """Return the record with the shadow models at `models` only (positions or a mask), without calibration."""
+        """Return the record with the shadow models at `models` only (positions or a mask), without what calibrates."""
         shadows = self.require("shadow_out", "with_shadows")[models]
         other = self._with_scaled(lambda field, values: values[models] if field == "shadow_out" else values)
-        other._set("calibration", None)
+        for name in ("calibration", "shadow_train"):
+            other._set(name, None)
         other._set("shadow_out", shadows)
         return other
 
@@ -288,6 +360,60 @@ class Signals:
             other._set("_scaled", {key: values for key, values in changed.items() if values is not None})
         return other
 
+    @classmethod
+    def from_outputs(
+        cls,
+        kind: str,
+        truth: Any,
+        *,
+        unlearned: Any,
+        original: Any = None,
+        shadow_out: Any = None,
+        retrained: Any = None,
+        scale: Any = None,
+        **rest: Any,
+    ) -> Signals:
+        """Build the record from outputs of any kind, see `vestige.signals.kinds`.
+
+        Parameters
+        ----------
+        kind : str
+            "logits", "log_probabilities", "probabilities", "labels", "losses", "predictions" or "multilabel".
+        truth : array [N], or of the shape of the outputs
+            The true class of each record; the targets of predictions; 0 and 1 for each label of multilabel. Of losses
+            the true classes where known, or None: a verdict then compares records within them.
+        unlearned, original : array or Outputs
+            Of the model under audit and of the one before it: [N, C], or [N] where there is one number a record.
+        shadow_out, retrained : array, list of arrays, or list of Outputs
+            Of several models one behind the other, [S, N, C], or of one.
+        scale : float or float [D], optional
+            Of the residuals of predictions; default: that of the audited model on the holdout records.
+        rest
+            The other fields: role, ids, source, cluster, population, ...
+
+        Returns
+        -------
+        Signals
+            Its `notes` say what was clipped and scaled, and what this kind of outputs cannot show.
+
+        Raises
+        ------
+        InputError
+            Where outputs do not fit their kind, or each other.
+
+        Examples
+        --------
+        >>> import vestige
+        >>> vestige.Signals.from_outputs("probabilities", [0, 1], unlearned=[0.25, 0.75])
+        Signals(2 samples of 2 classes: 2 forget)
+        """
+        from vestige.signals.from_outputs import signals_of
+
+        return signals_of(
+            cls, kind, truth, unlearned=unlearned, original=original, shadow_out=shadow_out, retrained=retrained,
+            scale=scale, **rest,
+        )  # fmt: skip
+
     def save(self, folder: Path | str, references: Path | None = None, *, apart: bool = False) -> Path:
         """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes.
 
@@ -322,80 +448,3 @@ def _scaled_logits(
     if logits.ndim == 3:
         return np.stack([_scaled_logits(layer, labels, temperature) for layer in logits])
     return scaled_logit(logits if temperature == 1 else logits / temperature, labels)
-
-
-def _audited(value: ArrayLike) -> NDArray[np.floating[Any]]:
-    logits = as_floats("unlearned", value)
-    if logits.ndim != 2 or logits.shape[1] < 2:
-        raise InputError(f"unlearned has shape {logits.shape}; [N, C] with at least two classes is wanted.")
-    if not len(logits):
-        raise InputError("unlearned has no rows; at least one sample is wanted.")
-    _expect_logits("unlearned", logits)
-    return logits
-
-
-def _expect_logits(name: str, array: NDArray[Any]) -> None:
-    if are_probabilities(array):
-        raise InputError(
-            f"{name} holds probabilities, rows of numbers from 0 to 1 that sum to 1; logits are wanted: take the "
-            "logarithm, np.log(np.maximum(p, 1e-12))."
-        )
-
-
-def _logits(name: str, value: ArrayLike, shape: tuple[int, ...], stacked: bool) -> NDArray[np.floating[Any]]:
-    array = as_floats(name, value)
-    if stacked and array.ndim == 2:
-        array = array[None]
-    wanted = f"{'[any, ' if stacked else '['}{shape[0]}, {shape[1]}]"
-    if array.ndim != 2 + stacked or array.shape[-2:] != shape or not len(array):
-        raise InputError(f"{name} has shape {list(array.shape)}; {wanted} is wanted, as `unlearned` has.")
-    if name != "sensitivity":
-        for layer in array if stacked else [array]:
-            _expect_logits(name, layer)
-    return array
-
-
-def _labels(value: ArrayLike, n: int, c: int) -> NDArray[np.int64]:
-    labels = as_array("labels", value)
-    if labels.shape != (n,):
-        raise InputError(
-            f"labels has shape {list(labels.shape)}; [{n}] is wanted, one per row of `unlearned`."
-        )
-    whole = labels.dtype.kind in "iu" or (
-        labels.dtype.kind == "f" and bool((labels == np.round(labels)).all())
-    )
-    if not whole:
-        raise InputError(f"labels has dtype {labels.dtype}; whole numbers 0..{c - 1} are wanted.")
-    outside = ~((labels >= 0) & (labels < c))
-    if outside.any():
-        row = int(outside.argmax())
-        raise InputError(f"labels[{row}] is {labels[row]}; with {c} logits per sample 0..{c - 1} is allowed.")
-    return labels.astype(np.int64)
-
-
-def _roles(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
-    if value is None:
-        return np.full(n, "forget")
-    roles = as_array("role", value).astype(str)
-    if roles.shape != (n,):
-        raise InputError(f"role has shape {list(roles.shape)}; [{n}] is wanted, one per sample.")
-    wrong = roles[~np.isin(roles, ROLES)]
-    if len(wrong):
-        raise InputError(unknown("role", str(wrong[0]), ROLES))
-    return roles
-
-
-def _names(field: str, value: ArrayLike, n: int) -> NDArray[np.str_]:
-    names = as_ids(field, value, distinct=False)
-    if names.shape != (n,):
-        raise InputError(f"{field} has shape {list(names.shape)}; [{n}] is wanted, one per sample.")
-    return names
-
-
-def _ids(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
-    if value is None:
-        return np.arange(n).astype(str)
-    ids = as_ids("ids", value)
-    if ids.shape != (n,):
-        raise InputError(f"ids has shape {list(ids.shape)}; [{n}] is wanted, one per sample.")
-    return ids

@@ -195,6 +195,14 @@ class System:
             f"{type(self).__name__} does not say what a model answers; write outputs(model, rows)."
         )
 
+    def features(self, rows: Positions) -> Any:
+        """Return what the records at `rows` hold, for `vestige.data.find_copies`; None where it cannot be shown.
+
+        A DataFrame, an array [n, ...], or a list of texts. Copies of a forgotten record that stay in the training set
+        keep what such a record taught.
+        """
+        return None
+
     def unlearn(
         self, method: str, model: Any, forget: Positions, retain: Positions, *, seed: int, **options: Any
     ) -> tuple[Any, dict[str, Any]]:

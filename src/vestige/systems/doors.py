@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from vestige.errors import InputError
+from vestige.signals.kinds import Outputs
 from vestige.systems.base import System, expect_system
+from vestige.systems.output_system import Asked, outputs
 
 
-def system_of(model: Any, data: Any = None, **options: Any) -> System:
+def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **options: Any) -> System:
     """Return the system of a model and its data.
 
     Parameters
     ----------
     model
-        A `System`; a scikit-learn estimator or pipeline, LightGBM and XGBoost included; a `torch.nn.Module`; or a
-        Hugging Face model.
+        A `System`; a scikit-learn estimator or pipeline, LightGBM and XGBoost included; a `torch.nn.Module`; a
+        Hugging Face model; or its outputs, `Outputs` and `Asked`.
     data
         What it was trained on; see `vestige.systems.estimators`, `networks` and `transformers` for the kinds of data
         and the options that they take.
+    forget
+        Who will be forgotten: the original of a system that chooses itself what it never saw has seen them.
 
     Raises
     ------
@@ -32,19 +37,31 @@ def system_of(model: Any, data: Any = None, **options: Any) -> System:
             raise InputError(f"A system has its own records; leave out {', '.join(given)}.")
         return expect_system(model)
     options = {name: value for name, value in options.items() if value is not None}
+    if isinstance(model, (Outputs, Asked)):
+        return outputs(model, data, **options)
+    options["forget"] = forget
     torch = sys.modules.get("torch")  # who has made a module has imported torch
     if torch is not None and isinstance(model, torch.nn.Module):
-        transformers = sys.modules.get("transformers")
-        if transformers is not None and isinstance(model, transformers.PreTrainedModel):
-            from vestige.systems.transformers import transformers as build
-        else:
-            from vestige.systems.networks import networks as build
-        return build(model, data, **options)
+        return (_transformers if "tokenizer" in options else _networks)(model, data, options | {"forget": forget})
     if hasattr(model, "fit") and hasattr(model, "get_params"):
-        from vestige.systems.estimators import estimators
+        from vestige.systems.estimator_system import estimators
 
         return estimators(model, data, **options)
+    if torch is not None and callable(model):  # a function that returns one
+        return (_transformers if "tokenizer" in options else _networks)(model, data, options | {"forget": forget})
     raise InputError(
-        f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module, a Hugging Face model, "
-        "or a vestige.systems.System is wanted."
+        f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module or a function that "
+        "returns one, a Hugging Face model, or a vestige.systems.System is wanted."
     )
+
+
+def _networks(model: Any, data: Any, options: dict[str, Any]) -> System:
+    from vestige.systems.network import networks
+
+    return networks(model, data, **options)
+
+
+def _transformers(model: Any, data: Any, options: dict[str, Any]) -> System:
+    from vestige.systems.huggingface import transformers
+
+    return transformers(model, data, **options)

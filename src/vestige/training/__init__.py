@@ -4,6 +4,7 @@ from vestige.estimators import fit_sklearn
 from vestige.models.device import device_of, forward_context, has_fast_bf16, pick_device, settled
 from vestige.training.batches import Resident, Rows, augmented, batch_count, batches, resident
 from vestige.training.checkpoints import load_model, save_model, write_weights
+from vestige.training.conversion import Conversion, convert
 from vestige.training.fleet import stackable, train_fleet
 from vestige.training.loop import (
     Trained,
@@ -20,6 +21,7 @@ from vestige.training.sparse import train_sparse
 
 __all__ = [
     "PRESETS",
+    "Conversion",
     "Recipe",
     "RecipeFields",
     "Resident",
@@ -29,6 +31,7 @@ __all__ = [
     "augmented",
     "batch_count",
     "batches",
+    "convert",
     "descend",
     "device_of",
     "epoch_seeds",

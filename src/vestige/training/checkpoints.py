@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,23 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
                 "get_extra_state() return a tensor, or go without a file (train without checkpoint=)."
             )
     return dict(state)
+
+
+def ties_of(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return which tensors are the same memory as an earlier one: {name: the first name of that memory}."""
+    first: dict[Any, str] = {}
+    ties = {}
+    for name, value in tensors.items():
+        place = (
+            value.untyped_storage().data_ptr(),
+            value.storage_offset(),
+            value.shape,
+            value.stride(),
+            value.dtype,
+        )
+        if value.numel() and first.setdefault(place, name) != name:
+            ties[name] = first[place]
+    return ties
 
 
 @checked
@@ -72,7 +90,12 @@ def load_model(path: Path, model: Module, *, verify: bool = True) -> Module:
     except SafetensorError as error:
         raise ArtefactError(f"{path}: not a safetensors file, or cut off ({error}).") from None
     expect_masks(model, state)
-    wanted = {name: tuple(value.shape) for name, value in tensors_of(model).items()}
+    own = tensors_of(model)
+    for name, kept in ties_of(own).items():  # a file may hold one of them, under either name
+        one, other = (kept, name) if kept in state else (name, kept)
+        if one in state:
+            state.setdefault(other, state[one])
+    wanted = {name: tuple(value.shape) for name, value in own.items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
     for name in [*wanted, *found]:
         if wanted.get(name) != found.get(name):
@@ -103,9 +126,7 @@ def _shape(shapes: dict[str, tuple[int, ...]], name: str) -> str:
 
 
 def _convert(path: Path) -> str:
-    target = path.with_suffix(".safetensors").name
     return (
-        f"{path} is a pickle, which can run any code when it is opened; vestige reads safetensors. Where you "
-        "trust the file, convert its state_dict once: import torch; from safetensors.torch import save_file; "
-        f"save_file(torch.load({path.name!r}, weights_only=True), {target!r}). Then pass verify=False."
+        f"{path} is a pickle, which can run any code when it is opened; vestige reads safetensors. Convert it once: "
+        f"vestige convert {path.name} {path.with_suffix('.safetensors').name}"
     )

@@ -37,6 +37,7 @@ class Margins:
     shadows : float [S, N]
         Of models that never saw the records; S may be 0.
     labels : int [N]
+        Classes, or groups where `Signals.group` names them.
     role : str [N]
         "forget", "retain" or "holdout".
     original : float [N] or None
@@ -95,7 +96,7 @@ def margins_of(signals: Signals) -> tuple[Margins, NDArray[np.int64]]:
 
     source = np.full(len(order), HOLDOUT) if signals.source is None else signals.source[order]
     return Margins(
-        of("unlearned"), stack("shadow_out"), signals.labels[order], signals.roles[order],
+        of("unlearned"), stack("shadow_out"), signals.strata[order], signals.roles[order],
         None if signals.original is None else of("original"), stack("retrained"), source,
         np.ones(len(order), np.int64),
     ), order  # fmt: skip

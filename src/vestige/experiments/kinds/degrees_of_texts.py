@@ -16,7 +16,8 @@ from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.kinds.degrees import FIGURES
 from vestige.experiments.kinds.kind import Kind
 from vestige.experiments.kinds.texts import root_of, text_configs
-from vestige.experiments.texts import BaseModel, Groups, LlmConfig, learn_chain
+from vestige.experiments.text_config import LlmConfig
+from vestige.experiments.text_steps import BaseModel, Groups, learn_chain
 from vestige.graph.step import Job
 
 

@@ -14,7 +14,8 @@ from vestige.evaluation.texts import TextAudit
 from vestige.experiments.cells import Cell, Figures, FigureStep, Gap
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.kinds.kind import Kind
-from vestige.experiments.texts import LlmConfig, TextPlan, plan_texts
+from vestige.experiments.text_config import LlmConfig
+from vestige.experiments.texts import TextPlan, plan_texts
 from vestige.graph.step import Job, Step
 from vestige.measures.texts import MEASURES
 
