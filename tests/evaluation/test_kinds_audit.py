@@ -118,7 +118,7 @@ def test_simulated_deletions_of_the_same_kind_give_degrees(kind):
 
 def test_what_a_true_label_does_not_tell_is_absent_with_its_reason():
     audit = vestige.audit(signals_of("losses", 0), ["iam", "mia_entropy", "rmia_offline"])
-    model = {m.name: m for m in audit.metrics if m.measure == "model"}
+    model = {m.name: m for m in audit.figures if m.measure == "model"}
     for name in ("unlearning_accuracy", "retain_accuracy", "test_accuracy"):
         assert model[name].value is None and "only how likely the truth is" in model[name].reason
     assert model["mia_efficacy"].value is not None
@@ -135,7 +135,7 @@ def test_what_a_true_label_does_not_tell_is_absent_with_its_reason():
 
 def test_accuracies_of_predicted_labels_are_those_of_the_logits():
     one, other = (
-        {m.name: m.value for m in vestige.audit(signals_of(kind, 1), ["iam"]).metrics if m.measure == "model"}
+        {m.name: m.value for m in vestige.audit(signals_of(kind, 1), ["iam"]).figures if m.measure == "model"}
         for kind in ("logits", "labels")
     )
     for name in ("unlearning_accuracy", "retain_accuracy", "test_accuracy"):

@@ -146,7 +146,7 @@ import sys
 from vestige.ledger import Ledger
 url, key, place, request, folder = sys.argv[1:]
 ledger = Ledger(url, key)
-ledger.requests.execute(request, system=place, folder=folder, costs=False, audit={"measures": ["loss"]})
+ledger.requests.execute(request, system=place, folder=folder, costs=False)
 """
 
 

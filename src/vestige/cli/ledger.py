@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vestige.cli.commands import command, group
 from vestige.cli.options import Json
 from vestige.errors import InputError, need
 
@@ -21,12 +22,25 @@ if TYPE_CHECKING:
     from vestige.ledger.records import Version
 
 TAMPERED = 3
+CHECKED = (
+    "Exit code 0: everything fits; 2: input that cannot be used; 3: something was changed, and it is named."
+)
+
+ledger = group(
+    "ledger", "The ledger of deletions: make, verify, export it.",
+    examples=("vestige ledger init --ledger sqlite:///deletions.db", "vestige ledger verify"),
+)  # fmt: skip
+key = group(
+    "key",
+    "The key that makes pseudonyms, outside of the ledger.",
+    examples=("vestige key new safe/ledger.key",),
+)
+model = group(
+    "model", "Model versions and the records that they saw.",
+    examples=("vestige model add churn@v1 models/v1 --system churn.py:system --live", "vestige model list churn"),
+)  # fmt: skip
 
 # fmt: off
-ledger = typer.Typer(name="ledger", help="The ledger of deletions: make, verify, export it.", no_args_is_help=True)
-key = typer.Typer(name="key", help="The key that makes pseudonyms, outside of the ledger.", no_args_is_help=True)
-model = typer.Typer(name="model", help="Model versions and the records that they saw.", no_args_is_help=True)
-
 Url = Annotated[str, typer.Option("--ledger", envvar="VESTIGE_LEDGER", help="sqlite:///FILE or postgresql+psycopg://...")]
 KeyFile = Annotated[Path | None, typer.Option("--key", help="Default: VESTIGE_KEY, or ~/.config/vestige/ledger.key.")]
 Actor = Annotated[str, typer.Option("--actor", envvar="VESTIGE_ACTOR", help="Who acts: a role, no person's name.")]
@@ -46,7 +60,7 @@ def open_ledger(url: str, key: Path | None, actor: str = "operator") -> Ledger:
 # ledger
 
 
-@ledger.command("init")
+@command(ledger, "init", examples=("vestige ledger init --ledger sqlite:///deletions.db",))
 def ledger_init(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Make a ledger, or bring one to the newest tables. (vestige.Ledger.create)"""
     need("sqlalchemy", "ledger", "The ledger")
@@ -56,7 +70,15 @@ def ledger_init(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operato
     print(f"Ledger {made.name}: {made.place}; its last event is noted in {made.head_path}.")
 
 
-@ledger.command("verify")
+@command(
+    ledger,
+    "verify",
+    examples=(
+        "vestige ledger verify",
+        "vestige ledger verify --no-files --json",
+    ),
+    codes=CHECKED,
+)
 def ledger_verify(
     url: Url = DEFAULT, key: KeyFile = None,
     files: Annotated[bool, typer.Option(help="Also look at the files of versions, audits and evidence.")] = True,
@@ -70,13 +92,20 @@ def ledger_verify(
     raise typer.Exit(TAMPERED if result.fault else 0)
 
 
-@ledger.command("rebuild")
+@command(ledger, "rebuild", examples=("vestige ledger rebuild",))
 def ledger_rebuild(url: Url = DEFAULT, key: KeyFile = None) -> None:
     """Compute the tables again from the events. (vestige.Ledger.rebuild)"""
     print(f"The tables were computed from {open_ledger(url, key).rebuild():,} events.")
 
 
-@ledger.command("export")
+@command(
+    ledger,
+    "export",
+    examples=(
+        "vestige ledger export csv --out register.csv",
+        "vestige ledger export dpv R17",
+    ),
+)
 def ledger_export(
     kind: Annotated[str, typer.Argument(help="jsonl: every event; csv: record of processing; dpv: one request.")],
     about: Annotated[str | None, typer.Argument(help="The request, for dpv.")] = None,
@@ -90,7 +119,7 @@ def ledger_export(
     print(text, end="") if out is None else write_text(out, text)
 
 
-@ledger.command("redact")
+@command(ledger, "redact", examples=("vestige ledger redact 17 --reason retention",))
 def ledger_redact(
     event: Annotated[int, typer.Argument(help="The event whose free text is erased.")],
     reason: Annotated[str, typer.Option(help="A word for the chain.")] = "retention",
@@ -101,7 +130,11 @@ def ledger_redact(
     print(f"Erased; event {record.sequence} says so.")
 
 
-@ledger.command("accept")
+@command(
+    ledger,
+    "accept",
+    examples=("vestige ledger accept --reason 'the disk broke, the copy of Monday is the newest'",),
+)
 def ledger_accept(
     reason: Annotated[str, typer.Option(help="Why an older copy is gone on with.")],
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
@@ -111,7 +144,7 @@ def ledger_accept(
     print(f"Event {event.sequence} says that what came after event {event.sequence - 1} is lost.")
 
 
-@ledger.command("expire")
+@command(ledger, "expire", examples=("vestige ledger expire",))
 def ledger_expire(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Destroy every escrow whose day has come. (vestige.Ledger.requests.expire)"""
     gone = open_ledger(url, key, actor).requests.expire()
@@ -121,7 +154,7 @@ def ledger_expire(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "opera
 # key
 
 
-@key.command("new")
+@command(key, "new", examples=("vestige key new safe/ledger.key",))
 def key_new(path: Annotated[Path | None, typer.Argument(help="A new file.")] = None) -> None:
     """Make a key. (vestige.ledger.Key.create)"""
     need("sqlalchemy", "ledger", "The ledger")
@@ -131,7 +164,7 @@ def key_new(path: Annotated[Path | None, typer.Argument(help="A new file.")] = N
     print(f"Key {made.id}: {made.path}. Keep a copy apart from the ledger: without it nobody can be named.")
 
 
-@key.command("show")
+@command(key, "show", examples=("vestige key show",))
 def key_show(key: KeyFile = None) -> None:
     """Say which key it is; the key itself is never shown. (vestige.ledger.Key.read)"""
     need("sqlalchemy", "ledger", "The ledger")
@@ -141,7 +174,7 @@ def key_show(key: KeyFile = None) -> None:
     print(f"Key {known.id}: {known.path}.")
 
 
-@key.command("destroy")
+@command(key, "destroy", examples=("vestige key destroy --yes",))
 def key_destroy(
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     yes: Annotated[bool, typer.Option("--yes", help="Yes: nobody can be named any more, no escrow be read.")] = False,
@@ -156,7 +189,14 @@ def key_destroy(
 # model
 
 
-@model.command("add")
+@command(
+    model,
+    "add",
+    examples=(
+        "vestige model add churn@v1 models/v1 --system churn.py:system --live",
+        "vestige model add churn@v2 models/v2 --manifest ids.txt --parent churn@v1",
+    ),
+)
 def model_add(
     version: Annotated[str, typer.Argument(help="Line and name: churn@v1.")],
     place: Annotated[Path, typer.Argument(help="Folder or file of the weights.")],
@@ -177,7 +217,7 @@ def model_add(
     _warn_of_return(book, added.id)
 
 
-@model.command("list")
+@command(model, "list", examples=("vestige model list churn",))
 def model_list(
     line: Annotated[str | None, typer.Argument(help="One line.")] = None,
     url: Url = DEFAULT, key: KeyFile = None, json: Json = False,
@@ -186,7 +226,7 @@ def model_list(
     _print_versions(open_ledger(url, key).models.list(line), json)
 
 
-@model.command("live")
+@command(model, "live", examples=("vestige model live churn@v2",))
 def model_live(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Note that a version is in use now. (vestige.Ledger.models.live)"""
     book = open_ledger(url, key, actor)
@@ -194,7 +234,7 @@ def model_live(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Act
     _print_versions([book.models.live(version)], False)
 
 
-@model.command("retire")
+@command(model, "retire", examples=("vestige model retire churn@v1",))
 def model_retire(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Note that a version is used no more. (vestige.Ledger.models.retire)"""
     _print_versions([open_ledger(url, key, actor).models.retire(version)], False)

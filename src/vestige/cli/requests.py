@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vestige.cli.commands import command, group
 from vestige.cli.ledger import DEFAULT, Actor, KeyFile, System, Url, open_ledger
 from vestige.cli.options import Json, Workers
 
 if TYPE_CHECKING:
     from vestige.ledger.records import Request
 
-# fmt: off
-request = typer.Typer(name="request", help="Requests to delete, from receipt to the end.", no_args_is_help=True)
+request = group(
+    "request", "Requests to delete, from receipt to the end.",
+    examples=(
+        "vestige request new anna@example.org --record row-3 --external 'ticket 4711'",
+        "vestige request list --state open",
+        "vestige request execute R17 --system churn.py:system --reason 'retraining is cheap'",
+    ),
+)  # fmt: skip
 
+# fmt: off
 Id = Annotated[str, typer.Argument(help="The request, such as R17.")]
 Line = Annotated[str | None, typer.Option(help="The model line, where the request concerns several.")]
 Note = Annotated[str | None, typer.Option(help="Free text; it can be redacted.")]
@@ -30,7 +38,14 @@ Shadows = Annotated[int, typer.Option(help="Models fitted on records that the or
 # fmt: on
 
 
-@request.command("new")
+@command(
+    request,
+    "new",
+    examples=(
+        "vestige request new anna@example.org --record row-3 --external 'ticket 4711'",
+        "vestige request new 4711 --ids ids.txt --content records.jsonl --custody escrow --until 2027-06-30",
+    ),
+)
 def request_new(
     subject: Annotated[str, typer.Argument(help="Whose data; the ledger keeps a pseudonym.")],
     ids: Annotated[Path | None, typer.Option(help="Ids of the records, one a line.")] = None,
@@ -52,7 +67,14 @@ def request_new(
     _print_request(made, json)
 
 
-@request.command("list")
+@command(
+    request,
+    "list",
+    examples=(
+        "vestige request list --state open",
+        "vestige request list --state overdue --json",
+    ),
+)
 def request_list(
     state: Annotated[str | None, typer.Option(help="One state; open: not at its end; overdue.")] = None,
     line: Line = None, limit: Annotated[int | None, typer.Option(min=1)] = None,
@@ -74,7 +96,7 @@ def request_list(
     _warn_of_overdue(rows)
 
 
-@request.command("show")
+@command(request, "show", examples=("vestige request show R17",))
 def request_show(about: Id, url: Url = DEFAULT, key: KeyFile = None, json: Json = False) -> None:
     """Show a request and what happened to it. (vestige.Ledger.requests.show)"""
     from vestige.cli.show import print_json
@@ -89,7 +111,7 @@ def request_show(about: Id, url: Url = DEFAULT, key: KeyFile = None, json: Json 
         print(f"  {event.sequence:>6}  {event.time[:19]}  {event.kind}  ({event.actor})")
 
 
-@request.command("scope")
+@command(request, "scope", examples=("vestige request scope R17",))
 def request_scope(
     about: Id, system: System = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     json: Json = False,
@@ -98,7 +120,7 @@ def request_scope(
     _print_request(open_ledger(url, key, actor).requests.scope(about, system), json)
 
 
-@request.command("plan")
+@command(request, "plan", examples=("vestige request plan R17 --system churn.py:system --how retrain",))
 def request_plan(
     about: Id, how: Annotated[list[str] | None, typer.Option(help="Ways side by side.")] = None, line: Line = None,
     system: System = None, shadows: Shadows = 1, url: Url = DEFAULT, key: KeyFile = None, json: Json = False,
@@ -112,7 +134,14 @@ def request_plan(
     )
 
 
-@request.command("execute")
+@command(
+    request,
+    "execute",
+    examples=(
+        "vestige request execute R17 --system churn.py:system --reason 'retraining is cheap'",
+        "vestige request execute R17 --version churn@v2",
+    ),
+)
 def request_execute(
     about: Id,
     how: Annotated[str, typer.Option(help="retrain, a method with options, retire, or wait.")] = "retrain",
@@ -138,7 +167,7 @@ def request_execute(
     _print_request(record, json)
 
 
-@request.command("audit")
+@command(request, "audit", examples=("vestige request audit R17",))
 def request_audit(
     about: Id, line: Line = None, system: System = None,
     folder: Annotated[Path | None, typer.Option(help="An audit that was made elsewhere.")] = None,
@@ -152,7 +181,7 @@ def request_audit(
     _print_request(record, json)
 
 
-@request.command("certify")
+@command(request, "certify", examples=("vestige request certify R17 --signing-key evidence.key",))
 def request_certify(
     about: Id, line: Line = None,
     signing_key: Annotated[Path | None, typer.Option(help="The private key that signs the evidence.")] = None,
@@ -167,7 +196,7 @@ def request_certify(
     _print_request(record, json)
 
 
-@request.command("extend")
+@command(request, "extend", examples=("vestige request extend R17 --reason 'many models' --months 1",))
 def request_extend(
     about: Id, reason: Annotated[str, typer.Option(help="Why; it can be redacted.")],
     months: Annotated[int, typer.Option(min=1, max=2)] = 2,
@@ -177,7 +206,7 @@ def request_extend(
     _print_request(open_ledger(url, key, actor).requests.extend(about, reason, months), json)
 
 
-@request.command("deny")
+@command(request, "deny", examples=("vestige request deny R17 --reason 'no match'",))
 def request_deny(
     about: Id, reason: Annotated[str, typer.Option(help="no match, claim not covered, suspected fraud, ...")],
     note: Note = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator", json: Json = False,
@@ -186,7 +215,7 @@ def request_deny(
     _print_request(open_ledger(url, key, actor).requests.deny(about, reason, note), json)
 
 
-@request.command("withdraw")
+@command(request, "withdraw", examples=("vestige request withdraw R17",))
 def request_withdraw(
     about: Id, note: Note = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     json: Json = False,
@@ -195,7 +224,7 @@ def request_withdraw(
     _print_request(open_ledger(url, key, actor).requests.withdraw(about, note), json)
 
 
-@request.command("close")
+@command(request, "close", examples=("vestige request close R17",))
 def request_close(
     about: Id, note: Note = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     json: Json = False,
