@@ -19,7 +19,7 @@ from vestige.cli.audits import audit
 from vestige.cli.bench import bench
 from vestige.cli.commands import GATED, command, group
 from vestige.cli.completion import listed, lists, one_of
-from vestige.cli.evidence import evidence, verify
+from vestige.cli.evidence import VERIFIED, evidence, verify
 from vestige.cli.ledger import key, ledger, model
 from vestige.cli.options import (
     Address,
@@ -51,7 +51,9 @@ app = group(
 app.add_typer(llm)
 app.add_typer(bench)
 app.add_typer(evidence)
-app.command()(verify)
+command(
+    app, examples=["vestige verify evidence.json --key signing.key.pub --require unlearned"], codes=VERIFIED
+)(verify)
 for rooms in (ledger, key, model, request):
     app.add_typer(rooms)
 INTERRUPTED = 130

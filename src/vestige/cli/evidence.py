@@ -9,13 +9,17 @@ from typing import Annotated
 
 import typer
 
+from vestige.cli.commands import command, group
 from vestige.cli.options import FailOver, FailUnder, Json, Require
 from vestige.errors import InputError, need
 
-evidence = typer.Typer(
-    name="evidence",
-    help="Signed statements on audits: make a key, certify, sign, show, prove.",
-    no_args_is_help=True,
+evidence = group(
+    "evidence", "Signed statements on audits: make a key, certify, sign, show, prove.",
+    examples=["vestige evidence certify audits/mine --key signing.key"],
+)  # fmt: skip
+VERIFIED = (
+    "Exit code 0: the evidence holds, and passed what was required; 1: it failed; 2: input that cannot be used; "
+    "3: it was changed; 4: the gate is undecided; 130: interrupted."
 )
 # fmt: off
 PrivateKey = Annotated[Path, typer.Option("--key", help="Private key; its passphrase is VESTIGE_PASSPHRASE, or asked.")]
@@ -26,7 +30,7 @@ Facts = Annotated[Path | None, typer.Option(help="JSON: request, scope, action, 
 # fmt: on
 
 
-@evidence.command("key")
+@command(evidence, "key", examples=["vestige evidence key signing.key"])
 def evidence_key(
     path: Annotated[Path, typer.Argument(help="File of the private key; the public one is PATH.pub.")],
     plain: Annotated[bool, typer.Option("--plain", help="Without a passphrase.")] = False,
@@ -38,7 +42,7 @@ def evidence_key(
     print(f"Private key: {private}, for you alone.\nPublic key: {public}, for whoever shall verify.")
 
 
-@evidence.command("certify")
+@command(evidence, "certify", examples=["vestige evidence certify audits/mine --key signing.key"])
 def evidence_certify(
     audit: Annotated[Path, typer.Argument(help="Folder of an audit.")], key: PrivateKey, weights: Weights = None,
     facts: Facts = None, out: Annotated[Path | None, typer.Option(help="Default: evidence in the folder.")] = None,
@@ -60,7 +64,7 @@ def evidence_certify(
     print(f"Evidence: {path}\nFor people: {path.with_suffix('.html')}")
 
 
-@evidence.command("sign")
+@command(evidence, "sign", examples=["vestige evidence sign evidence.json --key second.key"])
 def evidence_sign(path: Annotated[Path, typer.Argument(help="evidence.json")], key: PrivateKey) -> None:
     """Add another signature. (vestige.evidence.sign)"""
     from vestige.evidence import sign
@@ -68,7 +72,7 @@ def evidence_sign(path: Annotated[Path, typer.Argument(help="evidence.json")], k
     print(f"Signed: {sign(path, key=key, passphrase=_passphrase(key))}")
 
 
-@evidence.command("prove")
+@command(evidence, "prove", examples=["vestige evidence prove audits/mine customer-4711"])
 def evidence_prove(
     audit: Annotated[Path, typer.Argument(help="Folder of the audit that was signed.")],
     record: Annotated[str, typer.Argument(help="Id of the record.")], salt: Salt = None,
@@ -80,7 +84,7 @@ def evidence_prove(
     print_json(prove(audit, record, salt), indent=2)
 
 
-@evidence.command("show")
+@command(evidence, "show", examples=["vestige evidence show evidence.json"])
 def evidence_show(path: Annotated[Path, typer.Argument(help="evidence.json or evidence.html")]) -> None:
     """Print the signed statement as JSON, whoever signed it; `vestige verify` says whether it holds."""
     need("rfc8785", "ledger", "Evidence")

@@ -116,7 +116,7 @@ def print_audits(audits: Mapping[str, Audit], report: Path, json: bool) -> None:
     """Print the figures of methods side by side, their verdicts, and where the report is."""
     if json:
         record = {
-            name: {**a.verdict.record(), "metrics": [asdict(m) for m in a.metrics]}
+            name: {**a.verdict.record(), "metrics": [asdict(m) for m in a.figures]}
             for name, a in audits.items()
         }
         print_json({"audits": record, "report": str(report)}, indent=2)

@@ -239,7 +239,7 @@ def test_an_audit_without_any_score(audit: Callable[..., Audit]) -> None:
     made = audit()
     failed = tuple(run for run in made.measures if run.status == "failed")
     empty = replace(
-        made, measures=failed, scores=made.scores.head(0), metrics=(), limits=(), controls=(),
+        made, measures=failed, scores=made.scores.head(0), figures=(), limits=(), controls=(),
         verdict=audit(shadows=0).verdict,
     )  # fmt: skip
     shown = " ".join(page_of(render({"x": empty}, manifest={})).text)

@@ -260,13 +260,13 @@ def _measure_cells(run: MeasureRun) -> list[str | Cell]:
 
 
 def _figures(name: str, audit: Audit) -> list[Block]:
-    if not audit.metrics:
+    if not audit.figures:
         return [Text("No figure was computed.", "empty")]
     columns = [
         Column("Measure"), Column("Figure"), Column("Value [95 %]", "number"), Column("How to read it", "words"),
         Column("Range"), Column("Reference", "words"), Column("Compared", "words"), Column("Samples", "number"),
     ]  # fmt: skip
-    rows = [metric_cells(metric) for metric in audit.metrics]
+    rows = [metric_cells(metric) for metric in audit.figures]
     return [Heading("All figures"), Table(f"Figures of {name}", columns, rows, tall=True, headed=False)]
 
 

@@ -46,7 +46,7 @@ class Judged(Protocol):
 
 COMPARISON = "closer to retrain"
 
-# Header, names under which the figure of the model may appear in `Audit.metrics`, first found wins.
+# Header, names under which the figure of the model may appear in `Audit.figures`, first found wins.
 MODEL_FIGURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (f"UA ({COMPARISON})", ("unlearning_accuracy", "ua")),
     (f"RA ({COMPARISON})", ("retain_accuracy", "remaining_accuracy", "ra")),
