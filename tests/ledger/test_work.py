@@ -100,6 +100,12 @@ def test_a_second_execution_has_a_folder_and_a_version_of_its_own(book, nearest,
     assert not book.verify().fault
 
 
+def test_records_that_the_version_never_saw_are_no_hindrance(book, nearest, tmp_path):
+    request = begun(book, nearest, tmp_path / "v1", [*ASKED, "r500", "not in the data"])
+    book.requests.execute(request, system=nearest, folder=tmp_path / "runs", costs=False, **QUICK)
+    assert book.requests.audit(request, system=nearest).state == "audited"
+
+
 def test_a_failure_is_seen_and_tried_again(book, nearest, tmp_path, monkeypatch):
     request = begun(book, nearest, tmp_path / "v1")
     known = type(nearest).fit

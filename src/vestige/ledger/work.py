@@ -90,8 +90,9 @@ def _source(system: Any) -> SystemSource:
 
 
 def ids_of(key: Key, records: Sequence[str], source: SystemSource) -> list[str]:
-    """Return the ids of a system that have these pseudonyms."""
-    names = source.load().records.ids.tolist()
+    """Return the ids of the records that a system's original saw and that have these pseudonyms."""
+    known = source.load()
+    names = known.records.ids[np.sort(known.seen)].tolist()
     wanted = set(records)
     return [name for name, seen in zip(names, key.pseudonyms("record", names), strict=True) if seen in wanted]
 
