@@ -17,8 +17,8 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from vestige.data import Dataset, Split, load_dataset, make_split
     from vestige.errors import ArtefactError, InputError, MissingArray, MissingExtra
-    from vestige.evaluation import Audit, audit
-    from vestige.experiments import Answer, forget, load_config, run
+    from vestige.evaluation import Audit
+    from vestige.experiments import Answer, audit, forget, load_config, run
     from vestige.ledger import Ledger
     from vestige.measures import measure
     from vestige.models import build_model
@@ -45,7 +45,7 @@ _HOME = {
     "Recipe": "training",
     "Signals": "signals",
     "Split": "data",
-    "audit": "evaluation",
+    "audit": "experiments",
     "build_model": "models",
     "collect_fit": "signals",
     "collect_logits": "signals",

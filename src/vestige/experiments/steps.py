@@ -141,6 +141,10 @@ class References(Step):
             ids=pool.ids[at],
         )  # fmt: skip
 
+    def reading(self, job: Job) -> Reading:
+        """Return how outputs are read, for a step that comes after."""
+        return Reading(**job.record(self)["reading"])
+
     def _reading(self, job: Job, truth: Truth, answers: Values) -> Reading:
         """Return how all outputs are read: in one unit, taken of the original on records that it never saw."""
         never = np.isin(self.sources, ("holdout", "pool"))
@@ -169,9 +173,19 @@ class AuditMethod(Step):
 
     def make(self, job: Job) -> None:
         config, shared = self.config, job.file(self.references)
-        reading = Reading(**job.record(self.references)["reading"])
+        with named(self.title):
+            result = audit(
+                self.signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
+                tolerance=config.tolerance,
+            )  # fmt: skip
+        figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
+        dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
+
+    def signals(self, job: Job) -> Signals:
+        """Return what the audited model says, beside what all others do."""
+        reading = self.references.reading(job)
         truth = self.references.audited.truth(job.environment.root)
-        answers, references = self.unlearned.read(job), Signals.load(shared)
+        answers, references = self.unlearned.read(job), Signals.load(job.file(self.references))
         fields: dict[str, Any] = {
             "unlearned": reading.logits(answers["audited"], truth.values),
             "notes": (*references.notes, *reading.notes(answers["audited"])),
@@ -180,13 +194,7 @@ class AuditMethod(Step):
             values = self.references.pool.truth(job.environment.root).values[self.references.exchanged]
             own = reading.logits(answers["exchanged"], values)
             fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
-        with named(self.title):
-            result = audit(
-                references.with_(**fields), config.measures, name=self.title, preset=config.preset,
-                alpha=config.alpha, tolerance=config.tolerance,
-            )  # fmt: skip
-        figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
-        dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
+        return references.with_(**fields)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)

@@ -23,13 +23,13 @@ def expect_portable(system: System) -> None:
         name = thing.__qualname__
         if "<locals>" in name or "<lambda>" in name:
             raise InputError(
-                f"{name!r} is defined inside a function, so that worker processes cannot find it; define it in a module "
-                "of its own, or leave workers out."
+                f"{name!r} is defined inside a function, so that worker processes cannot find it; define it in a "
+                "module of its own, or leave workers out."
             )
         if thing.__module__ == "__main__" and not in_file:
             raise InputError(
-                f"{name!r} is defined in a notebook or a prompt, so that worker processes cannot find it; put it into a "
-                "file that you import, or leave workers out."
+                f"{name!r} is defined in a notebook or a prompt, so that worker processes cannot find it; put it into "
+                "a file that you import, or leave workers out."
             )
 
 
