@@ -53,7 +53,9 @@ def fitted(
     for field in ("original", "shadow_out"):
         own.require(field, "monotone")
     if min((own.roles == role).sum() for role in ("holdout", "retain")) < FEWEST:
-        raise MissingArray(f"monotone needs {FEWEST} retained and {FEWEST} holdout samples: {HOW_TO_GET['role']}.")
+        raise MissingArray(
+            f"monotone needs {FEWEST} retained and {FEWEST} holdout samples: {HOW_TO_GET['role']}."
+        )
     known = counterfactual_deletions(own)
     known = known.take(np.argsort(known.names, kind="stable"))
     scale = known.of_role("retain")
