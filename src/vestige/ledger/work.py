@@ -90,8 +90,9 @@ def _source(system: Any) -> SystemSource:
 
 
 def ids_of(key: Key, records: Sequence[str], source: SystemSource) -> list[str]:
-    """Return the ids of a system that have these pseudonyms."""
-    names = source.load().records.ids.tolist()
+    """Return the ids of the records that a system's original saw and that have these pseudonyms."""
+    known = source.load()
+    names = known.records.ids[np.sort(known.seen)].tolist()
     wanted = set(records)
     return [name for name, seen in zip(names, key.pseudonyms("record", names), strict=True) if seen in wanted]
 
@@ -227,13 +228,22 @@ def execute(
         elif way == WAIT:
             _wait(ledger, commitment, until, reason)
         else:
-            place = as_path(folder) / f"{request}-{commitment.line}"
+            again = _again(ledger, commitment)
+            place = as_path(folder) / f"{request}-{commitment.line}{again}"
             options = {"system": system, **options}
             built, parent, plan = planned(ledger, record, commitment, [how], place, options)
             tried = _measured(ledger, record, commitment, [how, *alternatives], options) if costs else []
             _decide(ledger, commitment, way, plan, tried, reason)
-            _make(ledger, record, commitment, built, parent, name, workers, say)
+            named = name or f"{parent.name}-{request}-{built.ways[0].title}{again}"
+            _make(ledger, record, commitment, built, parent, named, workers, say)
     return ledger.requests.show(request)
+
+
+def _again(ledger: Ledger, commitment: Commitment) -> str:
+    """Return "" for the first execution in a line, "-2" for the second: each has a folder of its own."""
+    events = ledger.events("request.executed", commitment.request)
+    count = sum(event.body["line"] == commitment.line for event in events)
+    return f"-{count + 1}" if count else ""
 
 
 def _decide(
@@ -272,7 +282,7 @@ def _measured(
 
 
 def _make(
-    ledger: Ledger, request: Request, commitment: Commitment, built: Plan, parent: Version, name: str | None,
+    ledger: Ledger, request: Request, commitment: Commitment, built: Plan, parent: Version, name: str,
     workers: int | None, say: Say,
 ) -> None:  # fmt: skip
     from vestige.experiments.runner import make_models
@@ -288,8 +298,7 @@ def _make(
         assert row is not None
         if row["state"] == "executed":  # another process was faster
             return
-        named = name or f"{parent.name}-{request.id}-{way}"
-        version = ledger.models.register(transaction, commitment.line, named, place, manifest, parent.id)
+        version = ledger.models.register(transaction, commitment.line, name, place, manifest, parent.id)
         body = {
             "line": commitment.line, "way": way, "version": version, "folder": str(built.folder.resolve()),
             "seconds": facts.get("unlearn_seconds"), "parent": parent.id, "records": len(request.records),
