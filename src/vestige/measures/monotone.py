@@ -49,7 +49,7 @@ def fitted(
 
     Returns a function that scores records of the same models, each by trees that have not seen it.
     """
-    own = signals.with_(calibration=None, shadow_train=None, population=None)
+    own = signals.without("calibration", "shadow_train", "population", "population_in")
     for field in ("original", "shadow_out"):
         own.require(field, "monotone")
     if min((own.roles == role).sum() for role in ("holdout", "retain")) < FEWEST:
