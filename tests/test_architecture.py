@@ -123,6 +123,7 @@ LIGHT = [
             "report",
             "cli",
             "leaks",
+            "ledger",
             "llm",
             "evidence",
             "monitoring",

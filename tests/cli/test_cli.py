@@ -300,7 +300,7 @@ BAD = {
     "not of the form option=value": ("audit", "mine.npz", "--measure", "iam:norm"),
     "There is no list": ("list", "measure"),
     "alpha is 7": ("audit", "mine.npz", "--alpha", "7"),
-    "no such file.": ("report", "nowhere"),
+    "nowhere is no folder": ("report", "nowhere"),
     "Did you mean 'recipe'": ("run", "bad.yaml"),
     "'name' is missing": ("run", "empty.yaml"),
     "not readable as YAML": ("run", "broken.yaml"),
@@ -359,6 +359,7 @@ def test_an_interrupted_run_says_that_it_continues(tmp_path, number):
     assert told == "vestige: interrupted; the same command continues where it stopped.\n"
     with pytest.raises(InputError, match="holds a run that is not finished; the same vestige run command"):
         report(tmp_path / "runs" / "r", json=True)
+    assert "interrupted after" in vestige("status", tmp_path / "runs" / "r")[1]
 
 
 @pytest.mark.parametrize("arguments", [("run",), ("llm", "unlearn"), ("leaks", "--seed", "-1"), ("lst",)])

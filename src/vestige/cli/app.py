@@ -21,6 +21,7 @@ from vestige.cli.commands import GATED, command, group
 from vestige.cli.completion import listed, lists, one_of
 from vestige.cli.evidence import VERIFIED, evidence, verify
 from vestige.cli.ledger import key, ledger, model
+from vestige.cli.monitor import WATCHED, monitor
 from vestige.cli.options import (
     Address,
     Engine,
@@ -54,6 +55,7 @@ app.add_typer(evidence)
 command(
     app, examples=["vestige verify evidence.json --key signing.key.pub --require unlearned"], codes=VERIFIED
 )(verify)
+command(app, examples=["vestige monitor churn --audits 'audits/{version}/{request}'"], codes=WATCHED)(monitor)
 for rooms in (ledger, key, model, request):
     app.add_typer(rooms)
 INTERRUPTED = 130

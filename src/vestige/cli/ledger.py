@@ -23,14 +23,24 @@ if TYPE_CHECKING:
 
 TAMPERED = 3
 CHECKED = (
-    "Exit code 0: everything fits; 2: input that cannot be used; 3: something was changed; 130: interrupted."
+    "Exit code 0: everything fits; 2: input that cannot be used; 3: something was changed, and it is named."
 )
 
-# fmt: off
-ledger = group("ledger", "The ledger of deletions: make, verify, export it.", examples=["vestige ledger init"])
-key = group("key", "The key that makes pseudonyms, outside of the ledger.", examples=["vestige key new"])
-model = group("model", "Model versions and the records that they saw.", examples=["vestige model list"])
+ledger = group(
+    "ledger", "The ledger of deletions: make, verify, export it.",
+    examples=("vestige ledger init --ledger sqlite:///deletions.db", "vestige ledger verify"),
+)  # fmt: skip
+key = group(
+    "key",
+    "The key that makes pseudonyms, outside of the ledger.",
+    examples=("vestige key new safe/ledger.key",),
+)
+model = group(
+    "model", "Model versions and the records that they saw.",
+    examples=("vestige model add churn@v1 models/v1 --system churn.py:system --live", "vestige model list churn"),
+)  # fmt: skip
 
+# fmt: off
 Url = Annotated[str, typer.Option("--ledger", envvar="VESTIGE_LEDGER", help="sqlite:///FILE or postgresql+psycopg://...")]
 KeyFile = Annotated[Path | None, typer.Option("--key", help="Default: VESTIGE_KEY, or ~/.config/vestige/ledger.key.")]
 Actor = Annotated[str, typer.Option("--actor", envvar="VESTIGE_ACTOR", help="Who acts: a role, no person's name.")]
@@ -50,7 +60,7 @@ def open_ledger(url: str, key: Path | None, actor: str = "operator") -> Ledger:
 # ledger
 
 
-@command(ledger, "init", examples=["vestige ledger init"])
+@command(ledger, "init", examples=("vestige ledger init --ledger sqlite:///deletions.db",))
 def ledger_init(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Make a ledger, or bring one to the newest tables. (vestige.Ledger.create)"""
     need("sqlalchemy", "ledger", "The ledger")
@@ -60,21 +70,30 @@ def ledger_init(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operato
     print(f"Ledger {made.name}: {made.place}; its last event is noted in {made.head_path}.")
 
 
-@command(ledger, "verify", examples=["vestige ledger verify"], codes=CHECKED)
+@command(
+    ledger,
+    "verify",
+    examples=(
+        "vestige ledger verify",
+        "vestige ledger verify --no-files --json",
+    ),
+    codes=CHECKED,
+)
 def ledger_verify(
     url: Url = DEFAULT, key: KeyFile = None,
     files: Annotated[bool, typer.Option(help="Also look at the files of versions, audits and evidence.")] = True,
+    head: Annotated[Path | None, typer.Option(help="The noted last event. Default: beside the key.")] = None,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Does everything fit? Exit code 3, and the first event that does not, where not. (vestige.Ledger.verify)"""
     from vestige.cli.show import print_json
 
-    result = open_ledger(url, key).verify(files=files)
+    result = open_ledger(url, key).verify(files=files, head=head)
     print_json(asdict(result), 2) if json else print(result.sentence)
     raise typer.Exit(TAMPERED if result.fault else 0)
 
 
-@command(ledger, "rebuild", examples=["vestige ledger rebuild"])
+@command(ledger, "rebuild", examples=("vestige ledger rebuild",))
 def ledger_rebuild(url: Url = DEFAULT, key: KeyFile = None) -> None:
     """Compute the tables again from the events. (vestige.Ledger.rebuild)"""
     print(f"The tables were computed from {open_ledger(url, key).rebuild():,} events.")
@@ -83,7 +102,10 @@ def ledger_rebuild(url: Url = DEFAULT, key: KeyFile = None) -> None:
 @command(
     ledger,
     "export",
-    examples=["vestige ledger export jsonl --out events.jsonl", "vestige ledger export dpv R17"],
+    examples=(
+        "vestige ledger export csv --out register.csv",
+        "vestige ledger export dpv R17",
+    ),
 )
 def ledger_export(
     kind: Annotated[str, typer.Argument(help="jsonl: every event; csv: record of processing; dpv: one request.")],
@@ -98,18 +120,32 @@ def ledger_export(
     print(text, end="") if out is None else write_text(out, text)
 
 
-@command(ledger, "redact", examples=["vestige ledger redact 12 --reason retention"])
+@command(
+    ledger,
+    "redact",
+    examples=("vestige ledger redact 17 --reason request", "vestige ledger redact --ended-before 2024-01-01"),
+)
 def ledger_redact(
-    event: Annotated[int, typer.Argument(help="The event whose free text is erased.")],
+    event: Annotated[int | None, typer.Argument(help="The event whose free text is erased.")] = None,
     reason: Annotated[str, typer.Option(help="A word for the chain.")] = "retention",
+    ended_before: Annotated[str | None, typer.Option(help="All free texts of requests that ended by a day.")] = None,
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
 ) -> None:  # fmt: skip
-    """Erase the free text of an event; the chain still holds. (vestige.Ledger.redact)"""
-    record = open_ledger(url, key, actor).redact(event, reason)
-    print(f"Erased; event {record.sequence} says so.")
+    """Erase free text; the chain still holds. (vestige.Ledger.redact, vestige.Ledger.retain)"""
+    if (event is None) == (ended_before is None):
+        raise InputError("Which free text is erased? Give an event, or --ended-before.")
+    book = open_ledger(url, key, actor)
+    if event is not None:
+        print(f"Erased; event {book.redact(event, reason).sequence} says so.")
+    elif ended_before is not None:
+        print(f"Erased: {book.retain(ended_before):,} free texts.")
 
 
-@command(ledger, "accept", examples=["vestige ledger accept --reason 'restored from the backup of Sunday'"])
+@command(
+    ledger,
+    "accept",
+    examples=("vestige ledger accept --reason 'the disk broke, the copy of Monday is the newest'",),
+)
 def ledger_accept(
     reason: Annotated[str, typer.Option(help="Why an older copy is gone on with.")],
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
@@ -119,7 +155,7 @@ def ledger_accept(
     print(f"Event {event.sequence} says that what came after event {event.sequence - 1} is lost.")
 
 
-@command(ledger, "expire", examples=["vestige ledger expire"])
+@command(ledger, "expire", examples=("vestige ledger expire",))
 def ledger_expire(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Destroy every escrow whose day has come. (vestige.Ledger.requests.expire)"""
     gone = open_ledger(url, key, actor).requests.expire()
@@ -129,7 +165,7 @@ def ledger_expire(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "opera
 # key
 
 
-@command(key, "new", examples=["vestige key new"])
+@command(key, "new", examples=("vestige key new safe/ledger.key",))
 def key_new(path: Annotated[Path | None, typer.Argument(help="A new file.")] = None) -> None:
     """Make a key. (vestige.ledger.Key.create)"""
     need("sqlalchemy", "ledger", "The ledger")
@@ -139,7 +175,7 @@ def key_new(path: Annotated[Path | None, typer.Argument(help="A new file.")] = N
     print(f"Key {made.id}: {made.path}. Keep a copy apart from the ledger: without it nobody can be named.")
 
 
-@command(key, "show", examples=["vestige key show"])
+@command(key, "show", examples=("vestige key show",))
 def key_show(key: KeyFile = None) -> None:
     """Say which key it is; the key itself is never shown. (vestige.ledger.Key.read)"""
     need("sqlalchemy", "ledger", "The ledger")
@@ -149,7 +185,7 @@ def key_show(key: KeyFile = None) -> None:
     print(f"Key {known.id}: {known.path}.")
 
 
-@command(key, "destroy", examples=["vestige key destroy --yes"])
+@command(key, "destroy", examples=("vestige key destroy --yes",))
 def key_destroy(
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     yes: Annotated[bool, typer.Option("--yes", help="Yes: nobody can be named any more, no escrow be read.")] = False,
@@ -167,9 +203,10 @@ def key_destroy(
 @command(
     model,
     "add",
-    examples=[
-        "vestige model add churn@v1 models/churn.safetensors --system churn.py:system --manifest seen.txt --live"
-    ],
+    examples=(
+        "vestige model add churn@v1 models/v1 --system churn.py:system --live",
+        "vestige model add churn@v2 models/v2 --manifest ids.txt --parent churn@v1",
+    ),
 )
 def model_add(
     version: Annotated[str, typer.Argument(help="Line and name: churn@v1.")],
@@ -191,7 +228,7 @@ def model_add(
     _warn_of_return(book, added.id)
 
 
-@command(model, "list", examples=["vestige model list churn"])
+@command(model, "list", examples=("vestige model list churn",))
 def model_list(
     line: Annotated[str | None, typer.Argument(help="One line.")] = None,
     url: Url = DEFAULT, key: KeyFile = None, json: Json = False,
@@ -200,7 +237,7 @@ def model_list(
     _print_versions(open_ledger(url, key).models.list(line), json)
 
 
-@command(model, "live", examples=["vestige model live churn@v2"])
+@command(model, "live", examples=("vestige model live churn@v2",))
 def model_live(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Note that a version is in use now. (vestige.Ledger.models.live)"""
     book = open_ledger(url, key, actor)
@@ -208,7 +245,7 @@ def model_live(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Act
     _print_versions([book.models.live(version)], False)
 
 
-@command(model, "retire", examples=["vestige model retire churn@v1"])
+@command(model, "retire", examples=("vestige model retire churn@v1",))
 def model_retire(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Note that a version is used no more. (vestige.Ledger.models.retire)"""
     _print_versions([open_ledger(url, key, actor).models.retire(version)], False)

@@ -17,9 +17,16 @@ from vestige.cli.options import Json, Workers
 if TYPE_CHECKING:
     from vestige.ledger.records import Request
 
-# fmt: off
-request = group("request", "Requests to delete, from receipt to the end.", examples=["vestige request list"])
+request = group(
+    "request", "Requests to delete, from receipt to the end.",
+    examples=(
+        "vestige request new anna@example.org --record row-3 --external 'ticket 4711'",
+        "vestige request list --state open",
+        "vestige request execute R17 --system churn.py:system --reason 'retraining is cheap'",
+    ),
+)  # fmt: skip
 
+# fmt: off
 Id = Annotated[str, typer.Argument(help="The request, such as R17.")]
 Line = Annotated[str | None, typer.Option(help="The model line, where the request concerns several.")]
 Note = Annotated[str | None, typer.Option(help="Free text; it can be redacted.")]
@@ -31,7 +38,14 @@ Shadows = Annotated[int, typer.Option(help="Models fitted on records that the or
 # fmt: on
 
 
-@command(request, "new", examples=["vestige request new customer-4711 --ids asked.txt --source mail"])
+@command(
+    request,
+    "new",
+    examples=(
+        "vestige request new anna@example.org --record row-3 --external 'ticket 4711'",
+        "vestige request new 4711 --ids ids.txt --content records.jsonl --custody escrow --until 2027-06-30",
+    ),
+)
 def request_new(
     subject: Annotated[str, typer.Argument(help="Whose data; the ledger keeps a pseudonym.")],
     ids: Annotated[Path | None, typer.Option(help="Ids of the records, one a line.")] = None,
@@ -53,7 +67,14 @@ def request_new(
     _print_request(made, json)
 
 
-@command(request, "list", examples=["vestige request list --state overdue"])
+@command(
+    request,
+    "list",
+    examples=(
+        "vestige request list --state open",
+        "vestige request list --state overdue --json",
+    ),
+)
 def request_list(
     state: Annotated[str | None, typer.Option(help="One state; open: not at its end; overdue.")] = None,
     line: Line = None, limit: Annotated[int | None, typer.Option(min=1)] = None,
@@ -75,7 +96,7 @@ def request_list(
     _warn_of_overdue(rows)
 
 
-@command(request, "show", examples=["vestige request show R17"])
+@command(request, "show", examples=("vestige request show R17",))
 def request_show(about: Id, url: Url = DEFAULT, key: KeyFile = None, json: Json = False) -> None:
     """Show a request and what happened to it. (vestige.Ledger.requests.show)"""
     from vestige.cli.show import print_json
@@ -90,7 +111,7 @@ def request_show(about: Id, url: Url = DEFAULT, key: KeyFile = None, json: Json 
         print(f"  {event.sequence:>6}  {event.time[:19]}  {event.kind}  ({event.actor})")
 
 
-@command(request, "scope", examples=["vestige request scope R17"])
+@command(request, "scope", examples=("vestige request scope R17",))
 def request_scope(
     about: Id, system: System = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     json: Json = False,
@@ -99,7 +120,7 @@ def request_scope(
     _print_request(open_ledger(url, key, actor).requests.scope(about, system), json)
 
 
-@command(request, "plan", examples=["vestige request plan R17 --how retrain --how finetune:epochs=3"])
+@command(request, "plan", examples=("vestige request plan R17 --system churn.py:system --how retrain",))
 def request_plan(
     about: Id, how: Annotated[list[str] | None, typer.Option(help="Ways side by side.")] = None, line: Line = None,
     system: System = None, shadows: Shadows = 1, url: Url = DEFAULT, key: KeyFile = None, json: Json = False,
@@ -113,7 +134,14 @@ def request_plan(
     )
 
 
-@command(request, "execute", examples=["vestige request execute R17 --how retrain"])
+@command(
+    request,
+    "execute",
+    examples=(
+        "vestige request execute R17 --system churn.py:system --reason 'retraining is cheap'",
+        "vestige request execute R17 --version churn@v2",
+    ),
+)
 def request_execute(
     about: Id,
     how: Annotated[str, typer.Option(help="retrain, a method with options, retire, or wait.")] = "retrain",
@@ -139,7 +167,7 @@ def request_execute(
     _print_request(record, json)
 
 
-@command(request, "audit", examples=["vestige request audit R17"])
+@command(request, "audit", examples=("vestige request audit R17",))
 def request_audit(
     about: Id, line: Line = None, system: System = None,
     folder: Annotated[Path | None, typer.Option(help="An audit that was made elsewhere.")] = None,
@@ -153,7 +181,7 @@ def request_audit(
     _print_request(record, json)
 
 
-@command(request, "certify", examples=["vestige request certify R17 --signing-key signing.key"])
+@command(request, "certify", examples=("vestige request certify R17 --signing-key evidence.key",))
 def request_certify(
     about: Id, line: Line = None,
     signing_key: Annotated[Path | None, typer.Option(help="The private key that signs the evidence.")] = None,
@@ -168,7 +196,7 @@ def request_certify(
     _print_request(record, json)
 
 
-@command(request, "extend", examples=["vestige request extend R17 --reason 'many records' --months 1"])
+@command(request, "extend", examples=("vestige request extend R17 --reason 'many models' --months 1",))
 def request_extend(
     about: Id, reason: Annotated[str, typer.Option(help="Why; it can be redacted.")],
     months: Annotated[int, typer.Option(min=1, max=2)] = 2,
@@ -178,7 +206,7 @@ def request_extend(
     _print_request(open_ledger(url, key, actor).requests.extend(about, reason, months), json)
 
 
-@command(request, "deny", examples=["vestige request deny R17 --reason 'no match'"])
+@command(request, "deny", examples=("vestige request deny R17 --reason 'no match'",))
 def request_deny(
     about: Id, reason: Annotated[str, typer.Option(help="no match, claim not covered, suspected fraud, ...")],
     note: Note = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator", json: Json = False,
@@ -187,7 +215,7 @@ def request_deny(
     _print_request(open_ledger(url, key, actor).requests.deny(about, reason, note), json)
 
 
-@command(request, "withdraw", examples=["vestige request withdraw R17"])
+@command(request, "withdraw", examples=("vestige request withdraw R17",))
 def request_withdraw(
     about: Id, note: Note = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     json: Json = False,
@@ -196,7 +224,7 @@ def request_withdraw(
     _print_request(open_ledger(url, key, actor).requests.withdraw(about, note), json)
 
 
-@command(request, "close", examples=["vestige request close R17"])
+@command(request, "close", examples=("vestige request close R17",))
 def request_close(
     about: Id, note: Note = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
     json: Json = False,

@@ -78,7 +78,7 @@ def _about(statement: Statement, envelope: Mapping[str, Any]) -> Section:
         *(("Version " + version.name, saw[version.saw]) for version in scope.versions),
         ("How that is known", scope.known_by),
         ("What was done", action.method or "not stated"),
-        *(("Option " + name, text) for name, text in flattened(action.options)),
+        *(("Option " + name, text) for name, text in _options(action.options)),
         ("Seed", DASH if action.seed is None else str(action.seed)),
         *(("Cost, " + name, number(value)) for name, value in action.cost.items()),
         ("Recipe (SHA-256)", action.recipe or DASH),
@@ -143,7 +143,7 @@ def _measures(predicate: Predicate) -> Section:
     ]  # fmt: skip
     rows: list[Sequence[str | Cell]] = []
     for run in audit.measures:
-        options = ", ".join(f"{name} = {text}" for name, text in flattened(run.options))
+        options = ", ".join(f"{name} = {text}" for name, text in _options(run.options))
         asked = f"{run.preset}{': ' if options else ''}{options}"
         if run.scores is None:
             rows.append([run.label, asked, Cell(run.reason or "No reason was given.", "words missing", 3)])
@@ -183,6 +183,10 @@ def _pairs(label: str, rows: Sequence[tuple[str, str]]) -> Table:
     return Table(
         label, [Column("What"), Column("Said", "words")], [[name, text] for name, text in rows], "pairs"
     )
+
+
+def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return flattened(options) if options else []
 
 
 def _date(moment: datetime | None) -> str:

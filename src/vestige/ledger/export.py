@@ -32,10 +32,9 @@ STATUS = {
     "closed": "RequestFulfilled",
     "re-opened": "RequestUnfulfilled",
     "denied": "RequestRejected",
-    "withdrawn": "RequestStatus",
     "not_found": "RequestFulfilled",
 }
-"""States as terms of the W3C Data Privacy Vocabulary 2.3."""
+"""States as terms of the W3C Data Privacy Vocabulary 2.3; it has none for what was withdrawn."""
 
 
 def lines(ledger: Ledger, kind: str, request: str | None = None) -> Iterator[str]:
@@ -72,7 +71,7 @@ def _register(ledger: Ledger) -> Iterator[str]:
 
 def of_request(request: Request) -> dict[str, Any]:
     """Return a request in the terms of DPV 2.3."""
-    status = STATUS[request.state]
+    status = STATUS.get(request.state)
     conditional = any(c.evidence.get("conditional") for c in request.commitments)
     if request.state == "certified" and conditional:
         status = "AuditConditionallyApproved"
@@ -83,14 +82,15 @@ def of_request(request: Request) -> dict[str, Any]:
             "xsd": "http://www.w3.org/2001/XMLSchema#",
         },
         "@id": f"urn:vestige:request:{request.id}",
-        "@type": "dpv:DataSubjectRightExercise",
+        "@type": "dpv:RightExerciseActivity",
         "dct:identifier": request.id,
         "dct:dateSubmitted": {"@value": request.received, "@type": "xsd:date"},
         "dct:valid": {"@value": request.due, "@type": "xsd:date"},
         "dpv:hasDataSubject": {"@id": f"urn:vestige:subject:{request.subject}", "@type": "dpv:DataSubject"},
-        "dpv:hasStatus": {"@id": f"dpv:{status}"},
         "dpv:hasRight": {"@id": "https://w3id.org/dpv/legal/eu/gdpr#A17"},
     }
+    if status is not None:
+        record["dpv:hasStatus"] = {"@id": f"dpv:{status}"}
     if request.commitments:
         record["dpv:hasProcess"] = [
             {

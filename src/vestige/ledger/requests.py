@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from vestige.errors import InputError, unknown
 from vestige.ledger import audits, chain, vault, work
 from vestige.ledger.database import Transaction
+from vestige.ledger.models import settle
 from vestige.ledger.projections import ENDED, Row
 from vestige.ledger.records import Commitment, Request, as_date, months_after
 from vestige.ledger.tables import COMMITMENT, REQUEST, VERSION
@@ -157,6 +158,7 @@ class Requests:
         with self.ledger.writing() as transaction:
             self._open(transaction, request, "keep")
             vault.keep(self.ledger, transaction, request, content, custody, until)
+            settle(self.ledger, transaction)
         return self.show(request)
 
     def content(
