@@ -10,7 +10,7 @@ import vestige
 rng = np.random.default_rng(0)
 words = [f"word{number}" for number in range(400)]
 texts = [" ".join(rng.choice(words, 12)) for _ in range(1600)]
-reviews = pd.DataFrame({"text": texts, "label": rng.integers(0, 2, 1600), "review": [f"r{i:04}" for i in range(1600)]})
+reviews = pd.DataFrame({"text": texts, "label": rng.integers(0, 2, 1600), "who": [f"r{i:04}" for i in range(1600)]})
 
 vocabulary = {word: place for place, word in enumerate(["[PAD]", "[UNK]", *words])}
 tokens = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
@@ -24,6 +24,6 @@ def classifier():
 
 
 seen, unseen = reviews[:600], reviews[600:]
-how = {"tokenizer": tokenizer, "epochs": 20, "lr": 2e-3, "unseen": unseen, "id": "review"}
-answer = vestige.forget(classifier, seen, seen["review"][:50], **how)
+how = {"tokenizer": tokenizer, "epochs": 20, "lr": 2e-3, "unseen": unseen, "id": "who"}
+answer = vestige.forget(classifier, seen, seen["who"][:50], **how)
 print(answer)

@@ -49,11 +49,13 @@ def fitted(
 
     Returns a function that scores records of the same models, each by trees that have not seen it.
     """
-    own = signals.with_(calibration=None, shadow_train=None, population=None)
+    own = signals.without("calibration", "shadow_train", "population", "population_in")
     for field in ("original", "shadow_out"):
         own.require(field, "monotone")
     if min((own.roles == role).sum() for role in ("holdout", "retain")) < FEWEST:
-        raise MissingArray(f"monotone needs {FEWEST} retained and {FEWEST} holdout samples: {HOW_TO_GET['role']}.")
+        raise MissingArray(
+            f"monotone needs {FEWEST} retained and {FEWEST} holdout samples: {HOW_TO_GET['role']}."
+        )
     known = counterfactual_deletions(own)
     known = known.take(np.argsort(known.names, kind="stable"))
     scale = known.of_role("retain")
@@ -122,4 +124,4 @@ def _ratio(
 
 def _iam(signals: Signals, scale: Signals) -> Floats:
     """Return IAM's log-odds, its scale taken from the retained records `scale`, which it would be of `calibration`."""
-    return iam(signals.with_(calibration=scale, shadow_train=None), output="log_odds")
+    return iam(signals.with_(calibration=scale), output="log_odds")

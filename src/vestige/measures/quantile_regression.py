@@ -63,7 +63,9 @@ def quantile(
         rows = np.ones(len(signals), bool)
         if known is not signals.population:
             rows[np.isin(signals.names, known.names[train])] = False
-        low, middle, high = (_fitted(given[train], wanted[train], level, trees)(own[rows]) for level in LEVELS)
+        low, middle, high = (
+            _fitted(given[train], wanted[train], level, trees)(own[rows]) for level in LEVELS
+        )
         scores[rows] -= (target[rows] - middle) / np.maximum((high - low) / 2, SMALLEST)
         count[rows] += 1
     return scores / count
@@ -73,7 +75,9 @@ def _population(signals: Signals, folds: int) -> tuple[Signals, NDArray[np.int64
     """Return the never-seen samples, and the fold of each; one fold where they are not among the queried ones."""
     never = int((signals.roles == "holdout").sum())
     if signals.population is None and never < FEWEST:
-        raise MissingArray(f"quantile needs `population`, or {FEWEST} holdout samples: {HOW_TO_GET['population']}.")
+        raise MissingArray(
+            f"quantile needs `population`, or {FEWEST} holdout samples: {HOW_TO_GET['population']}."
+        )
     if signals.population is not None:
         return signals.population, np.zeros(len(signals.population), np.int64)
     known = signals.of_role("holdout")
