@@ -98,7 +98,7 @@ class Requests:
         names = sorted(key.pseudonyms("record", id_list("records", records).tolist()))
         mark = key.pseudonym("external", external) if external else ""
         group = hashlib.sha256(" ".join([who, *names]).encode()).hexdigest()
-        body = {
+        body: dict[str, Any] = {
             "subject": who, "records": names, "external": mark, "source": source, "group": group,
             "received": day.isoformat(), "due": months_after(day, 1).isoformat(), "custody": "none", "until": "",
         }  # fmt: skip
