@@ -147,11 +147,11 @@ def _state(ledger: Ledger, line: str) -> dict[str, Any]:
 
 def _known(ledger: Ledger, line: str) -> dict[tuple[str, str], Decision]:
     """Return every decision on a line, by request and digest."""
-    known, head = {}, _name(line, "")
+    known: dict[tuple[str, str], Decision] = {}
+    head = _name(line, "")
     for event in ledger.events("fact.set"):
         if event.about.startswith(head):
-            body = {
-                name: tuple(value) if isinstance(value, list) else value for name, value in event.body.items()
-            }
-            known[body["commitment"], body["digest"]] = Decision(**body)
+            body: dict[str, Any] = dict(event.body)
+            decision = Decision(**body | {name: tuple(body[name]) for name in ("records", "twice")})
+            known[decision.commitment, decision.digest] = decision
     return known
