@@ -122,6 +122,25 @@ def budget_of(ledger: Ledger, line: str, procedure: str = DEFAULT, alpha: float 
     return budget(_state(ledger, line) or start(procedure, alpha))
 
 
+def matrix(ledger: Ledger, line: str) -> dict[str, dict[str, str]]:
+    """Return what was decided, by request and version: "kept", "reopened", "untested", or "saw" by its manifest.
+
+    What is open, or came before a commitment's own version, is absent.
+    """
+    versions, known = ledger.models.list(line), _known(ledger, line)
+    rows: dict[str, dict[str, str]] = {}
+    for request in ledger.requests.list(line=line):
+        commitment = request.commitment(line)
+        saw = {version.id: "saw" for version in versions if version.id in commitment.saw}
+        decided = {
+            v.id: known[request.id, v.digest].outcome for v in versions if (request.id, v.digest) in known
+        }
+        rows[request.id] = {
+            version.id: (saw | decided)[version.id] for version in versions if version.id in saw | decided
+        }
+    return rows
+
+
 def _test(ledger: Ledger, commitment: Commitment, version: Version, result: Audit | Path | str) -> Test:
     from vestige.evaluation import Audit
 
