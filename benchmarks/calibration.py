@@ -3,12 +3,12 @@
     python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]    trains the worlds
     python -m benchmarks.calibration FOLDER [DATA ...] [--requests random] [--audited retrain] [--worlds 40] [--over]
 
-For each measure that compares with the original: the share of forgotten records with p_under <= 5 % (with --over: p_over),
-which is a false accusation where the model was retrained without them, with its standard error over worlds, and in brackets
-the same share of retained records, the power. Columns: the number of shadows, and what calibrates: the records that no model
-saw with what the original would have said of them (counterfactual); the shadows' training records with the roles exchanged
-(exchanged; of two shadows, the other is a second reference beside the original), or with the other shadow alone as the
-reference, one for the audited records too (pairs); simulated deletions.
+For each measure that compares with the original: the share of forgotten records with p_under <= 5 % (with --over:
+p_over), which is a false accusation where the model was retrained without them, with its standard error over worlds,
+and in brackets the same share of retained records, the power. Columns: the number of shadows, and what calibrates: the
+records that no model saw with what the original would have said of them (counterfactual); the shadows' training
+records with the roles exchanged (exchanged; of two shadows, the other is a second reference beside the original), or
+with the other shadow alone as the reference, one for the audited records too (pairs); simulated deletions.
 """
 
 from __future__ import annotations

@@ -35,13 +35,14 @@ TEXT_COLUMNS = ("id", "role", "label", "measure", "verdict")
 DEGREE = ("degree", "degree_low", "degree_high")
 ASSUMED = {
     "counterfactual": (
-        "p-values and degrees of measures that compare with the original rest on records that no model saw, and on what "
-        "the original would have said of them: training is taken to keep a record's rank among equally difficult ones."
+        "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
+        "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
+        "ones (docs/calibration.md)."
     ),
     "exchanged": (
-        "p-values and degrees of measures that compare with the original rest on the shadows' training records; original "
-        "and audited model share theirs, so a promised 5 % can be up to 25 % with dratio, 13 % with rmia_ratio and 12 % with "
-        "lira_online (docs/calibration.md)."
+        "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
+        "original and audited model share theirs, so a promised 5 % was up to 25 % with dratio, 13 % with rmia_ratio and 12 % "
+        "with lira_online (docs/calibration.md)."
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""

@@ -8,5 +8,5 @@ from vestige.signals.simulate import exchanged_deletions, simulated_deletions
 
 __all__ = [
     "KINDS", "ROLES", "Outputs", "Signals", "collect_fit", "collect_logits", "collect_sensitivity",
-    "simulated_deletions",
+    "exchanged_deletions", "simulated_deletions",
 ]  # fmt: skip

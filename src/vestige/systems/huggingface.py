@@ -191,9 +191,7 @@ class _Table:
             plain = data.with_format(None)
             columns: Mapping[str, Any] = {name: plain[name] for name in data.column_names}
         elif hasattr(data, "iloc") and hasattr(data, "columns"):
-            columns = {str(name): data[name].tolist() for name in data.columns} | {
-                "index": data.index.tolist()
-            }
+            columns = {str(name): data[name].tolist() for name in data.columns} | {"index": data.index.tolist()}
         elif isinstance(data, list) and data and all(isinstance(row, Mapping) for row in data):
             columns = {str(name): [row.get(name) for row in data] for name in data[0]}
         else:
@@ -203,11 +201,7 @@ class _Table:
             )
         if label is not None and not isinstance(label, str):
             columns, label = {**columns, "its label": label}, "its label"
-        return cls(
-            columns,
-            _column(columns, text, (*TEXTS, *IMAGES), "text"),
-            _column(columns, label, LABELS, "label"),
-        )
+        return cls(columns, _column(columns, text, (*TEXTS, *IMAGES), "text"), _column(columns, label, LABELS, "label"))
 
     def items(self, tokenizer: Any, labels: tuple[str, ...], longest: int | None) -> Texts | Images:
         """Return the records as a data set of tokens, or of pixels."""
@@ -225,16 +219,12 @@ def _columns(tables: list[_Table], source: Any) -> Any:
     """Return a column of all tables by its name, anything else as it is."""
     if not isinstance(source, str):
         return source
-    return [
-        value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]
-    ]
+    return [value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]]
 
 
 def _is_list_of_rows(unseen: Any) -> bool:
-    return (
-        hasattr(unseen, "iloc")
-        and hasattr(unseen, "columns")
-        or (isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping))
+    return hasattr(unseen, "iloc") and hasattr(unseen, "columns") or (
+        isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping)
     )
 
 

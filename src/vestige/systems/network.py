@@ -87,9 +87,7 @@ class Networks(System):
             try:
                 return reinitialise(self.structure, seed)
             except InputError as error:
-                raise InputError(
-                    f"{error} Or give start=, a function that returns an untrained network."
-                ) from None
+                raise InputError(f"{error} Or give start=, a function that returns an untrained network.") from None
         with all_seeded(seed):
             return _network(self.start())
 
@@ -103,9 +101,7 @@ class Networks(System):
         except Exception as error:  # the user's own code: whatever it raises
             raise InputError(f"fit: {type(error).__name__}: {told(error)}.") from error
         if result is not None and not isinstance(result, nn.Module):
-            raise InputError(
-                f"fit returns {type(result).__name__}; the network is wanted, or None where it trained the one it was given."
-            )
+            raise InputError(f"fit returns {type(result).__name__}; the network is wanted, or None where it trained the one it was given.")
         return unwrapped(model if result is None else result).eval()
 
     def descend(self, model: nn.Module, rows: Positions, recipe: Recipe) -> nn.Module:
@@ -128,9 +124,7 @@ class Networks(System):
                     for batch in self.items.batches(rows, self.batch_size):
                         values = numbers_of(network, batch.to(where))
                         if values.shape[1] != self.width:
-                            raise InputError(
-                                f"The network has {values.shape[1]} outputs; {self.width} are wanted."
-                            )
+                            raise InputError(f"The network has {values.shape[1]} outputs; {self.width} are wanted.")
                         result[at : at + len(batch)] = values.float().cpu().numpy()
                         at += len(batch)
             finally:
@@ -146,14 +140,14 @@ class Networks(System):
     ) -> tuple[Any, dict[str, Any]]:
         """Run one of `vestige.methods` on the network. Raises `InputError` where it or the data are of another kind."""
         if self.task != "classification" or self.width < 2:
-            raise InputError(
-                f"{method} works on networks with an output a class; this one has another kind: use 'retrain'."
-            )
+            raise InputError(f"{method} works on networks with an output a class; this one has another kind: use 'retrain'.")
         data = self.in_memory(np.concatenate([forget, retain]))
         n, none = len(forget), np.zeros(0, np.int64)
         split = Split(data, np.arange(n), np.arange(n, len(data)), none, none)
         options.pop("label", None)
-        result = unlearn(method, model, split, recipe=self.recipe, seed=seed, device=self.device, **options)
+        result = unlearn(
+            method, model, split, recipe=self.recipe, seed=seed, device=self.device, **options
+        )
         return result.model, {
             "method": method, "options": result.options, "retrain_epochs": result.epochs,
             "gradient_steps": result.gradient_steps, "stopped": result.stopped, "decided": result.decided,
@@ -283,9 +277,7 @@ def networks(
     >>> system.outputs(system.fit(system.seen, 0), np.arange(3)).values.shape
     (3, 2)
     """
-    structure, original, start, notes = _models(
-        model, start, checkpoint, fit is not None or recipe is not None
-    )
+    structure, original, start, notes = _models(model, start, checkpoint, fit is not None or recipe is not None)
     items, more = items_of(data, label)
     notes = [*notes, *more]
     count = len(items)
@@ -300,9 +292,7 @@ def networks(
     truth = _truth(items, batch_size)
     first = items.first(np.arange(len(items)))
     with all_seeded(0), evaluating(original or structure):
-        task, width, said = look(
-            original or structure, first.to(device_of(original or structure)), truth, task
-        )
+        task, width, said = look(original or structure, first.to(device_of(original or structure)), truth, task)
     records = _records(items, truth, task, width, classes, _names(id, items, count, data, unseen), cluster)
     seen, kept = seen_rows(records, count, unseen, original is not None)
     recipe = None if recipe is None else recipe_of(recipe)
@@ -330,9 +320,7 @@ def _models(
         with all_seeded(0):
             structure, original = _network(model()), None
     else:
-        raise InputError(
-            f"model is of type {type(model).__name__}; a torch.nn.Module, or a function that returns one, is wanted."
-        )
+        raise InputError(f"model is of type {type(model).__name__}; a torch.nn.Module, or a function that returns one, is wanted.")
     if start is None and is_pretrained(structure):
         start = _start_of(structure, fits)
     if checkpoint is None:
@@ -359,9 +347,7 @@ def _start_of(structure: Any, fits: bool) -> Start:
 def _truth(items: Items, batch_size: int) -> NDArray[Any]:
     truth = truth_of(items, batch_size)
     if truth.dtype.kind not in "iufb" or truth.ndim not in (1, 2):
-        raise InputError(
-            f"Labels are {truth.dtype} of shape {list(truth.shape)}; numbers, one or a row of them a record, are wanted."
-        )
+        raise InputError(f"Labels are {truth.dtype} of shape {list(truth.shape)}; numbers, one or a row of them a record, are wanted.")
     if not np.isfinite(truth).all():
         raise InputError("Labels hold a NaN or an infinity.")
     return truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
@@ -379,13 +365,7 @@ def _names(id: Any, items: Items, count: int, data: Any, unseen: Any) -> NDArray
 
 
 def _records(
-    items: Items,
-    truth: NDArray[Any],
-    task: str,
-    width: int,
-    classes: Any,
-    ids: NDArray[np.str_],
-    cluster: Any,
+    items: Items, truth: NDArray[Any], task: str, width: int, classes: Any, ids: NDArray[np.str_], cluster: Any
 ) -> Records:
     groups = None if cluster is None else named_by(cluster, items, "cluster")
     if task != "classification":
@@ -411,9 +391,7 @@ def _check_fit(fit: Any, recipe: Any) -> None:
     try:
         inspect.signature(fit).bind(None, None, 0)
     except TypeError:
-        raise InputError(
-            "fit takes other arguments; a function of (model, dataset, seed) is wanted."
-        ) from None
+        raise InputError("fit takes other arguments; a function of (model, dataset, seed) is wanted.") from None
     except ValueError:  # a builtin without a signature
         return
 
@@ -442,6 +420,4 @@ def source(thing: Any) -> str | None:
         return inspect.getsource(thing)
     except (OSError, TypeError):
         code = getattr(thing, "__code__", None)
-        return (
-            getattr(thing, "__qualname__", type(thing).__qualname__) if code is None else code.co_code.hex()
-        )
+        return getattr(thing, "__qualname__", type(thing).__qualname__) if code is None else code.co_code.hex()

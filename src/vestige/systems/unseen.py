@@ -21,9 +21,7 @@ def is_data(unseen: Any) -> bool:
         return False
     if isinstance(unseen, (list, set, frozenset, np.ndarray)) or hasattr(unseen, "to_list"):
         return False
-    return not (
-        isinstance(unseen, tuple) and not (len(unseen) == 2 and all(hasattr(u, "shape") for u in unseen))
-    )
+    return not (isinstance(unseen, tuple) and not (len(unseen) == 2 and all(hasattr(u, "shape") for u in unseen)))
 
 
 def seen_rows(
@@ -56,9 +54,7 @@ def seen_rows(
     if unseen is None or isinstance(unseen, Real):
         return _by_share(count, SHARE if unseen is None else float(unseen), trained, seed)
     if isinstance(unseen, str) or not isinstance(unseen, Iterable):
-        raise InputError(
-            f"unseen is of type {type(unseen).__name__}; data, a list of ids, or a share is wanted."
-        )
+        raise InputError(f"unseen is of type {type(unseen).__name__}; data, a list of ids, or a share is wanted.")
     names = [str(name) for name in (unseen.tolist() if hasattr(unseen, "tolist") else unseen)]
     seen = np.setdiff1d(np.arange(count), records.positions(names, "unseen"))
     if not len(seen):
@@ -74,9 +70,7 @@ def _by_share(count: int, share: float, trained: bool, seed: int) -> tuple[Posit
         )
     kept = round(share * count) if 0 < share < 1 else 0
     if not 0 < kept < count:
-        raise InputError(
-            f"unseen is {share:g} of {count} records; a share between 0 and 1 that leaves some is wanted."
-        )
+        raise InputError(f"unseen is {share:g} of {count} records; a share between 0 and 1 that leaves some is wanted.")
     order = np.random.default_rng(np.random.SeedSequence([seed, 11])).permutation(count)
     note = f"{kept:,} of {count:,} records were kept from the model, to compare with; unseen= names others."
     return np.sort(order[kept:]), (note,)

@@ -27,7 +27,9 @@ def unwrapped(model: nn.Module) -> nn.Module:
     """Return the network that `DataParallel` or `torch.compile` has wrapped, or the network itself."""
     while True:
         inner = getattr(model, "_orig_mod", None)
-        if inner is None and isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        if inner is None and isinstance(
+            model, (nn.DataParallel, nn.parallel.DistributedDataParallel)
+        ):
             inner = model.module
         if not isinstance(inner, nn.Module):
             return model
@@ -81,9 +83,7 @@ def _plain(
     inside = [name for name in WITHIN if isinstance(content.get(name), Mapping)]
     if inside and not all(isinstance(value, Tensor) for value in content.values()):
         if len(inside) > 1:
-            raise InputError(
-                f"{path} holds weights under {' and '.join(inside)}; write one of them to a file."
-            )
+            raise InputError(f"{path} holds weights under {' and '.join(inside)}; write one of them to a file.")
         content = content[inside[0]]
         notes.append(f"The weights were read from {inside[0]!r} of {path.name}.")
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
