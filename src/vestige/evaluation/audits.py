@@ -41,8 +41,8 @@ ASSUMED = {
     ),
     "exchanged": (
         "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
-        "original and audited model share theirs, so a promised 5 % was up to 25 % with dratio, 13 % with rmia_ratio and 12 % "
-        "with lira_online (docs/calibration.md)."
+        "original and audited model share theirs, so that a promised 5 % was 21 % with dratio, 30 % with lira_online and "
+        "13 % with rmia_ratio at worst, and 8 % with iam (docs/calibration.md)."
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""
@@ -320,6 +320,8 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
 def _limits(signals: Signals, judged: Judgement, deletions: Deletions | str) -> list[str]:
     """Return what this audit cannot say, in sentences."""
     limits = [*signals.notes, *judged.notes]
+    if isinstance(deletions, Deletions) and deletions.kind in ASSUMED:
+        limits.append(ASSUMED[deletions.kind])
     if signals.shadows == 1:
         limits.append(
             "There is one shadow model: the spread of the measures' scores between training runs is unknown."
