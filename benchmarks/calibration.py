@@ -80,7 +80,7 @@ def signals_of(file: Path, request: str, audited: str, way: str) -> Signals:
         shadows = shadows[:1]
     return Signals(
         labels[asked], own[asked], models["original"][asked], shadows[:, asked], role=role[asked], ids=ids[asked],
-        source=world["source"][asked], **fields,
+        source=world["source"][asked], group=world["labels"][asked].astype(str), **fields,
     )  # fmt: skip
 
 
