@@ -5,7 +5,8 @@
 
 For each seed: another split, an original, three shadows, and for each request an exact retrain and a finetuned model.
 Requests are random, the hardest and the easiest fifth by a model that takes no part in the audit, and one class. The
-answers are kept as scaled logits of the true label, so that the table is made in minutes. Data: VESTIGE_DATA.
+answers are kept as scaled logits of the true label, so that the table is made in minutes; `seen` [3, rows] says which
+shadow was trained on which of the pool's records. Data: VESTIGE_DATA.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def train(folder: Path, name: str, seeds: int) -> None:
             return vestige.train(fresh, data.take(rows), recipe.model_copy(update={"seed": one})).model
 
         members = np.stack([rng.permutation(len(split.shadow))[:size] for _ in range(SHADOWS + 1)])
-        pool = np.setdiff1d(split.shadow, split.shadow[members[:SHADOWS].ravel()])
-        rows = np.concatenate([split.train, split.holdout, pool])
+        rows = np.concatenate([split.train, split.holdout, split.shadow])
+        seen = np.stack([np.isin(rows, split.shadow[chosen]) for chosen in members[:SHADOWS]])
         asked = data.take(rows)
 
         def margins(model, asked=asked):
@@ -73,8 +74,9 @@ def train(folder: Path, name: str, seeds: int) -> None:
             one = vestige.Split(data, rows[forget], rows[kept], split.holdout, split.shadow)
             tuned = vestige.unlearn("finetune", original, one, epochs=2, seed=seed).model
             models[f"finetune-{request}"] = margins(tuned)
-        source = np.repeat(["train", "holdout", "pool"], [len(split.train), len(split.holdout), len(pool)])
-        np.savez(file, labels=asked.y, source=source, **models)
+        sizes = [len(split.train), len(split.holdout), len(split.shadow)]
+        source = np.repeat(["train", "holdout", "pool"], sizes)
+        np.savez(file, labels=asked.y, source=source, seen=seen, **models)
         print(f"{name} {seed}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
@@ -102,8 +104,9 @@ def world(file: Path, request: str, audited: str, shadows: int) -> Margins:
             arrays[one].astype(float), stack, arrays["labels"], role, arrays["original"].astype(float),
             np.zeros((0, len(role))), arrays["source"], np.ones(len(role), np.int64),
         )  # fmt: skip
-    order = np.random.default_rng(0).permutation(len(role))
-    return margins.take(order)
+        never = ~arrays["seen"].any(axis=0) if "seen" in arrays else np.ones(len(role), bool)
+    margins = margins.take(np.flatnonzero(never))
+    return margins.take(np.random.default_rng(0).permutation(len(margins.role)))
 
 
 def table(folder: Path, only: str | None, counts: list[int]) -> None:

@@ -119,6 +119,17 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "seed": 0,
         },
     ),
+    "exchanged_deletions": (
+        vestige.exchanged_deletions,
+        {
+            "labels": LABELS,
+            "logits": STACK[:2],
+            "member": RNG.random((2, N)) < 0.5,
+            "original": STACK[2],
+            "unlearned": STACK[3],
+            "ids": None,
+        },
+    ),
     "measure": (
         vestige.measure,
         {"name": "iam", "signals": SIGNALS, "preset": "recommended", "steps": 20, "family": "gumbel"},

@@ -17,12 +17,19 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from vestige.data import Dataset, Split, load_dataset, make_split
     from vestige.errors import ArtefactError, InputError, MissingArray, MissingExtra
-    from vestige.evaluation import Audit, audit
-    from vestige.experiments import Answer, forget, load_config, run
+    from vestige.evaluation import Audit
+    from vestige.experiments import Answer, audit, forget, load_config, run
     from vestige.ledger import Ledger
     from vestige.measures import measure
     from vestige.models import build_model
-    from vestige.signals import Signals, collect_fit, collect_logits, collect_sensitivity, simulated_deletions
+    from vestige.signals import (
+        Signals,
+        collect_fit,
+        collect_logits,
+        collect_sensitivity,
+        exchanged_deletions,
+        simulated_deletions,
+    )
     from vestige.training import Recipe, train
     from vestige.unlearning import unlearn
 
@@ -38,11 +45,12 @@ _HOME = {
     "Recipe": "training",
     "Signals": "signals",
     "Split": "data",
-    "audit": "evaluation",
+    "audit": "experiments",
     "build_model": "models",
     "collect_fit": "signals",
     "collect_logits": "signals",
     "collect_sensitivity": "signals",
+    "exchanged_deletions": "signals",
     "forget": "experiments",
     "load_config": "experiments",
     "load_dataset": "data",
@@ -75,6 +83,7 @@ __all__ = [
     "collect_fit",
     "collect_logits",
     "collect_sensitivity",
+    "exchanged_deletions",
     "forget",
     "load_config",
     "load_dataset",

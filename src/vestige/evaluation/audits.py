@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vestige.arguments import checked
 from vestige.errors import InputError, every
 from vestige.evaluation import figures
-from vestige.evaluation.calibration import Reference, p_values, reference_scores
+from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores
 from vestige.evaluation.degree import Scale, scales
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
 from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judgement, judge_signals
@@ -33,6 +33,19 @@ DEFAULT_MEASURES: tuple[str, ...] = (
 JACKKNIFE_GROUPS = 8
 TEXT_COLUMNS = ("id", "role", "label", "measure", "verdict")
 DEGREE = ("degree", "degree_low", "degree_high")
+ASSUMED = {
+    "counterfactual": (
+        "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
+        "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
+        "ones. A promised 5 % was up to 7.5 % on exact retrains, and 9 % where the request was easy (docs/calibration.md)."
+    ),
+    "exchanged": (
+        "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
+        "original and audited model share theirs, so that a promised 5 % was 21 % with dratio, 30 % with lira_online, "
+        "13 % with rmia_ratio at worst and 8 % with iam (docs/calibration.md)."
+    ),
+}
+"""What a calibration takes for granted, for the limits of an audit."""
 TRACE = "trace"
 """The name under which the score that the verdict rests on stands beside the measures."""
 
@@ -123,14 +136,15 @@ def audit(
     own = signals.remembering()
     runs: list[MeasureRun] = []
     scored: list[Scored] = []
+    deletions = deletions_of(own)
     for (measure_name, measure_preset, options, _), label in zip(requested, _labels(requested), strict=True):
-        outcome = _score(measure_name, measure_preset, options, label, own)
+        outcome = _score(measure_name, measure_preset, options, label, own, deletions)
         runs.append(outcome if isinstance(outcome, MeasureRun) else outcome.run)
         if isinstance(outcome, Scored):
             scored.append(outcome)
     if not scored:
         raise InputError("No measure could run. " + " ".join(run.reason or "" for run in runs))
-    scored = _with_scales(own, scored)
+    scored = _with_scales(own, scored, deletions)
     before = time.perf_counter()
     judged = judge_signals(own, alpha=alpha, tolerance=tolerance, seed=seed)
     runs.insert(0, _trace_run(judged, time.perf_counter() - before))
@@ -142,7 +156,7 @@ def audit(
         controls=judged.controls,
         measures=tuple(runs),
         verdict=judged.verdict,
-        limits=tuple(_limits(signals, judged)),
+        limits=tuple(_limits(signals, judged, deletions)),
         seconds=time.perf_counter() - start,
         seed=int(seed),
     )
@@ -186,7 +200,12 @@ def _labels(requested: list[tuple[str, str, dict[str, Any], str]]) -> list[str]:
 
 
 def _score(
-    name: str, preset: str, options: dict[str, Any], label: str, signals: Signals
+    name: str,
+    preset: str,
+    options: dict[str, Any],
+    label: str,
+    signals: Signals,
+    deletions: Deletions | str,
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
     values = entry.resolve(options, preset)
@@ -198,16 +217,16 @@ def _score(
         reason = str(error)
         return MeasureRun(name, preset, values, "failed", seconds, reason, None, unit, entry.cites, label)
     seconds = time.perf_counter() - start
-    known = reference_scores(name, signals, scores, values)
+    known = reference_scores(name, signals, scores, values, deletions)
     text = known.text if isinstance(known, Reference) else None
     run = MeasureRun(name, preset, values, "scored", seconds, None, text, unit, entry.cites, label)
     return Scored(run, scores, known)
 
 
-def _with_scales(signals: Signals, scored: list[Scored]) -> list[Scored]:
+def _with_scales(signals: Signals, scored: list[Scored], deletions: Deletions | str) -> list[Scored]:
     """Return the scored measures with their scales of degrees; one without a reference keeps the reason for that."""
     known = [one for one in scored if isinstance(one.reference, Reference)]
-    every = iter(scales(signals, [(one.run.measure, one.run.options) for one in known]))
+    every = iter(scales(signals, [(one.run.measure, one.run.options) for one in known], deletions))
     return [
         replace(one, scale=next(every) if isinstance(one.reference, Reference) else one.reference)
         for one in scored
@@ -262,7 +281,7 @@ def _measure_rows(signals: Signals, one: Scored, interval: Interval | None) -> d
     if interval is not None:
         rows["low"], rows["high"] = interval
     if isinstance(one.reference, Reference):
-        rows["p_under"], rows["p_over"] = p_values(one.scores, one.reference.null)
+        rows["p_under"], rows["p_over"] = one.reference.p_values(one.scores)
     if isinstance(one.scale, Scale):
         seen = np.flatnonzero(signals.roles != "holdout")
         for name, values in zip(DEGREE, one.scale.degree(one.scores[seen]), strict=True):
@@ -299,9 +318,11 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
     return intervals
 
 
-def _limits(signals: Signals, judged: Judgement) -> list[str]:
+def _limits(signals: Signals, judged: Judgement, deletions: Deletions | str) -> list[str]:
     """Return what this audit cannot say, in sentences."""
     limits = [*signals.notes, *judged.notes]
+    if isinstance(deletions, Deletions) and deletions.kind in ASSUMED:
+        limits.append(ASSUMED[deletions.kind])
     if signals.shadows == 1:
         limits.append(
             "There is one shadow model: the spread of the measures' scores between training runs is unknown."

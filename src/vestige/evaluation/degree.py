@@ -15,7 +15,7 @@ Mixing logits is a model of partial unlearning, not the only one; the scale is e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
-from vestige.evaluation.calibration import ENOUGH, p_values
+from vestige.evaluation.calibration import ENOUGH, Deletions, deletions_of, p_values
 from vestige.measures import MEASURES
 from vestige.signals import Signals
 
 Floats = NDArray[np.float64]
+Scorer = Callable[[Signals], Floats]
 DEGREES = np.linspace(-0.5, 2.0, 26)
 
 
@@ -76,14 +77,20 @@ class Scale:
         return float(np.interp(probability, share[first - 1 : first + 1], left[first - 1 : first + 1]))
 
 
-def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Scale | str]:
+def scales(
+    signals: Signals,
+    requests: Sequence[tuple[str, Mapping[str, Any]]],
+    deletions: Deletions | str | None = None,
+) -> list[Scale | str]:
     """Return the scale of each requested measure, or the sentence that says why there is none.
 
-    A request is a measure's name with the values of its options; the simulated deletions are `signals.calibration`.
+    A request is a measure's name with the values of its options; `deletions` are those of `deletions_of`.
     """
-    known = signals.calibration
-    if known is None:
-        return ["There are no simulated deletions to build a scale of degrees from."] * len(requests)
+    deletions = deletions_of(signals) if deletions is None else deletions
+    if isinstance(deletions, str):
+        none = f"There are no simulated deletions to build a scale of degrees from; it takes {deletions}."
+        return [none] * len(requests)
+    known = deletions.signals
     if known.kind == "labels":
         return ["There are no degrees between a right and a wrong prediction."] * len(requests)
     gone = known.roles == "forget"
@@ -94,6 +101,7 @@ def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) 
         return ["The simulated deletions have no `original`; it is wanted for a scale."] * len(requests)
     rows: list[list[Floats]] = [[] for _ in requests]
     failed: dict[int, str] = {}
+    scorers: dict[int, Scorer] = {}
     for degree in DEGREES:
         mixed = degree * known.unlearned + (1 - degree) * known.original
         partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
@@ -104,7 +112,9 @@ def scales(signals: Signals, requests: Sequence[tuple[str, Mapping[str, Any]]]) 
                 rows[place].append(rows[place][0])  # it does not look at what changes with the degree
                 continue
             try:
-                rows[place].append(np.sort(MEASURES[name].score(partly, options)[gone]))
+                if place not in scorers:
+                    scorers[place] = MEASURES[name].scorer(signals, options)
+                rows[place].append(np.sort(scorers[place](partly)[gone]))
             except InputError as error:
                 failed[place] = f"{name} cannot score partial deletions: {error}"
     return [failed.get(place) or Scale(DEGREES, np.stack(rows[place])) for place in range(len(requests))]

@@ -19,10 +19,11 @@ from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.experiments.steps import AuditMethod, Collect, ModelStep, References, Rows
 from vestige.graph import Environment, Step, Store
 from vestige.signals.kinds import Outputs
+from vestige.signals.simulate import FEWEST_TO_SIMULATE, MOST_EXCHANGED, exchangeable
 from vestige.store import key_of
 
 Positions = NDArray[np.int64]
-PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration")
+PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration", "exchanged")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,16 @@ class Plan:
             "pool": np.concatenate([roles.aside, unseen]),
         }  # fmt: skip
 
+    @functools.cached_property
+    def exchanged(self) -> NDArray[np.int64]:
+        """Places in the pool of the shadows' training records that calibrate by exchanged roles.
+
+        None where there are shadows enough to simulate deletions, which calibrate without the audited model's help.
+        """
+        if not 0 < len(self.members) < FEWEST_TO_SIMULATE:
+            return np.zeros(0, np.int64)
+        return exchangeable(self.members, MOST_EXCHANGED, np.random.default_rng(self.seed("exchanged")))
+
     @property
     def sources(self) -> NDArray[np.str_]:
         """Where each of the audited records comes from."""
@@ -196,9 +207,10 @@ def _steps(plan: Plan) -> Steps:
     for way in plan.ways:
         models[way.title] = maker.unlearning(models["original"], roles, way, plan.seed("unlearn"))
     audited, pool = maker.rows(np.concatenate(list(plan.parts.values()))), maker.rows(roles.shadow)
+    exchanged = {"exchanged": maker.rows(roles.shadow[plan.exchanged])} if len(plan.exchanged) else {}
     outputs = {
         name: Collect(
-            model=model, groups={"audited": audited} | ({"pool": pool} if name in shadows else {}),
+            model=model, groups={"audited": audited} | ({"pool": pool} if name in shadows else exchanged),
             label=f"collecting what {name} says",
         )
         for name, model in models.items()
@@ -206,7 +218,8 @@ def _steps(plan: Plan) -> Steps:
     references = References(
         original=outputs["original"], shadows=tuple(outputs[name] for name in shadows),
         retrained=tuple(outputs[way.title] for way in plan.ways if way.exact), audited=audited,
-        sources=plan.sources, pool=pool, members=plan.members, seed=plan.seed("calibration"),
+        sources=plan.sources, pool=pool, members=plan.members, exchanged=plan.exchanged,
+        seed=plan.seed("calibration"),
         label="gathering what the audits share",
     )  # fmt: skip
     audits = {

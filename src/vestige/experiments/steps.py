@@ -21,9 +21,10 @@ from vestige.evaluation import Metric, audit
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
-from vestige.signals import Signals, simulated_deletions
+from vestige.signals import Signals, exchanged_deletions, simulated_deletions
 from vestige.signals.kinds import Outputs, kind_of_signals
 from vestige.signals.reading import Reading
+from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
@@ -87,6 +88,8 @@ class References(Step):
     sources    where each of them comes from: "forget", "retain", "holdout", "pool"
     pool       the records that shadows are trained on, in the group "pool" of each shadow
     members    [S, P] which shadow is trained on which record of the pool
+    exchanged  places in the pool of records, in the group "exchanged" of the original and of each audited model, that
+               calibrate with the roles of original and shadow exchanged; may be none
     retrained  models of exact methods
     """
 
@@ -97,6 +100,7 @@ class References(Step):
     sources: NDArray[np.str_]
     pool: Rows
     members: NDArray[np.bool_]
+    exchanged: NDArray[np.int64]
     seed: int
 
     suffix: ClassVar[str] = ""
@@ -121,8 +125,25 @@ class References(Step):
         signals = Signals.from_outputs(
             reading.kind, truth.values, unlearned=answers, original=answers, **fields
         )
+        if len(self.exchanged):
+            known = self._exchanged(reading, pool, inside, job)
+            signals = signals.with_(shadow_train=known.with_(kind=signals.kind))
         signals.save(job.path, apart=True)
         return {"reading": dataclasses.asdict(reading)}
+
+    def _exchanged(self, reading: Reading, pool: Truth, inside: Sequence[Values], job: Job) -> Signals:
+        """Return the shadows' training records with the roles exchanged, with the original as the audited."""
+        at = self.exchanged
+        truth = pool.values[at]
+        original = reading.logits(self.original.read(job)["exchanged"], truth)
+        return exchanged_deletions(
+            reading.labels(truth), np.stack([each[at] for each in inside]), self.members[:, at], original, original,
+            ids=pool.ids[at],
+        )  # fmt: skip
+
+    def reading(self, job: Job) -> Reading:
+        """Return how outputs are read, for a step that comes after."""
+        return Reading(**job.record(self)["reading"])
 
     def _reading(self, job: Job, truth: Truth, answers: Values) -> Reading:
         """Return how all outputs are read: in one unit, taken of the original on records that it never saw."""
@@ -152,20 +173,28 @@ class AuditMethod(Step):
 
     def make(self, job: Job) -> None:
         config, shared = self.config, job.file(self.references)
-        reading = Reading(**job.record(self.references)["reading"])
-        truth = self.references.audited.truth(job.environment.root)
-        answers, references = self.unlearned.read(job)["audited"], Signals.load(shared)
-        signals = references.with_(
-            unlearned=reading.logits(answers, truth.values),
-            notes=(*references.notes, *reading.notes(answers)),
-        )
         with named(self.title):
             result = audit(
-                signals, config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
+                self.signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
                 tolerance=config.tolerance,
             )  # fmt: skip
         figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
         dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
+
+    def signals(self, job: Job) -> Signals:
+        """Return what the audited model says, beside what all others do."""
+        reading = self.references.reading(job)
+        truth = self.references.audited.truth(job.environment.root)
+        answers, references = self.unlearned.read(job), Signals.load(job.file(self.references))
+        fields: dict[str, Any] = {
+            "unlearned": reading.logits(answers["audited"], truth.values),
+            "notes": (*references.notes, *reading.notes(answers["audited"])),
+        }
+        if references.shadow_train is not None:
+            values = self.references.pool.truth(job.environment.root).values[self.references.exchanged]
+            own = reading.logits(answers["exchanged"], values)
+            fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
+        return references.with_(**fields)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)
@@ -210,7 +239,7 @@ def shadow_fields(
         "shadow_out": [audited[k] for k in which], "shadow_fit": np.concatenate(fits),
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
-    if len(members) >= 3:
+    if len(members) >= FEWEST_TO_SIMULATE:
         known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed, kind=kind)
         fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
     return fields

@@ -27,7 +27,7 @@ def members_and_others(signals: Signals, name: str, *, limit: int | None = None)
         )
     if limit is None:
         return groups[0], groups[1]
-    ranked = [group[np.argsort(_hashes(signals, group), kind="stable")][:limit] for group in groups]
+    ranked = [group[np.argsort(_hashes(signals.names[group]), kind="stable")][:limit] for group in groups]
     return np.sort(ranked[0]), np.sort(ranked[1])
 
 
@@ -41,7 +41,7 @@ def cross_fitted(signals: Signals, members: Rows, others: Rows, fit: Fit, *, fol
     """
     rows = np.concatenate([members, others])
     rows = rows[np.argsort(signals.names[rows])]
-    fold, truth = _hashes(signals, rows) % folds, np.isin(rows, others)
+    fold, truth = folds_of(signals.names[rows], folds), np.isin(rows, others)
     total, count = np.zeros(len(signals)), np.zeros(len(signals))
     for k in range(folds):
         seen = fold != k
@@ -54,6 +54,11 @@ def cross_fitted(signals: Signals, members: Rows, others: Rows, fit: Fit, *, fol
     return total / count
 
 
-def _hashes(signals: Signals, rows: Rows) -> Rows:
-    digests = (hashlib.blake2b(str(name).encode(), digest_size=4).digest() for name in signals.names[rows])
+def folds_of(names: NDArray[np.str_], folds: int) -> Rows:
+    """Return the fold of each sample, from 0, by the hash of its id alone."""
+    return _hashes(names) % folds
+
+
+def _hashes(names: NDArray[np.str_]) -> Rows:
+    digests = (hashlib.blake2b(str(name).encode(), digest_size=4).digest() for name in names)
     return np.array([int.from_bytes(digest, "big") for digest in digests], dtype=np.int64)

@@ -55,8 +55,8 @@ def lira_offline(
               normal CDF. Published: two-sided for random forget sets, the quantile for classes and parts of
               them, where with one shadow it is 0 or 1
     """
-    u, mean, _ = outputs = _outputs(signals)
-    sd = _deviation(signals, outputs, variance, "lira_offline")
+    u, mean, _ = outputs = outputs_of(signals)
+    sd = deviation_of(signals, outputs, variance, "lira_offline")
     z = (u - mean) / sd
     if tail == "two_sided":
         return _log_normal(z, sd)
@@ -81,7 +81,7 @@ def lira_online(
     variance  "pooled" and "per_sample" as in `lira_offline`; "across_samples": that of the shadows' mean over all
               samples, for texts
     """
-    u, mean, _ = outputs = _outputs(signals)
+    u, mean, _ = outputs = outputs_of(signals)
     original = signals.scaled_logits("original")
     if variance == "across_samples":
         sd: Any = float(np.std(mean)) if np.ptp(mean) > 0 else 0.0
@@ -90,7 +90,7 @@ def lira_online(
                 "lira_online: the shadow models say the same of every sample; there is no scale to measure with."
             )
     else:
-        sd = _deviation(signals, outputs, variance, "lira_online")
+        sd = deviation_of(signals, outputs, variance, "lira_online")
     sd_in = TINY if variance == "per_sample" else sd
     return _log_normal((u - mean) / sd, sd) - _log_normal((u - original) / sd_in, sd_in)
 
@@ -109,9 +109,9 @@ def update_lira(signals: Signals, *, variance: Literal["pooled", "per_sample"] =
 
     With one shadow and the published variance, the score is -1, 0 or 1.
     """
-    u, mean, _ = outputs = _outputs(signals)
+    u, mean, _ = outputs = outputs_of(signals)
     original = signals.scaled_logits("original")
-    sd = _deviation(signals, outputs, variance, "update_lira")
+    sd = deviation_of(signals, outputs, variance, "update_lira")
     return np.asarray(special.ndtr((original - mean) / sd) - special.ndtr((u - mean) / sd))
 
 
@@ -119,7 +119,7 @@ def _log_normal(z: Floats, sd: Any) -> Floats:
     return np.asarray(-0.5 * np.square(z) - np.log(sd) - 0.5 * np.log(2 * np.pi))
 
 
-def _outputs(signals: Signals) -> tuple[Floats, Floats, Floats]:
+def outputs_of(signals: Signals) -> tuple[Floats, Floats, Floats]:
     """Return lambda_u, and mean and standard deviation (ddof 0) of lambda over shadows; each [N]."""
     mean, spread = np.empty(len(signals)), np.empty(len(signals))
     for part in signals.chunks():
@@ -128,7 +128,7 @@ def _outputs(signals: Signals) -> tuple[Floats, Floats, Floats]:
     return signals.scaled_logits("unlearned"), mean, spread
 
 
-def _deviation(
+def deviation_of(
     signals: Signals, outputs: tuple[Floats, Floats, Floats], variance: str, measure: str
 ) -> Floats | float:
     """Return each sample's standard deviation [N] over shadows, with 1e-30 added, or one for all of them.
@@ -140,7 +140,7 @@ def _deviation(
     if variance == "per_sample":
         return outputs[2] + TINY
     source, rows = calibration_rows(signals, measure)
-    u, mean, spread = (values[rows] for values in (outputs if source is signals else _outputs(source)))
+    u, mean, spread = (values[rows] for values in (outputs if source is signals else outputs_of(source)))
     if source.shadows > 1:
         s = source.shadows
         sd = float(np.sqrt(np.mean(np.square(spread)) * s / (s - 1) * (1 + 1 / s)))

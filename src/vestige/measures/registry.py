@@ -11,7 +11,7 @@ options are those of the preset "texts" or "texts_paper", where it has them.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
@@ -37,6 +37,8 @@ class Measure(Entry):
     range  smallest and largest possible score, None where unbounded
     distribution  does it read more of a model than the probability of the true label? True, or the values of options
            with which it does: {"signal": ("taylor_soft_margin",)}
+    fit    of a measure that is fitted on records of known truth: a function of `signals` and its options that returns
+           how other records of the same models are scored, each by a fit that has not seen it
     texts  arrays of texts that it needs, see `vestige.measures.texts.ARRAYS`; empty where texts cannot be asked by it
     """
 
@@ -48,6 +50,7 @@ class Measure(Entry):
     range: tuple[float | None, float | None] = (None, None)
     distribution: bool | Mapping[str, tuple[Any, ...]] = False
     texts: tuple[str, ...] = ()
+    fit: Callable[..., Callable[[Signals], Scores]] | None = None
 
     @property
     def of_samples(self) -> bool:
@@ -92,6 +95,12 @@ class Measure(Entry):
         for option, values in (self.distribution or {}).items():
             if options.get(option) in values:
                 raise InputError(f"{self.name} with {option}={options[option]!r} {reads}")
+
+    def scorer(self, signals: Signals, options: Mapping[str, Any]) -> Callable[[Signals], Scores]:
+        """Return how other records of the same models, whose truth is known, are scored as those of `signals` are."""
+        if self.fit is None:
+            return lambda known: self.score(known, options)
+        return self.fit(signals, **options)
 
     def compares_with_original(self, signals: Signals, options: Mapping[str, Any]) -> bool:
         """Does a score depend on the model before unlearning? Decides which samples are a null for it."""

@@ -43,11 +43,12 @@ PARAMETERS: dict[Parameters, tuple[float, float, float]] = {
     "texts": (1.0, 1.0, 2.0),
 }
 Signal = Literal["softmax", "taylor_soft_margin"]
+OTHER_TEMPERATURES = tuple(name for name, (temperature, *_) in PARAMETERS.items() if temperature != 1)
+"""Constants by which a measure reads every class: at another temperature the true label's probability is another."""
 OF_CLASSES: dict[str, tuple[str, ...]] = {
     "signal": ("taylor_soft_margin",),
-    "parameters": tuple(name for name, (temperature, *_) in PARAMETERS.items() if temperature != 1),
+    "parameters": OTHER_TEMPERATURES,
 }
-"""Options that read every class: another temperature changes the probability of the true label by the other logits."""
 
 
 @register(
@@ -78,11 +79,11 @@ def rmia_offline(
 
     The population is `population` with its `shadow_out`, or else the holdout samples.
     """
-    temperature, a, limit = _constants(parameters, gamma)
-    population = _population(signals, "rmia_offline")
+    temperature, a, limit = constants_of(parameters, gamma)
+    population = population_of(signals, "rmia_offline")
 
     def ratio(rows: Signals) -> Floats:
-        reference = _trimmed(_signal(rows, "shadow_out", signal, temperature))
+        reference = trimmed(_signal(rows, "shadow_out", signal, temperature))
         return _signal(rows, "unlearned", signal, temperature) / ((1 + a) / 2 * reference + (1 - a) / 2)
 
     return 1 - exceeded(ratio(signals), ratio(population), limit, ties)
@@ -116,15 +117,15 @@ def rmia_online(
     Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population. On texts gamma
     is 1; the published 2 ties every text that is not far likelier than the others.
     """
-    temperature, _, limit = _constants(parameters, gamma)
+    temperature, _, limit = constants_of(parameters, gamma)
     for field in ("population", "population_in"):
         if getattr(signals, field) is None:
             raise MissingArray(f"rmia_online needs `{field}`: {HOW_TO_GET[field]}.")
-    population = _population(signals, "rmia_online")
+    population = population_of(signals, "rmia_online")
 
     def ratio(rows: Signals) -> Floats:
         out, inside = (_signal(rows, name, signal, temperature) for name in ("shadow_out", "original"))
-        reference = _trimmed(np.concatenate([out, np.broadcast_to(inside, out.shape)]))
+        reference = trimmed(np.concatenate([out, np.broadcast_to(inside, out.shape)]))
         return _signal(rows, "unlearned", signal, temperature) / _nonzero(reference)
 
     others = ratio(population.with_(original=signals.population_in))
@@ -168,12 +169,12 @@ def exceeded(own: Floats, others: Floats, gamma: float, ties: float) -> Floats:
     return (count + (own > 0) * np.count_nonzero(others == 0)) / len(others)
 
 
-def _constants(parameters: Parameters, gamma: float | None) -> tuple[float, float, float]:
+def constants_of(parameters: Parameters, gamma: float | None) -> tuple[float, float, float]:
     temperature, a, limit = PARAMETERS[parameters]
     return temperature, a, limit if gamma is None else gamma
 
 
-def _population(signals: Signals, name: str) -> Signals:
+def population_of(signals: Signals, name: str) -> Signals:
     if signals.population is None and not (signals.roles == "holdout").any():
         raise MissingArray(f"{name} needs `population`: {HOW_TO_GET['population']}.")
     population = signals.population or signals.of_role("holdout")
@@ -195,7 +196,7 @@ def _signal(rows: Signals, field: str, signal: str, temperature: float) -> Float
     return of(logits) if logits.ndim == 2 else np.stack([of(layer) for layer in logits])
 
 
-def _trimmed(values: Floats) -> Floats:
+def trimmed(values: Floats) -> Floats:
     return np.asarray(stats.trim_mean(values, TRIM, axis=0))
 
 

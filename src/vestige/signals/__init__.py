@@ -4,9 +4,9 @@ from vestige.signals.collect import collect_fit, collect_logits, collect_sensiti
 from vestige.signals.fields import ROLES
 from vestige.signals.kinds import KINDS, Outputs
 from vestige.signals.record import Signals
-from vestige.signals.simulate import simulated_deletions
+from vestige.signals.simulate import exchanged_deletions, simulated_deletions
 
 __all__ = [
     "KINDS", "ROLES", "Outputs", "Signals", "collect_fit", "collect_logits", "collect_sensitivity",
-    "simulated_deletions",
+    "exchanged_deletions", "simulated_deletions",
 ]  # fmt: skip

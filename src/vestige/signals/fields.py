@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, unknown
 from vestige.values import are_probabilities, as_array, as_floats, as_ids
+
+if TYPE_CHECKING:
+    from vestige.signals.record import Signals
 
 ROLES = ("forget", "retain", "holdout")
 SIGNAL_KINDS = ("logits", "true_label", "labels")
@@ -25,6 +28,7 @@ HOW_TO_GET = {
     "sensitivity": "`collect_sensitivity` of the unlearned model, [N, C]",
     "role": "a role per sample: 'forget', 'retain' or 'holdout'",
     "calibration": "`Signals` of simulated deletions with known truth, from at least three shadow models",
+    "shadow_train": "`exchanged_deletions`, what all models say of the shadow models' own training records",
 }
 
 
@@ -131,3 +135,29 @@ def notes_of(value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(note, str) for note in value):
         raise InputError("notes are no list of sentences; such a list is wanted.")
     return tuple(dict.fromkeys(value))
+
+
+def check_exchanged(signals: Signals, known: Signals) -> None:
+    """Raise `InputError` where the shadows' training records cannot stand in for forgotten ones."""
+    for name in ("original", "shadow_out"):
+        if getattr(known, name) is None:
+            whose = "the shadow that saw them" if name == "original" else "the models that did not, each"
+            raise InputError(
+                f"shadow_train lacks `{name}`: what {whose} say of the shadows' training records is wanted; see "
+                "vestige.signals.exchanged_deletions."
+            )
+    if (known.roles != "forget").any():
+        raise InputError(
+            "shadow_train holds records of other roles; all of it are exact deletions, role 'forget'."
+        )
+    both = np.intersect1d(known.names, signals.names)
+    if len(both):
+        raise InputError(
+            f"shadow_train holds {len(both):,} of the queried samples, among them {str(both[0])!r}; the shadows' "
+            "training records must be none of them."
+        )
+    if signals.shadows and known.shadows != signals.shadows:
+        raise InputError(
+            f"shadow_train has {known.shadows} models that never saw a record, the audited samples have "
+            f"{signals.shadows}; they must be as many: the original, and every shadow but the one that saw it."
+        )

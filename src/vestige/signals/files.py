@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster", "group")
-ATTACHED = ("population", "calibration")
+ATTACHED = ("population", "calibration", "shadow_train")
+AUDITED = ("shadow_train",)
+"""Attached records that hold outputs of the audited model too."""
 FILES = ("arrays.safetensors", "rows.parquet")
 OWN = "unlearned.safetensors"
 """The file of the audited model's logits where the other arrays are shared; else they stand among them."""
@@ -63,12 +65,16 @@ def save(
         with published(folder / name) as temporary:
             save_file({"unlearned": np.ascontiguousarray(signals.unlearned)}, temporary)
     if references is None:
-        files, attached = _save_rest(signals, folder, ARRAYS[1:] if apart else ARRAYS)
+        files, attached = _save_rest(signals, folder, apart)
     else:
         manifest = read_record(references / "signals.json")
-        files, attached = [name for name in manifest["sha256"] if name != OWN], manifest["attached"]
-        for source in (path for name in (*files, *attached) for path in _files_in(references / name)):
+        files = [name for name in manifest["sha256"] if name != OWN]
+        attached = [name for name in manifest["attached"] if getattr(signals, name) is not None]
+        alike = [name for name in attached if name not in AUDITED]
+        for source in (path for name in (*files, *alike) for path in _files_in(references / name)):
             _link(source, folder / source.relative_to(references))
+        for name in set(attached) - set(alike):
+            save(getattr(signals, name), folder / name, references / name)
     write_json(
         folder / "signals.json",
         {
@@ -94,8 +100,12 @@ def _link(source: Path, path: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def _save_rest(signals: Signals, folder: Path, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Write the arrays of these names, the rows and the attached records; return the files, and what is attached."""
+def _save_rest(signals: Signals, folder: Path, apart: bool) -> tuple[list[str], list[str]]:
+    """Write the arrays, the rows and the attached records; return the files, and what is attached.
+
+    apart  leave the outputs of the audited model out, and give those in attached records a file of their own
+    """
+    names = ARRAYS[1:] if apart else ARRAYS
     arrays = {name: np.ascontiguousarray(a) for name in names if (a := getattr(signals, name)) is not None}
     with published(folder / "arrays.safetensors") as temporary:
         save_file(arrays, temporary)
@@ -112,7 +122,7 @@ def _save_rest(signals: Signals, folder: Path, names: tuple[str, ...]) -> tuple[
             pd.DataFrame({"id": signals.shadow_ids}).to_parquet(temporary, index=False)
     attached = [name for name in ATTACHED if getattr(signals, name) is not None]
     for name in attached:
-        save(getattr(signals, name), folder / name)
+        save(getattr(signals, name), folder / name, apart=apart and name in AUDITED)
     return files, attached
 
 

@@ -17,6 +17,7 @@ from vestige.signals.fields import (
     HOW_TO_GET,
     ROLES,
     audited,
+    check_exchanged,
     ids_of,
     kind_of,
     labels_of,
@@ -29,7 +30,7 @@ from vestige.signals.transforms import Floats, scaled_logit
 from vestige.values import as_floats, as_ids, as_rows
 
 STACKS = ("shadow_out", "retrained")
-ATTACHED = ("population", "calibration")
+ATTACHED = ("population", "calibration", "shadow_train")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,9 @@ class Signals:
     calibration    Signals         simulated deletions with known truth: role "forget" = the model in the
                                    place of `original` saw the sample and the one in the place of
                                    `unlearned` never did; role "retain" = both saw it
+    shadow_train   Signals         the shadows' own training records, roles exchanged: `original` = the shadow that saw
+                                   a record, `shadow_out` = as many models that did not, the original among them,
+                                   `unlearned` = the audited model; see `exchanged_deletions`
     sensitivity    float [N, C]    how much each output of `unlearned` moves under small noise, per unit of noise
     role           str [N]         "forget", "retain" or "holdout"; all "forget" where not given
     ids            str [N]         names of the samples; "0", "1", ... where not given
@@ -83,6 +87,7 @@ class Signals:
     group: NDArray[np.str_] | None = None
     kind: str = "logits"
     notes: tuple[str, ...] = ()
+    shadow_train: Signals | None = None
     _scaled: dict[tuple[str, float], Floats] | None = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +122,8 @@ class Signals:
             self._check_shadow_ids()
         if changed & {"shadow_out", "population_in", "kind", *ATTACHED}:
             self._check_attached(c)
+        if changed & {"shadow_out", "shadow_train", "ids"} and self.shadow_train is not None:
+            check_exchanged(self, self.shadow_train)
 
     def _check_shadow_ids(self) -> None:
         names = np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False))
@@ -275,12 +282,17 @@ class Signals:
     def with_(self, **fields: Any) -> Signals:
         """Return the same record with `fields` replaced; what is replaced is checked, alone and against the rest.
 
+        A new `unlearned` leaves `shadow_train` out, which holds outputs of the model under audit too, unless a new one
+        is given beside it.
+
         Raises `InputError` for a name that is no field.
         """
         for name in fields:
             if name not in FIELDS:
                 known = [field.name for field in dataclasses.fields(self) if field.init]
                 raise InputError(unknown("field", name, known))
+        if "unlearned" in fields and fields["unlearned"] is not self.unlearned:
+            fields.setdefault("shadow_train", None)
         changed: Set[str] = {name for name, value in fields.items() if value is not getattr(self, name)}
         stale = FIELDS if "labels" in changed else changed
         other = self._with_scaled(lambda field, values: None if field in stale else values)
@@ -294,10 +306,11 @@ class Signals:
         return other
 
     def with_shadows(self, models: NDArray[Any]) -> Signals:
-        """Return the record with the shadow models at `models` only (positions or a mask), without calibration."""
+        """Return the record with the shadow models at `models` only (positions or a mask), without what calibrates."""
         shadows = self.require("shadow_out", "with_shadows")[models]
         other = self._with_scaled(lambda field, values: values[models] if field == "shadow_out" else values)
-        other._set("calibration", None)
+        for name in ("calibration", "shadow_train"):
+            other._set(name, None)
         other._set("shadow_out", shadows)
         return other
 

@@ -3,6 +3,10 @@
 Each shadow model is trained on a random part of a pool. A sample that shadow A saw and shadow B did not is an
 exact deletion: A stands for the original, B for the unlearned model, further shadows that did not see it
 for the OUT reference. A sample that A and A' both saw is one that was kept.
+
+One or two shadow models leave none of these. But a shadow's own training records are exact deletions of the model under
+audit, with the roles exchanged: the shadow saw them, in the original's place; the original never did, nor did the other
+shadow, which are the OUT reference; the model under audit stands for itself.
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ from vestige.signals.record import Signals
 from vestige.values import as_array, as_ids, as_mask
 
 WANTED = 200  # simulated deletions worth giving up an OUT shadow for
+FEWEST_TO_SIMULATE = 3  # shadow models
+MOST_EXCHANGED = 5_000  # exchanged deletions that runs collect: 5 % is then known to within 0.6 %
 
 
 @checked
@@ -49,7 +55,7 @@ def simulated_deletions(
         shapes = f"logits {list(logits.shape)}, member {list(member.shape)}, labels {list(labels.shape)}"
         raise InputError(f"{shapes} do not fit; [S, P, C], [S, P] and [P] are wanted.")
     shadows, pool = member.shape
-    if shadows < 3:
+    if shadows < FEWEST_TO_SIMULATE:
         raise InputError(f"Simulated deletions take at least three shadow models; there are {shadows}.")
     names = np.arange(pool).astype(str) if ids is None else as_ids("ids", ids)
     if len(names) != pool:
@@ -91,3 +97,90 @@ def _rows(
     second = inside[:, 1] if insiders == 2 else outside[:, out]
     order = np.lexsort((second, first))
     return samples[order], first[order], second[order], outside[order, :out]
+
+
+def exchangeable(member: NDArray[np.bool_], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return sorted positions of records [P] that exactly one shadow was trained on, at most so many, drawn at random.
+
+    member  bool [S, P], which shadow was trained on which record
+    """
+    rows = np.flatnonzero(member.sum(axis=0) == 1)
+    return np.sort(rng.permutation(rows)[:most])
+
+
+@checked
+def exchanged_deletions(
+    labels: Array,
+    logits: Array,
+    member: Array,
+    original: Array,
+    unlearned: Array,
+    *,
+    ids: Array | None = None,
+) -> Signals:
+    """Build the `shadow_train` record of `Signals`: the shadows' training records, with the roles exchanged.
+
+    Parameters
+    ----------
+    labels : int [P]
+        True classes of the pool that the shadow models were trained on, some each.
+    logits : float [S, P, C]
+        Of the S shadow models, one or two as a rule; [P, C] for one.
+    member : bool [S, P]
+        Which shadow was trained on which record: truth values, or 0 and 1 of any type; [P] for one.
+    original, unlearned : float [P, C]
+        Logits of the model before unlearning and of the model under audit; neither was trained on the pool.
+    ids : str [P]
+        Names of the records, which must not be those of the audited ones; "shadow:0", "shadow:1", ... where not given.
+
+    Returns
+    -------
+    Signals
+        One row for each record that exactly one shadow was trained on: `original` is that shadow, `shadow_out` [S] the
+        original and the other shadows, `unlearned` the model under audit, and every role "forget".
+
+    Raises
+    ------
+    InputError
+        For arrays that do not fit, and where no record was seen by exactly one shadow.
+
+    Examples
+    --------
+    >>> import numpy as np, vestige
+    >>> rng = np.random.default_rng(0)
+    >>> labels, member = rng.integers(0, 10, 40), np.ones(40)
+    >>> def outputs(): return rng.normal(size=(40, 10))
+    >>> vestige.signals.exchanged_deletions(labels, outputs(), member, outputs(), outputs())
+    Signals(40 samples of 10 classes: 40 forget; with original, shadow_out)
+    """
+    labels, logits, member = as_array("labels", labels), as_array("logits", logits), as_mask("member", member)
+    original, unlearned = as_array("original", original), as_array("unlearned", unlearned)
+    logits = logits[None] if logits.ndim == 2 else logits
+    member = member[None] if member.ndim == 1 else member
+    if logits.ndim != 3 or member.shape != logits.shape[:2] or labels.shape != member.shape[1:]:
+        shapes = f"logits {list(logits.shape)}, member {list(member.shape)}, labels {list(labels.shape)}"
+        raise InputError(f"{shapes} do not fit; [S, P, C], [S, P] and [P] are wanted.")
+    for name, array in (("original", original), ("unlearned", unlearned)):
+        if array.shape != logits.shape[1:]:
+            raise InputError(
+                f"{name} has shape {list(array.shape)}; {list(logits.shape[1:])} is wanted, what it says of the "
+                "records that the shadows were trained on."
+            )
+    rows = np.flatnonzero(member.sum(axis=0) == 1)
+    if not len(rows):
+        raise InputError(
+            "No record was seen by exactly one shadow model; their training records calibrate nothing."
+        )
+    names = np.char.add("shadow:", np.arange(len(labels)).astype(str)) if ids is None else as_ids("ids", ids)
+    if len(names) != len(labels):
+        raise InputError(f"There are {len(names)} ids for {len(labels)} samples.")
+    owner = member[:, rows].argmax(axis=0)
+    others = [logits[(owner + step) % len(member), rows] for step in range(1, len(member))]
+    return Signals(
+        labels=labels[rows],
+        unlearned=unlearned[rows],
+        original=logits[owner, rows],
+        shadow_out=np.stack([original[rows], *others]),
+        role=np.full(len(rows), "forget"),
+        ids=names[rows],
+    )

@@ -1,0 +1,62 @@
+"""BaVarIA: a likelihood ratio whose variance is estimated from the sample's own models and from those of all others.
+
+Brännvall: Exponential-Family Membership Inference: From LiRA and RMIA to BaVarIA. 2026, arXiv 2603.11799. Only its
+abstract was at hand: conjugate normal-inverse-gamma priors on the variance in the place of a switch between a pooled
+and a sample's own variance, and a Student-t predictive. What follows is derived from that; its constants are ours.
+Applied to unlearning as `lira_online` is: the original is the one model that saw the sample, shadows are those that
+did not.
+
+Scaled logits x of n models on one sample, a flat prior on their mean, and sigma^2 ~ IG(nu/2, nu tau^2 / 2), with tau^2
+the variance between models pooled over samples:
+
+    t(x)  = Student-t with nu + n - 1 degrees, centre mean(x), scale^2 = (1 + 1/n) (nu tau^2 + SS) / (nu + n - 1)
+    score = log t_out(u) - log t_in(u),     SS = sum of squared deviations from the mean; 0 for the one that saw it
+
+As nu grows it is LiRA with a pooled variance; as nu vanishes, LiRA with the sample's own.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from vestige.arguments import Positive
+from vestige.measures.lira import deviation_of, outputs_of
+from vestige.measures.registry import register
+from vestige.signals import Signals
+
+Floats = NDArray[np.float64]
+
+
+@register(
+    "bavaria",
+    needs=("unlearned", "original", "shadow_out"),
+    uses=("calibration", "role"),
+    unit="nats",
+    cites="Brännvall 2026 (BaVarIA)",
+)
+def bavaria(signals: Signals, *, weight: Positive = 4.0, predictive: Literal["t", "normal"] = "t") -> Floats:
+    """Log-likelihood ratio "never seen" against "still fitted", with a Bayesian variance; above 0 = unlearned.
+
+    weight      nu, of how many models the pooled variance counts as; LiRA pools at infinity
+    predictive  "t": Student's; "normal": a normal of the posterior variance
+    """
+    u, mean, spread = outputs = outputs_of(signals)
+    n = signals.shadows
+    pooled = deviation_of(signals, outputs, "pooled", "bavaria") ** 2 / (1 + 1 / n)
+    seen, unseen = weight, weight + n - 1
+    inside = 2 * pooled * np.ones_like(u)
+    outside = (1 + 1 / n) * (weight * pooled + n * np.square(spread)) / unseen
+    return _log_density(u - mean, outside, unseen, predictive) - _log_density(
+        u - signals.scaled_logits("original"), inside, seen, predictive
+    )
+
+
+def _log_density(difference: Floats, variance: Floats, degrees: float, predictive: str) -> Floats:
+    scale = np.sqrt(variance)
+    if predictive == "normal":
+        return np.asarray(stats.norm.logpdf(difference, scale=scale))
+    return np.asarray(stats.t.logpdf(difference, degrees, scale=scale))
