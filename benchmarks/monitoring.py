@@ -19,6 +19,7 @@ is back, by a shift of all of its scores; and its re-opening is looked for from 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import time
@@ -60,9 +61,15 @@ def tails(own: np.ndarray, null: np.ndarray) -> np.ndarray:
     return stats.t.sf((own.mean(axis=1) - null.mean()) / spread, n + m - 2)
 
 
-def e_values(own: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return [50] the e-value of each request, as `vestige.monitoring.e_values` has it, of one stratum."""
-    pool = np.concatenate([own, np.broadcast_to(null, (len(own), len(null)))], axis=1)
+def e_values(own: np.ndarray, null: np.ndarray, tail: np.ndarray) -> np.ndarray:
+    """Return [50] the e-value of each request, as `vestige.monitoring.e_values` has it, of one stratum.
+
+    Where the tail is above 0.25 it is taken for 1: the least that re-opens anything is 374.
+    """
+    e, rows = np.ones(len(own)), np.flatnonzero(tail <= 0.25)
+    if not len(rows):
+        return e
+    pool = np.concatenate([own[rows], np.broadcast_to(null, (len(rows), len(null)))], axis=1)
     centre = np.median(pool, axis=1, keepdims=True)
     spread = np.median(np.abs(pool - centre), axis=1, keepdims=True)
     standard = np.clip((pool - centre) / spread, -CLIP, CLIP)
@@ -71,7 +78,8 @@ def e_values(own: np.ndarray, null: np.ndarray) -> np.ndarray:
         tilted = np.exp(tilt * standard)
         ratio = tilted[:, :RECORDS] / tilted.mean(axis=1, keepdims=True)
         logs.append(np.log1p(share * (ratio - 1)).sum(axis=1))
-    return np.exp(special.logsumexp(logs, axis=0)) / len(TILTS)
+    e[rows] = np.exp(special.logsumexp(logs, axis=0)) / len(TILTS)
+    return e
 
 
 def drawn(tail: np.ndarray, e: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -104,7 +112,7 @@ def world(seed: int, rho: float, shift: float) -> dict[str, Any]:
     tail, e, counts = [], [], np.zeros((COMMITMENTS, RECORDS), int)
     for own, null in scores(rng, rho, shift):
         tail.append(tails(own, null))
-        e.append(e_values(own, null))
+        e.append(e_values(own, null, tail[-1]))
         counts += stand_out(own, null)
     return {
         "p": drawn(np.stack(tail), np.stack(e), rng),
@@ -113,13 +121,30 @@ def world(seed: int, rho: float, shift: float) -> dict[str, Any]:
     }
 
 
-def follow(name: str, kind: str, one: dict[str, Any]) -> np.ndarray:
-    """Return [200, 50] which tests a procedure rejects."""
+@functools.cache
+def untouched(name: str) -> np.ndarray:
+    """Return the levels of a procedure that rejects nothing; of ADDIS by how many p-values lay from 0.25 to 0.5."""
     test = PROCEDURES[name][1](ALPHA)
-    values = one["p"][kind]
-    if name == "elond":
-        values = one["e"] if kind == "e-value" else 0.1 * values**-0.9
-    return np.array([test.test_one(value) for value in values.ravel().tolist()]).reshape(values.shape)
+    levels = []
+    for _ in range(VERSIONS * COMMITMENTS):
+        test.test_one(0.0 if name == "elond" else 0.4)
+        levels.append(test.last_test_level)
+    return np.array(levels)
+
+
+def follow(name: str, kind: str, one: dict[str, Any]) -> np.ndarray:
+    """Return [200, 50] which tests a procedure rejects. Where its first levels reject nothing, it is not run."""
+    p = one["p"][kind]
+    e = one["e"] if kind == "e-value" else 0.1 * p**-0.9
+    values, own = (e.ravel(), 1 / e.ravel()) if name == "elond" else (p.ravel(), p.ravel())
+    levels = untouched(name)
+    if name == "addis":
+        between = np.cumsum((own > 0.25) & (own <= 0.5))
+        levels = levels[np.concatenate([[0], between[:-1]])]
+    if not (own <= levels * (1 + 1e-12)).any():
+        return np.zeros(p.shape, bool)
+    test = PROCEDURES[name][1](ALPHA)
+    return np.array([test.test_one(value) for value in values.tolist()]).reshape(p.shape)
 
 
 def share(hits: int, worlds: int) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from classifiers import classifier, moods, tokenizer
 from own_networks import pictures
 from tiny import model as language_model
-
 from vestige import InputError
 from vestige.systems import networks, transformers
 
@@ -55,19 +55,30 @@ def test_tables_of_texts_give_what_the_model_says(form):
     assert system.seen.tolist() == list(range(60))
 
 
+def test_copies_are_looked_for_among_texts():
+    system = transformers(classifier(), TABLE[:60], tokenizer=tokenizer(), unseen=TABLE[60:])
+    assert system.features(np.array([3, 70])) == [TEXTS[3], TEXTS[70]]
+
+
 def test_two_tables_and_texts_with_labels():
     one = transformers(
         classifier(), TABLE[:60], tokenizer=tokenizer(), id="who", cluster="note", unseen=TABLE[60:]
     )
     assert one.records.ids.tolist() == TABLE["who"].tolist() and set(one.records.cluster) == {"none"}
-    two = transformers(classifier(), (TEXTS[:60], LABELS[:60]), tokenizer=tokenizer(), unseen=(TEXTS[60:], LABELS[60:]))
+    two = transformers(
+        classifier(), (TEXTS[:60], LABELS[:60]), tokenizer=tokenizer(), unseen=(TEXTS[60:], LABELS[60:])
+    )
     assert two.records.labels.tolist() == LABELS and two.records.ids[60] == "unseen-0"
-    three = transformers(classifier(), TABLE["text"].to_frame(), tokenizer=tokenizer(), label=LABELS, unseen=["7"])
+    three = transformers(
+        classifier(), TABLE["text"].to_frame(), tokenizer=tokenizer(), label=LABELS, unseen=["7"]
+    )
     assert three.records.labels.tolist() == LABELS
 
 
 def test_it_learns_by_its_own_loop_and_the_folder_is_one_of_hugging_face(tmp_path):
-    system = transformers(classifier, TABLE, tokenizer=tokenizer(), id="who", epochs=25, lr=5e-3, unseen=LATER)
+    system = transformers(
+        classifier, TABLE, tokenizer=tokenizer(), id="who", epochs=25, lr=5e-3, unseen=LATER
+    )
     assert system.original is None
     model = system.fit(system.seen, 0)
     right = system.outputs(model, system.seen).values.argmax(axis=1) == np.array(LABELS)[system.seen]
@@ -88,9 +99,11 @@ def test_a_fit_of_the_users_gets_tokens_and_a_model_from_its_start():
         assert torch.equal(model.classifier.weight, classifier(7).classifier.weight)
 
     start = functools.partial(classifier, 7)
-    system = transformers(classifier(), TABLE, tokenizer=tokenizer(), unseen=range(60, 120), fit=own, start=start)
+    system = transformers(
+        classifier(), TABLE, tokenizer=tokenizer(), unseen=range(60, 120), fit=own, start=start
+    )
     system.fit(ROWS, 0)
-    assert items == [(4, ["attention_mask", "input_ids", "labels", "token_type_ids"])]
+    assert items == [(4, ["attention_mask", "input_ids", "labels"])]
 
 
 def test_a_model_that_was_built_from_its_configuration_is_drawn_anew():
@@ -99,7 +112,10 @@ def test_a_model_that_was_built_from_its_configuration_is_drawn_anew():
     system = transformers(trained, TABLE, tokenizer=tokenizer(), unseen=range(60, 120), epochs=1)
     fresh, again = system.fresh(1), system.fresh(1)
     assert torch.equal(fresh.classifier.weight, again.classifier.weight)
-    assert fresh.classifier.weight.abs().max() < 0.5 and fresh.bert.embeddings.word_embeddings.weight.std() < 0.05
+    assert (
+        fresh.classifier.weight.abs().max() < 0.5
+        and fresh.bert.embeddings.word_embeddings.weight.std() < 0.05
+    )
 
 
 def test_what_a_fine_tuned_model_began_with_is_asked_for(tmp_path):
@@ -112,7 +128,9 @@ def test_what_a_fine_tuned_model_began_with_is_asked_for(tmp_path):
 
 def test_adapters_are_fitted_and_kept(tmp_path):
     peft = pytest.importorskip("peft")
-    model = peft.get_peft_model(classifier(), peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query"]))
+    model = peft.get_peft_model(
+        classifier(), peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query"])
+    )
     system = transformers(model, TABLE, tokenizer=tokenizer(), id="who", unseen=LATER, epochs=1, lr=1e-2)
     fitted = system.fit(system.seen, 0)
     base = "base_model.model.bert.embeddings.word_embeddings.weight"

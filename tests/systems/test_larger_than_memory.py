@@ -97,7 +97,10 @@ def test_five_gigabytes_are_audited_within_two(tmp_path):
     script.write_text(PROGRAM)
     try:
         done = subprocess.run(
-            [sys.executable, str(script), str(data), str(5 * GIGABYTE)], capture_output=True, text=True, check=False
+            [sys.executable, str(script), str(data), str(5 * GIGABYTE)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         facts = json.loads(done.stdout.splitlines()[-1])

@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pytest
 import torch
-from own_networks import CLASSES, N, Auxiliary, Cnn, Own, Shaken, Tied, TwoInputs, fit, pictures
 from torch import nn
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset, default_collate
 
 import vestige
+from own_networks import CLASSES, Auxiliary, Cnn, N, Own, Shaken, Tied, TwoInputs, fit, pictures
 from vestige import Dataset, InputError
 from vestige.systems import networks
 
@@ -75,7 +75,9 @@ def test_several_inputs_reach_the_network(form):
 
 def test_records_come_from_both_data_sets_and_have_the_names_of_the_user():
     data, unseen = Own(X[:60], Y[:60], "fields"), Own(X[60:], Y[60:], "fields", begin=60)
-    system = networks(Cnn, data, unseen=unseen, id="name", cluster=lambda place: f"c{place // 2}", classes="xyz")
+    system = networks(
+        Cnn, data, unseen=unseen, id="name", cluster=lambda place: f"c{place // 2}", classes="xyz"
+    )
     assert len(system.records) == N and system.seen.tolist() == list(range(60))
     assert system.records.ids[:2].tolist() == ["r0", "r1"]
     assert system.records.cluster[:3].tolist() == ["c0", "c0", "c1"]
@@ -99,7 +101,11 @@ def test_asking_changes_nothing():
     system = networks(model, Shaken(X, Y), unseen=HALF)
     states = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()
     first = system.outputs(model, ROWS).values
-    assert states == (random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist())
+    assert states == (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        torch.random.get_rng_state().tolist(),
+    )
     assert flags == [module.training for module in model.modules()]
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     np.testing.assert_array_equal(first, system.outputs(model, ROWS).values)  # the same draw of random items
@@ -127,7 +133,9 @@ def test_a_fit_of_the_users_gets_a_fresh_network_its_records_and_the_seed():
     one, again, other = (system.fit(ROWS, seed) for seed in (3, 3, 4))
     assert torch.equal(before, torch.random.get_rng_state())
     assert calls[0] == (Y[ROWS].tolist(), 3)
-    assert torch.equal(one.head.weight, again.head.weight) and not torch.equal(one.head.weight, other.head.weight)
+    assert torch.equal(one.head.weight, again.head.weight) and not torch.equal(
+        one.head.weight, other.head.weight
+    )
     assert not one.training and one is not trained
 
 
@@ -266,7 +274,9 @@ def test_unlearning_methods_of_the_house_work_on_it():
     )
     assert after < before
     with pytest.raises(InputError, match="use 'retrain'"):
-        networks(lambda: network(outputs=1), (X, X[:, 0, 0, 0])).unlearn("scrub", trained, forget, retain, seed=0)
+        networks(lambda: network(outputs=1), (X, X[:, 0, 0, 0])).unlearn(
+            "scrub", trained, forget, retain, seed=0
+        )
 
 
 @pytest.mark.parametrize(
@@ -298,6 +308,14 @@ def test_what_cannot_be_is_refused_in_a_sentence(model, data, options, message):
         networks(model, data, **options)
 
 
+def test_copies_are_looked_for_where_records_can_be_held(monkeypatch):
+    np.testing.assert_allclose(networks(network(), Own(X, Y), unseen=HALF).features(ROWS), X[ROWS])
+    assert networks(network(TwoInputs), Own(X, Y, "several"), unseen=HALF).features(ROWS) is None
+    assert networks(network(), Shaken(X, Y), unseen=HALF).features(ROWS) is None
+    monkeypatch.setattr("vestige.systems.network.MOST_HELD", 4 * 36 * 3)
+    assert networks(network(), Own(X, Y), unseen=HALF).features(ROWS) is None
+
+
 def test_an_output_that_is_no_number_names_its_record():
     model = network()
     system = networks(model, (X, Y), unseen=HALF)
@@ -312,6 +330,13 @@ def test_the_fingerprint_tells_data_network_and_training_apart():
 
     changed = X.copy()
     changed[7] += 1
-    keys = [key(), key(x=changed), key(nn.Sequential(network())), key(fit=fit), key(recipe={}), key(recipe={"lr": 1})]
+    keys = [
+        key(),
+        key(x=changed),
+        key(nn.Sequential(network())),
+        key(fit=fit),
+        key(recipe={}),
+        key(recipe={"lr": 1}),
+    ]
     assert len(set(keys)) == len(keys)
     assert key() == keys[0]

@@ -7,9 +7,9 @@ import sys
 import types
 
 import pytest
-from own_networks import Cnn, Own, fit, pictures
 
 import vestige
+from own_networks import Cnn, Own, fit, pictures
 from vestige import InputError
 from vestige.systems import networks
 from vestige.systems.portable import expect_portable

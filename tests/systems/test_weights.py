@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from own_networks import Cnn, Own, Tied, pictures
 from safetensors.torch import save_file, save_model
 
+from own_networks import Cnn, Own, Tied, pictures
 from vestige import InputError
 from vestige.systems import networks
 from vestige.systems.weights import fill
@@ -62,7 +62,11 @@ def test_what_does_not_fit_is_refused_and_the_network_stays(tmp_path):
     state = prefixed("")
     model = network(seed=1)
     for name, change, message in (
-        ("shape", {"head.bias": torch.zeros(5)}, r"'head.bias' is of shape \[5\] in the file and of shape \[3\]"),
+        (
+            "shape",
+            {"head.bias": torch.zeros(5)},
+            r"'head.bias' is of shape \[5\] in the file and of shape \[3\]",
+        ),
         ("more", {"loss.weight": torch.zeros(1)}, "'loss.weight' is of shape .* and missing in the network"),
     ):
         save_file(state | change, tmp_path / f"{name}.safetensors")

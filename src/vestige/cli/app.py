@@ -21,6 +21,7 @@ from vestige.cli.commands import GATED, command, group
 from vestige.cli.completion import listed, lists, one_of
 from vestige.cli.evidence import VERIFIED, evidence, verify
 from vestige.cli.ledger import key, ledger, model
+from vestige.cli.monitor import WATCHED, monitor
 from vestige.cli.options import (
     Address,
     Engine,
@@ -34,7 +35,7 @@ from vestige.cli.options import (
     Shared,
     Workers,
 )  # fmt: skip
-from vestige.cli.project import convert
+from vestige.cli.project import convert, init
 from vestige.cli.requests import request
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
@@ -54,6 +55,7 @@ app.add_typer(evidence)
 command(
     app, examples=["vestige verify evidence.json --key signing.key.pub --require unlearned"], codes=VERIFIED
 )(verify)
+command(app, examples=["vestige monitor churn --audits 'audits/{version}/{request}'"], codes=WATCHED)(monitor)
 for rooms in (ledger, key, model, request):
     app.add_typer(rooms)
 INTERRUPTED = 130
@@ -284,6 +286,9 @@ def report(
         from vestige.evaluation.folder import report_again as report_audit
 
         print_audits(report_audit(folder), folder / "report.html", json)
+
+
+command(app, examples=["vestige init sklearn", "vestige init torch projects/churn"])(init)
 
 
 command(

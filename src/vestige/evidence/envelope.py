@@ -53,7 +53,7 @@ def pae(kind: str, body: bytes) -> bytes:
 def seal(value: Any, key: Ed25519PrivateKey, kind: str = PAYLOAD_TYPE) -> dict[str, Any]:
     """Return the signed envelope of a JSON value, with its index."""
     body = canonical(value)
-    envelope = {"payload": _text(body), "payloadType": kind, "signatures": []}
+    envelope: dict[str, Any] = {"payload": _text(body), "payloadType": kind, "signatures": []}
     if kind != INDEX_TYPE:
         envelope[INDEX] = seal({"fields": digests(value)}, key, INDEX_TYPE)
     return add_signature(envelope, key)
@@ -73,8 +73,8 @@ def add_signature(envelope: Mapping[str, Any], key: Ed25519PrivateKey) -> dict[s
 
 def malformed(envelope: Any, fresh: bool = False) -> Fault | None:
     """Return what an envelope lacks to be one; `fresh`: one without a signature is one too."""
-    if not isinstance(envelope, Mapping):
-        return Fault("envelope", "it is no JSON object")
+    if not isinstance(envelope, Mapping) or not envelope.keys() & {"payload", "payloadType", "signatures"}:
+        return Fault("envelope", "it is no signed envelope")
     for name in ("payload", "payloadType"):
         if not isinstance(envelope.get(name), str):
             return Fault(name, "it is missing, or no text")

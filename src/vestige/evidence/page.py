@@ -78,7 +78,7 @@ def _about(statement: Statement, envelope: Mapping[str, Any]) -> Section:
         *(("Version " + version.name, saw[version.saw]) for version in scope.versions),
         ("How that is known", scope.known_by),
         ("What was done", action.method or "not stated"),
-        *(("Option " + name, text) for name, text in flattened(action.options)),
+        *(("Option " + name, text) for name, text in _options(action.options)),
         ("Seed", DASH if action.seed is None else str(action.seed)),
         *(("Cost, " + name, number(value)) for name, value in action.cost.items()),
         ("Recipe (SHA-256)", action.recipe or DASH),
@@ -104,7 +104,9 @@ def _sharp(predicate: Predicate) -> Section:
     columns = [Column("Planted trace"), Column("Found in", "number")]
     blocks: list[Block] = [Text(sentence), *([Table("Power", columns, rows)] if rows else [])]
     if audit.negative_results:
-        lost = [[negative.what, Cell(negative.reason, "words")] for negative in audit.negative_results]
+        lost: list[list[str | Cell]] = [
+            [negative.what, Cell(negative.reason, "words")] for negative in audit.negative_results
+        ]
         blocks.append(
             Table("Not measured", [Column("Not measured or checked"), Column("Why", "words")], lost)
         )
@@ -143,7 +145,7 @@ def _measures(predicate: Predicate) -> Section:
     ]  # fmt: skip
     rows: list[Sequence[str | Cell]] = []
     for run in audit.measures:
-        options = ", ".join(f"{name} = {text}" for name, text in flattened(run.options))
+        options = ", ".join(f"{name} = {text}" for name, text in _options(run.options))
         asked = f"{run.preset}{': ' if options else ''}{options}"
         if run.scores is None:
             rows.append([run.label, asked, Cell(run.reason or "No reason was given.", "words missing", 3)])
@@ -161,7 +163,9 @@ def _subject(statement: Statement) -> Section:
     what = "Every file of the audited model, by its SHA-256."
     if statement.subject[0].name == OUTPUTS:
         what = "The array of outputs that was audited, by its SHA-256; the model's files were not at hand."
-    rows = [[subject.name, Cell(subject.digest.sha256, "digest")] for subject in statement.subject]
+    rows: list[list[str | Cell]] = [
+        [subject.name, Cell(subject.digest.sha256, "digest")] for subject in statement.subject
+    ]
     table = Table("Subject", [Column("File"), Column("SHA-256")], rows, tall=len(rows) > 20)
     return Section("subject", "What was audited", "Subject", [Text(what), table])
 
@@ -183,6 +187,10 @@ def _pairs(label: str, rows: Sequence[tuple[str, str]]) -> Table:
     return Table(
         label, [Column("What"), Column("Said", "words")], [[name, text] for name, text in rows], "pairs"
     )
+
+
+def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return flattened(options) if options else []
 
 
 def _date(moment: datetime | None) -> str:

@@ -5,7 +5,7 @@ commitments  which commitments a version re-opens; what was decided stays decide
 e_values     evidence as large as it is, where permutations see no further
 """
 
-from vestige.monitoring.commitments import Decision, Test, decide, open_pairs, tested
+from vestige.monitoring.commitments import Decision, Test, decide, open_pairs
 from vestige.monitoring.control import PROCEDURES, Budget, budget, judge, next_level, start
 from vestige.monitoring.e_values import group_e_value
 
@@ -21,5 +21,4 @@ __all__ = [
     "next_level",
     "open_pairs",
     "start",
-    "tested",
 ]

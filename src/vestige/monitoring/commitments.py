@@ -19,7 +19,6 @@ from vestige.monitoring.e_values import group_e_value
 
 Pair: TypeAlias = tuple[str, str]
 """A commitment and the digest of a version."""
-TWICE = 2
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,39 @@ class Test:
     e: float | None = None
     records: tuple[str, ...] = ()
     reason: str = ""
+
+    @classmethod
+    def of(cls, audit: Audit, commitment: str, digest: str, pseudonyms: Mapping[str, str]) -> Test:
+        """Return what an audit says on a commitment, with its records by pseudonym.
+
+        Parameters
+        ----------
+        audit : Audit
+        commitment, digest : str
+        pseudonyms : mapping of str to str
+            The pseudonym of each forget record's id; ids are never kept.
+
+        Raises
+        ------
+        InputError
+            Where a record that stands out has no pseudonym.
+        """
+        verdict = audit.verdict
+        failed = [
+            control for control in audit.controls if control.kind == "reference" and control.passed is False
+        ]
+        if verdict.p_under is None or failed:
+            why = verdict.sentence if verdict.p_under is None else f"the control “{failed[0].name}” failed"
+            return cls(commitment, digest, None, reason=why)
+        rows = audit.scores[(audit.scores["measure"] == "trace") & (audit.scores["verdict"] == "under")]
+        names = rows["id"].astype(str).tolist()
+        missing = [name for name in names if name not in pseudonyms]
+        if missing:
+            raise InputError(
+                f"{len(missing)} records that stand out have no pseudonym; give one for each forget record."
+            )
+        e = group_e_value(audit.signals, seed=audit.seed)
+        return cls(commitment, digest, verdict.p_under, e, tuple(sorted(pseudonyms[name] for name in names)))
 
 
 @dataclass(frozen=True)
@@ -156,36 +188,3 @@ def open_pairs(commitments: Iterable[str], digests: Iterable[str], known: Mappin
     """Return what is still to be audited: every commitment with every version, less what was decided."""
     versions = list(digests)
     return [(one, digest) for one in commitments for digest in versions if (one, digest) not in known]
-
-
-def tested(audit: Audit, commitment: str, digest: str, pseudonyms: Mapping[str, str]) -> Test:
-    """Return what an audit says on a commitment, with its records by pseudonym.
-
-    Parameters
-    ----------
-    audit : Audit
-    commitment, digest : str
-    pseudonyms : mapping of str to str
-        The pseudonym of each forget record's id; ids are never kept.
-
-    Raises
-    ------
-    InputError
-        Where a record that stands out has no pseudonym.
-    """
-    verdict = audit.verdict
-    failed = [
-        control for control in audit.controls if control.kind == "reference" and control.passed is False
-    ]
-    if verdict.p_under is None or failed:
-        why = verdict.sentence if verdict.p_under is None else f"the control “{failed[0].name}” failed"
-        return Test(commitment, digest, None, reason=why)
-    rows = audit.scores[(audit.scores["measure"] == "trace") & (audit.scores["verdict"] == "under")]
-    names = rows["id"].astype(str).tolist()
-    missing = [name for name in names if name not in pseudonyms]
-    if missing:
-        raise InputError(
-            f"{len(missing)} records that stand out have no pseudonym; give one for each forget record."
-        )
-    e = group_e_value(audit.signals, seed=audit.seed)
-    return Test(commitment, digest, verdict.p_under, e, tuple(sorted(pseudonyms[name] for name in names)))

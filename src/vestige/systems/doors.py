@@ -42,13 +42,17 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
     options["forget"] = forget
     torch = sys.modules.get("torch")  # who has made a module has imported torch
     if torch is not None and isinstance(model, torch.nn.Module):
-        return (_transformers if "tokenizer" in options else _networks)(model, data, options | {"forget": forget})
+        return (_transformers if "tokenizer" in options else _networks)(
+            model, data, options | {"forget": forget}
+        )
     if hasattr(model, "fit") and hasattr(model, "get_params"):
         from vestige.systems.estimator_system import estimators
 
         return estimators(model, data, **options)
     if torch is not None and callable(model):  # a function that returns one
-        return (_transformers if "tokenizer" in options else _networks)(model, data, options | {"forget": forget})
+        return (_transformers if "tokenizer" in options else _networks)(
+            model, data, options | {"forget": forget}
+        )
     raise InputError(
         f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module or a function that "
         "returns one, a Hugging Face model, or a vestige.systems.System is wanted."

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
 from vestige.errors import InputError, need
+from vestige.systems.base import Positions
 from vestige.systems.network import Fit, Networks, Start, is_pretrained, networks
 from vestige.systems.seeding import all_seeded
 from vestige.systems.unseen import is_data
@@ -77,6 +78,15 @@ class Transformers(Networks):
     """A Hugging Face classifier on a user's data; build it by `transformers`."""
 
     tokenizer: Any = None
+    contents: tuple[Texts | Images, ...] = ()
+
+    def features(self, rows: Positions) -> list[str] | None:
+        """Return the texts of some records, to look for copies; None for images."""
+        texts = [part.texts for part in self.contents if isinstance(part, Texts)]
+        if not texts:
+            return None
+        first = len(texts[0])
+        return [texts[0][int(row)] if row < first else texts[1][int(row) - first] for row in rows]
 
     def save(self, model: Any, folder: Path) -> None:
         """Write the model as Hugging Face keeps one: weights as safetensors, configuration and tokenizer."""
@@ -112,8 +122,8 @@ def transformers(
     Parameters
     ----------
     model
-        A trained model, which is the original, such as a BertForSequenceClassification; with adapters (peft) as well. Or
-        a function that returns an untrained one.
+        A trained model, which is the original, such as a BertForSequenceClassification, with adapters (peft) as well;
+        or a function that returns an untrained one.
     data
         What it was trained on: a DataFrame, a `datasets.Dataset`, a list of dictionaries, or (texts, labels).
     tokenizer
@@ -162,7 +172,8 @@ def transformers(
         if recipe is not None:
             raise InputError("epochs= and recipe= are two ways to train; give one of them.")
         recipe = {
-            "epochs": epochs, "lr": lr, "optimizer": "adamw", "batch_size": 16, "weight_decay": 0.01, "precision": "fp32",
+            "epochs": epochs, "lr": lr, "optimizer": "adamw", "batch_size": 16, "weight_decay": 0.01,
+            "precision": "fp32",
         }  # fmt: skip
     loaders = [DataLoader(part, collate_fn=collate) for part in parts]
     system = networks(
@@ -172,7 +183,7 @@ def transformers(
         build=Transformers,
     )  # fmt: skip
     assert isinstance(system, Transformers)
-    system.tokenizer = tokenizer
+    system.tokenizer, system.contents = tokenizer, tuple(parts)
     return system
 
 
@@ -193,7 +204,9 @@ class _Table:
             plain = data.with_format(None)
             columns: Mapping[str, Any] = {name: plain[name] for name in data.column_names}
         elif hasattr(data, "iloc") and hasattr(data, "columns"):
-            columns = {str(name): data[name].tolist() for name in data.columns} | {"index": data.index.tolist()}
+            columns = {str(name): data[name].tolist() for name in data.columns} | {
+                "index": data.index.tolist()
+            }
         elif isinstance(data, list) and data and all(isinstance(row, Mapping) for row in data):
             columns = {str(name): [row.get(name) for row in data] for name in data[0]}
         else:
@@ -203,7 +216,11 @@ class _Table:
             )
         if label is not None and not isinstance(label, str):
             columns, label = {**columns, "its label": label}, "its label"
-        return cls(columns, _column(columns, text, (*TEXTS, *IMAGES), "text"), _column(columns, label, LABELS, "label"))
+        return cls(
+            columns,
+            _column(columns, text, (*TEXTS, *IMAGES), "text"),
+            _column(columns, label, LABELS, "label"),
+        )
 
     def items(self, tokenizer: Any, labels: tuple[str, ...], longest: int | None) -> Texts | Images:
         """Return the records as a data set of tokens, or of pixels."""
@@ -221,7 +238,9 @@ def _columns(tables: list[_Table], source: Any) -> Any:
     """Return a column of all tables by its name, anything else as it is."""
     if not isinstance(source, str):
         return source
-    return [value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]]
+    return [
+        value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]
+    ]
 
 
 def _is_table(unseen: Any) -> bool:

@@ -23,19 +23,20 @@ def expect_portable(system: System) -> None:
         name = thing.__qualname__
         if "<locals>" in name or "<lambda>" in name:
             raise InputError(
-                f"{name!r} is defined inside a function, so that worker processes cannot find it; define it in a module "
-                "of its own, or leave workers out."
+                f"{name!r} is defined inside a function, so that worker processes cannot find it; define it in a "
+                "module of its own, or leave workers out."
             )
         if thing.__module__ == "__main__" and not in_file:
             raise InputError(
-                f"{name!r} is defined in a notebook or a prompt, so that worker processes cannot find it; put it into a "
-                "file that you import, or leave workers out."
+                f"{name!r} is defined in a notebook or a prompt, so that worker processes cannot find it; put it into "
+                "a file that you import, or leave workers out."
             )
 
 
 def _code_in(root: Any) -> Iterator[Any]:
     """Yield the functions of a system, and the classes of what it holds."""
-    waiting, known = [(root, 0)], set()
+    waiting: list[tuple[Any, int]] = [(root, 0)]
+    known: set[int] = set()
     while waiting and len(known) < MOST:
         value, depth = waiting.pop()
         if id(value) in known:

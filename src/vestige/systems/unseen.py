@@ -21,7 +21,9 @@ def is_data(unseen: Any) -> bool:
         return False
     if isinstance(unseen, tuple):
         return len(unseen) == 2 and any(hasattr(part, "shape") for part in unseen)
-    return not isinstance(unseen, (list, set, frozenset, range, np.ndarray)) and not hasattr(unseen, "to_list")
+    return not isinstance(unseen, (list, set, frozenset, range, np.ndarray)) and not hasattr(
+        unseen, "to_list"
+    )
 
 
 def seen_rows(
@@ -50,8 +52,8 @@ def seen_rows(
         return np.arange(count), ()
     if unseen is None and trained:
         raise InputError(
-            "The model is trained, and a verdict compares with records that it never saw: name them, unseen=, as data of "
-            "the same form, or as ids among the data."
+            "The model is trained, and a verdict compares with records that it never saw: name them, unseen=, as data "
+            "of the same form, or as ids among the data."
         )
     if unseen is None or isinstance(unseen, Real):
         wanted = np.flatnonzero(np.isin(records.ids[:count], [str(name) for name in forget]))
@@ -72,8 +74,8 @@ def _by_share(
 ) -> tuple[Positions, tuple[str, ...]]:
     if trained:
         raise InputError(
-            "unseen is a share, and the model is trained already: which records it never saw is known to you alone; name "
-            "their ids."
+            "unseen is a share, and the model is trained already: which records it never saw is known to you alone; "
+            "name their ids."
         )
     kept = round(share * count) if 0 < share < 1 else 0
     kept = min(kept, count - len(wanted))

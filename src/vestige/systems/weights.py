@@ -1,4 +1,4 @@
-"""Weights of a user's network: a checkpoint of theirs, whatever wrapped the network when it was written, and our own."""
+"""Weights of a user's network: a checkpoint of theirs, whatever wrapped the network then, and our own."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     """Return the network that `DataParallel` or `torch.compile` has wrapped, or the network itself."""
     while True:
         inner = getattr(model, "_orig_mod", None)
-        if inner is None and isinstance(
-            model, (nn.DataParallel, nn.parallel.DistributedDataParallel)
-        ):
+        if inner is None and isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner = model.module
         if not isinstance(inner, nn.Module):
             return model
@@ -66,7 +64,9 @@ def _plain(
         parts = parts_of(content)
         if len(parts) != 1:
             several = f"weights under {' and '.join(parts)}" if parts else "no weights"
-            raise InputError(f"{path} holds {several}; give a file of one state dict, such as vestige convert makes.")
+            raise InputError(
+                f"{path} holds {several}; give a file of one state dict, such as vestige convert makes."
+            )
         name, content = next(iter(parts.items()))
         notes.append(f"The weights were read from {name!r} of {path.name}.")
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
