@@ -129,6 +129,8 @@ def test_a_system_that_is_no_version_is_refused(book, nearest, tmp_path):
     nearest.seen = nearest.seen[:-1]
     with pytest.raises(InputError, match="299 records, which is what no version of churn saw"):
         book.requests.execute(request, system=nearest, folder=tmp_path / "runs")
+    with pytest.raises(InputError, match="no option of an execution 'shadow'. Did you mean 'shadows'"):
+        book.requests.execute(request, system=nearest, folder=tmp_path / "runs", shadow=2)
     with pytest.raises(InputError, match="Which system is trained"):
         book.requests.execute(request, folder=tmp_path / "runs")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vestige.errors import InputError
+from vestige.errors import InputError, unknown
 from vestige.files import as_path
 from vestige.ledger import chain
 from vestige.ledger.keys import Key
@@ -130,8 +130,12 @@ def planned(
     from vestige.experiments.requests import Forgetting, plan_system
     from vestige.experiments.settings import AuditConfig, ShadowConfig
 
-    kept = {"shadows": 1, "seed": 0, "audit": {}, **options}
-    system = kept.pop("system", None)
+    kept = {"system": None, "shadows": 1, "seed": 0, "audit": {}}
+    strange = sorted(options.keys() - kept.keys())
+    if strange:
+        raise InputError(unknown("option of an execution", strange[0], kept))
+    kept |= options
+    system = kept["system"]
     if system is None:
         raise InputError("Which system is trained? Give it, such as churn.py:system.")
     source = _source(system)
