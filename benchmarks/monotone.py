@@ -1,12 +1,13 @@
-"""Is `monotone` better than IAM? Trained worlds, requests and models that its form was not chosen on (docs/monotone.md).
+"""Is `monotone` better than IAM? Trained worlds, requests and models that its form was not chosen on
+(docs/monotone.md).
 
     python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]    trains the worlds
     python -m benchmarks.monotone FOLDER [DATA ...] [--audited retrain finetune] [--shadows 1 3] [--worlds 40]
 
-Each line: the mean over worlds of the AUC between forgotten and retained records, the share of forgotten records recognised
-where 1 % of the retained are missed, the AUC between the forgotten records and the same records under the untouched
-original (where a request is hard or easy, the first AUC sees that too), and the difference of each to IAM's with a 95 % t
-interval over worlds. Of random requests the first six worlds, on which the form was chosen, are left out.
+Each line: the mean over worlds of the AUC between forgotten and retained records, the share of forgotten records
+recognised where 1 % of the retained are missed, the AUC between the forgotten records and the same records under the
+untouched original (where a request is hard or easy, the first AUC sees that too), and the difference of each to IAM's
+with a 95 % t interval over worlds. Of random requests the first six worlds, on which the form was chosen, are left out.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_outputs_are_audited_by_the_script(tmp_path, monkeypatch):
     for name, arguments in (("python", ""), ("vestige", "-m vestige ")):
         (tools / name).write_text(f'#!{shell}\nexec {sys.executable} {arguments}"$@"\n')
         (tools / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tools), prepend=":")
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     ended = subprocess.run([shell, "audit.sh"], cwd=project.folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert "A vestige remains" in ended.stdout and (project.folder / "audit" / "report.html").is_file()
