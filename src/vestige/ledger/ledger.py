@@ -31,7 +31,7 @@ from vestige.ledger.database import (
 from vestige.ledger.keys import Key, default_path
 from vestige.ledger.models import Models
 from vestige.ledger.projections import ENDED
-from vestige.ledger.records import as_date
+from vestige.ledger.records import as_date, as_word
 from vestige.ledger.requests import Requests
 from vestige.ledger.tables import EVENT, FACT, NOTE, PROJECTIONS, REQUEST
 from vestige.ledger.verify import Verification
@@ -78,7 +78,7 @@ class Ledger:
     """
 
     def __init__(self, url: str, key: Path | str | None = None, *, actor: str = "operator") -> None:
-        self.engine, self.actor = engine_of(url), actor
+        self.engine, self.actor = engine_of(url), as_word("actor", actor)
         self.key_path = default_path() if key is None else Path(key)
         self._local = threading.local()
         file = self.engine.url.database
@@ -96,7 +96,7 @@ class Ledger:
 
         Raises `InputError` where the key is missing: `vestige key new` makes one.
         """
-        engine = engine_of(url)
+        engine, actor = engine_of(url), as_word("actor", actor)
         with faults_told(engine), engine.connect().execution_options(writes=True) as connection:
             with connection.begin():
                 migrate(connection)
@@ -284,7 +284,9 @@ class Ledger:
             gone = transaction.connection.execute(NOTE.delete().where(NOTE.c.event == event))
             if not gone.rowcount:
                 raise InputError(f"Event {event} has no free text; nothing is erased.")
-            record = transaction.append("note.redacted", "", {"event": event, "reason": reason})
+            record = transaction.append(
+                "note.redacted", "", {"event": event, "reason": as_word("reason", reason)}
+            )
         self._forget_pages()
         return record
 
