@@ -2,7 +2,7 @@
 
 A commitment is re-opened by the group test, at the level that the error control gives it; or, where that is asked for,
 by a record that stands out in the audits of two versions. The second rule has no error control of its own: a record
-that is unusual by chance is so in every version (docs/monitoring.md has the rates). So it is off unless it is asked
+that is unusual by chance is so in every version, and in half of simulated lives or more one is (docs/monitoring.md). So it is off unless it is asked
 for, and what stands out twice is always told.
 """
 
