@@ -30,7 +30,7 @@ ROOMS = (
     "graph", "training", "signals", "measures", "unlearning", "methods", "evaluation", "leaks", "systems", "evidence",
     "monitoring", "experiments", "ledger", "llm",
     "listing",
-    "machine", "cli", "__main__",
+    "machine", "projects", "cli", "__main__",
 )  # fmt: skip
 """Each may import from itself and from those before it."""
 MODULES = {
@@ -123,6 +123,7 @@ LIGHT = [
             "report",
             "cli",
             "leaks",
+            "ledger",
             "llm",
             "evidence",
             "monitoring",

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from vestige.cli import main, show
 from vestige.machine import SCHEMA
+from vestige.store import plain
 
 CHECK = Draft202012Validator(json.loads(files("vestige").joinpath("schemas", SCHEMA).read_text("utf-8")))
 """Of everything that a command prints with --json."""
@@ -22,7 +23,7 @@ def every_json_follows_the_schema(monkeypatch):
     printed = show.print_json
 
     def checked(record, indent=None):
-        CHECK.validate(json.loads(json.dumps(show.plain(record))))
+        CHECK.validate(json.loads(json.dumps(plain(record))))
         printed(record, indent)
 
     monkeypatch.setattr(show, "print_json", checked)

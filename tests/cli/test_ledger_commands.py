@@ -61,6 +61,8 @@ def test_a_request_from_receipt_to_the_end(run, tmp_path):
         run("ledger", "export", "jsonl").splitlines()
     )
     assert "Erased" in run("ledger", "redact", "4")
+    assert "Erased: 0 free texts" in run("ledger", "redact", "--ended-before", "2020-01-01")
+    assert "Which free text" in run("ledger", "redact", code=2)
     assert "withdrawn" in run("request", "withdraw", "R4")
 
 

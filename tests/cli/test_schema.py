@@ -11,11 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from kind_worlds import ROLE, world
-from vestige.cli.show import plain
 from vestige.evaluation.outlook import Outlook
 from vestige.experiments.costs import Costs
 from vestige.graph.progress import status
-from vestige.store import write_json
+from vestige.store import plain, write_json
 
 
 def schema_of(here):

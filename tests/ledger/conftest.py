@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import postgres
 import pytest
-import sqlalchemy as sa
+from books import ASKED, IDS, fresh, weights
 
 import vestige
 from vestige.ledger import Key, Ledger
-
-NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -32,16 +29,6 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/deletions.db"
     return fresh(request.getfixturevalue("postgres_url"))
-
-
-def fresh(server):
-    """Make an empty database on a server, and return its URL."""
-    name = f"ledger{next(NUMBERS)}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture
@@ -64,17 +51,6 @@ def either(url, key):
     ledger = Ledger.create(url, key)
     yield ledger
     ledger.close()
-
-
-IDS = [f"r{k}" for k in range(60)]
-ASKED = IDS[:6]
-
-
-def weights(folder, text="weights"):
-    """Write a model of a file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.bin").write_text(text)
-    return folder
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from books import ASKED
 
-from conftest import ASKED
 from vestige.errors import InputError
 
 CONTENT = {name: {"income": 50_000 + k, "town": "Musterstadt"} for k, name in enumerate(ASKED)}

@@ -6,8 +6,8 @@ import shutil
 import sqlite3
 
 import pytest
+from books import ASKED, IDS
 
-from conftest import ASKED, IDS
 from vestige.errors import InputError
 from vestige.ledger import Ledger
 from vestige.ledger.tables import EVENT
@@ -110,7 +110,7 @@ def test_weights_of_a_retired_version_may_go(full, tmp_path):
 
 
 def test_rebuilding_gives_the_same_bytes(either, tmp_path):
-    from conftest import weights
+    from books import weights
 
     either.models.add("churn", "v1", weights(tmp_path / "w"), manifest=IDS, state="live")
     for k in range(5):
@@ -142,6 +142,25 @@ def test_redaction_erases_the_text_and_breaks_nothing(full):
     assert b"Bob rang" not in _bytes(full)
     with pytest.raises(InputError, match="has no free text"):
         full.redact(number)
+
+
+def test_texts_of_requests_that_ended_are_erased_together(book):
+    for name in ("anna", "bob"):
+        book.requests.new(name, ["r1"], note=f"{name} rang")
+    book.requests.deny("R2", "other", note="because")
+    assert book.retain("2000-01-01") == 0
+    assert book.retain("2999-01-01") == 2
+    assert not book.verify().fault
+    assert b"anna rang" not in _bytes(book) and b"bob rang" in _bytes(book)
+
+
+def test_a_head_that_was_noted_elsewhere_is_compared(book, tmp_path):
+    book.requests.new("anna", ["r1"])
+    (tmp_path / "noted.json").write_text(book.head_path.read_text().replace('"sequence": 2', '"sequence": 3'))
+    assert "an older copy" in book.verify(head=tmp_path / "noted.json").fault
+    (tmp_path / "noted.json").write_text("{}")
+    with pytest.raises(InputError, match="names no event"):
+        book.verify(head=tmp_path / "noted.json")
 
 
 def _bytes(ledger):

@@ -292,3 +292,47 @@ def test_what_records_share_is_written_once(tmp_path):
         assert np.array_equal(loaded.calibration.unlearned, known.unlearned) and list(loaded.shadow_ids) == [
             "s1"
         ]
+
+
+def exchanged(shadows=S, *, first=100, **fields) -> Signals:
+    """Shadows' training records, with as many references as the audited samples have."""
+    return Signals(
+        LABELS, LOGITS, **{"original": LOGITS + 2, "shadow_out": RNG.normal(size=(shadows, N, C))} | fields,
+        ids=np.arange(first, first + N),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (lambda: exchanged(original=None), "lacks `original`: what the shadow that saw them"),
+        (lambda: exchanged(shadow_out=None), "lacks `shadow_out`: what the models that did not"),
+        (lambda: exchanged(role=["retain"] * N), "records of other roles"),
+        (lambda: exchanged(1), "has 1 models that never saw a record, the audited samples have 2"),
+        (
+            lambda: exchanged().with_(ids=[f"s/{i}" for i in range(N)]),
+            "holds 12 of the queried samples, among them 's/0'",
+        ),
+        (lambda: LOGITS, "shadow_train is of type ndarray"),
+    ],
+)
+def test_shadow_training_records_that_calibrate_nothing_are_refused(known, message):
+    with pytest.raises(InputError, match=message):
+        full().with_(shadow_train=known())
+
+
+def test_a_new_audited_model_has_its_own_answers_on_the_shadows_training_records(tmp_path):
+    shared = full().with_(shadow_train=exchanged())
+    assert same(Signals.load(shared.save(tmp_path / "whole")), shared)
+    assert shared.with_(unlearned=LOGITS * 2).shadow_train is None
+    assert shared.with_shadows(np.array([0])).shadow_train is None
+    shared.save(tmp_path / "a", apart=True)
+    own = shared.shadow_train.with_(unlearned=LOGITS * 3)
+    second = shared.with_(unlearned=LOGITS * 2, shadow_train=own)
+    second.save(tmp_path / "b", references=tmp_path / "a")
+    third = shared.with_(unlearned=LOGITS * 2)
+    third.save(tmp_path / "c", references=tmp_path / "a")
+    for record, folder in ((shared, "a"), (second, "b"), (third, "c")):
+        assert same(Signals.load(tmp_path / folder), record)
+    file = "shadow_train/arrays.safetensors"
+    assert (tmp_path / "a" / file).samefile(tmp_path / "b" / file)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vestige.errors import InputError
-from vestige.signals import simulated_deletions
+from vestige.signals import exchanged_deletions, simulated_deletions
 
 RNG = np.random.default_rng(0)
 S, P, C = 5, 400, 3
@@ -76,3 +76,40 @@ def test_membership_is_truth_values_of_any_number_type(kind):
 def test_arrays_that_do_not_fit(fields, message):
     with pytest.raises(InputError, match=message):
         simulated_deletions(**{"labels": LABELS, "logits": LOGITS, "member": MEMBER} | fields)
+
+
+@pytest.mark.parametrize("shadows", [1, 2])
+def test_exchanged_roles_are_right_by_construction(shadows):
+    member = MEMBER[:shadows] if shadows > 1 else np.arange(P) % 2 == 0
+    original, unlearned = np.full((P, 3), 7.0), np.full((P, 3), 8.0)
+    original[:, 0], unlearned[:, 0] = np.arange(P), -np.arange(P)
+    logits = LOGITS[:shadows] if shadows > 1 else LOGITS[0]
+    original, unlearned = (np.resize(one, LOGITS[0].shape) for one in (original, unlearned))
+    known = exchanged_deletions(LABELS, logits, member, original, unlearned)
+    rows = np.flatnonzero(np.atleast_2d(member).sum(axis=0) == 1)
+    assert known.shadows == shadows and (known.roles == "forget").all()
+    assert known.names.tolist() == [f"shadow:{row}" for row in rows]
+    assert np.array_equal(known.unlearned, unlearned[rows])
+    assert np.array_equal(known.shadow_out[0], original[rows])
+    owner = np.atleast_2d(member)[:, rows].argmax(axis=0)
+    assert np.array_equal(known.original, np.atleast_3d(LOGITS)[owner, rows])
+    if shadows == 2:
+        assert np.array_equal(known.shadow_out[1], LOGITS[1 - owner, rows])
+
+
+def test_exchanged_roles_refuse_what_does_not_fit():
+    good = {
+        "labels": LABELS,
+        "logits": LOGITS[0],
+        "member": np.ones(P),
+        "original": LOGITS[1],
+        "unlearned": LOGITS[2],
+    }
+    for field, value, message in (
+        ("member", np.zeros(P), "exactly one shadow"),
+        ("original", LOGITS[1][:5], "original has shape"),
+        ("member", np.ones(P - 1), "do not fit"),
+        ("ids", ["a"], "1 ids"),
+    ):
+        with pytest.raises(InputError, match=message):
+            exchanged_deletions(**good | {field: value})

@@ -31,6 +31,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import vestige
 from vestige.data import Dataset
 from vestige.errors import InputError
+from vestige.store import read_record
 from vestige.systems import estimators
 from vestige.systems.base import fingerprint_of
 
@@ -408,3 +409,67 @@ def test_what_has_no_name_cannot_be_kept_in_a_file(tmp_path):
     one = system(make_pipeline(FunctionTransformer(lambda x: x[["age"]]), Perceptron()))
     with pytest.raises(InputError, match="cannot be kept in a file, for .*<lambda> has no name"):
         one.save(one.fit(one.seen, 0), tmp_path)
+
+
+def test_forget_does_what_is_done_by_hand(tmp_path):
+    data = table(1200)
+    known, other = data[:400], data[400:]
+    model = pipeline(RandomForestClassifier(8, random_state=3)).fit(known[FEATURES], known.label)
+    asked = known.id[:30].tolist()
+    answer = vestige.forget(
+        model,
+        known,
+        asked,
+        label="label",
+        id="id",
+        unseen=other,
+        measures=["loss_difference"],
+        folder=tmp_path / "r",
+    )
+    signals = answer.audit.signals
+    records = read_record(tmp_path / "r" / "manifest.json")["models"]
+    seeds = {name: answer.plan.seed(name) for name in ("shadow", "unlearn")}
+
+    def fit(rows, seed):
+        steps = pipeline(RandomForestClassifier(8, random_state=seed))
+        return steps.fit(rows[FEATURES], rows.label)
+
+    by_id = data.set_index("id", drop=False)
+    by_hand = {
+        "original": model,
+        "unlearned": fit(known[~known.id.isin(asked)], seeds["unlearn"]),
+        "shadow_out": fit(
+            by_id.loc[signals.shadow_ids].sort_index(key=lambda ids: ids.str[1:].astype(int)), seeds["shadow"]
+        ),
+    }
+    rows = by_id.loc[signals.names]
+    assert set(records) == {"original", "shadow-0", "retrain"}
+    for name, one in by_hand.items():
+        expected = np.log(np.maximum(one.predict_proba(rows[FEATURES]), 1e-12))
+        said = getattr(signals, name)
+        assert np.array_equal(said[0] if name == "shadow_out" else said, expected), name
+    direct = vestige.Signals(
+        signals.labels,
+        signals.unlearned,
+        original=signals.original,
+        shadow_out=signals.shadow_out,
+        role=signals.role,
+    )
+    scores = vestige.measure("loss_difference", direct)
+    kept = answer.audit.scores.query("measure == 'loss_difference'").set_index("id").score
+    assert np.allclose(kept.loc[signals.names].to_numpy(), np.asarray(scores), equal_nan=True)
+
+
+@pytest.mark.slow
+def test_workers_make_the_same_answer():
+    data = table(1200)
+    known, other = data[:400], data[400:]
+    model = KEPT["own transformer"]().fit(known[FEATURES], known.label)
+    answers = [
+        vestige.forget(
+            model, known, known.id[:30].tolist(), label="label", id="id", unseen=other, measures=["loss_difference"],
+            workers=workers,
+        )
+        for workers in (None, 2)
+    ]  # fmt: skip
+    assert answers[0].audit.scores.equals(answers[1].audit.scores)

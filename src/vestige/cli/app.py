@@ -35,7 +35,7 @@ from vestige.cli.options import (
     Shared,
     Workers,
 )  # fmt: skip
-from vestige.cli.project import convert
+from vestige.cli.project import convert, init
 from vestige.cli.requests import request
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
@@ -286,6 +286,9 @@ def report(
         from vestige.evaluation.folder import report_again as report_audit
 
         print_audits(report_audit(folder), folder / "report.html", json)
+
+
+command(app, examples=["vestige init sklearn", "vestige init torch projects/churn"])(init)
 
 
 command(

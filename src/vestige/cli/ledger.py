@@ -82,12 +82,13 @@ def ledger_init(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operato
 def ledger_verify(
     url: Url = DEFAULT, key: KeyFile = None,
     files: Annotated[bool, typer.Option(help="Also look at the files of versions, audits and evidence.")] = True,
+    head: Annotated[Path | None, typer.Option(help="The noted last event. Default: beside the key.")] = None,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Does everything fit? Exit code 3, and the first event that does not, where not. (vestige.Ledger.verify)"""
     from vestige.cli.show import print_json
 
-    result = open_ledger(url, key).verify(files=files)
+    result = open_ledger(url, key).verify(files=files, head=head)
     print_json(asdict(result), 2) if json else print(result.sentence)
     raise typer.Exit(TAMPERED if result.fault else 0)
 
@@ -119,15 +120,25 @@ def ledger_export(
     print(text, end="") if out is None else write_text(out, text)
 
 
-@command(ledger, "redact", examples=("vestige ledger redact 17 --reason retention",))
+@command(
+    ledger,
+    "redact",
+    examples=("vestige ledger redact 17 --reason request", "vestige ledger redact --ended-before 2024-01-01"),
+)
 def ledger_redact(
-    event: Annotated[int, typer.Argument(help="The event whose free text is erased.")],
+    event: Annotated[int | None, typer.Argument(help="The event whose free text is erased.")] = None,
     reason: Annotated[str, typer.Option(help="A word for the chain.")] = "retention",
+    ended_before: Annotated[str | None, typer.Option(help="All free texts of requests that ended by a day.")] = None,
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator",
 ) -> None:  # fmt: skip
-    """Erase the free text of an event; the chain still holds. (vestige.Ledger.redact)"""
-    record = open_ledger(url, key, actor).redact(event, reason)
-    print(f"Erased; event {record.sequence} says so.")
+    """Erase free text; the chain still holds. (vestige.Ledger.redact, vestige.Ledger.retain)"""
+    if (event is None) == (ended_before is None):
+        raise InputError("Which free text is erased? Give an event, or --ended-before.")
+    book = open_ledger(url, key, actor)
+    if event is not None:
+        print(f"Erased; event {book.redact(event, reason).sequence} says so.")
+    elif ended_before is not None:
+        print(f"Erased: {book.retain(ended_before):,} free texts.")
 
 
 @command(

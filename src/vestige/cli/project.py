@@ -1,4 +1,4 @@
-"""The commands that prepare a request: weights made safetensors."""
+"""The commands that prepare a request: a project to begin with, and weights made safetensors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,35 @@ from typing import Annotated
 
 import typer
 
+from vestige.cli.completion import one_of
 from vestige.cli.options import Json
 from vestige.errors import need
+
+
+def init(
+    framework: Annotated[
+        str,
+        typer.Argument(
+            help="sklearn, torch, transformers or outputs.",
+            autocompletion=one_of("sklearn", "torch", "transformers", "outputs"),
+        ),
+    ],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where the files go. Default: the framework's name.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a project that runs at once, for a model and data of your own; no file is written over.
+    (vestige.projects.init)"""
+    from vestige.cli.show import print_json
+    from vestige.projects import init as write_project
+
+    project = write_project(framework, folder)
+    if json:
+        print_json(asdict(project))
+        return
+    print(f"{project.folder}: {', '.join(path.name for path in project.files)}. Next:")
+    print("\n".join(["", f"    cd {project.folder}", *(f"    {line}" for line in project.commands)]))
 
 
 def convert(

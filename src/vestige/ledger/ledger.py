@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import sqlalchemy as sa
 
 import vestige
 from vestige.errors import ArtefactError, InputError
+from vestige.files import as_path
 from vestige.ledger import export, verify
 from vestige.ledger.chain import Event
 from vestige.ledger.database import (
@@ -27,8 +30,10 @@ from vestige.ledger.database import (
 )
 from vestige.ledger.keys import Key, default_path
 from vestige.ledger.models import Models
+from vestige.ledger.projections import ENDED
+from vestige.ledger.records import as_date
 from vestige.ledger.requests import Requests
-from vestige.ledger.tables import EVENT, FACT, NOTE, PROJECTIONS
+from vestige.ledger.tables import EVENT, FACT, NOTE, PROJECTIONS, REQUEST
 from vestige.ledger.verify import Verification
 from vestige.store import read_record, write_json
 
@@ -186,8 +191,6 @@ class Ledger:
             transaction.append("fact.set", name, body)
 
     def _facts(self, connection: sa.Connection) -> dict[str, dict[str, Any]]:
-        import json
-
         return {row.name: json.loads(row.body) for row in connection.execute(sa.select(FACT))}
 
     def events(self, kind: str | None = None, about: str | None = None, after: int = 0) -> list[Event]:
@@ -207,12 +210,7 @@ class Ledger:
 
     def head(self) -> dict[str, Any]:
         """Return what the file beside the key says of the last event, {} where there is none."""
-        if not self.head_path.exists():
-            return {}
-        head = read_record(self.head_path)
-        if not isinstance(head.get("sequence"), int) or not isinstance(head.get("digest"), str):
-            raise ArtefactError(f"{self.head_path}: it names no event; was it edited?")
-        return head
+        return read_head(self.head_path) if self.head_path.exists() else {}
 
     def _note_head(self, event: Event) -> None:
         if not self.key_path.parent.is_dir():
@@ -241,10 +239,14 @@ class Ledger:
 
     # checking, rebuilding, erasing
 
-    def verify(self, *, files: bool = True) -> Verification:
-        """Walk the chain, the tables that are computed from it, and, with `files`, the files that it names."""
+    def verify(self, *, files: bool = True, head: Path | str | None = None) -> Verification:
+        """Walk the chain, the tables that are computed from it, and, with `files`, the files that it names.
+
+        `head` is a copy of the file that names the last event; default: the one beside the key, where there is one.
+        """
+        noted = self.head() if head is None else read_head(as_path(head))
         with self.reading() as connection:
-            return verify.verify(connection, self.head(), files=files)
+            return verify.verify(connection, noted, files=files)
 
     def rebuild(self) -> int:
         """Compute the tables again from the events; return how many events there are.
@@ -281,9 +283,27 @@ class Ledger:
         self._forget_pages()
         return record
 
+    def retain(self, ended_before: str | date) -> int:
+        """Erase the free texts of all requests that came to their end before a day; return how many there were."""
+        day = as_date("ended_before", ended_before).isoformat()
+        ended = sa.select(REQUEST.c.id).where(REQUEST.c.state.in_(ENDED))
+        about = sa.select(EVENT.c.about).where(EVENT.c.about.in_(ended))
+        old = about.group_by(EVENT.c.about).having(sa.func.max(EVENT.c.time) < day)
+        texts = (
+            sa.select(NOTE.c.event)
+            .join(EVENT, EVENT.c.sequence == NOTE.c.event)
+            .where(EVENT.c.about.in_(old))
+        )
+        with self.writing() as transaction:
+            numbers = transaction.connection.execute(texts.order_by(NOTE.c.event)).scalars().all()
+            for number in numbers:
+                self.redact(number)
+        self._forget_pages()
+        return len(numbers)
+
     def _forget_pages(self) -> None:
         """Bring what was overwritten into the file itself: the log of SQLite may still hold it."""
-        if self.engine.dialect.name == "sqlite":
+        if self.engine.dialect.name == "sqlite" and getattr(self._local, "transaction", None) is None:
             with self.engine.connect() as connection:
                 connection.connection.driver_connection.execute(  # type: ignore[union-attr]
                     "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -310,3 +330,11 @@ class Ledger:
     def export(self, kind: str, request: str | None = None) -> Iterator[str]:
         """Give the lines of an export: "jsonl" (every event), "csv" (record of processing), "dpv" (of one request)."""
         yield from export.lines(self, kind, request)
+
+
+def read_head(path: Path) -> dict[str, Any]:
+    """Return what a file says of the last event. Raises `ArtefactError` where it names none."""
+    head = read_record(path)
+    if not isinstance(head.get("sequence"), int) or not isinstance(head.get("digest"), str):
+        raise ArtefactError(f"{path}: it names no event; was it edited?")
+    return head

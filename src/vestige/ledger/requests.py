@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from vestige.errors import InputError, unknown
 from vestige.ledger import audits, chain, vault, work
 from vestige.ledger.database import Transaction
+from vestige.ledger.models import settle
 from vestige.ledger.projections import ENDED, Row
 from vestige.ledger.records import Commitment, Request, as_date, months_after
 from vestige.ledger.tables import COMMITMENT, REQUEST, VERSION
@@ -97,7 +98,7 @@ class Requests:
         names = sorted(key.pseudonyms("record", id_list("records", records).tolist()))
         mark = key.pseudonym("external", external) if external else ""
         group = hashlib.sha256(" ".join([who, *names]).encode()).hexdigest()
-        body = {
+        body: dict[str, Any] = {
             "subject": who, "records": names, "external": mark, "source": source, "group": group,
             "received": day.isoformat(), "due": months_after(day, 1).isoformat(), "custody": "none", "until": "",
         }  # fmt: skip
@@ -157,6 +158,7 @@ class Requests:
         with self.ledger.writing() as transaction:
             self._open(transaction, request, "keep")
             vault.keep(self.ledger, transaction, request, content, custody, until)
+            settle(self.ledger, transaction)
         return self.show(request)
 
     def content(

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
-from sqlalchemy.schema import DDL
 
 METADATA = MetaData()
 WHOLE = BigInteger().with_variant(Integer, "sqlite")
@@ -82,8 +81,3 @@ TRIGGERS = {
     ),
 }
 """By database. The last one of each also refuses a row that would replace another."""
-
-
-def triggers(dialect: str) -> list[DDL]:
-    """Return the statements by which a database itself refuses to change events."""
-    return [DDL(text.replace("%", "%%")) for text in TRIGGERS[dialect]]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vestige.errors import InputError
+from vestige.errors import InputError, unknown
 from vestige.files import as_path
 from vestige.ledger import chain
 from vestige.ledger.keys import Key
@@ -90,8 +90,9 @@ def _source(system: Any) -> SystemSource:
 
 
 def ids_of(key: Key, records: Sequence[str], source: SystemSource) -> list[str]:
-    """Return the ids of a system that have these pseudonyms."""
-    names = source.load().records.ids.tolist()
+    """Return the ids of the records that a system's original saw and that have these pseudonyms."""
+    known = source.load()
+    names = known.records.ids[np.sort(known.seen)].tolist()
     wanted = set(records)
     return [name for name, seen in zip(names, key.pseudonyms("record", names), strict=True) if seen in wanted]
 
@@ -129,8 +130,12 @@ def planned(
     from vestige.experiments.requests import Forgetting, plan_system
     from vestige.experiments.settings import AuditConfig, ShadowConfig
 
-    kept = {"shadows": 1, "seed": 0, "audit": {}, **options}
-    system = kept.pop("system", None)
+    kept = {"system": None, "shadows": 1, "seed": 0, "audit": {}}
+    strange = sorted(options.keys() - kept.keys())
+    if strange:
+        raise InputError(unknown("option of an execution", strange[0], kept))
+    kept |= options
+    system = kept["system"]
     if system is None:
         raise InputError("Which system is trained? Give it, such as churn.py:system.")
     source = _source(system)
@@ -227,13 +232,22 @@ def execute(
         elif way == WAIT:
             _wait(ledger, commitment, until, reason)
         else:
-            place = as_path(folder) / f"{request}-{commitment.line}"
+            again = _again(ledger, commitment)
+            place = as_path(folder) / f"{request}-{commitment.line}{again}"
             options = {"system": system, **options}
             built, parent, plan = planned(ledger, record, commitment, [how], place, options)
             tried = _measured(ledger, record, commitment, [how, *alternatives], options) if costs else []
             _decide(ledger, commitment, way, plan, tried, reason)
-            _make(ledger, record, commitment, built, parent, name, workers, say)
+            named = name or f"{parent.name}-{request}-{built.ways[0].title}{again}"
+            _make(ledger, record, commitment, built, parent, named, workers, say)
     return ledger.requests.show(request)
+
+
+def _again(ledger: Ledger, commitment: Commitment) -> str:
+    """Return "" for the first execution in a line, "-2" for the second: each has a folder of its own."""
+    events = ledger.events("request.executed", commitment.request)
+    count = sum(event.body["line"] == commitment.line for event in events)
+    return f"-{count + 1}" if count else ""
 
 
 def _decide(
@@ -272,7 +286,7 @@ def _measured(
 
 
 def _make(
-    ledger: Ledger, request: Request, commitment: Commitment, built: Plan, parent: Version, name: str | None,
+    ledger: Ledger, request: Request, commitment: Commitment, built: Plan, parent: Version, name: str,
     workers: int | None, say: Say,
 ) -> None:  # fmt: skip
     from vestige.experiments.runner import make_models
@@ -288,8 +302,7 @@ def _make(
         assert row is not None
         if row["state"] == "executed":  # another process was faster
             return
-        named = name or f"{parent.name}-{request.id}-{way}"
-        version = ledger.models.register(transaction, commitment.line, named, place, manifest, parent.id)
+        version = ledger.models.register(transaction, commitment.line, name, place, manifest, parent.id)
         body = {
             "line": commitment.line, "way": way, "version": version, "folder": str(built.folder.resolve()),
             "seconds": facts.get("unlearn_seconds"), "parent": parent.id, "records": len(request.records),

@@ -9,6 +9,13 @@ from vestige.measures.registry import measure as measure
 from vestige.measures.registry import register as register
 from vestige.signals import Signals
 
+def bavaria(signals: Signals, *, weight: float = 4.0, predictive: Literal["t", "normal"] = "t", preset: str = ...) -> Scores:
+    """Log-likelihood ratio "never seen" against "still fitted", with a Bayesian variance; above 0 = unlearned.
+
+    weight      nu, of how many models the pooled variance counts as; LiRA pools at infinity
+    predictive  "t": Student's; "normal": a normal of the posterior variance
+    """
+
 def confidence(signals: Signals, *, preset: str = ...) -> Scores:
     """-p_u: minus the true-label confidence of the unlearned model; needs no other model.
     """
@@ -51,6 +58,14 @@ def iam(signals: Signals, *, family: Literal["gumbel", "norm", "ecdf", "beta", "
              (published for language models: 64); None: all together
 
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
+    """
+
+def informia(signals: Signals, *, parameters: Literal["cifar10", "cinic10", "cifar100", "purchase", "texas", "location", "texts"] = "cifar10", preset: str = ...) -> Scores:
+    """Log-ratio of reference to unlearned confidence, above that of never-seen samples; 0 = as these on average.
+
+    parameters  a named set of constants, of which it takes temperature and a; see `rmia_offline`
+
+    The population is `population` with its `shadow_out`, or else the holdout samples.
     """
 
 def ldiff(signals: Signals, *, preset: str = ...) -> Scores:
@@ -130,6 +145,15 @@ def min_k_plus(*, tokens: Any, share: float = 0.2, weighting: Literal["model", "
                "vocabulary": each token alike, as the published benchmarks compute it
     """
 
+def monotone(signals: Signals, *, trees: int = 60, leaves: int = 8, penalty: float = 5.0, folds: int = 3, preset: str = ...) -> Scores:
+    """Log-likelihood ratio "never seen" against "still fitted", fitted under IAM's monotonicity; above 0 = unlearned.
+
+    trees    boosted trees in each fold
+    leaves   of each tree, at most
+    penalty  L2, on the values of leaves
+    folds    into which the records of known truth are split by their ids
+    """
+
 def neighbourhood(*, nll: Any, neighbours: Any, preset: str = ...) -> Scores:
     """Loss minus the mean loss of texts that say nearly the same.
     """
@@ -138,6 +162,14 @@ def pac(*, tokens: Any, swapped: Any, high: float = 0.05, low: float = 0.3, pres
     """Polarised distance (best `high` share minus worst `low` share of log p) of the text minus that of swapped ones.
 
     A text known by heart has no bad tokens, and its swapped copies have: the lower, the more of it is known.
+    """
+
+def quantile(signals: Signals, *, trees: int = 60, folds: int = 5, preset: str = ...) -> Scores:
+    """How far the scaled logit lies below the median of never-seen samples like it; larger = more unlearned.
+
+    trees  boosted trees of 8 leaves for each of the three quantiles
+    folds  into which the holdout samples are split where there is no `population`; a sample is never measured by a
+           regression that it took part in
     """
 
 def random(signals: Signals, *, seed: int = 0, preset: str = ...) -> Scores:

@@ -147,7 +147,9 @@ def check_exchanged(signals: Signals, known: Signals) -> None:
                 "vestige.signals.exchanged_deletions."
             )
     if (known.roles != "forget").any():
-        raise InputError("shadow_train holds records of other roles; all of it are exact deletions, role 'forget'.")
+        raise InputError(
+            "shadow_train holds records of other roles; all of it are exact deletions, role 'forget'."
+        )
     both = np.intersect1d(known.names, signals.names)
     if len(both):
         raise InputError(

@@ -68,7 +68,8 @@ def save(
         files, attached = _save_rest(signals, folder, apart)
     else:
         manifest = read_record(references / "signals.json")
-        files, attached = [name for name in manifest["sha256"] if name != OWN], manifest["attached"]
+        files = [name for name in manifest["sha256"] if name != OWN]
+        attached = [name for name in manifest["attached"] if getattr(signals, name) is not None]
         alike = [name for name in attached if name not in AUDITED]
         for source in (path for name in (*files, *alike) for path in _files_in(references / name)):
             _link(source, folder / source.relative_to(references))

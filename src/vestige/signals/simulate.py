@@ -110,7 +110,13 @@ def exchangeable(member: NDArray[np.bool_], most: int, rng: np.random.Generator)
 
 @checked
 def exchanged_deletions(
-    labels: Array, logits: Array, member: Array, original: Array, unlearned: Array, *, ids: Array | None = None
+    labels: Array,
+    logits: Array,
+    member: Array,
+    original: Array,
+    unlearned: Array,
+    *,
+    ids: Array | None = None,
 ) -> Signals:
     """Build the `shadow_train` record of `Signals`: the shadows' training records, with the roles exchanged.
 
@@ -162,7 +168,9 @@ def exchanged_deletions(
             )
     rows = np.flatnonzero(member.sum(axis=0) == 1)
     if not len(rows):
-        raise InputError("No record was seen by exactly one shadow model; their training records calibrate nothing.")
+        raise InputError(
+            "No record was seen by exactly one shadow model; their training records calibrate nothing."
+        )
     names = np.char.add("shadow:", np.arange(len(labels)).astype(str)) if ids is None else as_ids("ids", ids)
     if len(names) != len(labels):
         raise InputError(f"There are {len(names)} ids for {len(labels)} samples.")

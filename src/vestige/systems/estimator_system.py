@@ -347,8 +347,8 @@ def _last(model: Any) -> Any:
 
 
 def _name(model: Any) -> str:
-    last = type(_last(model)).__name__
-    return last if type(model).__name__ == last else f"{type(model).__name__} of {last}"
+    kind, steps = type(model).__name__, getattr(model, "steps", None)
+    return f"{kind} with {type(steps[-1][1]).__name__}" if steps else kind
 
 
 def _labels(table: Table, original: Any) -> tuple[NDArray[Any], NDArray[np.int64], tuple[str, ...]]:

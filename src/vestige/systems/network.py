@@ -379,7 +379,8 @@ def _start_of(structure: Any, fits: bool) -> Start:
             f"The model was read from {structure.name_or_path!r}, and what its training began with is not said: give "
             "start=, a function that returns the pretrained model, or one that builds it from its configuration."
         )
-    return functools.partial(type(structure), structure.config)
+    kind: Any = type(structure)
+    return functools.partial(kind, structure.config)
 
 
 def _truth(items: Items, batch_size: int) -> NDArray[Any]:

@@ -35,7 +35,8 @@ def expect_portable(system: System) -> None:
 
 def _code_in(root: Any) -> Iterator[Any]:
     """Yield the functions of a system, and the classes of what it holds."""
-    waiting, known = [(root, 0)], set()
+    waiting: list[tuple[Any, int]] = [(root, 0)]
+    known: set[int] = set()
     while waiting and len(known) < MOST:
         value, depth = waiting.pop()
         if id(value) in known:

@@ -223,7 +223,7 @@ def test_pictures_are_embedded_once(audit: Callable[..., Audit], png: Callable[.
 def test_many_figures_are_left_out_with_a_reason(
     audit: Callable[..., Audit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "MOST_FIGURES", 3)
+    monkeypatch.setattr("vestige.evaluation.page.drawn.MOST_FIGURES", 3)
     page = page_of(render({"x": audit()}, manifest={}))
     assert len([tag for tag, _ in page.tags if tag == "svg"]) == 3 + 1
     assert "Left out to keep this report small; figures are drawn for trace only." in " ".join(page.text)

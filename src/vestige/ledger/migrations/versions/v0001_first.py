@@ -1,9 +1,11 @@
 """The first tables."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
-from vestige.ledger.tables import triggers
+from vestige.ledger.tables import TRIGGERS
 
 revision = "0001"
 down_revision = None
@@ -38,7 +40,11 @@ INDICES = {
 
 
 def upgrade() -> None:
-    kinds = {"t": sa.Text, "i": sa.BigInteger().with_variant(sa.Integer, "sqlite"), "b": sa.LargeBinary}
+    kinds: dict[str, Any] = {
+        "t": sa.Text,
+        "i": sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        "b": sa.LargeBinary,
+    }
     for table, columns in TABLES.items():
         parts = [text.partition(":")[::2] for text in columns.split()]
         op.create_table(
@@ -56,7 +62,7 @@ def upgrade() -> None:
         )
     for name, (table, names) in INDICES.items():
         op.create_index(name, table, names)
-    for statement in triggers(op.get_bind().dialect.name):
+    for statement in TRIGGERS[op.get_bind().dialect.name]:
         op.execute(statement)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from books import IDS, weights
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import IDS, weights
 from vestige.errors import InputError
 from vestige.ledger.models import Manifest
 

@@ -1,17 +1,18 @@
 """The monotone likelihood ratio: IAM's assumption without its family; a measure of our own, see docs/monotone.md.
 
-With the scaled logit a of the original, b of the shadows on average and u of the unlearned model, IAM's score falls with u,
-and rises with a and with b, whatever family it assumes. Here the ratio
+With the scaled logit a of the original, b of the shadows on average and u of the unlearned model, IAM's score falls
+with u, and rises with a and with b, whatever family it assumes. Here the ratio
 
     log P(a, b, u | never seen by the unlearned model) / P(a, b, u | still fitted)
 
 is fitted under exactly these constraints: boosted trees, monotone in each of the three, between records whose truth is
-known. Still fitted are the retained records. Never seen are the holdout records, with what the original would have said of
-them had it been trained on them (`vestige.signals.counterfactual`). Both are scored by trees that have not seen them.
+known. Still fitted are the retained records. Never seen are the holdout records, with what the original would have
+said of them had it been trained on them (`vestige.signals.counterfactual`). Both are scored by trees that have not
+seen them.
 
-The trees are coarse where records are few, and IAM is smooth. Their log-odds are combined by a logistic regression on the
-same records, out of fold, which gives each the weight that it earns: with few records mostly IAM, with many mostly the trees.
-Below 50 records of either kind the score is that of IAM alone.
+The trees are coarse where records are few, and IAM is smooth. Their log-odds are combined by a logistic regression on
+the same records, out of fold, which gives each the weight that it earns: with few records mostly IAM, with many mostly
+the trees. Below 50 records of either kind the score is that of IAM alone.
 """
 
 from __future__ import annotations
@@ -49,11 +50,13 @@ def fitted(
 
     Returns a function that scores records of the same models, each by trees that have not seen it.
     """
-    own = signals.with_(calibration=None, shadow_train=None, population=None)
+    own = signals.without("calibration", "shadow_train", "population", "population_in")
     for field in ("original", "shadow_out"):
         own.require(field, "monotone")
     if min((own.roles == role).sum() for role in ("holdout", "retain")) < FEWEST:
-        raise MissingArray(f"monotone needs {FEWEST} retained and {FEWEST} holdout samples: {HOW_TO_GET['role']}.")
+        raise MissingArray(
+            f"monotone needs {FEWEST} retained and {FEWEST} holdout samples: {HOW_TO_GET['role']}."
+        )
     known = counterfactual_deletions(own)
     known = known.take(np.argsort(known.names, kind="stable"))
     scale = known.of_role("retain")
@@ -122,4 +125,4 @@ def _ratio(
 
 def _iam(signals: Signals, scale: Signals) -> Floats:
     """Return IAM's log-odds, its scale taken from the retained records `scale`, which it would be of `calibration`."""
-    return iam(signals.with_(calibration=scale, shadow_train=None), output="log_odds")
+    return iam(signals.with_(calibration=scale), output="log_odds")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from books import ASKED, IDS, weights
 
-from conftest import ASKED, IDS, weights
 from vestige.errors import InputError
 from vestige.ledger import audits as auditing
 from vestige.ledger import chain

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from books import fresh
 
-from conftest import fresh
 from vestige.errors import InputError
+from vestige.evidence import new_key, verify
 from vestige.ledger import Ledger
-from vestige.ledger import audits as auditing
 from vestige.systems.source import SystemSource
 
 SYSTEM = Path(__file__).parents[1] / "nearest.py"
@@ -40,8 +40,7 @@ def begun(ledger, system, folder, asked=ASKED):
     return ledger.requests.scope(request.id).id
 
 
-def test_a_request_is_executed_and_audited_through_the_graph(book, place, tmp_path, monkeypatch):
-    monkeypatch.setattr(auditing, "_evidence", lambda *parts, **rest: {})
+def test_a_request_is_executed_audited_and_certified(book, place, tmp_path):
     request = begun(book, place, tmp_path / "v1")
     record = book.requests.execute(request, system=place, folder=tmp_path / "runs", reason="exact", **QUICK)
     commitment = record.commitment()
@@ -65,7 +64,19 @@ def test_a_request_is_executed_and_audited_through_the_graph(book, place, tmp_pa
     assert (tmp_path / "runs" / f"{request}-churn" / "report.html").is_file()
     result = book.verify()
     assert not result.fault and result.files > 4
-    assert book.requests.certify(request).state == "certified"
+    with pytest.raises(InputError, match="Which key signs"):
+        book.requests.certify(request)
+    private, public = new_key(tmp_path / "safe" / "evidence.key", encrypt=False)
+    record = book.requests.certify(request, key=private, valid_until="2999-01-01")
+    assert record.state == "certified" and record.failed == ""
+    evidence = record.commitment().evidence
+    path = Path(evidence["place"]) / "evidence.json"
+    assert verify(path, public).holds
+    path.write_text(path.read_text() + " ")
+    assert (
+        f"evidence.json was changed since event {len(book.events())} (request.certified"
+        in book.verify().fault
+    )
 
 
 def test_a_plan_changes_nothing(book, nearest, tmp_path):
@@ -75,6 +86,24 @@ def test_a_plan_changes_nothing(book, nearest, tmp_path):
     assert {"original", "shadow-0", "retrain"} == {model["name"] for model in costs.models}
     assert costs.seconds > 0 and len(nearest.fits) == fits + 2
     assert book.content() == before and not (tmp_path / "runs").exists()
+
+
+def test_a_second_execution_has_a_folder_and_a_version_of_its_own(book, nearest, tmp_path):
+    request = begun(book, nearest, tmp_path / "v1")
+    options = {"system": nearest, "folder": tmp_path / "runs", "costs": False, **QUICK}
+    book.requests.execute(request, **options)
+    book.requests.audit(request, system=nearest)
+    commitment = book.requests.execute(request, **options, seed=1).commitment()
+    assert commitment.state == "executed" and commitment.version == f"churn@v1-{request}-retrain-2"
+    assert commitment.folder.endswith(f"{request}-churn-2")
+    assert book.requests.audit(request, system=nearest).state == "audited"
+    assert not book.verify().fault
+
+
+def test_records_that_the_version_never_saw_are_no_hindrance(book, nearest, tmp_path):
+    request = begun(book, nearest, tmp_path / "v1", [*ASKED, "r500", "not in the data"])
+    book.requests.execute(request, system=nearest, folder=tmp_path / "runs", costs=False, **QUICK)
+    assert book.requests.audit(request, system=nearest).state == "audited"
 
 
 def test_a_failure_is_seen_and_tried_again(book, nearest, tmp_path, monkeypatch):
@@ -100,6 +129,8 @@ def test_a_system_that_is_no_version_is_refused(book, nearest, tmp_path):
     nearest.seen = nearest.seen[:-1]
     with pytest.raises(InputError, match="299 records, which is what no version of churn saw"):
         book.requests.execute(request, system=nearest, folder=tmp_path / "runs")
+    with pytest.raises(InputError, match="no option of an execution 'shadow'. Did you mean 'shadows'"):
+        book.requests.execute(request, system=nearest, folder=tmp_path / "runs", shadow=2)
     with pytest.raises(InputError, match="Which system is trained"):
         book.requests.execute(request, folder=tmp_path / "runs")
 
