@@ -1,6 +1,6 @@
-"""Kill a run at random moments, restart it each time, and compare with an undisturbed one: all four kinds of run.
+"""Kill a run at random moments, restart it each time, and compare with an undisturbed one: all five kinds of run.
 
-    python -m benchmarks.kill [TIMES [KIND ...]]      KIND: run, bench, leaks, texts
+    python -m benchmarks.kill [TIMES [KIND ...]]      KIND: run, request, bench, leaks, texts
 
 Prints after how many seconds each kill came, and whether the numbers are identical in the end. The runs are small, so
 that a kill comes at every stage of them.
@@ -26,6 +26,30 @@ model: {name: mlp}
 recipe: {epochs: 150, batch_size: 32, lr: 0.05}
 shadows: {count: 3}
 methods: [retrain, finetune, gradient_ascent]
+"""
+SYSTEM = """import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import vestige
+from vestige.systems import estimators
+
+data = vestige.load_dataset("profiles").take(np.arange(2400))
+table = pd.DataFrame(data.x).add_prefix("f").assign(customer=data.ids, town=np.where(data.x[:, 0] > 0, "Bern", "Uri"))
+table["segment"] = [f"segment {k}" for k in data.y]
+encode = make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough")
+model = make_pipeline(encode, ExtraTreesClassifier(30, random_state=0))
+model.fit(table[:800].drop(columns=["customer", "segment"]), table.segment[:800])
+system = estimators(model, table[:800], label="segment", id="customer", unseen=table[800:])
+"""
+REQUEST = f"""name: killed
+system: ./churn.py:system
+request: {{ids: [{", ".join(f"p{row:04d}" for row in range(37))}]}}
+how: [retrain]
+shadows: {{count: 3}}
 """
 BENCH = """name: killed
 title: killed
@@ -59,9 +83,11 @@ def command(kind: str, folder: Path, out: Path) -> list[str]:
     if kind == "texts":
         path = tiny_texts(folder)
     elif not path.exists():
-        path.write_text({"run": RUN, "bench": BENCH, "leaks": LEAKS}[kind])
+        (folder / "churn.py").write_text(SYSTEM)
+        path.write_text({"run": RUN, "request": REQUEST, "bench": BENCH, "leaks": LEAKS}[kind])
     return {
         "run": ["run", str(path), "--out", str(out), "--quiet"],
+        "request": ["run", str(path), "--out", str(out), "--quiet"],
         "texts": ["run", str(path), "--out", str(out), "--quiet"],
         "leaks": ["leaks", str(path), "--out", str(out)],
         "bench": ["bench", "run", str(path), "--store", str(out), "--workers", "1", "--quiet"],
@@ -110,7 +136,7 @@ def killed(kind: str, times: int, folder: Path) -> bool:
 
 def main(times: int, kinds: list[str]) -> int:
     verdicts = []
-    for kind in kinds or ["run", "bench", "leaks", "texts"]:
+    for kind in kinds or ["run", "request", "bench", "leaks", "texts"]:
         with tempfile.TemporaryDirectory() as folder:
             verdicts.append(killed(kind, times, Path(folder)))
     return 0 if all(verdicts) else 1

@@ -183,6 +183,30 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ("return float(value) if np.isfinite(value) else None", "return float(value)"),
         ]
     },
+    "graph/test_graph_store.py": {
+        "graph/store.py": [
+            ("        if missing:\n", "        if False:\n"),
+            (
+                'self._put(sidecar(path), f"{step.file}.json")\n        return record',
+                "return record",
+            ),
+            ("or not is_done(path, step.key):\n            return\n", "or True:\n            return\n"),
+            ("str(Path(self.behind).absolute())", "self.behind"),
+        ]
+    },
+    "graph/test_graph_folder.py": {
+        "graph/folder.py": [
+            ("if other != kind:", "if False:"),
+            ("if before.get(key) != now.get(key):", "if before.get(key) == now.get(key):"),
+            ("for k, v in flat(c).items() if k not in FREE", "for k, v in flat(c).items()"),
+        ]
+    },
+    "graph/test_progress.py": {
+        "graph/progress.py": [
+            ("for step in todo) / max(1, workers)", "for step in todo)"),
+            ("kind is not None and issubclass(kind, KeyboardInterrupt)", "False"),
+        ]
+    },
     "graph/test_step.py graph/test_execute.py graph/test_graph_store.py": {
         "graph/step.py": [
             (
@@ -196,6 +220,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
         "graph/execute.py": [
             ("needed |= {other.key for other in step.inputs}", "pass"),
             ("if self.tries[step.key] < TRIES:", "if False:"),
+            ("    if kept_only:\n", "    if False:\n"),
             ('self._end(step, State("failed", broken[0].why, below=True))', 'self._end(step, State("done"))'),
         ],
     },
@@ -216,7 +241,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ("chosen = own[name] > alpha * everyone[name]", "chosen = own[name] < alpha * everyone[name]")
         ]
     },
-    f"{FITTED_LESS}[mlp-salun]": {"unlearning/salun.py": [("sizes[name] < limit", "sizes[name] >= limit")]},
+    "unlearning/test_salun.py": {"unlearning/salun.py": [("sizes[name] < limit", "sizes[name] >= limit")]},
     f"{FITTED_LESS}[mlp-random_labels]": {
         "unlearning/random_labels.py": [
             (

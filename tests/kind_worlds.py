@@ -1,8 +1,17 @@
-"""Outputs of every kind in worlds whose truth is known: who saw a record fits it better, and nothing else differs."""
+"""Outputs of every kind in worlds whose truth is known: who saw a record fits it better, and nothing else differs.
+
+`python tests/kind_worlds.py 400` says how often each verdict is given there; `docs/outputs.md` has the figures.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+
 import numpy as np
+
+from vestige.evaluation.verdict import judge_signals
+from vestige.signals import Signals
 
 FORGET, RETAIN, HOLDOUT, CLASSES, LABELS = 100, 300, 300, 4, 5
 ROLE = np.repeat(["forget", "retain", "holdout"], [FORGET, RETAIN, HOLDOUT])
@@ -63,3 +72,17 @@ def _multilabel(kind, rng):
         return hard + 0.7 * rng.normal(size=truth.shape) + gain * (2 * truth - 1)
 
     return truth, model
+
+
+def outcomes(kind, unlearning, worlds):
+    """Return the outcome of the verdict in each of so many worlds."""
+    every = (world(kind, seed, unlearning) for seed in range(worlds))
+    records = (Signals.from_outputs(kind, truth, **outputs, role=ROLE) for truth, outputs in every)
+    return [judge_signals(record, alpha=0.05, tolerance=0.1, seed=0).verdict.outcome for record in records]
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    for kind in ("logits", "labels", "predictions", "multilabel"):  # the others are the first in other words
+        for unlearning, worlds in (("exact", count), ("nothing", count // 10)):
+            print(f"{kind}, {unlearning}: {dict(Counter(outcomes(kind, unlearning, worlds)))}", flush=True)

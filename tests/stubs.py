@@ -1,4 +1,5 @@
-"""The stubs that tell editors and type checkers the options of every method and measure: python tests/stubs.py.
+"""The stubs that tell editors and type checkers the options of every method and measure, and the lists of the command
+line: python tests/stubs.py.
 
 They are written from the registries. What a stub does not know yet is any callable, so that adding a method or a measure
 is adding its file; `make stubs` then lets editors complete its options too.
@@ -15,6 +16,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import vestige
 from vestige.arguments import hints_of, plain_type
+from vestige.listing import WRITTEN
+from vestige.listing import written as written_lists
 from vestige.measures import MEASURES, Measure
 from vestige.registry import Entry
 from vestige.unlearning import METHODS
@@ -113,6 +116,7 @@ FOLDER = Path(vestige.__file__).parent
 STUBS: dict[Path, Callable[[], str]] = {
     FOLDER / "methods.pyi": methods,
     FOLDER / "measures" / "__init__.pyi": measures,
+    WRITTEN: written_lists,
 }
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ def imported(path: Path) -> set[str]:
 
 ROOMS = (
     "errors", "values", "files", "store", "arguments", "registry", "config", "report", "data", "estimators", "models",
-    "graph", "training", "signals", "measures", "unlearning", "methods", "evaluation", "leaks", "systems", "experiments",
-    "llm",
+    "graph", "training", "signals", "measures", "unlearning", "methods", "evaluation", "leaks", "systems", "evidence",
+    "monitoring", "experiments", "ledger", "llm",
     "listing",
-    "machine", "cli", "__main__",
+    "machine", "projects", "cli", "__main__",
 )  # fmt: skip
 """Each may import from itself and from those before it."""
 MODULES = {
@@ -92,7 +92,7 @@ def test_an_upward_arrow_and_a_circle_are_seen(tmp_path):
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("package", ["measures", "evaluation", "report"])
+@pytest.mark.parametrize("package", ["measures", "evaluation", "report", "evidence", "monitoring"])
 def test_measuring_knows_nothing_of_training(package):
     for path in (SOURCE / package).rglob("*.py"):
         if path.name == "self_attention.py":
@@ -114,7 +114,21 @@ def test_no_pickle_no_torchvision_and_no_global_seed():
 
 LIGHT = [
     "vestige",
-    *(f"vestige.{name}" for name in ("signals", "measures", "evaluation", "report", "cli", "leaks", "llm")),
+    *(
+        f"vestige.{name}"
+        for name in (
+            "signals",
+            "measures",
+            "evaluation",
+            "report",
+            "cli",
+            "leaks",
+            "ledger",
+            "llm",
+            "evidence",
+            "monitoring",
+        )
+    ),
 ]
 
 

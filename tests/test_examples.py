@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,9 @@ FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
 LEAKS = [path for path in FILES if path.stem.startswith("leaks")]
 LLM = [path for path in FILES if path.stem.startswith("llm")]
 BENCH = [path for path in FILES if path.stem.startswith("epsilon")]
+PROGRAMS = sorted((Path(__file__).parents[1] / "examples" / "own").glob("*.py"))
+SAID = {"api_outputs": "A vestige remains", "torch_cnn": "A vestige remains"}
+"""What a program ends with, where it is the same on every machine."""
 EXAMPLES = [path for path in FILES if path not in LEAKS + LLM + BENCH]
 
 
@@ -57,3 +63,14 @@ def test_location30_tells_retraining_from_fine_tuning(real_data, tmp_path):
     assert retrained.verdict.left_at_most < 0.1 and 5 < retrained.verdict.could_be_whole < 60
     assert tuned.verdict.outcome == "under" and tuned.verdict.high < 0.5
     assert retrained.metric("iam", "auc").low > 0.9 and tuned.metric("iam", "auc").high < 0.6
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_program_runs(path, real_data, tmp_path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 30
+    environment = os.environ | {"VESTIGE_DATA": str(real_data)}
+    process = subprocess.run(
+        [sys.executable, path], capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert process.returncode == 0, process.stderr
+    assert SAID.get(path.stem, "") in process.stdout

@@ -31,6 +31,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
 
 
+def test_who_has_the_old_file_open_reads_it_to_its_end(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with path.open() as reader:
+        with published(path) as temporary:
+            temporary.write_text("new, and longer")
+        assert reader.read() == "old" and path.read_text() == "new, and longer"
+
+
 def test_a_step_runs_once_per_key_and_again_when_its_file_is_damaged(tmp_path):
     made = []
 

@@ -17,8 +17,9 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from vestige.data import Dataset, Split, load_dataset, make_split
     from vestige.errors import ArtefactError, InputError, MissingArray, MissingExtra
-    from vestige.evaluation import Audit, audit
-    from vestige.experiments import Answer, forget, load_config, run
+    from vestige.evaluation import Audit
+    from vestige.experiments import Answer, audit, forget, load_config, run
+    from vestige.ledger import Ledger
     from vestige.measures import measure
     from vestige.models import build_model
     from vestige.signals import (
@@ -38,12 +39,13 @@ _HOME = {
     "Audit": "evaluation",
     "Dataset": "data",
     "InputError": "errors",
+    "Ledger": "ledger",
     "MissingArray": "errors",
     "MissingExtra": "errors",
     "Recipe": "training",
     "Signals": "signals",
     "Split": "data",
-    "audit": "evaluation",
+    "audit": "experiments",
     "build_model": "models",
     "collect_fit": "signals",
     "collect_logits": "signals",
@@ -59,8 +61,8 @@ _HOME = {
     "train": "training",
     "unlearn": "unlearning",
 }
-_PACKAGES = ("data", "evaluation", "experiments", "leaks", "llm", "measures", "methods", "models", "report", "signals",
-             "systems", "training", "unlearning")  # fmt: skip
+_PACKAGES = ("data", "evaluation", "evidence", "experiments", "leaks", "ledger", "llm", "measures", "methods", "models",
+             "monitoring", "report", "signals", "systems", "training", "unlearning")  # fmt: skip
 """Loaded when they are first named: `vestige.llm.unlearn` needs no import of its own."""
 _NEEDS_TORCH = {"load_config", "build_model", "Recipe", "train"}
 
@@ -70,6 +72,7 @@ __all__ = [
     "Audit",
     "Dataset",
     "InputError",
+    "Ledger",
     "MissingArray",
     "MissingExtra",
     "Recipe",
@@ -94,6 +97,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in (*_PACKAGES, "Ledger") and _HOME.get(name, name) == "ledger":
+        from vestige.errors import need
+
+        need("sqlalchemy", "ledger", "The ledger")
     if name in _PACKAGES:
         return importlib.import_module(f"vestige.{name}")
     if name not in _HOME:

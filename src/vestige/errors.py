@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-V, R = TypeVar("V"), TypeVar("R")
+V = TypeVar("V")
+R = TypeVar("R")
 SENTENCE, LONGEST = 1_500, 100
 """Characters of a sentence at most, and of a value that one repeats; of a longer one it names the type alone."""
 BULLET = "\n  - "

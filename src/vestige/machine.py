@@ -6,10 +6,13 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from importlib.resources import files
 from typing import Any
 
 import vestige
 
+SCHEMA = "output-1.json"
+"""The file in `schemas` that says what the commands print with --json; its number is the version of that."""
 EXTRAS = {
     "torch": "torch",
     "dp": "opacus",
@@ -28,6 +31,7 @@ def facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "data folder (VESTIGE_DATA)": os.environ.get("VESTIGE_DATA") or "not set",
+        "schema of --json": str(files("vestige").joinpath("schemas", SCHEMA)),
         "browser": next(filter(None, map(shutil.which, ("chromium", "google-chrome", "firefox"))), "none"),
     }
     facts |= _unverified()

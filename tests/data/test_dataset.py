@@ -27,7 +27,7 @@ BAD = {
     "the id in row 1 is of type float": (X, Y, ["a", 1.5, "c"]),
     "x has shape": (np.zeros(3, np.float32), Y, IDS),
     "float32 .N, F. is wanted": (X.astype(np.float64), Y, IDS),
-    "uint8 .N, C, H, W. is wanted": (np.zeros((3, 1, 2, 2), np.float32), Y, IDS),
+    "uint8 or float32 .N, C, H, W. is wanted": (np.zeros((3, 1, 2, 2)), Y, IDS),
     "they must be as many": (X, Y, IDS[:2]),
     "label 2 is outside 0..1": (X, np.array([0, 2, 1]), IDS),
     "'b' has a feature that is NaN": (np.array([[0, 0], [np.nan, 0], [0, 0]], np.float32), Y, IDS),
@@ -101,3 +101,15 @@ def test_positions_and_rows_that_are_not_there():
     for rows, message in (([3], "position 3"), ([-1], "position -1"), ([0.5], "float64")):
         with pytest.raises(InputError, match=message):
             data.take(rows)
+
+
+def test_images_of_floats_reach_a_network_as_they_are():
+    from vestige.training import batches
+
+    x = np.random.default_rng(0).normal(size=(3, 1, 2, 2)).astype(np.float32)
+    data = Dataset("d", x, Y, IDS, ("x", "y"))
+    assert data.is_image
+    assert np.array_equal(next(batches(data, 3, shuffle=False))[0].numpy(), x)
+    x[1, 0, 1, 1] = np.nan
+    with pytest.raises(InputError, match=f"sample {str(data.ids[1])!r} has a feature that is NaN"):
+        Dataset("d", x, Y, IDS, ("x", "y"))

@@ -106,7 +106,7 @@ def test_a_report_of_texts_has_one_iam(text_audits):
     made = text_audits["retrain"]
     for row in made.table:
         if row["measure"] in ("iam", "linear_gap"):
-            own = [m for m in made.audit.metrics if (m.measure, m.name) == (row["measure"], "auc")]
+            own = [m for m in made.audit.figures if (m.measure, m.name) == (row["measure"], "auc")]
             area = next(m.value for m in own if "retained" in m.comparison)
             assert area == pytest.approx(row["auc_retain"], abs=1e-12)
     scores = made.audit.scores[made.audit.scores["measure"] == "iam"]

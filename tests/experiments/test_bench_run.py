@@ -307,7 +307,7 @@ def test_a_killed_runner_continues_with_identical_results(filled, tmp_path):
     script.write_text("from vestige.cli import main\nif __name__ == '__main__': main()")
     given = ["bench", "run", str(folder / "tiny.yaml"), "--store", str(store), "--workers", "2", "--quiet"]
     runner = subprocess.Popen([sys.executable, str(script), *given], stdout=subprocess.DEVNULL)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while time.monotonic() < end and runner.poll() is None and len(list(store.rglob("*.safetensors"))) < 2:
         time.sleep(0.05)
     runner.send_signal(signal.SIGKILL)

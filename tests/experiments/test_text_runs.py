@@ -18,10 +18,16 @@ from vestige.store import plain
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
-def test_a_whole_run_is_continued(model_folder, tmp_path):
+@pytest.fixture(scope="module")
+def whole(model_folder, tmp_path_factory):
+    """A run with everything; its folder, and a store that it shares."""
+    folder = tmp_path_factory.mktemp("texts")
     chosen = LlmConfig(**settings(model_folder, further=True))
-    said = []
-    made = run_llm(chosen, tmp_path, say=said.append)
+    return chosen, run_llm(chosen, folder / "run", store=str(folder / "store")), folder
+
+
+def test_a_whole_run_is_continued(whole):
+    chosen, made, folder = whole
     assert list(made.audits) == ["original", "retrain", "npo", "gradient_ascent"]
     rows = {row["model"]: row for row in comparison(made, ["iam", "loss"])}
     assert rows["original"]["loss_forget"] < rows["npo"]["loss_forget"]
@@ -32,7 +38,7 @@ def test_a_whole_run_is_continued(model_folder, tmp_path):
     areas = {row["measure"]: row["auc_retain"] for row in made.audits["retrain"].table}
     assert min(areas[name] for name in ("loss", "recall", "pac", "neighbourhood", "rmia_online")) > 0.6, areas
     assert "lower not given" in {row["reason"] for row in made.audits["npo"].table}
-    again = run_llm(chosen, tmp_path)
+    again = run_llm(chosen, folder / "run")
     assert not again.seconds and plain(comparison(again)) == plain(comparison(made))
 
 
@@ -62,8 +68,11 @@ def test_a_table_of_degrees(model_folder, tmp_path):
     assert within["Loss"] > 0.9 and within["IAM-On"] > 0.9
 
 
-def test_a_table_of_texts(model_folder, tmp_path):
-    """An experiment of `vestige bench`: a column for each model, and files that are looked for before any work."""
+def test_a_table_of_texts(whole, model_folder, tmp_path):
+    """An experiment of `vestige bench`: a column for each model, and files that are looked for before any work.
+
+    Models and signals are those that a run has put into the store that both share.
+    """
     own = inside(model_folder, relearn=0)
     file = tmp_path / "tiny.yaml"
     told = {
@@ -72,7 +81,8 @@ def test_a_table_of_texts(model_folder, tmp_path):
         "published": {"news · retrain": {"IAM-On": 0.9}}, "small": {"texts": {"news": own}},
     }  # fmt: skip
     file.write_text(yaml.safe_dump(told))
-    made = run_bench(experiment(file), store=tmp_path / "store", root=str(model_folder), workers=1)
+    made = run_bench(experiment(file), store=whole[2] / "store", root=str(model_folder), workers=1)
+    assert made.done == 1 and made.kept == 4 + 5  # models, and signals of these and of the base
     columns = dict.fromkeys(v.column for v in values_of(made.result))
     assert list(columns) == [f"news · {m}" for m in ("original", "retrain", "npo", "gradient_ascent")]
     found = {(v.row, v.column): v for v in values_of(made.result)}

@@ -142,7 +142,7 @@ def test_multilabel_losses_are_summed():
 Q, R = np.full((3, 2), 0.5), np.zeros((3, 2))
 REFUSED = {
     "holds probabilities, numbers from 0 to 1 that sum to 1; logits are wanted: give the kind 'probabilities'": ("logits", Q),
-    "holds probabilities, numbers from 0 to 1; logits": ("logits", [0.5, 0.2, 1.0]),
+    "holds probabilities, numbers from 0 to 1; logits": ("logits", [0.5, 0.2, 1.0, 0.0] * 5),
     "holds 1.5 in row 1; probabilities from 0 to 1": ("probabilities", [[0.5, 0.5], [1.5, -0.5]]),
     "the probabilities of row 1 sum to 0.9; they must sum to 1": ("probabilities", [[0.5, 0.5], [0.5, 0.4]]),
     "holds 0.7 in row 0; log-probabilities are at most 0": ("log_probabilities", [[0.7, -1.0]]),
@@ -151,7 +151,7 @@ REFUSED = {
     "for losses [n], one loss a record, is wanted": ("losses", R),
     "NaN or an infinity in row 1": ("losses", [0.5, np.inf]),
     "for labels the places of classes, whole numbers": ("labels", [0.5, 1.0]),
-    "holds numbers from 0 to 1 alone, which are probabilities; for multilabel": ("multilabel", Q),
+    "holds numbers from 0 to 1 alone, which are probabilities; for multilabel": ("multilabel", np.full((20, 2), 0.5)),
     "for multilabel [n, L] is wanted": ("multilabel", [1.0, 2.0]),
     "for predictions [n] or [n, D] is wanted": ("predictions", np.zeros((2, 2, 2))),
     "There is no kind of outputs 'probability'. Did you mean 'probabilities'?": ("probability", Q),
@@ -190,6 +190,10 @@ def test_outputs_that_do_not_fit_each_other_are_refused(message):
     with pytest.raises(InputError) as caught:
         Signals.from_outputs(kind, truth, **models)
     assert message in str(caught.value)
+
+
+def test_few_numbers_from_0_to_1_may_be_logits():
+    assert len(Outputs([0.5, 0.2, 1.0], "logits")) == 3 and len(Outputs([[0.5, 0.2]], "multilabel")) == 1
 
 
 def test_outputs_say_what_they_are_and_are_taken_as_they_are():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -78,7 +81,26 @@ def test_threads_share_the_stacks(monkeypatch):
             assert torch.allclose(one.model.state_dict()[name], value, atol=2e-5, rtol=1e-4), name
 
 
-def test_processes_share_a_fleet():
+class _Here:
+    """Processes that are none: what they are given can be pickled, and is done here."""
+
+    def __init__(self, workers, mp_context, initializer):
+        assert workers == 2 and mp_context.get_start_method() == "spawn" and callable(initializer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def map(self, function, *given):
+        assert pickle.dumps((function, given))
+        return map(function, *given)
+
+
+@pytest.mark.parametrize("pool", [_Here, pytest.param(ProcessPoolExecutor, marks=pytest.mark.slow)])
+def test_processes_share_a_fleet(pool, monkeypatch):
+    monkeypatch.setattr(fleet_module, "ProcessPoolExecutor", pool)
     recipe = Recipe(epochs=1, batch_size=64, lr=0.05)
     images = [digit_images(200).take(np.arange(k, 100 + k)) for k in range(3)]
     models = [build_model("cnn", (1, 8, 8), 10, width=4, seed=k) for k in range(3)]

@@ -237,6 +237,23 @@ def test_progress_bar_runs(capsys: pytest.CaptureFixture[str]) -> None:
     train(build_model("logistic", (64,), 10), digits(50), SHORT, progress=True)
 
 
+def test_what_is_compiled_is_the_model_in_the_mode_that_is_asked_for(monkeypatch) -> None:
+    modes = []
+
+    def uncompiled(model, *, mode):
+        modes.append(mode)
+        return model.forward
+
+    monkeypatch.setattr(torch, "compile", uncompiled)
+    rows = digits(100)
+    model = build_model("mlp", rows.shape, 10, hidden=(16,), seed=0)
+    plain, fast = (
+        train(model, rows, Recipe(epochs=2, lr=0.05, compile=how)).model for how in ("no", "max-autotune")
+    )
+    assert modes == ["max-autotune"] and same_weights(plain, fast)
+
+
+@pytest.mark.slow  # a compiler runs; which model is compiled, and how, is tested above
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler here")
 def test_a_compiled_model_is_trained_to_the_same_weights() -> None:
     rows = digits(100)

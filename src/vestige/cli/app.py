@@ -1,7 +1,7 @@
 """The commands. Each parses, calls one library function and prints what it returned.
 
 Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an empty cell; 2 input that cannot be used;
-4 the gate is undecided; 130 interrupted.
+3 something was changed since it was written; 4 the gate is undecided; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ import typer
 
 from vestige.cli.audits import audit
 from vestige.cli.bench import bench
+from vestige.cli.commands import GATED, command, group
+from vestige.cli.completion import listed, lists, one_of
+from vestige.cli.evidence import VERIFIED, evidence, verify
+from vestige.cli.ledger import key, ledger, model
+from vestige.cli.monitor import WATCHED, monitor
 from vestige.cli.options import (
     Address,
     Engine,
@@ -30,7 +35,8 @@ from vestige.cli.options import (
     Shared,
     Workers,
 )  # fmt: skip
-from vestige.cli.project import convert
+from vestige.cli.project import convert, init
+from vestige.cli.requests import request
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
@@ -38,16 +44,24 @@ from vestige.errors import InputError, MissingExtra, need
 if TYPE_CHECKING:
     from vestige.evaluation import Audit
 
-app = typer.Typer(
-    name="vestige", help="Unlearn data from a trained model, and measure the vestige that remains of each record.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+app = group(
+    "vestige", "Unlearn data from a trained model, and measure the vestige that remains of each record.",
+    examples=("vestige demo", "vestige audit signals.npz --out audits/mine", "vestige run request.yaml --plan"),
+    codes=GATED,
 )  # fmt: skip
-app.command()(audit)
 app.add_typer(llm)
 app.add_typer(bench)
-app.command()(convert)
+app.add_typer(evidence)
+command(
+    app, examples=["vestige verify evidence.json --key signing.key.pub --require unlearned"], codes=VERIFIED
+)(verify)
+command(app, examples=["vestige monitor churn --audits 'audits/{version}/{request}'"], codes=WATCHED)(monitor)
+for rooms in (ledger, key, model, request):
+    app.add_typer(rooms)
 INTERRUPTED = 130
 TARGETS = "logistic-regression, decision-tree (default), random-forest, mlp,"
+CLASSIFIERS = ("logistic-regression", "decision-tree", "random-forest", "mlp")
+LEAK_SETTINGS = ("scratch", "group", "multi_version", "online", "remaining", "sisa")
 DEFENCES = "label_only, top_k=3, temperature=4, rounding=2; in training: train_temperature=4, dp=8"
 
 
@@ -77,7 +91,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-@app.command()
+@command(app, examples=["vestige demo --out runs/demo"])
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/demo"), json: Json = False
 ) -> None:
@@ -88,7 +102,15 @@ def demo(
         _run(path, [], out, json, False, {})
 
 
-@app.command()
+@command(
+    app,
+    examples=[
+        "vestige run request.yaml",
+        "vestige run request.yaml recipe.epochs=5 --out runs/second --workers 2",
+        "vestige run request.yaml --require unlearned --fail-under 0.9",
+    ],
+    codes=GATED,
+)
 def run(
     config: Annotated[Path, typer.Argument(help="The run's YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as recipe.epochs=5.")] = None,
@@ -154,7 +176,7 @@ def _run(
     return result.audits
 
 
-@app.command()
+@command(app, examples=["vestige status runs/request-17", "vestige status s3://bucket/store --json"])
 def status(
     folder: Annotated[str, typer.Argument(help="Folder of a run, or folder or URL of a store.")],
     json: Json = False,
@@ -167,20 +189,46 @@ def status(
     print_json(runs, indent=2) if json else print("\n".join(sentences(runs, folder)))
 
 
-@app.command()
+command(
+    app,
+    examples=[
+        "vestige audit signals.npz --measure iam:family=norm,steps=100 --measure rmia_ratio --out audits/mine",
+        "vestige audit --before b.csv --after a.csv --shadow n.csv --forget ids.csv --holdout never.csv --label income "
+        "--kind probabilities --require unlearned",
+    ],
+    codes=GATED,
+)(audit)
+
+
+@command(
+    app,
+    examples=[
+        "vestige leaks --target decision-tree --setting scratch",
+        "vestige leaks leaks.yaml --defence top_k=3 --defence label_only",
+        "vestige leaks --pairs shadow.npz target.npz",
+    ],
+)
 def leaks(
     config: Annotated[Path | None, typer.Argument(help="A YAML file; options given here take precedence.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="A data set, or a file of your own. Default: location30.")] = None,
-    target: Annotated[str | None, typer.Option(help=f"{TARGETS} or torch:mlp, torch:cnn, ...")] = None,
-    attack: Annotated[list[str] | None, typer.Option(help="Attack model; several times. Default: three.")] = None,
-    setting: Annotated[str | None, typer.Option(help="scratch, group, multi_version, online, remaining, sisa.")] = None,
+    dataset: Annotated[str | None, typer.Option(
+        help="A data set, or a file of your own. Default: location30.", autocompletion=listed("datasets"))] = None,
+    target: Annotated[str | None, typer.Option(
+        help=f"{TARGETS} or torch:mlp, torch:cnn, ...",
+        autocompletion=one_of(*CLASSIFIERS, "torch:mlp", "torch:cnn"))] = None,
+    attack: Annotated[list[str] | None, typer.Option(
+        help="Attack model; several times. Default: three.", autocompletion=one_of(*CLASSIFIERS))] = None,
+    setting: Annotated[str | None, typer.Option(
+        help=f"{', '.join(LEAK_SETTINGS)}.", autocompletion=one_of(*LEAK_SETTINGS))] = None,
     sets: Annotated[int | None, typer.Option(help="Original models a side. Default: 10.")] = None,
     records: Annotated[int | None, typer.Option(help="Training records of each. Default: 1000.")] = None,
     deletions: Annotated[int | None, typer.Option(help="Unlearned versions of each. Default: 20.")] = None,
     group: Annotated[int | None, typer.Option(help="Records that leave together. Default: 1.")] = None,
     shards: Annotated[int | None, typer.Option(help="Shards of SISA. Default: 5.")] = None,
-    method: Annotated[str | None, typer.Option(help="retrain (default), or how else: finetune:epochs=3.")] = None,
-    defence: Annotated[list[str] | None, typer.Option(help=f"{DEFENCES}; joined by +.")] = None,
+    method: Annotated[str | None, typer.Option(
+        help="retrain (default), or how else: finetune:epochs=3.", autocompletion=listed("methods"))] = None,
+    defence: Annotated[list[str] | None, typer.Option(
+        help=f"{DEFENCES}; joined by +.",
+        autocompletion=one_of("label_only", "top_k=", "temperature=", "rounding="))] = None,
     pairs: Annotated[tuple[Path, Path] | None, typer.Option(help="Your own outputs: shadow.npz target.npz.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random. Default: 0.")] = None,
     workers: Workers = None, engine: Engine = None, address: Address = None, gpu: Gpu = 0.0, store: Shared = None,
@@ -213,7 +261,7 @@ def leaks(
     print_leaks(result, folder, json, quiet)
 
 
-@app.command()
+@command(app, examples=["vestige report runs/request-17"])
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a run, or of an audit.")], json: Json = False
 ) -> None:
@@ -240,10 +288,19 @@ def report(
         print_audits(report_audit(folder), folder / "report.html", json)
 
 
-@app.command("list")
+command(app, examples=["vestige init sklearn", "vestige init torch projects/churn"])(init)
+
+
+command(
+    app, examples=["vestige convert before.pt before.safetensors --key state_dict --strip-prefix module."]
+)(convert)
+
+
+@command(app, "list", examples=["vestige list methods", "vestige list measures --json"])
 def list_(
     what: Annotated[
-        str, typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, ...")
+        str,
+        typer.Argument(help="datasets, models, recipes, methods, measures, text-methods, ...", autocompletion=lists),
     ],
     json: Json = False,
 ) -> None:  # fmt: skip
@@ -254,7 +311,7 @@ def list_(
     print_list(listing(what), json)
 
 
-@app.command()
+@command(app, examples=["vestige doctor"])
 def doctor(json: Json = False) -> None:
     """Say what is installed, what this machine can do, and where data are looked for."""
     from vestige.cli.show import print_json, print_list

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from vestige.cli.completion import listed, one_of
 from vestige.cli.options import Alpha, FailOver, FailUnder, Json, Out, Require, Tolerance
 from vestige.errors import InputError
 
-KINDS = "logits, probabilities, log_probabilities, labels, losses, predictions or multilabel."
+WORDS = ("logits", "probabilities", "log_probabilities", "labels", "losses", "predictions", "multilabel")
+KINDS = f"{', '.join(WORDS[:-1])} or {WORDS[-1]}."
 
 # fmt: off
 Signals = Annotated[Path | None, typer.Argument(help=".npz, .csv, .parquet or a folder of signals.")]
@@ -24,9 +26,10 @@ Retain = Annotated[Path | None, typer.Option(help="Ids that were kept; all other
 Label = Annotated[list[str] | None, typer.Option(help="Column of the true class or the target. Default: label.")]
 Id = Annotated[str, typer.Option(help="Column of the ids.")]
 Cluster = Annotated[str | None, typer.Option(help="Column that says whose a record is.")]
-Kind = Annotated[str, typer.Option(help=f"What the outputs are: {KINDS}")]
-Measure = Annotated[list[str] | None, typer.Option(help="With options: iam:family=norm,steps=100.")]
-Preset = Annotated[str, typer.Option(help="recommended, or paper.")]
+Kind = Annotated[str, typer.Option(help=f"What the outputs are: {KINDS}", autocompletion=one_of(*WORDS))]
+Measure = Annotated[list[str] | None, typer.Option(
+    help="With options: iam:family=norm,steps=100.", autocompletion=listed("measures"))]
+Preset = Annotated[str, typer.Option(help="recommended, or paper.", autocompletion=one_of("recommended", "paper"))]
 # fmt: on
 
 
@@ -37,13 +40,8 @@ def audit(
     out: Out = None, preset: Preset = "recommended", alpha: Alpha = 0.05, tolerance: Tolerance = 0.1,
     require: Require = None, fail_under: FailUnder = None, fail_over: FailOver = None, json: Json = False,
 ) -> None:  # fmt: skip
-    """Measure your own outputs; needs no model and no torch. (vestige.evaluation, vestige.systems.audit_tables)
-
-    Signals in one file:  vestige audit signals.npz
-
-    A file of outputs a model, joined by id:  vestige audit --before b.csv --after a.csv --shadow n.csv --forget ids.csv
-    --holdout never.csv --label income --kind probabilities
-    """
+    """Measure your own outputs: signals in one file, or a file of outputs a model, joined by id; needs no model and no
+    torch. (vestige.evaluation, vestige.systems.audit_tables)"""
     from vestige.cli.show import passed, print_audits
     from vestige.config import compact
     from vestige.evaluation.folder import audit_file

@@ -7,22 +7,35 @@ from typing import Annotated
 
 import typer
 
+from vestige.cli.commands import FILLED, command, group
+from vestige.cli.completion import experiments, one_of
 from vestige.cli.options import Address, Gpu, Json, Quiet
 from vestige.errors import need
 
-bench = typer.Typer(
-    name="bench", help="The papers' tables and figures: run them, read them, draw them.", no_args_is_help=True
-)
-Name = Annotated[str, typer.Argument(help="An experiment (vestige bench list), or a YAML file of your own.")]
+bench = group(
+    "bench", "The papers' tables and figures: run them, read them, draw them.",
+    examples=("vestige bench list", "vestige bench run iam-table1"), codes=FILLED,
+)  # fmt: skip
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="An experiment (vestige bench list), or a YAML file of your own.", autocompletion=experiments
+    ),
+]
 Scaled = Annotated[
-    str, typer.Option("--scale", help="small: two cores and the local data; paper: as published.")
+    str,
+    typer.Option(
+        "--scale",
+        help="small: two cores and the local data; paper: as published.",
+        autocompletion=one_of("small", "paper"),
+    ),
 ]
 Kept = Annotated[str, typer.Option("--store", help="Folder or fsspec URL of models, outputs and results.")]
-Result = Annotated[str, typer.Argument(help="An experiment, or a result file.")]
+Result = Annotated[str, typer.Argument(help="An experiment, or a result file.", autocompletion=experiments)]
 Figure = Annotated[str | None, typer.Option(help="Another figure than the table's own.")]
 
 
-@bench.command("list")
+@command(bench, "list", examples=["vestige bench list"])
 def bench_list(json: Json = False) -> None:
     """List the experiments: what each shows, and at which scales it can be run. (vestige.experiments.bench)"""
     from vestige.cli.show import print_list
@@ -38,15 +51,23 @@ def bench_list(json: Json = False) -> None:
     print_list(rows if json else [{word: row[key] for word, key in shown.items()} for row in rows], json)
 
 
-@bench.command("run")
+@command(
+    bench,
+    "run",
+    examples=["vestige bench run iam-table1", "vestige bench run iam-table1 small.shadows=4 --workers 2"],
+    codes=FILLED,
+)
 def bench_run(
     name: Name,
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as small.shadows=4.")] = None,
     scale: Scaled = "small", store: Kept = "runs/bench",
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: VESTIGE_DATA.")] = None,
-    engine: Annotated[str, typer.Option(help="inline, local or ray.")] = "local", address: Address = None,
+    engine: Annotated[str, typer.Option(
+        help="inline, local or ray.", autocompletion=one_of("inline", "local", "ray"))] = "local",
+    address: Address = None,
     workers: Annotated[int | None, typer.Option(help="Steps at once. Default: one for each core.")] = None,
-    track: Annotated[str | None, typer.Option(help="Log the figures to mlflow or tensorboard too.")] = None,
+    track: Annotated[str | None, typer.Option(
+        help="Log the figures to mlflow or tensorboard too.", autocompletion=one_of("mlflow", "tensorboard"))] = None,
     save: Annotated[Path | None, typer.Option(help="Copy the result file there.")] = None,
     gpu: Gpu = 0.0, json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
@@ -83,10 +104,11 @@ def bench_run(
     raise typer.Exit(1 if result.missing else 0)
 
 
-@bench.command("table")
+@command(bench, "table", examples=["vestige bench table iam-table1 --format latex"], codes=FILLED)
 def bench_table(
     name: Result, scale: Scaled = "small", store: Kept = "runs/bench",
-    format: Annotated[str, typer.Option(help="md, latex or csv.")] = "md", figure: Figure = None,
+    format: Annotated[str, typer.Option(
+        help="md, latex or csv.", autocompletion=one_of("md", "latex", "csv"))] = "md", figure: Figure = None,
 ) -> None:  # fmt: skip
     """Print a table from its result file: mean, 95 % interval, and the published value in brackets."""
     from vestige.cli.show import say_to
@@ -100,7 +122,7 @@ def bench_table(
         raise typer.Exit(1)
 
 
-@bench.command("plot")
+@command(bench, "plot", examples=["vestige bench plot iam-figure1 --out figure1.pdf"])
 def bench_plot(
     name: Result, out: Annotated[Path, typer.Option(help="File: .svg, .pdf or .png.")], scale: Scaled = "small",
     store: Kept = "runs/bench", figure: Figure = None,
@@ -114,7 +136,9 @@ def bench_plot(
     print(render_plot(result, in_folder(out, f"{result['name']}-{result['scale']}.svg"), figure))
 
 
-@bench.command("leaderboard")
+@command(
+    bench, "leaderboard", examples=["vestige bench leaderboard runs/bench/results --out leaderboard.html"]
+)
 def bench_leaderboard(
     results: Annotated[list[Path], typer.Argument(help="Result files, or folders of them.")],
     out: Annotated[Path, typer.Option(help="The page.")] = Path("leaderboard.html"),

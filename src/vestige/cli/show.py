@@ -13,14 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vestige.evaluation import Audit
-from vestige.evaluation.gate import Gate
-from vestige.evaluation.page import compare
-from vestige.evaluation.page.cards import overview
-from vestige.report.words import number, seconds
-from vestige.store import plain
-
 if TYPE_CHECKING:
+    from vestige.evaluation import Audit
+    from vestige.evaluation.gate import Gate
     from vestige.experiments.costs import Costs
     from vestige.leaks import Findings
 
@@ -35,6 +30,8 @@ PLAIN = ("options", "steps", "fields")  # what names itself: name=value
 
 def print_json(record: Any, indent: int | None = None) -> None:
     """Print one JSON object for machines."""
+    from vestige.store import plain
+
     print(jsonlib.dumps(plain(record), indent=indent))
 
 
@@ -50,9 +47,9 @@ def print_rows(title: str, rows: Sequence[Mapping[Any, Any]], whole: Sequence[st
 
 
 def print_list(rows: Sequence[Mapping[str, Any]], json: bool = False) -> None:
-    """Print an entry for each row: its name whole, beside it what it is, under that the rest."""
+    """Print an entry for each row, of plain values: its name whole, beside it what it is, under that the rest."""
     if json:
-        print_json(rows, indent=2)
+        print(jsonlib.dumps(rows, indent=2))
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="bold")
@@ -76,6 +73,8 @@ def _cell(value: Any) -> str:
 
 def print_costs(costs: Costs, json: bool) -> None:
     """Print what a plan will cost, and how sharp its verdict will be."""
+    from vestige.report.words import number, seconds
+
     if json:
         print_json(asdict(costs), indent=2)
         return
@@ -117,11 +116,14 @@ def print_audits(audits: Mapping[str, Audit], report: Path, json: bool) -> None:
     """Print the figures of methods side by side, their verdicts, and where the report is."""
     if json:
         record = {
-            name: {**a.verdict.record(), "metrics": [asdict(m) for m in a.metrics]}
+            name: {**a.verdict.record(), "metrics": [asdict(m) for m in a.figures]}
             for name, a in audits.items()
         }
         print_json({"audits": record, "report": str(report)}, indent=2)
         return
+    from vestige.evaluation.page import compare
+    from vestige.evaluation.page.cards import overview
+
     frame = compare(audits)
     if len(audits) > MOST_BESIDE:
         rows = frame[[name for name in frame if str(name).startswith(NARROW)]]

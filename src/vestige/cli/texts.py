@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vestige.cli.commands import GATED, command, group
+from vestige.cli.completion import listed
 from vestige.cli.options import Alpha, FailOver, FailUnder, Json, Require, Tolerance
 from vestige.errors import InputError, need
 
 if TYPE_CHECKING:
     from vestige.evaluation import Audit
 
-llm = typer.Typer(
-    name="llm", help="Language models: unlearn texts, and measure what is left of each.", no_args_is_help=True
-)
+llm = group(
+    "llm", "Language models: unlearn texts, and measure what is left of each.", codes=GATED,
+    examples=("vestige llm audit --after gone/ --before gpt2 --forget gone.jsonl --out audits/texts",),
+)  # fmt: skip
 Context = Annotated[int | None, typer.Option(help="Longest window in tokens. Default: the model's.")]
 SHOWN = ("model", "outcome", "under", "over", "auc iam", "auc loss", "loss_forget", "perplexity_holdout")
 Model = Annotated[str, typer.Option(help="Hub id or folder of a causal language model.")]
 Remote = Annotated[bool, typer.Option("--remote-code", help="Run code that comes with the model.")]
 
 
-@llm.command("collect")
+@command(llm, "collect", examples=["vestige llm collect gpt2 texts.jsonl --out signals/gpt2"])
 def llm_collect(
     model: Annotated[str, typer.Argument(help="Hub id or folder of a causal language model.")],
     texts: Annotated[Path, typer.Argument(help=".jsonl of strings or of objects with text and id, or a .json list.")],
@@ -47,9 +50,16 @@ def llm_collect(
         print(f"{len(signals):,} texts of {tokens:,} tokens, mean loss {loss:.3f} nats a token: {out}")
 
 
-@llm.command("unlearn")
+@command(
+    llm,
+    "unlearn",
+    examples=[
+        "vestige llm unlearn npo:beta=0.1,lr=1e-5 --model gpt2 --forget gone.jsonl --retain kept.jsonl --out gone/"
+    ],
+)
 def llm_unlearn(
-    method: Annotated[str, typer.Argument(help="A method, with options after a colon: npo:beta=0.1,lr=1e-5.")],
+    method: Annotated[str, typer.Argument(
+        help="A method, with options after a colon: npo:beta=0.1,lr=1e-5.", autocompletion=listed("text-methods"))],
     model: Model, forget: Annotated[Path, typer.Option(help="Texts to unlearn.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     retain: Annotated[Path | None, typer.Option(help="Texts to keep.")] = None,
@@ -77,7 +87,15 @@ def llm_unlearn(
     print_json(record) if json else print(said)
 
 
-@llm.command("audit")
+@command(
+    llm,
+    "audit",
+    examples=[
+        "vestige llm audit --after gone/ --before gpt2 --shadow other/ --forget gone.jsonl --retain kept.jsonl "
+        "--holdout never.jsonl --out audits/texts --require unlearned",
+    ],
+    codes=GATED,
+)
 def llm_audit(
     after: Annotated[str, typer.Option(help="Model after unlearning: hub id, folder, or a folder of signals.")],
     forget: Annotated[Path, typer.Option(help="Texts that were to be unlearned.")],

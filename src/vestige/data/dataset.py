@@ -21,7 +21,8 @@ class Dataset:
     """A labelled classification data set in memory.
 
     name     what it is called in reports
-    x        [N, F] float32 features, or [N, C, H, W] uint8 images
+    x        [N, F] float32 features, or [N, C, H, W] images: uint8, which networks are given as numbers from 0 to 1, or
+             float32, which they are given as they are
     y        [N] int64 labels, 0 .. len(classes) - 1
     ids      [N] text, unique; built from the source (file, row), never from the position in this object
     classes  the class names, in label order
@@ -54,8 +55,8 @@ class Dataset:
         n = len(self.y)
         if self.x.ndim not in (2, 4):
             raise InputError(f"{self.name}: x has shape {self.x.shape}; [N, F] or [N, C, H, W] is wanted.")
-        if self.x.dtype != (np.uint8 if self.x.ndim == 4 else np.float32):
-            wanted = "uint8 [N, C, H, W]" if self.x.ndim == 4 else "float32 [N, F]"
+        if self.x.dtype != np.float32 and not (self.x.ndim == 4 and self.x.dtype == np.uint8):
+            wanted = "uint8 or float32 [N, C, H, W]" if self.x.ndim == 4 else "float32 [N, F]"
             raise InputError(f"{self.name}: x is {self.x.dtype}; {wanted} is wanted.")
         _check_channels(self.x, self.name)
         if self.features and len(self.features) != self.x.shape[1]:
@@ -68,7 +69,7 @@ class Dataset:
             bad = self.y[(self.y < 0) | (self.y >= len(self.classes))][0]
             raise InputError(f"{self.name}: label {bad} is outside 0..{len(self.classes) - 1}.")
         if self.x.dtype == np.float32 and not np.isfinite(self.x).all():
-            row = int(np.flatnonzero(~np.isfinite(self.x).all(axis=1))[0])
+            row = int(np.argwhere(~np.isfinite(self.x))[0][0])
             raise InputError(
                 f"{self.name}: sample {str(self.ids[row])!r} has a feature that is NaN or infinite."
             )

@@ -153,12 +153,13 @@ def audit(
         name=name,
         signals=signals,
         scores=_table(own, scored, judged),
-        metrics=tuple(figures.model_figures(own) + figures.measure_figures(own, scored, alpha, seed)),
+        figures=tuple(figures.model_figures(own) + figures.measure_figures(own, scored, alpha, seed)),
         controls=judged.controls,
         measures=tuple(runs),
         verdict=judged.verdict,
         limits=tuple(_limits(signals, judged, deletions)),
         seconds=time.perf_counter() - start,
+        seed=int(seed),
     )
 
 

@@ -91,6 +91,8 @@ def scales(
         none = f"There are no simulated deletions to build a scale of degrees from; it takes {deletions}."
         return [none] * len(requests)
     known = deletions.signals
+    if known.kind == "labels":
+        return ["There are no degrees between a right and a wrong prediction."] * len(requests)
     gone = known.roles == "forget"
     if gone.sum() < ENOUGH:
         few = f"Only {int(gone.sum())} simulated deletions; at least {ENOUGH} are wanted for a scale."

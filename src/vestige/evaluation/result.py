@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ import pyarrow.parquet as pq
 from vestige.errors import ArtefactError
 from vestige.evaluation.verdict import Control, Power, Verdict
 from vestige.files import as_path
+from vestige.report.notebook import notebook_card
+from vestige.report.words import plural
 from vestige.signals import Signals
 from vestige.store import file_hash, published, read_record, write_json
 
@@ -90,23 +93,25 @@ class Audit:
               deleted, above 1 = beyond, the ends of -0.5 to 2 mean "or further"; null without simulated deletions).
               The rows of the measure "trace", which the verdict rests on, hold in `verdict` the answer for each
               forget sample: "cleared", "under", "over" or "undecided"; elsewhere it is ""
-    metrics   figures, each with direction, range and interval
+    figures   each with direction, range and interval; `metrics` is their table
     controls  checks of the measurement itself
     measures  one entry per requested measure, failed ones included
     verdict   the answer for the whole request
     limits    what this audit cannot say, in sentences
     seconds   wall-clock time of the audit
+    seed      of its permutations, planted traces and bootstraps
     """
 
     name: str
     signals: Signals
     scores: pd.DataFrame
-    metrics: tuple[Metric, ...]
+    figures: tuple[Metric, ...]
     controls: tuple[Control, ...]
     measures: tuple[MeasureRun, ...]
     verdict: Verdict
     limits: tuple[str, ...]
     seconds: float
+    seed: int = 0
 
     def summary(self) -> str:
         """Return the verdict, what it rests on and the limits as plain text, the verdict first."""
@@ -115,12 +120,66 @@ class Audit:
         return "\n".join([*filter(None, lines), *(f"- {limit}" for limit in self.limits)])
 
     def __repr__(self) -> str:
-        return f"Audit of {self.name!r}\n{self.verdict.sentence}"
+        failed = [run.label for run in self.measures if run.status == "failed"]
+        lines = [
+            f"Audit of {self.name!r}: {self.verdict.outcome}",
+            *filter(None, (self.verdict.sentence, self.verdict.records_sentence, self.verdict.sharpness)),
+            f"{plural(len(self.limits), 'limit')}, see summary()" if self.limits else "",
+            f"Not computed: {', '.join(failed)}" if failed else "",
+            "Records: to_frame(), scores; figures: metrics; report: to_html(path), save(folder)",
+        ]
+        return "\n".join(filter(None, lines))
+
+    def _repr_html_(self) -> str:
+        rows = [(run.label, run.status if run.reason is None else run.reason) for run in self.measures]
+        return notebook_card(
+            f"Audit of {self.name}", self.verdict.outcome, self.verdict.sentence, self.verdict.facts,
+            {"Limits": self.limits, "Measures": [f"{label}: {text}" for label, text in rows]},
+        )  # fmt: skip
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The figures as a table, a row each: measure, name, comparison, value, low, high, direction, range, ...
+
+        What could not be computed has no value, and its reason. The rows as objects are `figures`.
+        """
+        names = [f.name for f in dataclasses.fields(Metric)]
+        table = pd.DataFrame([asdict(metric) for metric in self.figures], columns=names)
+        numbers = ["value", "low", "high", "reference"]
+        return table.astype(dict.fromkeys(numbers, float))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with a row for each record: what is known of it, the answer, and its score by each measure.
+
+        Returns
+        -------
+        DataFrame
+            `id`, `role`, `label`; `source` and `cluster` where they are known; `verdict` ("" for records that are not
+            forgotten), `p_under`, `p_over` of the trace; then a column for each measure, larger = more unlearned.
+            Records stand in the order of `signals`; ids are text, so that a table of your own joins by them:
+            `audit.to_frame().merge(customers, on="id")`.
+        """
+        signals = self.signals
+        known = {"id": signals.names, "role": signals.roles, "label": signals.labels}
+        known |= {
+            name: getattr(signals, name)
+            for name in ("source", "cluster")
+            if getattr(signals, name) is not None
+        }
+        table = pd.DataFrame(known)
+        runs = [run.label for run in self.measures if run.status == "scored"]
+        by_id = self.scores.set_index("id")
+        parts = {label: by_id[by_id["measure"] == label].reindex(table["id"]) for label in runs}
+        answers = parts.get("trace")
+        if answers is not None:
+            columns = {name: answers[name].to_numpy() for name in ("verdict", "p_under", "p_over")}
+            table = table.assign(**columns).fillna({"verdict": ""})
+        return table.assign(**{label: part["score"].to_numpy() for label, part in parts.items()})
 
     def metric(self, measure: str, name: str) -> Metric | None:
         """Return one figure, or None."""
-        found = [m for m in self.metrics if (m.measure, m.name) == (measure, name)]
-        return found[0] if found else None
+        figures = (m for m in self.figures if (m.measure, m.name) == (measure, name))
+        return next(figures, None)
 
     def save(self, folder: Path | str, known: Mapping[str, Any] | None = None) -> Path:
         """Write a folder that is complete: the data, manifest.json and report.html; `Audit.load` reads it back.
@@ -174,9 +233,10 @@ class Audit:
             "verdict": asdict(self.verdict),
             "measures": [asdict(m) for m in self.measures],
             "controls": [asdict(c) for c in self.controls],
-            "metrics": [asdict(m) for m in self.metrics],
+            "metrics": [asdict(m) for m in self.figures],
             "limits": list(self.limits),
             "seconds": self.seconds,
+            "seed": self.seed,
         }
         write_json(folder / "metrics.json", record)
         write_json(
@@ -205,12 +265,13 @@ class Audit:
             name=record["name"],
             signals=Signals.load(folder / "signals"),
             scores=pd.read_parquet(folder / "scores.parquet"),
-            metrics=tuple(Metric(**{**m, "range": tuple(m["range"])}) for m in record["metrics"]),
+            figures=tuple(Metric(**{**m, "range": tuple(m["range"])}) for m in record["metrics"]),
             controls=tuple(Control(**c) for c in record["controls"]),
             measures=tuple(MeasureRun(**m) for m in record["measures"]),
             verdict=Verdict(**verdict),
             limits=tuple(record["limits"]),
             seconds=record["seconds"],
+            seed=record.get("seed", 0),
         )
 
     def to_html(self, path: Path | str) -> Path:

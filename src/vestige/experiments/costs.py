@@ -51,8 +51,11 @@ class Costs:
     limits: list[str]
 
 
-def costs(plan: Plan) -> Costs:
-    """Measure two pilot models, and say what the plan costs and what it will show. Nothing is written."""
+def costs(plan: Plan, *, sharpness: bool = True) -> Costs:
+    """Measure two pilot models, and say what the plan costs and, with `sharpness`, what it will show.
+
+    Nothing is written.
+    """
     models = [_told(plan, name, step) for name, step in plan.steps.models.items()]
     limits = [plan.copies, *(limit for limit in plan.limits if limit not in plan.copies)]
     size = int(min(np.clip(SHARE * len(plan.roles.retain), FEWEST, MOST), len(plan.roles.retain) // 3))
@@ -66,7 +69,7 @@ def costs(plan: Plan) -> Costs:
             f"Time and sharpness come from two pilot models on {size:,} records each; models on more records may take "
             "longer than in proportion, and remember each record less."
         )
-        views = _outlooks(plan, gap, ease)
+        views = _outlooks(plan, gap, ease) if sharpness else []
     except InputError as error:
         size = 0
         limits.append(f"No pilot model could be trained, so that time and sharpness are unknown: {error}")

@@ -133,10 +133,14 @@ class Matrix:
         chosen, begin = side or self.base, None
         if side is None and self.block.continues:
             begin = self.shadow(self.scale.shadows, "the earlier model")  # a draw that no shadow model has
-        recipe = validated(Recipe, chosen.recipe | {"seed": seed}, "recipe")
         return Train(
-            samples=samples, model=chosen.model, recipe=recipe, begin=begin, label=f"{self.name}: train {label}"
+            samples=samples, model=chosen.model, recipe=self.recipe(seed, chosen), begin=begin,
+            label=f"{self.name}: train {label}",
         )  # fmt: skip
+
+    def recipe(self, seed: int, side: Side | None = None) -> Recipe:
+        """Return how a side trains its networks, with a seed."""
+        return validated(Recipe, (side or self.base).recipe | {"seed": seed}, "recipe")
 
     def shadow(self, number: int, label: str = "") -> Train:
         """Return the training of a shadow model."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import vestige
 from vestige.data import Dataset, load_dataset
 from vestige.errors import ArtefactError, InputError
@@ -28,7 +30,7 @@ def render(
 ) -> Path:
     """Write `report.html` for the audits of a folder."""
     pictures = None
-    if data is not None and data.is_image:
+    if data is not None and data.is_image and data.x.dtype == np.uint8:
         from vestige.data.pictures import pictures_of
 
         pictures = pictures_of(data)

@@ -265,11 +265,15 @@ def plan_system(
     audit: AuditConfig,
     seed: int,
     store: str | None = None,
+    maker: Models | None = None,
 ) -> Plan:
-    """Return the plan of a request to a system; `settings` are what its manifest says of it."""
+    """Return the plan of a request to a system; `settings` are what its manifest says of it.
+
+    maker  who makes the models, where not all of them are fitted
+    """
     roles = roles_of(source, ids, shadows, seed)
     shadow_size(shadows, roles)
-    maker = Models(source, settings)
+    maker = maker or Models(source, settings)
     copies, limit = copies_of(source, roles)
     plan = Plan(
         str(settings.get("name", "request")), settings.get("title"), folder, roles, maker, tuple(ways), shadows,

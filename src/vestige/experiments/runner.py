@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,15 @@ def plan_of(config: RunConfig | RequestConfig, folder: Path, store: str | None =
     from vestige.experiments.network_runs import plan_run
 
     return plan_run(config, folder, store)
+
+
+def make_models(
+    plan: Plan, names: Iterable[str], *, say: Say = lambda text: None, workers: int | None = None
+) -> None:
+    """Make some models of a plan and what these need, and nothing else; `carry_out_plan` goes on from there."""
+    _claim(plan, say)
+    steps = [plan.steps.models[name] for name in names]
+    carry_out(steps, plan.store, plan.maker.environment, name=plan.name, workers=workers, say=say, stop=True)
 
 
 def carry_out_plan(

@@ -22,7 +22,7 @@ from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
-from vestige.signals.kinds import Outputs
+from vestige.signals.kinds import Outputs, kind_of_signals
 from vestige.signals.reading import Reading
 from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
@@ -120,7 +120,7 @@ class References(Step):
             inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
             fields |= shadow_fields(
                 reading.labels(pool.values), pool.ids, self.members, inside,
-                [shadow["audited"] for shadow in shadows], seed=self.seed,
+                [shadow["audited"] for shadow in shadows], seed=self.seed, kind=kind_of_signals(reading.kind),
             )  # fmt: skip
         signals = Signals.from_outputs(
             reading.kind, truth.values, unlearned=answers, original=answers, **fields
@@ -140,6 +140,10 @@ class References(Step):
             reading.labels(truth), np.stack([each[at] for each in inside]), self.members[:, at], original, original,
             ids=pool.ids[at],
         )  # fmt: skip
+
+    def reading(self, job: Job) -> Reading:
+        """Return how outputs are read, for a step that comes after."""
+        return Reading(**job.record(self)["reading"])
 
     def _reading(self, job: Job, truth: Truth, answers: Values) -> Reading:
         """Return how all outputs are read: in one unit, taken of the original on records that it never saw."""
@@ -169,9 +173,19 @@ class AuditMethod(Step):
 
     def make(self, job: Job) -> None:
         config, shared = self.config, job.file(self.references)
-        reading = Reading(**job.record(self.references)["reading"])
+        with named(self.title):
+            result = audit(
+                self.signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
+                tolerance=config.tolerance,
+            )  # fmt: skip
+        figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
+        dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
+
+    def signals(self, job: Job) -> Signals:
+        """Return what the audited model says, beside what all others do."""
+        reading = self.references.reading(job)
         truth = self.references.audited.truth(job.environment.root)
-        answers, references = self.unlearned.read(job), Signals.load(shared)
+        answers, references = self.unlearned.read(job), Signals.load(job.file(self.references))
         fields: dict[str, Any] = {
             "unlearned": reading.logits(answers["audited"], truth.values),
             "notes": (*references.notes, *reading.notes(answers["audited"])),
@@ -180,13 +194,7 @@ class AuditMethod(Step):
             values = self.references.pool.truth(job.environment.root).values[self.references.exchanged]
             own = reading.logits(answers["exchanged"], values)
             fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
-        with named(self.title):
-            result = audit(
-                references.with_(**fields), config.measures, name=self.title, preset=config.preset,
-                alpha=config.alpha, tolerance=config.tolerance,
-            )  # fmt: skip
-        metrics, limits = (*result.metrics, *self._cost(job)), (*result.limits, *self.limits)
-        dataclasses.replace(result, metrics=metrics, limits=limits).write(job.path, shared)
+        return references.with_(**fields)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)
@@ -214,6 +222,7 @@ def shadow_fields(
     seed: int,
     chosen: Sequence[int] | None = None,
     out: int | None = None,
+    kind: str = "logits",
 ) -> dict[str, Any]:
     """Return the fields of `Signals` that shadow models give.
 
@@ -222,6 +231,7 @@ def shadow_fields(
     audited  of each shadow, its outputs on the audited records
     chosen   the shadows that a measure is given, default: all; simulated deletions need three, and use all
     out      how many of them a simulated deletion has that never saw the sample; see `simulated_deletions`
+    kind     of the signals
     """
     which = range(len(members)) if chosen is None else chosen
     fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in which]
@@ -230,7 +240,7 @@ def shadow_fields(
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
     if len(members) >= FEWEST_TO_SIMULATE:
-        known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed)
+        known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed, kind=kind)
         fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
     return fields
 

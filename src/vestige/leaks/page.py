@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vestige.evaluation.page.plots import roc_points
 from vestige.files import as_path
 from vestige.report import svg
 from vestige.report.blocks import Badge, Beside, Block, Card, Column, Drawing, Heading, Table, Text
-from vestige.report.drawing import canvas, percent_axes, spoken, thinned, title_and_legend
+from vestige.report.drawing import canvas, roc_pair, spoken, title_and_legend
 from vestige.report.page import Page, Section, write
 from vestige.report.words import DASH, fixed, number, unbroken
 from vestige.store import write_json
@@ -303,42 +301,26 @@ def by_defence(found: Findings) -> Drawing:
 
 def roc(found: Leakage, positive: str) -> tuple[Drawing, Drawing]:
     """Draw the ROC of the chosen attack and of the best one on one version, linear and log-log."""
-    curves = []
-    for one, scores, colour, dashes in (
+    attacks = (
         (found.best, found.scores, svg.FORGET, "-"),
         (found.baseline, found.baseline_scores, svg.RETAIN, (0, (5, 1.5))),
-    ):
-        false, true = roc_points(scores[found.truth], scores[~found.truth])
-        curves.append((one, false, true, colour, dashes))
-    negatives, positives = int((~found.truth).sum()), int(found.truth.sum())
-    floor = 0.5 / negatives, 0.5 / positives
-    facts = tuple(
-        (f"{a.feature}, TPR at 1 % FPR", f"{number(100 * a.target.tpr_1, 3)} %") for a, *_ in curves
     )
-    label = f"{found.best.feature} and {found.baseline.feature}. {spoken(facts)}"
-    drawings = []
-    for logarithmic in (False, True):
-        with canvas() as (figure, axes):
-            lowest = max(floor) if logarithmic else 0.0
-            chance: Any = {"color": svg.MUTED, "linewidth": 1, "linestyle": (0, (4, 3))}
-            axes.plot([lowest, 1], [lowest, 1], **chance)
-            for one, false, true, colour, dashes in curves:
-                x, y = false, true
-                if logarithmic:
-                    x, y = np.maximum(false, floor[0]), np.maximum(true, floor[1])
-                else:
-                    x, y = thinned(x, y)
-                axes.plot(x, y, color=colour, linestyle=dashes, label=one.feature, clip_on=False)
-            axes.set(xlabel="Others wrongly accused (FPR)", ylabel=f"{positive.capitalize()} found (TPR)")
-            if logarithmic:
-                axes.set(xscale="log", yscale="log", xlim=(floor[0], 1), ylim=(floor[1], 1.15))
-            else:
-                axes.set(xlim=(-0.01, 1), ylim=(0, 1.02))
-            percent_axes(axes.xaxis, axes.yaxis)
-            kind = "ROC, both axes logarithmic" if logarithmic else "ROC"
-            title_and_legend(axes, kind)
-            key = f"leak-{'log' if logarithmic else 'lin'}"
-            drawings.append(svg.inline_svg(figure, key=key, label=f"{kind} of {label}"))
+    curves = [
+        (
+            *roc_points(scores[found.truth], scores[~found.truth]),
+            {"color": colour, "linestyle": dashes, "label": one.feature},
+        )
+        for one, scores, colour, dashes in attacks
+    ]
+    negatives, positives = int((~found.truth).sum()), int(found.truth.sum())
+    facts = tuple(
+        (f"{one.feature}, TPR at 1 % FPR", f"{number(100 * one.target.tpr_1, 3)} %") for one, *_ in attacks
+    )
+    drawings = roc_pair(
+        curves, floor=(0.5 / negatives, 0.5 / positives), title="ROC", key="leak",
+        axes_names=("Others wrongly accused (FPR)", f"{positive.capitalize()} found (TPR)"),
+        label=f"{found.best.feature} and {found.baseline.feature}. {spoken(facts)}",
+    )  # fmt: skip
     note = f"{positives:,} {positive} records (up) against {negatives:,} others (right)."
     return Drawing(drawings[0], note), Drawing(drawings[1], "The left end: few false accusations.", facts)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.measures.registry import register
-from vestige.measures.rmia import Parameters, constants_of, population_of, trimmed
+from vestige.measures.rmia import OTHER_TEMPERATURES, Parameters, constants_of, population_of, trimmed
 from vestige.signals import Signals
 from vestige.signals.transforms import confidence_of, loss_of
 
@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
     "informia",
     needs=("unlearned", "shadow_out"),
     uses=("population", "role"),
+    distribution={"parameters": OTHER_TEMPERATURES},
     unit="nats",
     cites="Tao and Shokri 2026 (InfoRMIA)",
 )

@@ -43,11 +43,12 @@ PARAMETERS: dict[Parameters, tuple[float, float, float]] = {
     "texts": (1.0, 1.0, 2.0),
 }
 Signal = Literal["softmax", "taylor_soft_margin"]
+OTHER_TEMPERATURES = tuple(name for name, (temperature, *_) in PARAMETERS.items() if temperature != 1)
+"""Constants by which a measure reads every class: at another temperature the true label's probability is another."""
 OF_CLASSES: dict[str, tuple[str, ...]] = {
     "signal": ("taylor_soft_margin",),
-    "parameters": tuple(name for name, (temperature, *_) in PARAMETERS.items() if temperature != 1),
+    "parameters": OTHER_TEMPERATURES,
 }
-"""Options that read every class: another temperature changes the probability of the true label by the other logits."""
 
 
 @register(

@@ -131,7 +131,9 @@ def _reset_adapters(layer: Any) -> None:
 
 def reset_of(module: nn.Module) -> Callable[[], None] | None:
     """Return what draws the module's parameters anew, if it has such a method."""
-    if hasattr(module, "reset_lora_parameters"):  # low-rank adapters of peft, which begin as a change of nothing
+    if hasattr(
+        module, "reset_lora_parameters"
+    ):  # low-rank adapters of peft, which begin as a change of nothing
         return functools.partial(_reset_adapters, module)
     # nn.MultiheadAttention and nn.Transformer spell it with an underscore
     public: Callable[[], None] | None = getattr(module, "reset_parameters", None)

@@ -5,7 +5,7 @@ Every figure comes with a text alternative that holds its numbers, and a note fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -62,3 +62,49 @@ def thinned(x: Floats, y: Floats, step: float = 1 / 300) -> tuple[Floats, Floats
 def spoken(facts: tuple[tuple[str, str], ...]) -> str:
     """Return facts as one sentence for a text alternative."""
     return "; ".join(f"{term}: {text}" for term, text in facts) + "."
+
+
+def roc_pair(
+    curves: Sequence[tuple[Floats, Floats, Mapping[str, Any]]],
+    *,
+    floor: tuple[float, float],
+    title: str,
+    axes_names: tuple[str, str],
+    key: str,
+    label: str,
+) -> tuple[str, str]:
+    """Draw ROC curves on linear and on logarithmic axes, each with the line of chance; return both as SVG.
+
+    curves      (x, y, look): shares that rise from 0 to 1, and matplotlib's settings of the line, such as its label
+    floor       smallest share on the logarithmic axes
+    axes_names  of x and y
+    key, label  as of `svg.inline_svg`; what the curves are of
+    """
+    drawings = []
+    for logarithmic in (False, True):
+        with canvas() as (figure, axes):
+            lowest = max(floor) if logarithmic else 0.0
+            axes.plot(
+                [lowest, 1], [lowest, 1], color=svg.MUTED, linewidth=1, linestyle=(0, (4, 3)), label="chance"
+            )
+            for x, y, look in curves:
+                shown = _thinned_logs(x, y, floor) if logarithmic else thinned(x, y)
+                axes.plot(*shown, solid_joinstyle="round", clip_on=False, **look)
+            axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
+            if logarithmic:
+                axes.set(xscale="log", yscale="log", xlim=(floor[0], 1), ylim=(floor[1], 1.15))
+            else:
+                axes.set(xlim=(-0.01, 1), ylim=(0, 1.02))
+            percent_axes(axes.xaxis, axes.yaxis)
+            title_and_legend(axes, f"{title}, both axes logarithmic" if logarithmic else title)
+            kind = "ROC on logarithmic axes" if logarithmic else "ROC"
+            end = "log" if logarithmic else "lin"
+            drawings.append(svg.inline_svg(figure, key=f"{key}-{end}", label=f"{kind} of {label}"))
+    return drawings[0], drawings[1]
+
+
+def _thinned_logs(x: Floats, y: Floats, floor: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Return what of a curve is drawn on logarithmic axes that begin at `floor`."""
+    logs = [np.log10(np.maximum(values, least)) for values, least in ((x, floor[0]), (y, floor[1]))]
+    x, y = thinned(*(own / -np.log10(least) + 1 for own, least in zip(logs, floor, strict=True)))
+    return floor[0] ** (1 - x), floor[1] ** (1 - y)

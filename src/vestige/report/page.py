@@ -55,6 +55,7 @@ class Page:
     folded    the cards are folded below that sentence, as a table shows them
     manifest  what is known of the run: "vestige", "created", and the configuration by name
     style     rules of style of this page alone
+    carried   JSON that the page carries for machines, by the id of its element
     """
 
     title: str
@@ -68,6 +69,7 @@ class Page:
     folded: bool = False
     manifest: Mapping[str, Any] = field(default_factory=dict)
     style: str = ""
+    carried: Mapping[str, object] = field(default_factory=dict)
 
     def html(self) -> str:
         """Return the page; the same input gives the same text."""
@@ -81,6 +83,7 @@ class Page:
             page=self, script=markup(script), script_hash=digest, style=markup(_file("report.css") + self.style),
             payload=markup(json_in_html(payload)), glossary=[(term, TERMS[term]) for term in self.glossary],
             configuration=configuration(self.manifest),
+            carried=[(name, markup(json_in_html(value))) for name, value in self.carried.items()],
             sections=[*self.sections, *self._limits()],
         )  # fmt: skip
         return text

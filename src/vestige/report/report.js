@@ -3,9 +3,30 @@ document.documentElement.classList.add("script");
 const payload = JSON.parse(document.getElementById("payload").textContent);
 const DASH = "–";
 
-/* Which method and measure the sections show. */
+/* Which method, measure and samples are shown stands in the address, behind the name of a section if there is one:
+   #samples&method=retrain&find=record-17. A link to that address shows the same. */
 const pickMethod = document.getElementById("pick-method");
 const pickMeasure = document.getElementById("pick-measure");
+const pickers = Object.entries({ method: pickMethod, measure: pickMeasure }).filter(([, picker]) => picker);
+const filter = { find: "", verdict: "" };
+const listings = [];
+
+function address() {
+  const parts = location.hash.slice(1).split("&");
+  const section = parts[0].includes("=") ? "" : parts.shift();
+  return [section, new URLSearchParams(parts.join("&"))];
+}
+
+function remember() {
+  const chosen = new URLSearchParams();
+  for (const [name, picker] of pickers) {
+    const option = picker.selectedOptions[0];
+    if (!option.matches(picker.dataset.first)) chosen.set(name, option.textContent);
+  }
+  for (const [name, text] of Object.entries(filter)) if (text) chosen.set(name, text);
+  const hash = [address()[0], chosen.toString()].filter(Boolean).join("&");
+  history.replaceState(null, "", "#" + hash);
+}
 
 function showPanels() {
   for (const panel of document.querySelectorAll(".panel")) {
@@ -14,16 +35,31 @@ function showPanels() {
     panel.hidden = Boolean(otherMethod || otherMeasure);
   }
 }
-for (const picker of [pickMethod, pickMeasure]) {
-  if (picker) picker.addEventListener("change", showPanels);
+
+function showAddress() {
+  const [section, wanted] = address();
+  for (const [name, picker] of pickers) {
+    const option = [...picker.options].find((one) => one.textContent === wanted.get(name));
+    picker.value = (option ?? picker.querySelector(picker.dataset.first)).value;
+  }
+  filter.find = wanted.get("find") ?? "";
+  filter.verdict = wanted.get("verdict") ?? "";
+  showPanels();
+  for (const show of listings) show();
+  if (section && wanted.size) document.getElementById(section)?.scrollIntoView();
 }
-showPanels();
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
   if (text !== undefined) made.textContent = text;
   return made;
+}
+
+/* Text as a spreadsheet shows it: what it would compute, such as "=1+1", gets a quote before it. */
+function csvText(text) {
+  const formula = /^[=+\-@\t\r\n＝＋－＠]/.test(text) && Number.isNaN(Number(text));
+  return '"' + (formula ? "'" + text : text).replaceAll('"', '""') + '"';
 }
 
 /* Cells as the first rows have them. */
@@ -80,12 +116,16 @@ function listing(root) {
     return made;
   }
 
-  function show() {
+  function matching() {
     const wanted = find.value.trim().toLowerCase();
     const verdict = outcomes.findIndex(([key]) => key === only.value);
-    const found = order.filter(([cells]) =>
+    return order.filter(([cells]) =>
       (verdict < 0 || cells[answer] === verdict) &&
       (!wanted || searched.some((place) => (cells[place] ?? "").toLowerCase().includes(wanted))));
+  }
+
+  function show() {
+    const found = matching();
     const pages = Math.max(1, Math.ceil(found.length / length));
     page = Math.min(page, pages - 1);
     const start = page * length;
@@ -122,13 +162,53 @@ function listing(root) {
     button.addEventListener("click", () => sortBy(head));
     head.replaceChildren(button);
   }
-  find.addEventListener("input", () => { page = 0; show(); });
-  only.addEventListener("change", () => { page = 0; show(); });
+  /* All that matches, in the order that is shown. Numbers are whole; an answer is its name. */
+  function download() {
+    const shown = kinds.map((kind, place) => place).filter((place) => kinds[place] !== "picture");
+    const titles = [...root.querySelectorAll("thead th")].map((head) => head.textContent);
+    const lines = matching().map(([cells, keys]) => shown.map((place) => {
+      if (cells[place] === null) return "";
+      if (kinds[place] === "badge") return outcomes[cells[place]][0];
+      const number = kinds[place] === "number" && !/\d .*\d/.test(cells[place]);
+      return number ? String(keys[numbers.indexOf(place)] ?? "") : csvText(cells[place]);
+    }));
+    const text = [shown.map((place) => csvText(titles[place])), ...lines].map((line) => line.join(",")).join("\n") + "\n";
+    const link = element("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
+    const method = pickMethod ? pickMethod.selectedOptions[0].textContent : document.title;
+    link.download = method.replaceAll(/[^\p{L}\p{N}]+/gu, "-") + ".csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  function choose() {
+    filter.find = find.value;
+    filter.verdict = only.value;
+    for (const again of listings) again();
+    remember();
+  }
+  find.addEventListener("input", choose);
+  only.addEventListener("change", choose);
+  root.querySelector(".csv").addEventListener("click", download);
   previous.addEventListener("click", () => { page -= 1; show(); });
   next.addEventListener("click", () => { page += 1; show(); });
-  show();
+  listings.push(() => {
+    if (find.value !== filter.find) find.value = filter.find;
+    only.value = filter.verdict;
+    if (only.selectedIndex < 0) only.value = "";
+    page = 0;
+    show();
+  });
 }
 for (const root of document.querySelectorAll("[data-listing]")) listing(root);
+for (const [, picker] of pickers) {
+  picker.addEventListener("change", () => { showPanels(); remember(); });
+}
+showAddress();
+window.addEventListener("hashchange", () => {
+  if (address()[1].size) showAddress();
+  else remember();
+});
 
 window.addEventListener("beforeprint", () => {
   for (const closed of document.querySelectorAll("details")) closed.open = true;

@@ -51,6 +51,10 @@ def number(value: Any, digits: int = 4) -> str:
         return f"{int(value):,}"
     text = f"{float(value):.{digits}g}"
     mantissa, exponent, power = text.partition("e")
+    if (
+        exponent and 0 < int(power) < 15
+    ):  # as whole numbers are written, also where they are computed as 999.9998
+        return f"{round(float(text)):,}"
     return f"{mantissa}e{int(power)}" if exponent else text
 
 

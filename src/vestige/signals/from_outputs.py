@@ -90,7 +90,9 @@ def signals_of(
         notes.append(_scale_words(sizes, scale is None))
     columns, clipped = _each(models, lambda values: columns_of(values, kind, known, sizes))
     if any(clipped):
-        notes.append(clipped_words(sum(clipped), sum(int(np.prod(one.shape[:-1])) for one in columns.values())))
+        notes.append(
+            clipped_words(sum(clipped), sum(int(np.prod(one.shape[:-1])) for one in columns.values()))
+        )
     if kind in LIMITS:
         notes.append(LIMITS[kind])
     if kind in ("labels", "losses") and known is not None:

@@ -42,6 +42,8 @@ FLOOR = 1e-12
 """Smallest probability: a smaller one has no logarithm that means anything."""
 UNEVEN = 0.01
 """By how much the probabilities of a row may miss 1: files hold rounded numbers."""
+FEWEST_SHARES = 20
+"""Records from which on numbers that are all from 0 to 1 are taken for probabilities."""
 RIGHT = 0.9
 """Probability that stands for a right prediction where nothing else is known; 1 - RIGHT for a wrong one."""
 LEAST_SQUARE = 1e-6
@@ -166,7 +168,7 @@ def places(name: str, value: Any) -> NDArray[np.int64]:
 
 
 def _check_logits(name: str, array: NDArray[Any], flat: bool) -> None:
-    if are_probabilities(array) if not flat else len(array) > 1 and _within_0_and_1(array):
+    if _are_shares(array) if flat else are_probabilities(array):
         sums = "" if flat else " that sum to 1"
         raise InputError(
             f"{name} holds probabilities, numbers from 0 to 1{sums}; logits are wanted: give the kind 'probabilities'."
@@ -174,15 +176,16 @@ def _check_logits(name: str, array: NDArray[Any], flat: bool) -> None:
 
 
 def _check_multilabel(name: str, array: NDArray[Any], flat: bool) -> None:
-    if len(array) > 1 and _within_0_and_1(array):
+    if _are_shares(array):
         raise InputError(
             f"{name} holds numbers from 0 to 1 alone, which are probabilities; for multilabel logits are wanted: take "
             "log(p / (1 - p))."
         )
 
 
-def _within_0_and_1(array: NDArray[Any]) -> bool:
-    return bool(array.min() >= 0 and array.max() <= 1)
+def _are_shares(array: NDArray[Any]) -> bool:
+    """Are all numbers from 0 to 1? Of few records that does not tell."""
+    return len(array) >= FEWEST_SHARES and bool(array.min() >= 0 and array.max() <= 1)
 
 
 def _check_probabilities(name: str, array: NDArray[Any], flat: bool) -> None:

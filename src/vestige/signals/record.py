@@ -166,12 +166,34 @@ class Signals:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        roles, counts = np.unique(self.roles, return_counts=True)
-        groups = ", ".join(f"{n:,} {role}" for role, n in zip(roles.tolist(), counts.tolist(), strict=True))
-        held = [f.name for f in dataclasses.fields(self) if f.init and getattr(self, f.name) is not None]
-        more = [name for name in held if name not in ("labels", "unlearned", "role", "ids", "kind", "notes")]
+        more = [
+            name for name in self._held if name not in ("labels", "unlearned", "role", "ids", "kind", "notes")
+        ]
         arrays = f"; with {', '.join(more)}" if more else ""
-        return f"Signals({len(self):,} samples {self.known}: {groups}{arrays})"
+        return f"Signals({len(self):,} samples {self.known}: {self._groups}{arrays})"
+
+    def _repr_html_(self) -> str:
+        from vestige.report.notebook import notebook_card
+
+        values = {name: getattr(self, name) for name in self._held if name not in ("kind", "notes")}
+        facts = [
+            (
+                name,
+                repr(v) if isinstance(v, Signals) else f"{v.dtype} [{', '.join(f'{n:,}' for n in v.shape)}]",
+            )
+            for name, v in values.items()
+        ]
+        sentence = f"{len(self):,} samples {self.known}: {self._groups}."
+        return notebook_card("Signals", sentence=sentence, facts=facts, lists={"Notes": self.notes})
+
+    @property
+    def _held(self) -> list[str]:
+        return [f.name for f in dataclasses.fields(self) if f.init and getattr(self, f.name) is not None]
+
+    @property
+    def _groups(self) -> str:
+        roles, counts = np.unique(self.roles, return_counts=True)
+        return ", ".join(f"{n:,} {role}" for role, n in zip(roles.tolist(), counts.tolist(), strict=True))
 
     @property
     def classes(self) -> int:

@@ -33,6 +33,7 @@ def simulated_deletions(
     ids: Array | None = None,
     out: Count | None = None,
     seed: Seed = 0,
+    kind: str = "logits",
 ) -> Signals:
     """Build the `calibration` record of `Signals` from a fleet of shadow models.
 
@@ -43,6 +44,7 @@ def simulated_deletions(
     out     how many OUT shadows each simulated deletion gets; the audited samples must get as many. Default:
             the most, up to S - 2, that leave 200 deletions, else the number that leaves the most
     seed    of the draw of models for each sample
+    kind    what the logits tell, as of the audited samples; see `Signals.kind`
 
     Returns `Signals` with role "forget" for exact deletions and "retain" for kept samples; rows are sorted by
     the pair of models. Raises `InputError` for fewer than three shadows, for arrays that do not fit, and where no
@@ -78,6 +80,7 @@ def simulated_deletions(
         original=logits[first, sample],
         shadow_out=logits[others.T, sample],
         role=role,
+        kind=kind,
         ids=np.char.add(np.where(role == "forget", "gone:", "kept:"), names[sample]),
     )
 

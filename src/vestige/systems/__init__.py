@@ -10,26 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from vestige.signals.kinds import KINDS, Outputs
 from vestige.systems.base import Records, System
-from vestige.systems.output_tables import audit_tables, signals_from_tables
 
 if TYPE_CHECKING:
     from vestige.systems.estimator_system import estimators
     from vestige.systems.huggingface import transformers
     from vestige.systems.network import networks
+    from vestige.systems.output_system import Asked, outputs
+    from vestige.systems.output_tables import audit_tables, signals_from_tables
 
-_HOME = {"estimators": "estimator_system", "networks": "network", "transformers": "huggingface"}
+_HOME = {
+    "Asked": "output_system", "audit_tables": "output_tables", "estimators": "estimator_system",
+    "networks": "network", "outputs": "output_system",
+    "signals_from_tables": "output_tables", "transformers": "huggingface",
+}  # fmt: skip
 
 __all__ = [
-    "KINDS",
-    "Outputs",
-    "Records",
-    "System",
-    "audit_tables",
-    "estimators",
-    "networks",
-    "signals_from_tables",
-    "transformers",
-]
+    "KINDS", "Asked", "Outputs", "Records", "System", "audit_tables", "estimators", "networks", "outputs",
+    "signals_from_tables", "transformers",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

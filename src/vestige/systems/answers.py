@@ -80,19 +80,23 @@ def look(network: nn.Module, batch: Batch, truth: np.ndarray, task: str | None) 
         width = numbers_of(network, batch).shape[1]
         wanted = truth.shape[1] if truth.ndim > 1 else 1
         if width != wanted:
-            raise InputError(f"The network predicts {width} numbers a record, and there are {wanted} targets.")
+            raise InputError(
+                f"The network predicts {width} numbers a record, and there are {wanted} targets."
+            )
         return task, width, notes
     width = first_logits(asked, batch.main).shape[1]
     if task == "multilabel":
         if truth.ndim != 2 or truth.shape[1] != width:
-            raise InputError(f"The network has {width} outputs, and the labels are of shape {list(truth.shape)}.")
+            raise InputError(
+                f"The network has {width} outputs, and the labels are of shape {list(truth.shape)}."
+            )
         return task, width, notes
     classes = max(width, 2)
     if truth.min() < 0 or truth.max() >= classes:
         bad = truth.min() if truth.min() < 0 else truth.max()
         raise InputError(
-            f"The network has {width} output{'s' if width > 1 else ''}, for labels from 0 to {classes - 1}; a record has "
-            f"the label {bad:g}. Where it is a number that is predicted, say task='regression'."
+            f"The network has {width} output{'s' if width > 1 else ''}, for labels from 0 to {classes - 1}; a record "
+            f"has the label {bad:g}. Where it is a number that is predicted, say task='regression'."
         )
     return task, width, notes
 
@@ -123,7 +127,9 @@ def _task(truth: np.ndarray, notes: list[str]) -> str:
     if truth.dtype.kind in "iub" and truth.ndim == 1:
         return "classification"
     if truth.ndim == 2 and truth.shape[1] > 1 and np.isin(truth, (0, 1)).all():
-        notes.append(f"Labels are rows of 0 and 1, and were taken as {truth.shape[1]} labels that may hold or not.")
+        notes.append(
+            f"Labels are rows of 0 and 1, and were taken as {truth.shape[1]} labels that may hold or not."
+        )
         return "multilabel"
     if truth.dtype.kind == "f" and truth.shape[1:] in ((), (1,)) and np.isin(truth, (0, 1)).all():
         notes.append("Labels are the numbers 0.0 and 1.0, and were taken as two classes.")

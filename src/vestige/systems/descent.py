@@ -34,8 +34,8 @@ def train_streaming(
 ) -> nn.Module:
     """Train a network in place on the items at `rows` by a recipe, and return it in evaluation mode.
 
-    One batch is in memory at a time. An answer with several parts, as networks with auxiliary heads give in training, is
-    trained by its first, the logits. Raises `InputError` where the loss is not finite.
+    One batch is in memory at a time. An answer with several parts, as networks with auxiliary heads give in training,
+    is trained by its first, the logits. Raises `InputError` where the loss is not finite.
     """
     where, first = pick_device(device), items.first(rows)
     fit_input_scale(model, (batch.main for batch in items.batches(rows)))

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from vestige.errors import InputError
+from vestige.signals.kinds import Outputs
 from vestige.systems.base import System, expect_system
+from vestige.systems.output_system import Asked, outputs
 
 
 def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **options: Any) -> System:
@@ -16,8 +18,8 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
     Parameters
     ----------
     model
-        A `System`; a scikit-learn estimator or pipeline, LightGBM and XGBoost included; a `torch.nn.Module`; or a
-        Hugging Face model.
+        A `System`; a scikit-learn estimator or pipeline, LightGBM and XGBoost included; a `torch.nn.Module`; a
+        Hugging Face model; or its outputs, `Outputs` and `Asked`.
     data
         What it was trained on; see `vestige.systems.estimators`, `networks` and `transformers` for the kinds of data
         and the options that they take.
@@ -35,15 +37,22 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
             raise InputError(f"A system has its own records; leave out {', '.join(given)}.")
         return expect_system(model)
     options = {name: value for name, value in options.items() if value is not None}
+    if isinstance(model, (Outputs, Asked)):
+        return outputs(model, data, **options)
+    options["forget"] = forget
     torch = sys.modules.get("torch")  # who has made a module has imported torch
     if torch is not None and isinstance(model, torch.nn.Module):
-        return (_transformers if "tokenizer" in options else _networks)(model, data, options)
+        return (_transformers if "tokenizer" in options else _networks)(
+            model, data, options | {"forget": forget}
+        )
     if hasattr(model, "fit") and hasattr(model, "get_params"):
         from vestige.systems.estimator_system import estimators
 
-        return estimators(model, data, forget=forget, **options)
+        return estimators(model, data, **options)
     if torch is not None and callable(model):  # a function that returns one
-        return (_transformers if "tokenizer" in options else _networks)(model, data, options)
+        return (_transformers if "tokenizer" in options else _networks)(
+            model, data, options | {"forget": forget}
+        )
     raise InputError(
         f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module or a function that "
         "returns one, a Hugging Face model, or a vestige.systems.System is wanted."

@@ -30,14 +30,17 @@ HARMLESS = {"builtins.object", "collections.OrderedDict", "collections.defaultdi
 
 
 def save_estimator(model: Any, folder: Path) -> None:
-    """Write an estimator to a folder. Raises `InputError` where skops cannot keep a part of it, such as a lambda."""
+    """Write an estimator to a folder. Raises `InputError` where a part has no name to be found by, such as a lambda."""
+    kind, remedy = type(model).__name__, "Write a System of your own, with save and load."
     try:
         skops.io.dump(model, folder / FILE)
+        nameless = [name for name in skops.io.get_untrusted_types(file=folder / FILE) if _value(name) is None]
     except Exception as error:  # foreign code: a part of the user's model has no form
+        raise InputError(f"{kind} cannot be kept in a file: {told(error, 300)}. {remedy}") from error
+    if nameless:
         raise InputError(
-            f"{type(model).__name__} cannot be kept in a file: {told(error, 300)}. Write a System of your own, with save "
-            "and load."
-        ) from error
+            f"{kind} cannot be kept in a file, for {nameless[0]} has no name in its module; define it there. {remedy}"
+        )
 
 
 def load_estimator(folder: Path, like: Any) -> Any:
@@ -62,8 +65,8 @@ def load_estimator(folder: Path, like: Any) -> Any:
     except Exception as error:  # foreign code: a damaged file, a class that is no longer there
         raise InputError(f"{path}: the model cannot be read ({told(error, 300)}).") from error
     raise InputError(
-        f"{path}: the file names {', '.join(strange[:5])}, which is no part of the model that the system was given; it is "
-        "not loaded, for it may run foreign code."
+        f"{path}: the file names {', '.join(strange[:5])}, which is no part of the model that the system was given; it "
+        "is not loaded, for it may run foreign code."
     )
 
 
@@ -88,14 +91,16 @@ def _is_own(value: Any, module: Any) -> bool:
 
 def _of_library(name: str) -> bool:
     """Is it a class of a library that is known? Functions, which may do anything, are not."""
-    if name.partition(".")[0] not in LIBRARIES:
-        return False
+    return name.partition(".")[0] in LIBRARIES and isinstance(_value(name), type)
+
+
+def _value(name: str) -> Any:
+    """Return what a full name means, None where there is nothing."""
     module, _, last = name.rpartition(".")
     try:
-        value: Any = getattr(importlib.import_module(module), last, None)
+        return getattr(importlib.import_module(module), last, None)
     except ImportError:
-        return False
-    return isinstance(value, type)
+        return None
 
 
 def described(value: Any) -> Any:

@@ -3,8 +3,8 @@
 A pipeline is fitted again as a whole: a scaler or an encoder that was fitted on forgotten records is a trace of them.
 
     predict_proba        probabilities; 0 for a class that a model never saw
-    decision_function    logits [n, C]; of two classes the margin is that of the second. A class that a model never saw has
-                         a millionth of a millionth of the others' weight
+    decision_function    logits [n, C]; of two classes the margin is that of the second. A class that a model never saw
+                         has the probability 1e-12
     predict              of a regression
 """
 
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
@@ -41,6 +42,7 @@ from vestige.store import array_hash, key_of
 from vestige.systems.base import Positions, Records, System
 from vestige.systems.estimator_files import described, load_estimator, save_estimator, versions_of
 from vestige.systems.tables import Table, read_tables
+from vestige.systems.unseen import seen_rows
 from vestige.values import as_array, as_floats
 
 Question = Literal["predict_proba", "decision_function", "predict"]
@@ -60,15 +62,15 @@ def estimators(
     cluster: Any = None,
     drop: Iterable[Any] = (),
     name: str | None = None,
-    forget: Iterable[str] | None = None,
+    forget: Iterable[str] = (),
 ) -> Estimators:
     """Return the system of a scikit-learn estimator and its data.
 
     Parameters
     ----------
     model
-        An estimator or pipeline of scikit-learn, or of LightGBM or XGBoost: a classifier or a regressor. A fitted one is
-        the original; one that is not fitted is fitted on the records that are not kept from it. It stays as it is.
+        A classifier or regressor of scikit-learn, LightGBM or XGBoost, or a pipeline. A fitted one is the original;
+        one that is not fitted is fitted on the records that are not kept from it. It stays as it is.
     data
         What it was trained on: a DataFrame with the label among its columns; (x, y); a `vestige.Dataset`; a
         `datasets.Dataset`. The label, the id, the cluster and `drop` are no features, all else is given to the model
@@ -88,7 +90,7 @@ def estimators(
     name
         What the system is called in reports; default: the class of the estimator.
     forget
-        Ids that the original is to be fitted on, where the unseen are chosen here.
+        Ids that will be forgotten: a model that is not fitted yet shall see them.
 
     Returns
     -------
@@ -98,8 +100,8 @@ def estimators(
     Raises
     ------
     InputError
-        For data that cannot be read, and for a model that is no classifier and no regressor, that answers with one label
-        alone, or that knows other classes or columns than the data have.
+        For data that cannot be read, and for a model that is no classifier and no regressor, that answers with one
+        label alone, or that knows other classes or columns than the data have.
 
     Examples
     --------
@@ -120,10 +122,10 @@ def estimators(
     fitted = _is_fitted(model)
     known = getattr(model, "feature_names_in_", None) if fitted else None
     table = read_tables(
-        data, label=label, id=id, unseen=unseen, cluster=cluster, drop=drop, fitted=fitted,
-        features=None if known is None else list(known), forget=forget,
+        data, label=label, id=id, unseen=unseen, cluster=cluster, drop=drop,
+        features=None if known is None else list(known),
     )  # fmt: skip
-    return Estimators(model, table, question, fitted, name or _name(model))
+    return Estimators(model, table, unseen, question, fitted, name or _name(model), forget)
 
 
 class Estimators(System):
@@ -141,25 +143,33 @@ class Estimators(System):
         Are models fitted on the places of classes, for they take numbers alone?
     """
 
-    def __init__(self, model: Any, table: Table, question: Question, fitted: bool, name: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        table: Table,
+        unseen: Any,
+        question: Question,
+        fitted: bool,
+        name: str,
+        forget: Iterable[str],
+    ) -> None:
         self.name, self.table, self.question = name, table, question
         self.template = _cloned(model)
         self.original = model if fitted else None
-        assert table.seen is not None
-        self.seen = table.seen
         self.by_place = False
-        notes = list(table.notes)
+        given: Any = None
         if question == "predict":
-            self._targets = _targets(table)
-            self.records = Records(table.ids, targets=self._targets, cluster=table.cluster)
+            self.records = Records(table.ids, targets=_targets(table), cluster=table.cluster)
         else:
-            given, places, classes = _labels(table, model if fitted else None)
+            given, places, classes = _labels(table, self.original)
             self.records = Records(table.ids, places, classes, cluster=table.cluster)
-            self._targets = self._as_known(model, given, fitted, notes)
+        self.seen, kept = seen_rows(self.records, table.count, unseen, fitted, forget=forget)
+        notes = [*table.notes, *kept]
+        self._targets = self.records.truth if given is None else self._as_known(model, given, fitted, notes)
         if question == "decision_function":
             notes.append(
-                f"{name} gives margins, which are no calibrated log-odds: they are compared with those of models of its "
-                "kind alone."
+                f"{name} gives margins, which are no calibrated log-odds: they are compared with those of models of "
+                "its kind alone."
             )
         self.notes = tuple(notes)
         if fitted:
@@ -218,8 +228,8 @@ class Estimators(System):
             targets = np.asarray(self.records.targets)[rows]
             if answers.size != targets.size or len(answers) != len(rows):
                 raise InputError(
-                    f"{self.name}: predict gives {list(answers.shape)} for {len(rows)} records; {list(targets.shape)} is "
-                    "wanted."
+                    f"{self.name}: predict gives {list(answers.shape)} for {len(rows)} records; {list(targets.shape)} "
+                    "is wanted."
                 )
             return answers.reshape(targets.shape)
         count = len(self.records.classes)
@@ -229,6 +239,10 @@ class Estimators(System):
             p[p.sum(axis=1) == 0] = 1 / count  # one class against the rest, and none is favoured
             return p
         return _margins(self.name, answers, places, count, len(rows))
+
+    def features(self, rows: Positions) -> Any:
+        """Return the features of some records: a DataFrame or an array; None of a sparse matrix."""
+        return None if sparse.issparse(self.table.x) else self.table.features(rows)
 
     def save(self, model: Any, folder: Path) -> None:
         """Write a model by skops, whose files run no code when they are read."""
@@ -333,8 +347,8 @@ def _last(model: Any) -> Any:
 
 
 def _name(model: Any) -> str:
-    last = type(_last(model)).__name__
-    return last if type(model).__name__ == last else f"{type(model).__name__} of {last}"
+    kind, steps = type(model).__name__, getattr(model, "steps", None)
+    return f"{kind} with {type(steps[-1][1]).__name__}" if steps else kind
 
 
 def _labels(table: Table, original: Any) -> tuple[NDArray[Any], NDArray[np.int64], tuple[str, ...]]:
@@ -342,7 +356,7 @@ def _labels(table: Table, original: Any) -> tuple[NDArray[Any], NDArray[np.int64
     if np.ndim(table.y) != 1:
         raise InputError("Several columns of labels are given; a classifier of one label a record is wanted.")
     values = _written(table)
-    places, classes = labels_of(values, "The labels")
+    places, classes = labels_of(values, "The labels", table.classes)
     if original is None:
         return values, places, classes
     known = entries(original)
@@ -384,8 +398,8 @@ def _margins(
         answers = np.stack([np.zeros(n), answers], axis=1)
     if answers.shape != (n, len(places)) or not np.isfinite(answers).all():
         raise InputError(
-            f"{name}: decision_function gives {list(answers.shape)} for {n} records of {len(places)} classes, or numbers "
-            f"that are not finite; [{n}, {len(places)}] is wanted."
+            f"{name}: decision_function gives {list(answers.shape)} for {n} records of {len(places)} classes, or what "
+            f"is not finite; [{n}, {len(places)}] is wanted."
         )
     full = np.repeat(logsumexp(answers, axis=1)[:, None] + NEVER, count, axis=1)
     full[:, places] = answers

@@ -15,13 +15,14 @@ from torch.utils.data import DataLoader, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
 from vestige.errors import InputError, need
+from vestige.systems.base import Positions
 from vestige.systems.network import Fit, Networks, Start, is_pretrained, networks
 from vestige.systems.seeding import all_seeded
 from vestige.systems.unseen import is_data
 from vestige.training.recipe import Recipe
 from vestige.values import as_array, is_missing
 
-TEXTS = ("text", "sentence", "content", "review")
+TEXTS = ("text", "sentence", "content")
 """Columns that hold the text, where nothing else is said."""
 
 
@@ -77,6 +78,15 @@ class Transformers(Networks):
     """A Hugging Face classifier on a user's data; build it by `transformers`."""
 
     tokenizer: Any = None
+    contents: tuple[Texts | Images, ...] = ()
+
+    def features(self, rows: Positions) -> list[str] | None:
+        """Return the texts of some records, to look for copies; None for images."""
+        texts = [part.texts for part in self.contents if isinstance(part, Texts)]
+        if not texts:
+            return None
+        first = len(texts[0])
+        return [texts[0][int(row)] if row < first else texts[1][int(row) - first] for row in rows]
 
     def save(self, model: Any, folder: Path) -> None:
         """Write the model as Hugging Face keeps one: weights as safetensors, configuration and tokenizer."""
@@ -105,14 +115,15 @@ def transformers(
     batch_size: int = 64,
     device: str = "auto",
     name: str | None = None,
+    forget: Iterable[str] = (),
 ) -> Transformers:
     """Return a Hugging Face classifier and its data as a system: of texts, or of images.
 
     Parameters
     ----------
     model
-        A trained model, which is the original, such as a BertForSequenceClassification; with adapters (peft) as well. Or
-        a function that returns an untrained one.
+        A trained model, which is the original, such as a BertForSequenceClassification, with adapters (peft) as well;
+        or a function that returns an untrained one.
     data
         What it was trained on: a DataFrame, a `datasets.Dataset`, a list of dictionaries, or (texts, labels).
     tokenizer
@@ -138,7 +149,7 @@ def transformers(
         drawn anew, for a model that was trained from scratch.
     longest
         Tokens of a text that are read; default: as many as the tokenizer says.
-    batch_size, device, name
+    batch_size, device, name, forget
         See `networks`.
 
     Returns
@@ -153,7 +164,7 @@ def transformers(
     """
     need("transformers", "llm", "A Hugging Face model")
     labels = _label_names(_example(model))
-    both = [data, unseen] if is_data(unseen) or _is_list_of_rows(unseen) else [data]
+    both = [data, unseen] if is_data(unseen) or _is_table(unseen) else [data]
     tables = [_Table.of(one, text, label) for one in both]
     parts = [table.items(tokenizer, labels, longest) for table in tables]
     collate = Padded(tokenizer) if isinstance(parts[0], Texts) else default_collate
@@ -161,16 +172,18 @@ def transformers(
         if recipe is not None:
             raise InputError("epochs= and recipe= are two ways to train; give one of them.")
         recipe = {
-            "epochs": epochs, "lr": lr, "optimizer": "adamw", "batch_size": 16, "weight_decay": 0.01, "precision": "fp32",
+            "epochs": epochs, "lr": lr, "optimizer": "adamw", "batch_size": 16, "weight_decay": 0.01,
+            "precision": "fp32",
         }  # fmt: skip
     loaders = [DataLoader(part, collate_fn=collate) for part in parts]
     system = networks(
         model, loaders[0], unseen=loaders[1] if len(loaders) > 1 else unseen, id=_columns(tables, id),
         cluster=_columns(tables, cluster), classes=labels or None, fit=fit, recipe=recipe, start=start,
-        batch_size=batch_size, device=device, name=name, build=Transformers,
+        batch_size=batch_size, device=device, name=name, forget=forget,
+        build=Transformers,
     )  # fmt: skip
     assert isinstance(system, Transformers)
-    system.tokenizer = tokenizer
+    system.tokenizer, system.contents = tokenizer, tuple(parts)
     return system
 
 
@@ -191,7 +204,9 @@ class _Table:
             plain = data.with_format(None)
             columns: Mapping[str, Any] = {name: plain[name] for name in data.column_names}
         elif hasattr(data, "iloc") and hasattr(data, "columns"):
-            columns = {str(name): data[name].tolist() for name in data.columns} | {"index": data.index.tolist()}
+            columns = {str(name): data[name].tolist() for name in data.columns} | {
+                "index": data.index.tolist()
+            }
         elif isinstance(data, list) and data and all(isinstance(row, Mapping) for row in data):
             columns = {str(name): [row.get(name) for row in data] for name in data[0]}
         else:
@@ -201,7 +216,11 @@ class _Table:
             )
         if label is not None and not isinstance(label, str):
             columns, label = {**columns, "its label": label}, "its label"
-        return cls(columns, _column(columns, text, (*TEXTS, *IMAGES), "text"), _column(columns, label, LABELS, "label"))
+        return cls(
+            columns,
+            _column(columns, text, (*TEXTS, *IMAGES), "text"),
+            _column(columns, label, LABELS, "label"),
+        )
 
     def items(self, tokenizer: Any, labels: tuple[str, ...], longest: int | None) -> Texts | Images:
         """Return the records as a data set of tokens, or of pixels."""
@@ -219,13 +238,16 @@ def _columns(tables: list[_Table], source: Any) -> Any:
     """Return a column of all tables by its name, anything else as it is."""
     if not isinstance(source, str):
         return source
-    return [value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]]
+    return [
+        value for table in tables for value in table.columns[_column(table.columns, source, (), "column")]
+    ]
 
 
-def _is_list_of_rows(unseen: Any) -> bool:
-    return hasattr(unseen, "iloc") and hasattr(unseen, "columns") or (
-        isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping)
-    )
+def _is_table(unseen: Any) -> bool:
+    """Is it a list of dictionaries, or (texts, labels), rather than a list of ids?"""
+    if isinstance(unseen, tuple) and len(unseen) == 2:
+        return not isinstance(unseen[0], str) and hasattr(unseen[0], "__len__")
+    return isinstance(unseen, list) and bool(unseen) and isinstance(unseen[0], Mapping)
 
 
 def _column(columns: Mapping[str, Any], name: str | None, usual: Iterable[str], what: str) -> str:

@@ -76,7 +76,9 @@ class Pairs(TorchDataset[Any]):
     whole  the `vestige.Dataset` that they are of, if they are of one
     """
 
-    def __init__(self, x: NDArray[Any] | Tensor, y: NDArray[Any] | Tensor, whole: Dataset | None = None) -> None:
+    def __init__(
+        self, x: NDArray[Any] | Tensor, y: NDArray[Any] | Tensor, whole: Dataset | None = None
+    ) -> None:
         self.x, self.y, self.whole = x, y, whole
 
     def __len__(self) -> int:
@@ -107,9 +109,13 @@ class Items:
     def __len__(self) -> int:
         return len(self.data)
 
-    def batches(self, rows: NDArray[np.int64] | list[list[int]], size: int = 512) -> Iterator[Batch]:
+    def batches(self, rows: NDArray[np.int64] | list[list[int]], size: int = 64) -> Iterator[Batch]:
         """Yield the items at `rows`, in their order, or batches as they are listed, as the loader brings them."""
-        parts = rows if isinstance(rows, list) else [rows[at : at + size].tolist() for at in range(0, len(rows), size)]
+        parts = (
+            rows
+            if isinstance(rows, list)
+            else [rows[at : at + size].tolist() for at in range(0, len(rows), size)]
+        )
         loader = DataLoader(
             self.data, batch_sampler=parts, collate_fn=self.collate, num_workers=self.processes,
             generator=torch.Generator().manual_seed(0),
@@ -118,7 +124,9 @@ class Items:
             for content, part in zip(loader, parts, strict=True):
                 batch = self.split(content)
                 if len(batch) != len(part):
-                    raise InputError(f"collate_fn makes a batch of {len(batch)} of {len(part)} items; all are wanted.")
+                    raise InputError(
+                        f"collate_fn makes a batch of {len(batch)} of {len(part)} items; all are wanted."
+                    )
                 yield batch
         except InputError:
             raise
@@ -140,7 +148,9 @@ class Items:
             )
         place = -1 if self.label is None else self.label
         if not isinstance(place, int) or not -len(content) <= place < len(content):
-            raise InputError(f"label is {place!r}; an item is a tuple of {len(content)}: a place in it is wanted.")
+            raise InputError(
+                f"label is {place!r}; an item is a tuple of {len(content)}: a place in it is wanted."
+            )
         truth = content[place]
         rest = [value for at, value in enumerate(content) if at != place % len(content)]
         if len(rest) == 1 and isinstance(rest[0], Mapping):
@@ -153,7 +163,9 @@ class Items:
         names = [self.label] if self.label is not None else [name for name in LABELS if name in fields]
         if len(names) != 1 or names[0] not in fields:
             which = " and ".join(map(repr, names)) or "none of them is a label by its name"
-            raise InputError(f"Items have the fields {', '.join(map(str, fields))} ({which}); name the label, label=.")
+            raise InputError(
+                f"Items have the fields {', '.join(map(str, fields))} ({which}); name the label, label=."
+            )
         truth = _tensor(fields.pop(names[0]))
         inputs = self._taken({name: value for name, value in fields.items() if isinstance(value, Tensor)})
         if len(inputs) == 1 and self.accepts is not None and not inputs.keys() & self.accepts:
@@ -208,7 +220,9 @@ def items_of(data: Any, label: Any = None) -> tuple[Items, tuple[str, ...]]:
     place = label if isinstance(label, (str, int)) and not isinstance(label, bool) else None
     if isinstance(data, DataLoader):
         if isinstance(data.dataset, IterableDataset):
-            raise InputError("The DataLoader reads a stream; records must be asked by place: a map-style Dataset is wanted.")
+            raise InputError(
+                "The DataLoader reads a stream; records must be asked by place: a map-style Dataset is wanted."
+            )
         collate = default_collate if data.collate_fn is None else data.collate_fn
         items, notes = items_of(data.dataset, label)
         from torch.utils.data._utils.collate import default_collate as usual
@@ -222,13 +236,19 @@ def items_of(data: Any, label: Any = None) -> tuple[Items, tuple[str, ...]]:
     if hasattr(data, "with_format") and hasattr(data, "column_names"):  # of Hugging Face
         typed = data if data.format["type"] is not None else data.with_format("torch")
         return Items(typed, label=place), ()
-    if isinstance(data, (IterableDataset, Mapping, str)) or hasattr(data, "iloc") or not isinstance(data, Sized):
+    if (
+        isinstance(data, (IterableDataset, Mapping, str))
+        or hasattr(data, "iloc")
+        or not isinstance(data, Sized)
+    ):
         raise InputError(
             f"data are of type {type(data).__name__}; a map-style torch Dataset, a DataLoader of one, arrays (x, y), a "
             "vestige.Dataset or a datasets.Dataset is wanted."
         )
     if not hasattr(data, "__getitem__"):
-        raise InputError(f"{type(data).__name__} has no __getitem__; records must be asked by their place, 0 to N - 1.")
+        raise InputError(
+            f"{type(data).__name__} has no __getitem__; records must be asked by their place, 0 to N - 1."
+        )
     return Items(data, label=place), ()
 
 
@@ -270,7 +290,9 @@ def truth_of(items: Items, size: int) -> NDArray[Any]:
     if listed is not None and len(listed) == len(items):
         some = np.sort(np.random.default_rng(0).permutation(len(items))[:64])
         with all_seeded(0):
-            read = np.concatenate([_numbers(batch.truth) for batch in replace(items, processes=0).batches(some)])
+            read = np.concatenate(
+                [_numbers(batch.truth) for batch in replace(items, processes=0).batches(some)]
+            )
         if listed[some].shape == read.shape and np.array_equal(listed[some], read):
             return listed
     with all_seeded(0):
@@ -284,7 +306,11 @@ def listed_truth(data: Any, label: str | int | None = None) -> NDArray[Any] | No
         return None if whole is None else whole[np.asarray(data.indices)]
     if isinstance(data, ConcatDataset):
         parts = [listed_truth(part, label) for part in data.datasets]
-        return None if any(part is None for part in parts) else np.concatenate([p for p in parts if p is not None])
+        return (
+            None
+            if any(part is None for part in parts)
+            else np.concatenate([p for p in parts if p is not None])
+        )
     if isinstance(data, Pairs):
         return _numbers(data.y)
     names = (label,) if isinstance(label, str) else ("targets", "labels")
@@ -329,7 +355,9 @@ def _tensor(truth: Any) -> Tensor:
     try:
         return truth if isinstance(truth, Tensor) else torch.as_tensor(truth)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"Labels of a batch are of type {type(truth).__name__}; numbers are wanted ({told(error)}).") from None
+        raise InputError(
+            f"Labels of a batch are of type {type(truth).__name__}; numbers are wanted ({told(error)})."
+        ) from None
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -347,7 +375,9 @@ def _bytes(value: Any) -> bytes:
     if not isinstance(value, Tensor):
         return str(value).encode()
     plain = value.detach().cpu().contiguous()
-    return f"{plain.dtype}{tuple(plain.shape)}".encode() + plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+    return (
+        f"{plain.dtype}{tuple(plain.shape)}".encode() + plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+    )
 
 
 def named_by(source: Any, items: Items, what: str) -> NDArray[np.str_]:
@@ -367,11 +397,15 @@ def named_by(source: Any, items: Items, what: str) -> NDArray[np.str_]:
 def _field(data: Any, name: str, what: str) -> list[Any]:
     if hasattr(data, "column_names"):
         if name not in data.column_names:
-            raise InputError(f"{what}: there is no column {name!r}; there are {', '.join(data.column_names)}.")
+            raise InputError(
+                f"{what}: there is no column {name!r}; there are {', '.join(data.column_names)}."
+            )
         return list(data.with_format(None)[name])
     with all_seeded(0):
         first = data[0]
         if not isinstance(first, Mapping) or name not in first:
-            raise InputError(f"{what}: items have no field {name!r}; give a list, or a function of the place.")
+            raise InputError(
+                f"{what}: items have no field {name!r}; give a list, or a function of the place."
+            )
         values = [data[place][name] for place in range(len(data))]
     return [value.item() if hasattr(value, "item") else value for value in values]

@@ -40,6 +40,8 @@ from vestige.unlearning import unlearn
 Fit = Callable[[nn.Module, Any, int], nn.Module | None]
 Start = Callable[[], nn.Module]
 WEIGHTS = "model.safetensors"
+MOST_HELD = 500_000_000
+"""Bytes of records that are held at once, to look for copies among them."""
 
 
 class Networks(System):
@@ -87,7 +89,9 @@ class Networks(System):
             try:
                 return reinitialise(self.structure, seed)
             except InputError as error:
-                raise InputError(f"{error} Or give start=, a function that returns an untrained network.") from None
+                raise InputError(
+                    f"{error} Or give start=, a function that returns an untrained network."
+                ) from None
         with all_seeded(seed):
             return _network(self.start())
 
@@ -101,7 +105,10 @@ class Networks(System):
         except Exception as error:  # the user's own code: whatever it raises
             raise InputError(f"fit: {type(error).__name__}: {told(error)}.") from error
         if result is not None and not isinstance(result, nn.Module):
-            raise InputError(f"fit returns {type(result).__name__}; the network is wanted, or None where it trained the one it was given.")
+            raise InputError(
+                f"fit returns {type(result).__name__}; the network is wanted, or None where it trained the one it was "
+                "given."
+            )
         return unwrapped(model if result is None else result).eval()
 
     def descend(self, model: nn.Module, rows: Positions, recipe: Recipe) -> nn.Module:
@@ -124,7 +131,9 @@ class Networks(System):
                     for batch in self.items.batches(rows, self.batch_size):
                         values = numbers_of(network, batch.to(where))
                         if values.shape[1] != self.width:
-                            raise InputError(f"The network has {values.shape[1]} outputs; {self.width} are wanted.")
+                            raise InputError(
+                                f"The network has {values.shape[1]} outputs; {self.width} are wanted."
+                            )
                         result[at : at + len(batch)] = values.float().cpu().numpy()
                         at += len(batch)
             finally:
@@ -140,45 +149,64 @@ class Networks(System):
     ) -> tuple[Any, dict[str, Any]]:
         """Run one of `vestige.methods` on the network. Raises `InputError` where it or the data are of another kind."""
         if self.task != "classification" or self.width < 2:
-            raise InputError(f"{method} works on networks with an output a class; this one has another kind: use 'retrain'.")
+            raise InputError(
+                f"{method} works on networks with an output a class; this one has another kind: use 'retrain'."
+            )
         data = self.in_memory(np.concatenate([forget, retain]))
         n, none = len(forget), np.zeros(0, np.int64)
         split = Split(data, np.arange(n), np.arange(n, len(data)), none, none)
         options.pop("label", None)
-        result = unlearn(
-            method, model, split, recipe=self.recipe, seed=seed, device=self.device, **options
-        )
+        result = unlearn(method, model, split, recipe=self.recipe, seed=seed, device=self.device, **options)
         return result.model, {
             "method": method, "options": result.options, "retrain_epochs": result.epochs,
             "gradient_steps": result.gradient_steps, "stopped": result.stopped, "decided": result.decided,
         }  # fmt: skip
 
     def in_memory(self, rows: Positions) -> Dataset:
-        """Return some records as a `vestige.Dataset`. Raises `InputError` where they are too many, or of another form."""
+        """Return records as a `vestige.Dataset`. Raises `InputError` where they are too many, or of another form."""
         held = getattr(self.items.data, "whole", None)
         if held is not None:
             return held.take(rows)  # type: ignore[no-any-return]
-        first = self.items.first(rows)
-        if len(first.args) + len(first.kwargs) != 1 or first.main.ndim not in (2, 4):
+        inputs, need = self._inputs(rows)
+        if inputs != 1:
             raise InputError(
-                f"Unlearning methods take features [N, F] or images [N, C, H, W]; these records have "
-                f"{len(first.args) + len(first.kwargs)} inputs, of {list(first.main.shape)}: use 'retrain'."
+                f"Unlearning methods take features [N, F] or images [N, C, H, W]; these records have {inputs} inputs, "
+                "or one of another form: use 'retrain'."
             )
-        need = first.main[0].numel() * 4 * len(rows)
         if need > memory() / 2:
             raise InputError(
                 f"Unlearning methods hold the records in memory, {size_of(need)} here; this machine has "
                 f"{size_of(memory())}: use 'retrain', which reads them batch by batch."
             )
-        x = np.empty((len(rows), *first.main.shape[1:]), np.float32)
+        labels = self.records.labels
+        assert labels is not None
+        return Dataset(
+            self.name, self._read(rows), labels[rows], self.records.ids[rows], self.records.classes
+        )
+
+    def features(self, rows: Positions) -> Any:
+        """Return what some records hold, [n, F] or [n, C, H, W], to look for copies; None where that cannot be held."""
+        inputs, need = self._inputs(rows)
+        if inputs != 1 or need > MOST_HELD or self.items.wavers(rows):
+            return None
+        return self._read(rows)
+
+    def _inputs(self, rows: Positions) -> tuple[int, int]:
+        """Return how many inputs a record has, 0 where one is of another form, and the bytes of all as float32."""
+        first = self.items.first(rows)
+        inputs = len(first.args) + len(first.kwargs)
+        plain = inputs != 1 or (first.main.ndim in (2, 4) and first.main.is_floating_point())
+        return inputs if plain else 0, first.main[0].numel() * 4 * len(rows)
+
+    def _read(self, rows: Positions) -> NDArray[np.float32]:
+        """Return the input of some records, of those that have one."""
+        x = np.empty((len(rows), *self.items.first(rows).main.shape[1:]), np.float32)
         at = 0
         with all_seeded(0):
             for batch in self.items.batches(rows, self.batch_size):
                 x[at : at + len(batch)] = batch.main.numpy()
                 at += len(batch)
-        labels = self.records.labels
-        assert labels is not None
-        return Dataset(self.name, x, labels[rows], self.records.ids[rows], self.records.classes)
+        return x
 
     def save(self, model: Any, folder: Path) -> None:
         keep(model, self.structure, folder / WEIGHTS)
@@ -190,8 +218,9 @@ class Networks(System):
         rows = np.sort(np.random.default_rng(0).permutation(len(self.records))[:PROBE])
         weights = [(name, tuple(value.shape)) for name, value in self.structure.state_dict().items()]
         return key_of(
-            "networks", str(self.structure), self.records.fingerprint, self.items.hash(rows), weights, source(type(self.structure)),
-            source(self.start), source(self.train_by), None if self.recipe is None else self.recipe.key, self.task,
+            "networks", str(self.structure), self.records.fingerprint, self.items.hash(rows), weights,
+            source(type(self.structure)), source(self.start), source(self.train_by),
+            None if self.recipe is None else self.recipe.key, self.task,
         )  # fmt: skip
 
 
@@ -212,6 +241,7 @@ def networks(
     batch_size: int = 512,
     device: str = "auto",
     name: str | None = None,
+    forget: Iterable[str] = (),
     build: type[Networks] = Networks,
 ) -> Networks:
     """Return a torch network and its data as a system. Data are read batch by batch, and never held as a whole.
@@ -222,14 +252,14 @@ def networks(
         A trained network, which is the original; or a function that returns an untrained one.
     data
         What it was trained on: a map-style torch Dataset or a DataLoader of one (its collate_fn is kept), a
-        TensorDataset, arrays (x, y), a `vestige.Dataset`, or a Hugging Face data set. Items are tuples (x, y), of several
-        inputs as (x1, x2, y), or dictionaries, whose fields are given to the network by name.
+        TensorDataset, arrays (x, y), a `vestige.Dataset`, or a Hugging Face data set. Items are tuples (x, y), of
+        several inputs as (x1, x2, y), or dictionaries, whose fields are given to the network by name.
     unseen
         Records that the network never saw: data of the same form, ids among `data`, or a share of it. Where the network
         is trained it is needed; else one half is kept from it, which is said.
     id, cluster
-        Names of the records, and which of them are one person's: a list, the field of a dictionary, or a function of the
-        place. Default: places, as text, and "unseen-" before those of `unseen`.
+        Names of the records, and which of them are one person's: a list, the field of a dictionary, or a function of
+        the place. Default: places, as text, and "unseen-" before those of `unseen`.
     label
         The field of a dictionary, or the place in a tuple, that holds the truth; default: the last of a tuple.
     classes
@@ -237,13 +267,13 @@ def networks(
     task
         "classification", "multilabel" or "regression"; default: as the labels say.
     fit
-        Your own training, a function of (model, dataset, seed): it trains the fresh network on the records of `dataset`,
-        and on no other, and returns it. `dataset` is a torch Subset, or a Hugging Face data set.
+        Your own training, a function of (model, dataset, seed): it trains the fresh network on the records of
+        `dataset`, and on no other, and returns it. `dataset` is a torch Subset, or a Hugging Face data set.
     recipe
         In place of `fit`: a `vestige.Recipe` to train by.
     start
-        A function that returns the network a fit begins with, such as a pretrained one; default: that of `model`, or its
-        layers drawn anew.
+        A function that returns the network a fit begins with, such as a pretrained one; default: that of `model`, or
+        its layers drawn anew.
     checkpoint
         A file with the weights of the original: safetensors, or a state dict that torch.save wrote.
     batch_size
@@ -252,6 +282,8 @@ def networks(
         "auto", "cpu", "cuda", ...
     name
         What it is called in reports.
+    forget
+        Ids that will be forgotten: a network that is yet to be trained shall see them.
     build
         `Networks`, or a class of your own that is derived from it.
 
@@ -264,8 +296,8 @@ def networks(
     Raises
     ------
     InputError
-        Where data, labels or ids cannot be understood, where the network does not take them or ends in a softmax, where a
-        checkpoint does not fit, and where a trained network comes without records that it never saw.
+        Where data, labels or ids cannot be understood, where the network does not take them or ends in a softmax,
+        where a checkpoint does not fit, and where a trained network comes without records that it never saw.
 
     Examples
     --------
@@ -277,7 +309,9 @@ def networks(
     >>> system.outputs(system.fit(system.seen, 0), np.arange(3)).values.shape
     (3, 2)
     """
-    structure, original, start, notes = _models(model, start, checkpoint, fit is not None or recipe is not None)
+    structure, original, start, notes = _models(
+        model, start, checkpoint, fit is not None or recipe is not None
+    )
     items, more = items_of(data, label)
     notes = [*notes, *more]
     count = len(items)
@@ -292,9 +326,11 @@ def networks(
     truth = _truth(items, batch_size)
     first = items.first(np.arange(len(items)))
     with all_seeded(0), evaluating(original or structure):
-        task, width, said = look(original or structure, first.to(device_of(original or structure)), truth, task)
+        task, width, said = look(
+            original or structure, first.to(device_of(original or structure)), truth, task
+        )
     records = _records(items, truth, task, width, classes, _names(id, items, count, data, unseen), cluster)
-    seen, kept = seen_rows(records, count, unseen, original is not None)
+    seen, kept = seen_rows(records, count, unseen, original is not None, forget=forget)
     recipe = None if recipe is None else recipe_of(recipe)
     _check_fit(fit, recipe)
     return build(
@@ -320,7 +356,9 @@ def _models(
         with all_seeded(0):
             structure, original = _network(model()), None
     else:
-        raise InputError(f"model is of type {type(model).__name__}; a torch.nn.Module, or a function that returns one, is wanted.")
+        raise InputError(
+            f"model is of type {type(model).__name__}; a torch.nn.Module, or a function that returns one, is wanted."
+        )
     if start is None and is_pretrained(structure):
         start = _start_of(structure, fits)
     if checkpoint is None:
@@ -341,13 +379,17 @@ def _start_of(structure: Any, fits: bool) -> Start:
             f"The model was read from {structure.name_or_path!r}, and what its training began with is not said: give "
             "start=, a function that returns the pretrained model, or one that builds it from its configuration."
         )
-    return functools.partial(type(structure), structure.config)
+    kind: Any = type(structure)
+    return functools.partial(kind, structure.config)
 
 
 def _truth(items: Items, batch_size: int) -> NDArray[Any]:
     truth = truth_of(items, batch_size)
     if truth.dtype.kind not in "iufb" or truth.ndim not in (1, 2):
-        raise InputError(f"Labels are {truth.dtype} of shape {list(truth.shape)}; numbers, one or a row of them a record, are wanted.")
+        raise InputError(
+            f"Labels are {truth.dtype} of shape {list(truth.shape)}; numbers, one or a row of them a record, are "
+            "wanted."
+        )
     if not np.isfinite(truth).all():
         raise InputError("Labels hold a NaN or an infinity.")
     return truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
@@ -365,7 +407,13 @@ def _names(id: Any, items: Items, count: int, data: Any, unseen: Any) -> NDArray
 
 
 def _records(
-    items: Items, truth: NDArray[Any], task: str, width: int, classes: Any, ids: NDArray[np.str_], cluster: Any
+    items: Items,
+    truth: NDArray[Any],
+    task: str,
+    width: int,
+    classes: Any,
+    ids: NDArray[np.str_],
+    cluster: Any,
 ) -> Records:
     groups = None if cluster is None else named_by(cluster, items, "cluster")
     if task != "classification":
@@ -391,7 +439,9 @@ def _check_fit(fit: Any, recipe: Any) -> None:
     try:
         inspect.signature(fit).bind(None, None, 0)
     except TypeError:
-        raise InputError("fit takes other arguments; a function of (model, dataset, seed) is wanted.") from None
+        raise InputError(
+            "fit takes other arguments; a function of (model, dataset, seed) is wanted."
+        ) from None
     except ValueError:  # a builtin without a signature
         return
 
@@ -402,8 +452,9 @@ def _check_repeats(items: Items, count: int, notes: list[str]) -> None:
     if len(items) > count and items.wavers(np.arange(count, len(items))) != random:
         which, other = ("data", "unseen") if random else ("unseen", "data")
         raise InputError(
-            f"The items of {which} change each time they are read, by random augmentation, and those of {other} do not: "
-            "shadow models are trained on unseen records as the network was on its own. Give both the same transforms."
+            f"The items of {which} change each time they are read, by random augmentation, and those of {other} do "
+            "not: shadow models are trained on unseen records as the network was on its own. Give both the same "
+            "transforms."
         )
     if random:
         notes.append(
@@ -420,4 +471,6 @@ def source(thing: Any) -> str | None:
         return inspect.getsource(thing)
     except (OSError, TypeError):
         code = getattr(thing, "__code__", None)
-        return getattr(thing, "__qualname__", type(thing).__qualname__) if code is None else code.co_code.hex()
+        return (
+            getattr(thing, "__qualname__", type(thing).__qualname__) if code is None else code.co_code.hex()
+        )

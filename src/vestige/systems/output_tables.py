@@ -24,7 +24,7 @@ from vestige.data.labels import class_index, labels_written
 from vestige.errors import InputError, unknown
 from vestige.evaluation import Audit
 from vestige.evaluation.folder import audit_into
-from vestige.files import first_row, numbered_plainly, read_ids, read_table
+from vestige.files import as_path, first_row, numbered_plainly, read_ids, read_table
 from vestige.signals import KINDS, ROLES, Signals
 from vestige.signals.kinds import fitted
 from vestige.store import file_hash
@@ -34,6 +34,8 @@ PREFIX = "p_"
 ROLE, SOURCE = "role", "source"
 """Columns that are read under their own names where they are there."""
 OF_TARGETS = ("predictions", "multilabel")
+MOST_SAID = 50
+"""Ids of a list that the manifest of an audit repeats."""
 Table = Path | pd.DataFrame
 Ids = Path | Iterable[str]
 
@@ -207,27 +209,32 @@ def audit_tables(
     InputError
         Before any work where the folder holds something else, and as `signals_from_tables` and `vestige.audit` do.
     """
+    after = as_path(after)
+    tables = {
+        name: value if isinstance(value, (str, Path)) or not isinstance(value, Iterable) else list(value)
+        for name, value in tables.items()
+    }
     signals = signals_from_tables(after, **tables)
-    config = {"after": str(after), **{name: _plain(value) for name, value in tables.items()}}
-    said = [value for value in tables.values() if isinstance(value, Path)]
-    listed = [one for value in tables.values() if isinstance(value, (list, tuple)) for one in value]
-    files = [after, *said, *(one for one in listed if isinstance(one, Path))]
+    files = [after, *(one for value in tables.values() for one in _paths(value))]
     hashes = {str(path): file_hash(path) for path in files}
-    place = {str(path): number for number, path in enumerate(files)}
-    settings = {name: _plain(value, place) for name, value in tables.items()}
+    source = [*hashes.values(), {name: _said(value, lambda path: "a file") for name, value in tables.items()}]
+    config = {"after": str(after), **{name: _said(value, str, MOST_SAID) for name, value in tables.items()}}
     return audit_into(
-        folder, signals, after.stem, [*hashes.values(), settings], config, hashes, measures, preset=preset, alpha=alpha,
-        tolerance=tolerance,
+        folder, signals, after.stem, source, config, hashes, measures, preset=preset, alpha=alpha, tolerance=tolerance,
     )  # fmt: skip
 
 
-def _plain(value: Any, names: Mapping[str, Any] | None = None) -> Any:
-    """Return a setting as a manifest holds it; files by what `names` calls them."""
-    if isinstance(value, (list, tuple)):
-        return [_plain(one, names) for one in value]
-    if isinstance(value, Path):
-        return str(value) if names is None else names[str(value)]
-    return value
+def _paths(value: Any) -> list[Path]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
+
+
+def _said(value: Any, of_path: Callable[[Path], str], most: int | None = None) -> Any:
+    """Return an argument as a record holds it; of more than `most` ids their number."""
+    if isinstance(value, list):
+        if most is not None and len(value) > most:
+            return f"{len(value):,} ids"
+        return [_said(one, of_path) for one in value]
+    return of_path(value) if isinstance(value, Path) else value
 
 
 def _first_of(ids: NDArray[np.str_]) -> str:

@@ -35,6 +35,6 @@ def _torch_seeded(seed: int) -> Iterator[None]:
 
     from vestige.models.initial import seeded
 
-    gpu = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_initialized() else None
+    gpu = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else None
     with seeded(seed, gpu):
         yield

@@ -1,4 +1,4 @@
-"""Records in the forms in which users have them, read into one: a table of features, with truth, ids and who was seen.
+"""Records in the forms in which users have them, read into one: a table of features, with truth and ids.
 
     DataFrame               its columns, among them the label; ids from a column, or from the index
     (x, y)                  x a DataFrame, an array or a sparse matrix; y as many labels or targets
@@ -11,9 +11,8 @@ Features stay as they are, gaps and text included: what becomes of them is the b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,8 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError, shown, unknown
 from vestige.store import array_hash, key_of
 from vestige.systems.base import Positions
-from vestige.values import as_array, as_ids, id_list
-
-UNSEEN_SHARE = 0.5
-"""Of the data that is kept from a model that is not fitted yet."""
+from vestige.systems.unseen import is_data
+from vestige.values import as_array, as_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +37,20 @@ class Table:
     y        [N], or [N, L] where several columns are labels or targets
     ids      [N] text
     cluster  [N] text, which of them belong together; None where nothing is known of that
-    seen     sorted positions of those that the original was trained on, or will be
-    notes    what was left out or chosen on the way
+    count    how many of them, the first ones, are data; the others are what a model never saw
+    notes    what was left out on the way
     counted  are the ids the numbers of the rows, for want of others?
+    classes  names in an order of their own, where the data have one: y holds names; else None
     """
 
     x: Any
     y: Any
     ids: NDArray[np.str_]
     cluster: NDArray[np.str_] | None = None
-    seen: Positions | None = None
+    count: int = 0
     notes: tuple[str, ...] = ()
     counted: bool = False
+    classes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,11 +79,9 @@ def read_tables(
     unseen: Any = None,
     cluster: Any = None,
     drop: Iterable[Any] = (),
-    fitted: bool,
     features: Sequence[Any] | None = None,
-    forget: Iterable[str] | None = None,
 ) -> Table:
-    """Read data, and what a model never saw, into one table.
+    """Read data, and what a model never saw where that is a table too, into one.
 
     Parameters
     ----------
@@ -93,48 +90,27 @@ def read_tables(
     id
         Column of the ids, or as many ids as there are rows; None: the index of the table.
     unseen
-        Data of the same form; or ids among `data`; or a share of them. None: half of them, for a model that is not
-        fitted.
+        Data of the same form, with the same columns in any order; anything else is left to `seen_rows`.
     cluster
         Column, or as many names, that say which records belong together.
     drop
         Columns that are no features.
-    fitted
-        Has the model seen its records already?
     features
         Names of the columns that it was fitted on, where it knows them.
-    forget
-        Ids that are among those seen, where the unseen are chosen here.
-
     Raises
     ------
     InputError
-        For columns that are missing, repeated, or in one of two tables only; for ids that are missing or repeated; and
-        where nobody says what a fitted model never saw.
+        For columns that are missing, repeated, or in one of two tables only, and for ids that are missing or repeated.
     """
     table = _table(data, "data", label, id, cluster, drop, features)
-    if unseen is None and fitted:
-        raise InputError(
-            "The model is fitted, and a verdict needs records that it never saw: give them by unseen=, a table like "
-            "data or ids among it."
-        )
-    if _is_data(unseen):
-        for option, value in (("id", id), ("cluster", cluster)):
-            if value is not None and not _names_column(value):
-                raise InputError(
-                    f"{option} is a list beside unseen data; name a column of both tables, or set their index."
-                )
-        named = id if not isinstance(data, Dataset) else None
-        other = _table(unseen, "unseen", label, named, cluster, drop, features or _columns(table.x))
-        return _joined(table, other)
-    seen, notes = _seen(table.ids, unseen, fitted, [] if forget is None else forget)
-    return replace(table, seen=seen, notes=(*table.notes, *notes))
-
-
-def _is_data(value: Any) -> bool:
-    pair = isinstance(value, (tuple, list)) and len(value) == 2
-    pair = pair and not isinstance(value[0], str) and hasattr(value[0], "__len__")
-    return pair or isinstance(value, (pd.DataFrame, Dataset)) or hasattr(value, "to_pandas")
+    if not is_data(unseen):
+        return table
+    for option, value in (("id", id), ("cluster", cluster)):
+        if value is not None and not _names_column(value):
+            raise InputError(
+                f"{option} is a list, and unseen is a table; name a column of both, or set their index."
+            )
+    return _joined(table, _table(unseen, "unseen", label, id, cluster, drop, features or _columns(table.x)))
 
 
 def _names_column(value: Any) -> bool:
@@ -186,9 +162,10 @@ def _of_dataset(data: Dataset, what: str, label: Any, id: Any, cluster: Any) -> 
         raise InputError(
             f"{what} is a vestige.Dataset, which has its own labels and ids; leave out {', '.join(given)}."
         )
-    names = np.array([str(name) for name in data.classes])
+    names = tuple(str(name) for name in data.classes)
     groups = None if cluster is None else _as_many("cluster", cluster, len(data), distinct=False)
-    return Table(data.x.reshape(len(data), -1), names[data.y], data.ids, groups)
+    x, y = data.x.reshape(len(data), -1), np.array(names)[data.y]
+    return Table(x, y, data.ids, groups, len(data), data.notes, classes=names)
 
 
 def _of_pair(
@@ -234,7 +211,7 @@ def _of_pair(
     n = x.shape[0]
     ids = np.arange(n).astype(str) if id is None else _as_many("id", id, n)
     groups = None if cluster is None else _as_many("cluster", cluster, n, distinct=False)
-    return Table(x.tocsr() if sparse.issparse(x) else x, y, ids, groups, counted=id is None)
+    return Table(x.tocsr() if sparse.issparse(x) else x, y, ids, groups, n, counted=id is None)
 
 
 def _of_frame(
@@ -267,7 +244,7 @@ def _of_frame(
     x, notes = _plain(x, what) if features is None else _known(x, features, what)
     if not len(x.columns):
         raise InputError(f"{what}: no column is left to be a feature.")
-    return Table(x, y, ids, groups, None, notes, counted)
+    return Table(x, y, ids, groups, len(x), notes, counted)
 
 
 def _expect_column(frame: pd.DataFrame, name: Any, what: str, option: str) -> None:
@@ -324,34 +301,6 @@ def _known(x: pd.DataFrame, features: Sequence[Any], what: str) -> tuple[pd.Data
     return x[list(features)], notes
 
 
-def _seen(
-    ids: NDArray[np.str_], unseen: Any, fitted: bool, forget: Iterable[str]
-) -> tuple[Positions, tuple[str, ...]]:
-    """Return positions of the records that the original saw, from who it never saw: ids, a share, or nothing."""
-    n = len(ids)
-    where = {name: place for place, name in enumerate(ids.tolist())}
-    if unseen is None or (isinstance(unseen, Real) and not isinstance(unseen, bool)):
-        if fitted:
-            raise InputError(
-                f"unseen is {unseen}, a share, and the model is fitted; give ids of what it never saw."
-            )
-        share = UNSEEN_SHARE if unseen is None else float(unseen)
-        if not 0 < share < 1:
-            raise InputError(f"unseen is {unseen!r}; a share above 0 and below 1 is wanted, or ids.")
-        asked = np.array([where[str(name)] for name in forget if str(name) in where], dtype=np.int64)
-        others = np.setdiff1d(np.arange(n), asked)
-        kept = np.random.default_rng(0).permutation(others)[: round(share * n)]
-        note = f"{len(kept):,} of the {n:,} records, chosen at random, were kept from the original, for a verdict needs them."
-        return np.setdiff1d(np.arange(n), kept), (note,)
-    strangers = id_list("unseen", unseen).tolist()
-    lacking = [name for name in strangers if name not in where]
-    if lacking:
-        raise InputError(
-            f"unseen: {lacking[0]!r} is not among the {n:,} records; they look like {str(ids[0])!r}."
-        )
-    return np.setdiff1d(np.arange(n), [where[name] for name in strangers]).astype(np.int64), ()
-
-
 def _joined(data: Table, unseen: Table) -> Table:
     """Return one table of what a model saw and what it did not."""
     ids, notes = unseen.ids, tuple(dict.fromkeys((*data.notes, *unseen.notes)))
@@ -361,8 +310,11 @@ def _joined(data: Table, unseen: Table) -> Table:
         notes = (*notes, "Unseen records have no ids of their own; they are called 'unseen-0' and so on.")
     elif len(both):
         raise InputError(
-            f"{len(both):,} ids are in data and in unseen, among them {str(both[0])!r}: a model cannot have seen and not "
-            "seen a record."
+            f"{len(both):,} ids are in data and in unseen, among them {str(both[0])!r}; a record is in one of them."
+        )
+    if data.classes != unseen.classes:
+        raise InputError(
+            f"The classes of data are {data.classes}, and those of unseen {unseen.classes}; give the same."
         )
     if (data.cluster is None) != (unseen.cluster is None):
         raise InputError("cluster is known of data or of unseen alone; it is wanted of both.")
@@ -373,7 +325,7 @@ def _joined(data: Table, unseen: Table) -> Table:
     )
     return Table(
         _stacked(data.x, unseen.x), _stacked_truth(data.y, unseen.y), np.concatenate([data.ids, ids]), cluster,
-        np.arange(len(data)), notes,
+        len(data), notes, classes=data.classes,
     )  # fmt: skip
 
 
@@ -392,7 +344,7 @@ def _stacked(one: Any, two: Any) -> Any:
 
 
 def _column(name: Any, one: pd.Series[Any], two: pd.Series[Any]) -> Any:
-    """Return a column of both tables. Raises `InputError` where it is numbers in one and something else in the other."""
+    """Return a column of both tables. Raises `InputError` where it is numbers in one of them alone."""
     if isinstance(one.dtype, pd.CategoricalDtype) and isinstance(two.dtype, pd.CategoricalDtype):
         return pd.api.types.union_categoricals([one, two], ignore_order=not one.cat.ordered)
     numbers = [pd.api.types.is_numeric_dtype(column) for column in (one, two)]
@@ -404,9 +356,10 @@ def _column(name: Any, one: pd.Series[Any], two: pd.Series[Any]) -> Any:
 
 
 def _stacked_truth(one: Any, two: Any) -> Any:
+    if np.ndim(one) != np.ndim(two):
+        raise InputError("The labels of data and of unseen have different shapes; give both in one form.")
     if isinstance(one, pd.DataFrame) and isinstance(two, pd.DataFrame):
         return pd.concat([one, two[list(one.columns)]], ignore_index=True)
-    if np.ndim(one) == 1 and np.ndim(two) == 1:
-        return pd.concat([pd.Series(np.asarray(part) if not isinstance(part, pd.Series) else part) for part in (one, two)],
-                         ignore_index=True)  # fmt: skip
+    if np.ndim(one) == 1:
+        return pd.concat([pd.Series(part).reset_index(drop=True) for part in (one, two)], ignore_index=True)
     return np.concatenate([np.asarray(one), np.asarray(two)])

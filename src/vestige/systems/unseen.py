@@ -19,13 +19,15 @@ def is_data(unseen: Any) -> bool:
     """Are these records, rather than ids or a share?"""
     if unseen is None or isinstance(unseen, (Real, str)):
         return False
-    if isinstance(unseen, (list, set, frozenset, np.ndarray)) or hasattr(unseen, "to_list"):
-        return False
-    return not (isinstance(unseen, tuple) and not (len(unseen) == 2 and all(hasattr(u, "shape") for u in unseen)))
+    if isinstance(unseen, tuple):
+        return len(unseen) == 2 and any(hasattr(part, "shape") for part in unseen)
+    return not isinstance(unseen, (list, set, frozenset, range, np.ndarray)) and not hasattr(
+        unseen, "to_list"
+    )
 
 
 def seen_rows(
-    records: Records, count: int, unseen: Any, trained: bool, seed: int = 0
+    records: Records, count: int, unseen: Any, trained: bool, seed: int = 0, forget: Iterable[str] = ()
 ) -> tuple[Positions, tuple[str, ...]]:
     """Return the positions of what the original saw or shall see, and what was decided for it, in sentences.
 
@@ -37,6 +39,8 @@ def seen_rows(
         As the user gave it.
     trained
         Whether the original is trained: then nothing can be kept from it any more.
+    forget
+        Ids that the original shall see, for they will be forgotten; those that are unknown are passed over.
 
     Raises
     ------
@@ -48,13 +52,16 @@ def seen_rows(
         return np.arange(count), ()
     if unseen is None and trained:
         raise InputError(
-            "The model is trained, and a verdict compares with records that it never saw: name them, unseen=, as data of "
-            "the same form, or as ids among the data."
+            "The model is trained, and a verdict compares with records that it never saw: name them, unseen=, as data "
+            "of the same form, or as ids among the data."
         )
     if unseen is None or isinstance(unseen, Real):
-        return _by_share(count, SHARE if unseen is None else float(unseen), trained, seed)
+        wanted = np.flatnonzero(np.isin(records.ids[:count], [str(name) for name in forget]))
+        return _by_share(count, SHARE if unseen is None else float(unseen), trained, seed, wanted)
     if isinstance(unseen, str) or not isinstance(unseen, Iterable):
-        raise InputError(f"unseen is of type {type(unseen).__name__}; data, a list of ids, or a share is wanted.")
+        raise InputError(
+            f"unseen is of type {type(unseen).__name__}; data, a list of ids, or a share is wanted."
+        )
     names = [str(name) for name in (unseen.tolist() if hasattr(unseen, "tolist") else unseen)]
     seen = np.setdiff1d(np.arange(count), records.positions(names, "unseen"))
     if not len(seen):
@@ -62,15 +69,21 @@ def seen_rows(
     return seen, ()
 
 
-def _by_share(count: int, share: float, trained: bool, seed: int) -> tuple[Positions, tuple[str, ...]]:
+def _by_share(
+    count: int, share: float, trained: bool, seed: int, wanted: Positions
+) -> tuple[Positions, tuple[str, ...]]:
     if trained:
         raise InputError(
-            "unseen is a share, and the model is trained already: which records it never saw is known to you alone; name "
-            "their ids."
+            "unseen is a share, and the model is trained already: which records it never saw is known to you alone; "
+            "name their ids."
         )
     kept = round(share * count) if 0 < share < 1 else 0
+    kept = min(kept, count - len(wanted))
     if not 0 < kept < count:
-        raise InputError(f"unseen is {share:g} of {count} records; a share between 0 and 1 that leaves some is wanted.")
+        raise InputError(
+            f"unseen is {share:g} of {count} records; a share between 0 and 1 that leaves some is wanted."
+        )
     order = np.random.default_rng(np.random.SeedSequence([seed, 11])).permutation(count)
+    order = order[~np.isin(order, wanted)]
     note = f"{kept:,} of {count:,} records were kept from the model, to compare with; unseen= names others."
-    return np.sort(order[kept:]), (note,)
+    return np.setdiff1d(np.arange(count), order[:kept]), (note,)

@@ -1,4 +1,4 @@
-"""Weights of a user's network: a checkpoint of theirs, whatever wrapped the network when it was written, and our own."""
+"""Weights of a user's network: a checkpoint of theirs, whatever wrapped the network then, and our own."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, load_model, save_model
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from vestige.errors import ArtefactError, InputError, told
-from vestige.files import regular
-from vestige.training.checkpoints import tensors_of
+from vestige.errors import ArtefactError, InputError, shown, told
+from vestige.files import as_path
+from vestige.training.checkpoints import tensors_of, ties_of
+from vestige.training.conversion import are_weights, parts_of, read_checkpoint
 
 PREFIXES = {
     "module.": "DataParallel", "_orig_mod.": "torch.compile", "model.": "a Lightning module",
 }  # fmt: skip
 """What wrappers put before the name of every weight."""
-WITHIN = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Where a checkpoint that holds more than weights has them."""
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return the network that `DataParallel` or `torch.compile` has wrapped, or the network itself."""
     while True:
         inner = getattr(model, "_orig_mod", None)
-        if inner is None and isinstance(
-            model, (nn.DataParallel, nn.parallel.DistributedDataParallel)
-        ):
+        if inner is None and isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner = model.module
         if not isinstance(inner, nn.Module):
             return model
@@ -51,44 +47,29 @@ def fill(model: nn.Module, path: Path | str) -> tuple[str, ...]:
     InputError
         Where the weights do not fit the network; it then keeps those that it had.
     """
-    path = regular(Path(path))
-    state, notes = _plain(_read(path), tensors_of(model), path)
+    path = as_path(path)
+    state, notes = _plain(read_checkpoint(path), tensors_of(model), path)
     model.load_state_dict(state)
     return notes
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    if path.suffix == ".safetensors":
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise ArtefactError(f"{path}: not a safetensors file, or cut off ({told(error)}).") from None
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of an unpickler: whatever the bytes lead it to
-        raise ArtefactError(
-            f"{path} cannot be read as plain weights ({told(error)}); where it holds a whole network, write "
-            "torch.save(model.state_dict(), path) of it: opening such a file would run its code."
-        ) from None
-    if not isinstance(content, Mapping):
-        raise ArtefactError(f"{path} holds a {type(content).__name__}; a state dict is wanted.")
-    return content
-
-
 def _plain(
-    content: Mapping[str, Any], wanted: Mapping[str, Tensor], path: Path
+    content: Any, wanted: Mapping[str, Tensor], path: Path
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Return the weights under the network's own names, and what was done for it."""
     notes: list[str] = []
-    inside = [name for name in WITHIN if isinstance(content.get(name), Mapping)]
-    if inside and not all(isinstance(value, Tensor) for value in content.values()):
-        if len(inside) > 1:
-            raise InputError(f"{path} holds weights under {' and '.join(inside)}; write one of them to a file.")
-        content = content[inside[0]]
-        notes.append(f"The weights were read from {inside[0]!r} of {path.name}.")
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path} holds {shown(content)}; a state dict, names with tensors, is wanted.")
+    if not are_weights(content):
+        parts = parts_of(content)
+        if len(parts) != 1:
+            several = f"weights under {' and '.join(parts)}" if parts else "no weights"
+            raise InputError(
+                f"{path} holds {several}; give a file of one state dict, such as vestige convert makes."
+            )
+        name, content = next(iter(parts.items()))
+        notes.append(f"The weights were read from {name!r} of {path.name}.")
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-    if not state:
-        raise ArtefactError(f"{path} holds no weights; a state dict, names with tensors, is wanted.")
     while state.keys() != wanted.keys():
         prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None)
         if prefix is None or all(name.startswith(prefix) for name in wanted):
@@ -97,9 +78,9 @@ def _plain(
         notes.append(
             f"The names in {path.name} begin with {prefix!r}, of {PREFIXES[prefix]}, which was taken off."
         )
-    for name, own in wanted.items():
-        if name not in state and (twin := _twin(name, wanted, state)) is not None:
-            state[name] = state[twin]
+    for name, first in ties_of(wanted).items():  # files keep a tied weight once, under one of its names
+        if (name in state) != (first in state):
+            state[name] = state[first] = state[name if name in state else first]
     for name in [*wanted, *state]:
         theirs, own = state.get(name), wanted.get(name)
         if theirs is None or own is None or theirs.shape != own.shape:
@@ -108,13 +89,6 @@ def _plain(
                 "network."
             )
     return state, tuple(notes)
-
-
-def _twin(name: str, wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str | None:
-    """Return the name in the file of a weight that is tied to the one of that name; files keep it once."""
-    place, shape = wanted[name].data_ptr(), wanted[name].shape
-    same = (other for other, value in wanted.items() if value.data_ptr() == place and value.shape == shape)
-    return next((other for other in same if other in state), None)
 
 
 def _shape(value: Tensor | None) -> str:

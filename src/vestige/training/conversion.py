@@ -110,7 +110,7 @@ def convert(before: Path, after: Path, *, strip_prefix: str = "", key: str | Non
         raise InputError(f"{after}: the name of a .safetensors file is wanted.")
     if looked_at(after) is not None:
         raise InputError(f"{after} exists, and is not written over; name another file, or delete it.")
-    weights, key = _weights(before, _read(before), key)
+    weights, key = _weights(before, read_checkpoint(before), key)
     weights, stripped = _stripped(before, weights, strip_prefix)
     tied = ties_of(weights)
     kept = {name: value.contiguous().clone() for name, value in weights.items() if name not in tied}
@@ -137,7 +137,8 @@ def convert(before: Path, after: Path, *, strip_prefix: str = "", key: str | Non
     )
 
 
-def _read(path: Path) -> Any:
+def read_checkpoint(path: Path) -> Any:
+    """Return what a checkpoint holds, read without running its code. Raises `ArtefactError` where that cannot be."""
     regular(path)
     if path.suffix == ".safetensors":
         with reading(path, "not a readable .safetensors file"):
@@ -168,14 +169,14 @@ def _weights(path: Path, content: Any, key: str | None) -> tuple[dict[str, Tenso
         raise InputError(f"{path} holds one tensor without a name; save a state dict, {{name: tensor}}.")
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds {shown(content)}; a state dict, {{name: tensor}}, is wanted.")
-    parts = _parts(content)
+    parts = parts_of(content)
     if key is not None:
         if key not in parts:
             raise InputError(
                 f"{path}: {unknown('part with weights', key, parts) if parts else _nothing(content)}"
             )
         return _dense(path, parts[key]), key
-    if _are_weights(content):
+    if are_weights(content):
         return _dense(path, content), None
     if parts:
         names = " or ".join(f"--key {name} (tensors: {len(part):,})" for name, part in parts.items())
@@ -185,19 +186,20 @@ def _weights(path: Path, content: Any, key: str | None) -> tuple[dict[str, Tenso
     raise InputError(f"{path}: {_nothing(content)}")
 
 
-def _parts(content: Mapping[Any, Any], depth: int = 2) -> dict[str, Mapping[str, Any]]:
-    """Return the parts of a checkpoint that are weights, by the way to them."""
+def parts_of(content: Mapping[Any, Any], depth: int = 2) -> dict[str, Mapping[str, Any]]:
+    """Return the parts of a checkpoint that are weights, by the way to them: "state_dict", or "model.ema"."""
     parts = {}
     for name, value in content.items():
         if isinstance(name, str) and isinstance(value, Mapping):
-            if _are_weights(value):
+            if are_weights(value):
                 parts[name] = value
             elif depth > 1:
-                parts |= {f"{name}.{inner}": part for inner, part in _parts(value, depth - 1).items()}
+                parts |= {f"{name}.{inner}": part for inner, part in parts_of(value, depth - 1).items()}
     return parts
 
 
-def _are_weights(content: Mapping[Any, Any]) -> bool:
+def are_weights(content: Mapping[Any, Any]) -> bool:
+    """Is it a state dict itself?"""
     return any(isinstance(value, Tensor) for value in content.values()) and not any(
         isinstance(value, Mapping) for value in content.values()
     )

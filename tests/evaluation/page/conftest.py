@@ -225,7 +225,7 @@ def make_audit(
         name=name,
         signals=signals,
         scores=scores,
-        metrics=make_metrics(measures, len(signals), sum(roles[1:]) > 0),
+        figures=make_metrics(measures, len(signals), sum(roles[1:]) > 0),
         controls=controls,
         measures=tuple(runs),
         verdict=verdict,

@@ -223,7 +223,7 @@ def test_pictures_are_embedded_once(audit: Callable[..., Audit], png: Callable[.
 def test_many_figures_are_left_out_with_a_reason(
     audit: Callable[..., Audit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "MOST_FIGURES", 3)
+    monkeypatch.setattr("vestige.evaluation.page.drawn.MOST_FIGURES", 3)
     page = page_of(render({"x": audit()}, manifest={}))
     assert len([tag for tag, _ in page.tags if tag == "svg"]) == 3 + 1
     assert "Left out to keep this report small; figures are drawn for trace only." in " ".join(page.text)
@@ -239,7 +239,7 @@ def test_an_audit_without_any_score(audit: Callable[..., Audit]) -> None:
     made = audit()
     failed = tuple(run for run in made.measures if run.status == "failed")
     empty = replace(
-        made, measures=failed, scores=made.scores.head(0), metrics=(), limits=(), controls=(),
+        made, measures=failed, scores=made.scores.head(0), figures=(), limits=(), controls=(),
         verdict=audit(shadows=0).verdict,
     )  # fmt: skip
     shown = " ".join(page_of(render({"x": empty}, manifest={})).text)

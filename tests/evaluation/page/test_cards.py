@@ -163,7 +163,7 @@ def test_failed_measures_are_rows_with_their_reason(audit: Callable[..., Audit])
 
 
 def test_metrics_have_direction_range_reference_or_a_reason(audit: Callable[..., Audit]) -> None:
-    rows = [pages.metric_cells(metric) for metric in audit().metrics]
+    rows = [pages.metric_cells(metric) for metric in audit().figures]
     assert rows[0][2] == "0.930 [0.918, 0.942]" and rows[0][4:6] == ["0 to 1", "0.5 (chance)"]
     assert rows[-1][2] == Cell("– No retrained model was given.", "words missing")
     silent = pages.metric_cells(Metric("m", "x", "", None, "larger", (None, None)))

@@ -32,11 +32,11 @@ def test_compare(audit: Callable[..., Audit]) -> None:
 def test_compare_shows_the_retrained_figure_and_its_unit(audit: Callable[..., Audit]) -> None:
     percent = Metric("model", "unlearning_accuracy", "UA", 8.2, "closer", (0.0, 100.0), reference=0.0)
     gap = Metric("model", "average_disparity", "gap", 1.5, "smaller", (0.0, 100.0), reference=0.0)
-    row = compare({"x": replace(audit(), metrics=(percent, gap))}).iloc[0]
+    row = compare({"x": replace(audit(), figures=(percent, gap))}).iloc[0]
     assert row["UA (closer to retrain)"] == "8.2 % (retrain: 0 %)"
     assert row["Average disparity ↓"] == "1.5 %"
     assert row["AUC, forget against retain (closer to retrain)"] == "– (not computed) (iam)"
-    made = {name: replace(audit(), metrics=(percent,)) for name in ("retrain", "x")}
+    made = {name: replace(audit(), figures=(percent,)) for name in ("retrain", "x")}
     assert list(compare(made)["UA (closer to retrain)"]) == [
         "8.2 %",
         "8.2 %",
@@ -91,6 +91,6 @@ def test_auc_is_found_by_label(audit: Callable[..., Audit]) -> None:
     def auc(label: str, value: float) -> Metric:
         return Metric(label, "auc", "forget against retained samples", value, "larger", (0.0, 1.0))
 
-    repeated = replace(audit(), metrics=(auc("iam", 0.9), auc("iam (2)", 0.8)))
+    repeated = replace(audit(), figures=(auc("iam", 0.9), auc("iam (2)", 0.8)))
     found = [metric.value for name in ("iam", "iam (2)") if (metric := auc_of(repeated, name))]
     assert found == [0.9, 0.8] and auc_of(repeated, "rmia") is None

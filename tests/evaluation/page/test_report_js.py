@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+import csv
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from browser import severe, show, started
 from vestige.evaluation.page import write_report
 from vestige.evaluation.result import Audit
-
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    program = next((path for path in found if path), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("no chromium or google-chrome with chromedriver is installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
+    yield from started(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture
@@ -50,19 +34,9 @@ def page(browser: Any, audit: Callable[..., Audit], png: Callable[..., bytes], t
     return browser
 
 
-def show(browser: Any, path: Path, width: int) -> None:
-    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.get(path.as_uri())
-
-
 def texts(browser: Any, selector: str) -> list[str]:
     script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())"
     return list(browser.execute_script(script, selector))
-
-
-def severe(browser: Any) -> list[Any]:
-    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 TABLE = "[data-listing='0']"
@@ -144,6 +118,73 @@ def test_method_and_measure_are_chosen_together(page: Any) -> None:
     assert any(
         text.startswith("rmia could not be computed") for text in texts(page, ".panel:not([hidden]) .empty")
     )
+    assert severe(page) == []
+
+
+def read_csv(browser: Any, selector: str) -> list[list[str]]:
+    """Press the button and return what would be saved; a browser without a screen keeps no file."""
+    script = """
+        const done = arguments[1], make = URL.createObjectURL;
+        URL.createObjectURL = (blob) => { blob.text().then(done); return make.call(URL, blob); };
+        document.querySelector(arguments[0]).click();
+        URL.createObjectURL = make;
+    """
+    text = browser.execute_async_script(script, selector)
+    return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+
+
+def test_what_is_shown_is_downloaded_as_csv(page: Any) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    rows = read_csv(page, f"{TABLE} .csv")
+    assert rows[0] == ["Sample", "Class", "Verdict", "Degree", "p_under", "p_over", "Score"]
+    assert len(rows) == 121 and {len(row) for row in rows} == {7}
+    suspicions = [float(row[4]) for row in rows[1:]]
+    assert suspicions == sorted(suspicions) and len(set(suspicions)) > 50
+    assert {row[2] for row in rows[1:]} <= {"cleared", "under", "over", "undecided"}
+    Select(page.find_element(By.CSS_SELECTOR, f"{TABLE} .only")).select_by_value("under")
+    page.find_element(By.CSS_SELECTOR, f"{TABLE} .find").send_keys("record-1")
+    shown = read_csv(page, f"{TABLE} .csv")[1:]
+    assert shown and {row[2] for row in shown} == {"under"} and all("record-1" in row[0] for row in shown)
+    texts_of = "return ['=1+1', '-3', '@x', 'a\"b', 'a,b'].map(csvText)"
+    assert page.execute_script(texts_of) == ['"\'=1+1"', '"-3"', '"\'@x"', '"a""b"', '"a,b"']
+    assert severe(page) == []
+
+
+def test_a_link_shows_the_same_method_and_filter(page: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select, WebDriverWait
+
+    path = (tmp_path / "report.html").as_uri()
+    assert page.current_url == path  # nothing is chosen: a plain address
+    Select(page.find_element(By.ID, "pick-method")).select_by_visible_text("gradient_ascent")
+    Select(page.find_element(By.ID, "pick-measure")).select_by_visible_text("rmia (failed)")
+    second = "[data-listing='1']"
+    page.find_element(By.CSS_SELECTOR, f"{second} .find").send_keys("record-11 &=#")
+    page.find_element(By.CSS_SELECTOR, f"{second} .find").send_keys(*["\b"] * 4)
+    link = page.current_url
+    assert link.startswith(path + "#") and "method=gradient_ascent" in link and "find=record-11" in link
+    found = texts(page, f"{second} .count")
+
+    def state() -> tuple[str, ...]:
+        picked = [Select(page.find_element(By.ID, f"pick-{name}")) for name in ("method", "measure")]
+        return *(one.first_selected_option.text for one in picked), *texts(page, f"{second} .count")
+
+    page.get("about:blank")
+    page.get(link)
+    assert state() == ("gradient_ascent", "rmia (failed)", *found) and found != ["120 of 120 listed"]
+    page.find_element(By.CSS_SELECTOR, "nav a[href='#samples']").click()
+    kept = path + "#samples&method=gradient_ascent"
+    WebDriverWait(page, 20).until(lambda browser: browser.current_url.startswith(kept))
+    assert state() == ("gradient_ascent", "rmia (failed)", *found)
+    page.get("about:blank")
+    page.get(f"{path}#samples&method=no+such+method&verdict=nothing&find=%3Cb%3E")
+    assert state()[0] == "retrain" and texts(page, f"{TABLE} tbody") == ["No sample matches."]
+    page.get("about:blank")
+    page.get(f"{path}#samples&verdict=under")
+    assert page.execute_script("return document.querySelector('#samples').getBoundingClientRect().top") < 200
+    assert set(texts(page, f"{TABLE} tbody td:nth-child(4)")) == {"▼ Flagged as under"}
     assert severe(page) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vestige.evaluation.page.comparison import could_be_untouched, left_at_most, outcome_word
+from vestige.evaluation.page.comparison import Judged, could_be_untouched, left_at_most, outcome_word
 from vestige.evaluation.verdict.answer import OUTCOMES, RECORD_OUTCOMES
 from vestige.report.blocks import Badge, Card
 from vestige.report.words import (
@@ -28,7 +28,7 @@ WITHHELD = "The completeness is withheld: it rests on the measurement that faile
 NO_COMPLETENESS = "No completeness: this audit has none to show; the limits say what is missing."
 
 
-def card(name: str, audit: Audit, warnings: tuple[str, ...] = (), label: str = "Verdict") -> Card:
+def card(name: str, audit: Judged, warnings: tuple[str, ...] = (), label: str = "Verdict") -> Card:
     """Return the verdict card of one method; `warnings` come after those of the audit."""
     verdict = audit.verdict
     total = sum(verdict.counts.values())
@@ -50,12 +50,12 @@ def card(name: str, audit: Audit, warnings: tuple[str, ...] = (), label: str = "
     )  # fmt: skip
 
 
-def badge_of(audit: Audit) -> Badge:
+def badge_of(audit: Judged) -> Badge:
     """Return the outcome of the request as a badge."""
     return Badge(audit.verdict.outcome, outcome_word(audit), OUTCOME_WORDS[audit.verdict.outcome].sign)
 
 
-def bounds(audit: Audit) -> list[tuple[str, str]]:
+def bounds(audit: Judged) -> list[tuple[str, str]]:
     """Return what could be left unseen, as (term, text); nothing where none of it is known.
 
     How many records could be untouched is a limit of what was not found: beside a trace or damage it says nothing.
@@ -80,7 +80,7 @@ def overview(audits: Mapping[str, Audit]) -> str:
     return f"{plural(len(audits), 'method')} audited: {listed(parts)}."
 
 
-def completeness_bar(audit: Audit) -> dict[str, Any] | None:
+def completeness_bar(audit: Judged) -> dict[str, Any] | None:
     """Return positions in percent on a scale from below 0 to above 1; None where there is no completeness."""
     verdict = audit.verdict
     if verdict.completeness is None or is_missing(verdict.completeness):
@@ -105,13 +105,13 @@ def completeness_bar(audit: Audit) -> dict[str, Any] | None:
     return bar
 
 
-def failed_sentence(audit: Audit) -> str:
+def failed_sentence(audit: Judged) -> str:
     """Return which requested measures have no scores, or nothing; what the verdict lacks is in its own sentence."""
     failed = [run.label for run in audit.measures if run.status == "failed" and run.measure != "trace"]
     return f"Could not be computed: {listed(failed)}; the reasons are under Measures." if failed else ""
 
 
-def _basis(audit: Audit) -> str:
+def _basis(audit: Judged) -> str:
     verdict = audit.verdict
     if verdict.p_under is None:
         return ""
@@ -124,7 +124,7 @@ def _basis(audit: Audit) -> str:
     )
 
 
-def _control_warnings(audit: Audit) -> list[str]:
+def _control_warnings(audit: Judged) -> list[str]:
     """Return sentences on controls that failed without blocking the verdict, and on controls that were not run."""
     warnings = []
     blunt = any(c.passed is False and c.kind == "sharpness" for c in audit.controls)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
@@ -19,11 +19,34 @@ from vestige.report.words import (
 
 if TYPE_CHECKING:
     from vestige.evaluation.result import Audit, Metric
-    from vestige.evaluation.verdict import Control
+    from vestige.evaluation.verdict import Control, Verdict
+
+
+class Ran(Protocol):
+    """A requested measure, as a card reads it."""
+
+    @property
+    def measure(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+
+
+class Judged(Protocol):
+    """What a card reads of an audit, or of a signed statement on one."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def controls(self) -> Sequence[Control]: ...
+    @property
+    def measures(self) -> Sequence[Ran]: ...
+
 
 COMPARISON = "closer to retrain"
 
-# Header, names under which the figure of the model may appear in `Audit.metrics`, first found wins.
+# Header, names under which the figure of the model may appear in `Audit.figures`, first found wins.
 MODEL_FIGURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (f"UA ({COMPARISON})", ("unlearning_accuracy", "ua")),
     (f"RA ({COMPARISON})", ("retain_accuracy", "remaining_accuracy", "ra")),
@@ -70,7 +93,7 @@ def compare(audits: Mapping[str, Audit]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def outcome_word(audit: Audit) -> str:
+def outcome_word(audit: Judged) -> str:
     """Return the outcome of the request as a word, and whether a control forbade an answer."""
     verdict = audit.verdict
     return OUTCOME_WORDS[verdict.outcome].word + (", blocked" if verdict.blocked_by else "")
@@ -116,11 +139,11 @@ def _completeness(audit: Audit) -> str:
     return completeness_words(verdict.completeness, verdict.low, verdict.high)
 
 
-def _withheld(audit: Audit) -> str:
+def _withheld(audit: Judged) -> str:
     return f"{DASH} (a control failed)" if audit.verdict.blocked_by else f"{DASH} (the data do not bound it)"
 
 
-def left_at_most(audit: Audit) -> str:
+def left_at_most(audit: Judged) -> str:
     """Return how much of the influence can be left, and how much may be; or why that is not said."""
     most = audit.verdict.left_at_most
     return (
@@ -128,7 +151,7 @@ def left_at_most(audit: Audit) -> str:
     )
 
 
-def could_be_untouched(audit: Audit) -> str:
+def could_be_untouched(audit: Judged) -> str:
     """Return how many records could be untouched unseen, and how many may be; or why that is not said."""
     verdict = audit.verdict
     if verdict.could_be_whole is None:

@@ -15,7 +15,7 @@ from vestige.evaluation.roc import auc as area_under
 from vestige.evaluation.roc import roc as empirical
 from vestige.report import svg
 from vestige.report.blocks import Drawing
-from vestige.report.drawing import canvas, percent_axes, spoken, thinned, title_and_legend
+from vestige.report.drawing import canvas, percent_axes, roc_pair, spoken, title_and_legend
 from vestige.report.words import DIRECTION, is_missing, listed, number, plural, with_interval
 from vestige.signals.transforms import scaled_logit
 
@@ -104,20 +104,14 @@ def roc(scores: Mapping[str, Floats], measure: str, auc: Metric | None, key: str
     )
     label = f"{measure}, forget against retain. {spoken(facts)}"
     note = f"{len(forget):,} forget samples (up) against {len(retain):,} retain samples (right)."
-    with canvas() as (figure, axes):
-        _curve(axes, *thinned(false, true), area)
-        axes.set(xlim=(-0.01, 1), ylim=(0, 1.02))
-        title_and_legend(axes, f"{measure}: ROC")
-        linear = svg.inline_svg(figure, key=f"{key}-lin", label=f"ROC of {label}")
-    floor = max(1e-5, 0.5 / len(retain)), max(1e-5, 0.5 / len(forget))
-    logs = np.log10(np.maximum(false, floor[0])), np.log10(np.maximum(true, floor[1]))
-    with canvas() as (figure, axes):
-        x, y = thinned(logs[0] / -np.log10(floor[0]) + 1, logs[1] / -np.log10(floor[1]) + 1)
-        _curve(axes, floor[0] ** (1 - x), floor[1] ** (1 - y), area, lowest=max(floor))
-        axes.set(xscale="log", yscale="log", xlim=(floor[0], 1), ylim=(floor[1], 1.15))
-        percent_axes(axes.xaxis, axes.yaxis)
-        title_and_legend(axes, f"{measure}: ROC, both axes logarithmic")
-        loglog = svg.inline_svg(figure, key=f"{key}-log", label=f"ROC on logarithmic axes of {label}")
+    linear, loglog = roc_pair(
+        [(false, true, {"color": svg.FORGET, "label": area})],
+        floor=(max(1e-5, 0.5 / len(retain)), max(1e-5, 0.5 / len(forget))),
+        title=f"{measure}: ROC",
+        axes_names=("Retain called unlearned", "Forget called unlearned"),
+        key=key,
+        label=label,
+    )
     low_end = "TNR: share of forget samples called unlearned. FNR: share of retain samples called unlearned."
     return Drawing(linear, note, facts[:1]), Drawing(loglog, low_end, facts[1:])
 
@@ -166,13 +160,6 @@ def before_after(signals: Signals, key: str) -> Drawing:
     if shown < total:
         note += f" Shown: a fixed choice of {shown:,} of {total:,} samples, spread over the roles."
     return Drawing(drawing, note, facts)
-
-
-def _curve(axes: Axes, x: Floats, y: Floats, area: str, lowest: float = 0.0) -> None:
-    axes.plot([lowest, 1], [lowest, 1], color=svg.MUTED, linewidth=1, linestyle=(0, (4, 3)), label="chance")
-    axes.plot(x, y, color=svg.FORGET, label=area, solid_joinstyle="round", clip_on=False)
-    axes.set(xlabel="Retain called unlearned", ylabel="Forget called unlearned")
-    percent_axes(axes.xaxis, axes.yaxis)
 
 
 def _dots(axes: Axes, x: Floats, y: Floats, role: str) -> None:

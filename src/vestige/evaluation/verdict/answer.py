@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from vestige.evaluation.verdict.power import Power
-from vestige.report.words import percent, plural
+from vestige.report.notebook import notebook_card
+from vestige.report.words import completeness_words, percent, plural
 
 Outcome = Literal["unlearned", "under", "over", "undecided"]
 OUTCOMES: tuple[Outcome, ...] = ("unlearned", "under", "over", "undecided")
@@ -111,6 +112,26 @@ class Verdict:
     def record(self) -> dict[str, Any]:
         """Return everything as plain values for JSON, with `left_at_most`."""
         return {**asdict(self), "left_at_most": self.left_at_most}
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What the answer rests on, by name, as a notebook shows it."""
+        facts = [("Records", self.records_sentence)]
+        if self.completeness is not None:
+            facts.append(("Completeness", completeness_words(self.completeness, self.low, self.high)))
+        if self.left_at_most is not None:
+            facts.append(("Influence left, at most", percent(self.left_at_most)))
+        pairs = (("p of no trace", self.p_under), ("p of no damage", self.p_over))
+        facts += [(name, f"{value:.2g}") for name, value in pairs if value is not None]
+        words = (
+            ("Withheld by", ", ".join(self.blocked_by)),
+            ("Advice", self.advice),
+            ("Sharpness", self.sharpness),
+        )
+        return facts + [(name, text.removeprefix("Sharpness: ")) for name, text in words if text]
+
+    def _repr_html_(self) -> str:
+        return notebook_card("Verdict", self.outcome, self.sentence, self.facts)
 
     @property
     def power_sentence(self) -> str:

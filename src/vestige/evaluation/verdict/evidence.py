@@ -100,14 +100,19 @@ def compare(
         rows = tested & (matching.strata[score] >= 0)
         if permuted is None or not np.array_equal(*matching.strata):
             permuted = permuted_labels(forget[rows], matching.strata[score, rows], rng, permutations)
-        weights = _null_weights(matching, score, forget, null)
-        error, sampling = (
-            trace.fit_error(score, forget, null, weights),
-            1 / forget.sum() + 1 / effective(weights),
-        )
-        allowance = QUANTILE * float(np.sqrt(sampling + error**2) - np.sqrt(sampling))
-        tests.append(group_test(trace.values[score, rows], forget[rows], permuted, rng, allowance))
+        allowed = allowance(trace, matching, score, forget, null)
+        tests.append(group_test(trace.values[score, rows], forget[rows], permuted, rng, allowed))
     return Evidence(trace, forget, null, matching, tuple(tests))
+
+
+def allowance(trace: TraceScores, matching: Matching, score: int, forget: Mask, null: Mask) -> float:
+    """Return by how much the forget records are moved towards the null ones, for the error of the fit they share."""
+    weights = _null_weights(matching, score, forget, null)
+    error, sampling = (
+        trace.fit_error(score, forget, null, weights),
+        1 / forget.sum() + 1 / effective(weights),
+    )
+    return QUANTILE * float(np.sqrt(sampling + error**2) - np.sqrt(sampling))
 
 
 def p_over_of_every_source(

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from vestige.evaluation.verdict.decision import Judgement, judge, limited
-from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, MOST, RETAIN, Floats, by_cluster, margins_of
+from vestige.evaluation.verdict.margins import (
+    FORGET,
+    HOLDOUT,
+    MOST,
+    RETAIN,
+    Floats,
+    Margins,
+    by_cluster,
+    margins_of,
+)
 from vestige.signals import Signals
 
 
-def judge_signals(signals: Signals, *, alpha: float, tolerance: float, seed: int) -> Judgement:
-    """Judge the forget rows of `signals`; see `judge`."""
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What is judged of `Signals`: rows of margins, and where each came from.
+
+    margins   records, or clusters where they were named
+    rows      which of them are judged
+    group     int [N] the margins' row that each record went into, in the order of `position`
+    position  int [N] where each record stands in the signals
+    unit      "record" or "cluster"
+    notes     what was left out or averaged, in sentences
+    """
+
+    margins: Margins
+    rows: NDArray[np.int64]
+    group: NDArray[np.int64]
+    position: NDArray[np.int64]
+    unit: str
+    notes: list[str]
+
+
+def judged_margins(signals: Signals) -> Judged:
+    """Return the margins of `signals` that a verdict reads: equal shadows once, clusters averaged, at most `MOST`."""
     margins, position = margins_of(signals)
     first = {shadow.tobytes(): place for place, shadow in reversed([*enumerate(margins.shadows)])}
     distinct = sorted(first.values())
@@ -36,8 +68,15 @@ def judge_signals(signals: Signals, *, alpha: float, tolerance: float, seed: int
             notes.append(
                 f"The verdict reads {MOST:,} of {count:,} {word} {unit}s, chosen by the hash of their ids."
             )
-    judgement = judge(margins.take(rows), alpha=alpha, tolerance=tolerance, seed=seed, unit=unit)
-    notes += judgement.notes
+    return Judged(margins, rows, group, position, unit, notes)
+
+
+def judge_signals(signals: Signals, *, alpha: float, tolerance: float, seed: int) -> Judgement:
+    """Judge the forget rows of `signals`; see `judge`."""
+    own = judged_margins(signals)
+    margins, rows, group, position = own.margins, own.rows, own.group, own.position
+    judgement = judge(margins.take(rows), alpha=alpha, tolerance=tolerance, seed=seed, unit=own.unit)
+    notes = [*own.notes, *judgement.notes]
 
     def spread(values: Floats | None) -> Floats | None:
         """Give every row of `signals` the value of the row that it was judged in."""

@@ -1,18 +1,15 @@
-"""What is looked at before any work: the names and options of what a kind of table runs."""
+"""What is looked at before any work, and a configuration by itself cannot say: what fits the data, and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.matrix import Matrix
 from vestige.experiments.record import MeasureSpec
 from vestige.experiments.steps import named
 from vestige.measures import MEASURES
-from vestige.models import MODELS
-from vestige.training import Recipe
 from vestige.unlearning import METHODS, MethodConfig
 
 
@@ -23,15 +20,9 @@ def matrices(
 
     requests  whether the kind forgets what the scale's requests say
 
-    Raises `InputError` where a network, a recipe, counts or requests are unknown or do not fit the data.
+    Raises `InputError` where counts or requests do not fit the data.
     """
     found = [Matrix(experiment, scale, name, block, root) for name, block in scale.blocks.items()]
-    for matrix in found:
-        where, block = f"{experiment.name}, {matrix.name}", matrix.block
-        for model in filter(None, (block.model, block.shadow_model)):
-            with named(where):
-                MODELS[model.name].resolve(model.options)
-        validated(Recipe, block.recipe, f"{where}: recipe")
     for matrix in found:
         if requests:
             matrix.check_requests()
@@ -51,13 +42,10 @@ def check_measures(experiment: Experiment, measures: Iterable[tuple[str, Measure
 
 
 def check_methods(experiment: Experiment, methods: Iterable[MethodConfig]) -> None:
-    """Raise `InputError` where a method is not known, has no such option, or cannot be in a table."""
+    """Raise `InputError` where a method cannot be in a table; its name and options are the configuration's business."""
     for method in methods:
         where = f"{experiment.name}, {method.title}"
-        with named(where):
-            entry = METHODS[method.name]
-            entry.resolve(method.options, method.preset)
-        if "torch" not in entry.worlds:
+        if "torch" not in METHODS[method.name].worlds:
             raise InputError(f"{where}: {method.name} does not work on networks, which a table is made of.")
         if method.name == "retrain" and (method.options or method.max_epochs or method.max_seconds):
             raise InputError(

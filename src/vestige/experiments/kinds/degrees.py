@@ -108,10 +108,10 @@ def _cells(experiment: Experiment, scale: Scale, root: str | None) -> list[Cell]
     for matrix in matrices(experiment, scale, root, requests=False):
         references = matrix.references()
         for number in range(scale.splits):
-            recipe = matrix.network(matrix.parts.samples("train"), 5000 + number, "", matrix.base).recipe
             along = AlongTraining(
-                begin=matrix.shadow(number), parts=matrix.parts, model=matrix.base.model, recipe=recipe,
-                checkpoints=matrix.block.checkpoints, label=f"{matrix.name}: checkpoints {number}",
+                begin=matrix.shadow(number), parts=matrix.parts, model=matrix.base.model,
+                recipe=matrix.recipe(5000 + number), checkpoints=matrix.block.checkpoints,
+                label=f"{matrix.name}: checkpoints {number}",
             )  # fmt: skip
             step = Degrees(
                 parts=matrix.parts, outputs=references, **block_fields(matrix), along=along,

@@ -1,0 +1,69 @@
+"""The command that audits new versions against open commitments: for CI, and for a clock."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vestige.cli.ledger import DEFAULT, Actor, KeyFile, Url, open_ledger
+from vestige.cli.options import Json
+from vestige.errors import InputError
+
+if TYPE_CHECKING:
+    from vestige.ledger.records import Commitment, Version
+
+WATCHED = (
+    "Exit code 0: every pair was audited, and nothing re-opened; 1: a commitment was re-opened; 2: input that cannot "
+    "be used; 4: audits are missing; 130: interrupted."
+)
+
+
+def monitor(
+    line: Annotated[str, typer.Argument(help="The model line, such as churn.")],
+    audits: Annotated[
+        str, typer.Option(help="Folders of audits, by {line}, {version} and {request}.")
+    ] = "audits/{version}/{request}",
+    procedure: Annotated[str, typer.Option(help="elond, lond, lord or addis; it counts at the first call.")] = "elond",
+    alpha: Annotated[float, typer.Option(help="Promised share of false re-openings.")] = 0.05,
+    by_records: Annotated[
+        bool, typer.Option("--by-records", help="Re-open also by a record that stands out in two audits.")
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be audited, and stop.")] = False,
+    url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "monitor", json: Json = False,
+) -> None:  # fmt: skip
+    """Audit every new version against every open commitment; re-open what it breaks. (vestige.ledger.watch.monitor)"""
+    from vestige.cli.show import print_json
+    from vestige.ledger import watch
+
+    def folder(commitment: Commitment, version: Version) -> Path | None:
+        try:
+            place = audits.format(line=line, version=version.name, request=commitment.request)
+        except (KeyError, IndexError, ValueError):
+            raise InputError(
+                f"--audits is {audits!r}; {{line}}, {{version}} and {{request}} may stand in it."
+            ) from None
+        return Path(place) if Path(place, "audit.json").is_file() else None
+
+    ledger = open_ledger(url, key, actor)
+    if plan:
+        waiting = [(commitment.request, version.id) for commitment, version in watch.pairs(ledger, line)]
+        rows = [f"{request} under {version}" for request, version in waiting] or ["Nothing is to be audited."]
+        print_json({"waiting": waiting}, indent=2) if json else print("\n".join(rows))
+        return
+    result = watch.monitor(ledger, line, folder, procedure=procedure, alpha=alpha, by_records=by_records)
+    if json:
+        print_json(asdict(result), indent=2)
+    else:
+        for decision in result.decisions:
+            print(f"{decision.commitment} under {decision.digest[:16]}: {decision.sentence}")
+        for request, version in result.waiting:
+            print(f"{request} under {version}: no audit is there yet.")
+        left = result.budget
+        print(
+            f"{left.tests:,} tests by {left.procedure}, {left.reopened:,} re-opened; the next is judged at "
+            f"{left.next_level:.2g}. Of the budget {left.spent:.2g} is spent, {left.left:.2g} is left."
+        )
+    raise typer.Exit(1 if result.reopened else 4 if result.waiting else 0)
