@@ -115,7 +115,7 @@ def described(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return array_hash(value)
     if sparse.issparse(value):
-        return array_hash(value.toarray())
+        return array_hash(sparse.csr_array(value).toarray())
     if isinstance(value, type) or callable(value):
         return [
             _coded(value),
