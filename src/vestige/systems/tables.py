@@ -66,7 +66,8 @@ class Table:
             columns = [(str(name), str(kind)) for name, kind in self.x.dtypes.items()]
             return key_of(columns, array_hash(pd.util.hash_pandas_object(self.x, index=False).to_numpy()))
         if sparse.issparse(self.x):
-            rows = sparse.csr_array(self.x)
+            features: Any = self.x
+            rows = features.tocsr()
             return array_hash(rows.data, rows.indices, rows.indptr, np.array(rows.shape))
         return array_hash(self.x)
 
@@ -211,7 +212,8 @@ def _of_pair(
     n = x.shape[0]
     ids = np.arange(n).astype(str) if id is None else _as_many("id", id, n)
     groups = None if cluster is None else _as_many("cluster", cluster, n, distinct=False)
-    return Table(sparse.csr_array(x) if sparse.issparse(x) else x, y, ids, groups, n, counted=id is None)
+    rows: Any = x
+    return Table(rows.tocsr() if sparse.issparse(x) else x, y, ids, groups, n, counted=id is None)
 
 
 def _of_frame(
