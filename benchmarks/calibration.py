@@ -3,12 +3,12 @@
     python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]    trains the worlds
     python -m benchmarks.calibration FOLDER [DATA ...] [--requests random] [--audited retrain] [--worlds 40] [--over]
 
-For each measure that compares with the original: the share of forgotten records with p_under <= 5 % (with --over: p_over),
-which is a false accusation where the model was retrained without them, with its standard error over worlds, and in brackets
-the same share of retained records, the power. Columns: the number of shadows, and what calibrates: the records that no model
-saw with what the original would have said of them (counterfactual); the shadows' training records with the roles exchanged
-(exchanged; of two shadows, the other is a second reference beside the original), or with the other shadow alone as the
-reference, one for the audited records too (pairs); simulated deletions.
+For each measure that compares with the original: the share of forgotten records with p_under <= 5 % (with --over:
+p_over), which is a false accusation where the model was retrained without them, with its standard error over worlds,
+and in brackets the same share of retained records, the power. Columns: the number of shadows, and what calibrates: the
+records that no model saw with what the original would have said of them (counterfactual); the shadows' training
+records with the roles exchanged (exchanged; of two shadows, the other is a second reference beside the original), or
+with the other shadow alone as the reference, one for the audited records too (pairs); simulated deletions.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def signals_of(file: Path, request: str, audited: str, way: str) -> Signals:
         shadows = shadows[:1]
     return Signals(
         labels[asked], own[asked], models["original"][asked], shadows[:, asked], role=role[asked], ids=ids[asked],
-        source=world["source"][asked], **fields,
+        source=world["source"][asked], group=world["labels"][asked].astype(str), **fields,
     )  # fmt: skip
 
 
@@ -110,13 +110,13 @@ def rows(options: argparse.Namespace, data: str, request: str) -> Iterator[str]:
     files = worlds_of(options.folder, data)[: options.worlds]
     every: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for file in files:
-        for way in WAYS:
+        for way in options.ways:
             signals = signals_of(file, request, options.audited, way).remembering()
             for name in options.measures:
                 every.setdefault((name, way), []).append(shares(signals, name, way, options.over))
     for name in options.measures:
         cells = []
-        for way in WAYS:
+        for way in options.ways:
             wrong, power = np.array(every[name, way]).T
             error = wrong.std(ddof=1) / np.sqrt(len(wrong)) if len(wrong) > 1 else np.nan
             cells.append(f"{wrong.mean():.1%} ± {error:.1%} ({power.mean():.0%})")
@@ -124,8 +124,8 @@ def rows(options: argparse.Namespace, data: str, request: str) -> Iterator[str]:
 
 
 def main(options: argparse.Namespace) -> None:
-    heads = ["data", "request", "measure", "worlds", *WAYS]
-    print("| " + " | ".join(heads) + " |\n| --- | --- | --- | ---: |" + " ---: |" * len(WAYS))
+    heads = ["data", "request", "measure", "worlds", *options.ways]
+    print("| " + " | ".join(heads) + " |\n| --- | --- | --- | ---: |" + " ---: |" * len(options.ways))
     for data in options.data or STUDIES:
         for request in options.requests:
             for line in rows(options, data, request):
@@ -141,6 +141,7 @@ if __name__ == "__main__":
     parser.add_argument("--requests", nargs="+", default=["random"])
     parser.add_argument("--audited", default="retrain")
     parser.add_argument("--worlds", type=int, default=40)
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--over", action="store_true")
     parser.add_argument("--measures", nargs="+", default=[name for name in COMPARING if name in MEASURES])
     sys.exit(main(parser.parse_args()))

@@ -241,7 +241,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ("chosen = own[name] > alpha * everyone[name]", "chosen = own[name] < alpha * everyone[name]")
         ]
     },
-    f"{FITTED_LESS}[mlp-salun]": {"unlearning/salun.py": [("sizes[name] < limit", "sizes[name] >= limit")]},
+    "unlearning/test_salun.py": {"unlearning/salun.py": [("sizes[name] < limit", "sizes[name] >= limit")]},
     f"{FITTED_LESS}[mlp-random_labels]": {
         "unlearning/random_labels.py": [
             (

@@ -14,7 +14,10 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 import vestige
 
 table = pd.read_parquet(os.environ["VESTIGE_DATA"] + "/cifar10/train.parquet")[:5000]
-x = torch.tensor(np.stack([Image.open(BytesIO(one["bytes"])) for one in table["img"]])).permute(0, 3, 1, 2) / 255
+x = (
+    torch.tensor(np.stack([Image.open(BytesIO(one["bytes"])) for one in table["img"]])).permute(0, 3, 1, 2)
+    / 255
+)
 photos = TensorDataset(x, torch.tensor(table["label"].to_numpy()))
 
 
@@ -34,5 +37,7 @@ def train(model, dataset, seed):
 train(model := network(), seen := Subset(photos, range(2000)), seed=0)
 torch.save(model.state_dict(), "model.pt")
 how, unseen = {"name": "finetune", "augment": "none"}, Subset(photos, range(2000, 5000))
-answer = vestige.forget(network, DataLoader(seen), range(500), how, unseen=unseen, fit=train, checkpoint="model.pt")
+answer = vestige.forget(
+    network, DataLoader(seen), range(500), how, unseen=unseen, fit=train, checkpoint="model.pt"
+)
 print(answer)

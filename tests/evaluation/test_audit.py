@@ -5,7 +5,7 @@ import oracles
 import vestige
 from vestige.errors import ArtefactError, InputError
 from vestige.evaluation.calibration import p_values
-from vestige.signals import Signals
+from vestige.signals import Signals, exchanged_deletions
 
 
 @pytest.mark.parametrize("kind,outcome", [("nothing", "under"), ("half", "under"), ("over", "over")])
@@ -108,7 +108,20 @@ def test_one_shadow_and_holdout_are_enough_for_a_verdict():
     one = oracles.gaussian_world(1, "nothing").with_(calibration=None)
     result = vestige.audit(one.with_(shadow_out=one.shadow_out[:1]), ["iam"])
     assert result.verdict.outcome == "under"
-    assert result.scores[result.scores["measure"] == "iam"]["p_under"].isna().all()
+    scores = result.scores[result.scores["measure"] == "iam"]
+    forget = scores[scores["role"] == "forget"]
+    assert (forget["p_under"] <= 0.05).mean() > 0.5 and forget["degree"].median() == pytest.approx(0, abs=0.3)
+    assert any("what the original would have said of them" in limit for limit in result.limits)
+
+
+def test_the_verdict_does_not_read_what_calibrates_the_measures():
+    one = oracles.gaussian_world(2, "half").without("calibration")
+    known = exchanged_deletions(
+        one.labels[:100], one.original[:100], np.ones(100), one.unlearned[:100], one.unlearned[:100]
+    )
+    bare, more = (vestige.audit(x.with_shadows(np.array([0])), ["iam"]) for x in (one, one))
+    with_known = one.with_shadows(np.array([0])).with_(shadow_train=known)
+    assert bare.verdict == more.verdict == vestige.audit(with_known, ["iam"]).verdict
 
 
 def test_the_answer_depends_neither_on_the_order_of_the_rows_nor_on_the_measures():

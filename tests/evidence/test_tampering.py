@@ -310,6 +310,18 @@ def test_a_statement_that_its_signals_do_not_bear(case):
     ]
 
 
+def test_figures_that_differ_say_which_version_measured(case):
+    statement = case.statement
+    put(statement, "predicate.audit.verdict.completeness", 0.5)
+    put(statement, "predicate.software.vestige", "0.0.1")
+    case.sign_again(statement)
+    findings = case.verify(signals=True).findings
+    assert [finding.kind for finding in findings] == [
+        "differs",
+        "unchecked",
+    ] and "0.0.1 measured" in findings[1].what
+
+
 def test_another_salt(case):
     path = case.folder / "evidence" / disclosure.FILE
     path.write_text(json.dumps({"salt": "0" * 64}))

@@ -74,6 +74,28 @@ def test_the_folder_is_the_truth(finished):
     assert not list(finished.folder.rglob("*.part")) and not list(finished.folder.rglob("unfinished"))
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_shadows_calibrate_too(count, tmp_path):
+    made = run(config(shadows={"count": count, "size": 120}), tmp_path / "few", say=silent)
+    answers = []
+    for name, audit in made.audits.items():
+        known = audit.signals.shadow_train
+        assert known.shadows == audit.signals.shadows == count and (known.roles == "forget").all()
+        assert not set(known.names) & set(audit.signals.names) and set(known.names) <= set(
+            audit.signals.shadow_ids
+        )
+        rows = scores(made.folder)[name]
+        assert (
+            rows[(rows["measure"] == "iam") & (rows["role"] == "forget")][["p_under", "degree"]]
+            .notna()
+            .all(axis=None)
+        )
+        answers.append(known.unlearned)
+        if count == 1:
+            assert len(known) == 120
+    assert (answers[0] != answers[1]).any()  # what each audited model says of them is its own
+
+
 def test_a_second_call_does_nothing_again(finished):
     before = {p: p.stat().st_mtime_ns for p in finished.folder.rglob("*.safetensors")}
     said = []

@@ -43,6 +43,8 @@ def test_a_version_that_bears_a_trace_re_opens(watched, audits):
     assert result.budget.tests == 2 and result.budget.reopened == 1 and result.waiting == ()
     commitment = ledger.requests.show(request).commitment("churn")
     assert commitment.state == "re-opened" and "churn@v4" in commitment.saw
+    cells = {"churn@v1": "saw", "churn@v3": "kept", "churn@v4": "reopened"}
+    assert watch.matrix(ledger, "churn") == {request: cells}
     assert ledger.verify(files=False).fault == ""
 
 

@@ -15,10 +15,10 @@ docs/calibration.md holds how often each accuses falsely, measured on exact retr
     p_over  = (1 + #{null >= score}) / (1 + #null)    small: further away than never-seen samples are
 
 Conformal p-values (Vovk et al. 2005): valid for any measure as long as an exactly unlearned sample and the null samples
-are exchangeable. Counterfactual ones are taken within strata, where the request holds other classes, or harder or easier
-samples, than the never-seen ones do (Mondrian). They rank the samples of one measure. The verdict does not rest on them:
-simulated deletions come from other models than the audited one, whose scale and offset differ from run to run, and the
-others are not exact enough for a claim about a group.
+are exchangeable. Counterfactual ones are taken within strata, where the request holds other classes, or harder or
+easier samples, than the never-seen ones do (Mondrian). They rank the samples of one measure. The verdict does not rest
+on them: simulated deletions come from other models than the audited one, whose scale and offset differ from run to
+run, and the others are not exact enough for a claim about a group.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def deletions_of(signals: Signals) -> Deletions | str:
     if signals.shadow_train is not None:
         return _exchanged(signals, signals.shadow_train)
     return (
-        f"at least {ENOUGH} holdout and {ENOUGH} retained samples beside `original` and a shadow model, the shadow models' "
-        "own training records (`shadow_train`), or simulated deletions from at least three of them"
+        f"at least {ENOUGH} holdout and {ENOUGH} retained samples beside `original` and a shadow model, the shadow "
+        "models' own training records (`shadow_train`), or simulated deletions from at least three of them"
     )
 
 
@@ -114,7 +114,8 @@ def _strata(signals: Signals) -> tuple[Strata, Strata] | None:
 def _exchanged(signals: Signals, known: Signals) -> Deletions | str:
     if len(known) < ENOUGH:
         return f"at least {ENOUGH} training records of the shadow models; there are {len(known)}"
-    one, other = signals.labels, known.labels
+    one: NDArray[Any] = signals.labels
+    other: NDArray[Any] = known.labels
     if signals.group is not None and known.group is not None:
         one, other = signals.group, known.group
     foreign = ~np.isin(one[signals.roles == "forget"], other)

@@ -53,7 +53,7 @@ def pae(kind: str, body: bytes) -> bytes:
 def seal(value: Any, key: Ed25519PrivateKey, kind: str = PAYLOAD_TYPE) -> dict[str, Any]:
     """Return the signed envelope of a JSON value, with its index."""
     body = canonical(value)
-    envelope = {"payload": _text(body), "payloadType": kind, "signatures": []}
+    envelope: dict[str, Any] = {"payload": _text(body), "payloadType": kind, "signatures": []}
     if kind != INDEX_TYPE:
         envelope[INDEX] = seal({"fields": digests(value)}, key, INDEX_TYPE)
     return add_signature(envelope, key)

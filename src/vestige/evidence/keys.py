@@ -55,8 +55,8 @@ def new_key(path: Path | str, passphrase: str | None = None, *, encrypt: bool = 
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, hidden)
     folder_at(path.parent)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(text)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(text)
     write_text(public, public_text(key.public_key()))
     return path, public
 

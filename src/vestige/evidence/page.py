@@ -104,7 +104,9 @@ def _sharp(predicate: Predicate) -> Section:
     columns = [Column("Planted trace"), Column("Found in", "number")]
     blocks: list[Block] = [Text(sentence), *([Table("Power", columns, rows)] if rows else [])]
     if audit.negative_results:
-        lost = [[negative.what, Cell(negative.reason, "words")] for negative in audit.negative_results]
+        lost: list[list[str | Cell]] = [
+            [negative.what, Cell(negative.reason, "words")] for negative in audit.negative_results
+        ]
         blocks.append(
             Table("Not measured", [Column("Not measured or checked"), Column("Why", "words")], lost)
         )
@@ -161,7 +163,9 @@ def _subject(statement: Statement) -> Section:
     what = "Every file of the audited model, by its SHA-256."
     if statement.subject[0].name == OUTPUTS:
         what = "The array of outputs that was audited, by its SHA-256; the model's files were not at hand."
-    rows = [[subject.name, Cell(subject.digest.sha256, "digest")] for subject in statement.subject]
+    rows: list[list[str | Cell]] = [
+        [subject.name, Cell(subject.digest.sha256, "digest")] for subject in statement.subject
+    ]
     table = Table("Subject", [Column("File"), Column("SHA-256")], rows, tall=len(rows) > 20)
     return Section("subject", "What was audited", "Subject", [Text(what), table])
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vestige import __version__
 from vestige.errors import InputError, MissingExtra
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audited
@@ -76,12 +77,22 @@ def recompute(statement: Statement, folder: Path, salt: bytes) -> list[Finding]:
         return [Finding("tampered" if changed else "unusable", "signals", str(error))]
     findings = _compared(audit, again, salt) + ([] if kept is None else _by_record(kept, again))
     if not changed:
-        return findings
+        return findings + (_other_version(statement) if findings else [])
     if findings:
         what = "it is not what was signed, and other figures follow from it"
         return [Finding("tampered", name, what) for name in dict.fromkeys(changed)] + findings
     what = "it is not bit for bit what was signed; all that follows from it agrees within the tolerance"
     return [Finding("differs", name, what) for name in dict.fromkeys(changed)]
+
+
+def _other_version(statement: Statement) -> list[Finding]:
+    """Say that another version of vestige measured, which may be why figures differ."""
+    signed = statement.predicate.software.get("vestige")
+    if signed == __version__:
+        return []
+    return [
+        Finding("unchecked", "predicate.software.vestige", f"{signed} measured, {__version__} computed again")
+    ]
 
 
 def _discrete(name: str) -> bool:

@@ -20,7 +20,7 @@ from vestige.evaluation.verdict import Control, Verdict
 from vestige.evidence.envelope import canonical, content
 from vestige.files import parse_json
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://vestige.example/unlearning-audit/v1"
 """Name of the predicate; an organisation that has a domain puts its own in its place."""
 OUTPUTS = "outputs/unlearned"

@@ -143,7 +143,7 @@ class Plan:
 
     @functools.cached_property
     def exchanged(self) -> NDArray[np.int64]:
-        """Places in the pool of the shadows' training records that calibrate by exchanged roles; see `signals.simulate`.
+        """Places in the pool of the shadows' training records that calibrate by exchanged roles.
 
         None where there are shadows enough to simulate deletions, which calibrate without the audited model's help.
         """

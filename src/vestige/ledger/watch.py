@@ -122,6 +122,25 @@ def budget_of(ledger: Ledger, line: str, procedure: str = DEFAULT, alpha: float 
     return budget(_state(ledger, line) or start(procedure, alpha))
 
 
+def matrix(ledger: Ledger, line: str) -> dict[str, dict[str, str]]:
+    """Return what was decided, by request and version: "kept", "reopened", "untested", or "saw" by its manifest.
+
+    What is open, or came before a commitment's own version, is absent.
+    """
+    versions, known = ledger.models.list(line), _known(ledger, line)
+    rows: dict[str, dict[str, str]] = {}
+    for request in ledger.requests.list(line=line):
+        commitment = request.commitment(line)
+        saw = {version.id: "saw" for version in versions if version.id in commitment.saw}
+        decided = {
+            v.id: known[request.id, v.digest].outcome for v in versions if (request.id, v.digest) in known
+        }
+        rows[request.id] = {
+            version.id: (saw | decided)[version.id] for version in versions if version.id in saw | decided
+        }
+    return rows
+
+
 def _test(ledger: Ledger, commitment: Commitment, version: Version, result: Audit | Path | str) -> Test:
     from vestige.evaluation import Audit
 
@@ -147,11 +166,11 @@ def _state(ledger: Ledger, line: str) -> dict[str, Any]:
 
 def _known(ledger: Ledger, line: str) -> dict[tuple[str, str], Decision]:
     """Return every decision on a line, by request and digest."""
-    known, head = {}, _name(line, "")
+    known: dict[tuple[str, str], Decision] = {}
+    head = _name(line, "")
     for event in ledger.events("fact.set"):
         if event.about.startswith(head):
-            body = {
-                name: tuple(value) if isinstance(value, list) else value for name, value in event.body.items()
-            }
-            known[body["commitment"], body["digest"]] = Decision(**body)
+            body: dict[str, Any] = dict(event.body)
+            decision = Decision(**body | {name: tuple(body[name]) for name in ("records", "twice")})
+            known[decision.commitment, decision.digest] = decision
     return known

@@ -1,12 +1,13 @@
 """BaVarIA: a likelihood ratio whose variance is estimated from the sample's own models and from those of all others.
 
-Brännvall: Exponential-Family Membership Inference: From LiRA and RMIA to BaVarIA. 2026, arXiv 2603.11799. Only its abstract
-was at hand: conjugate normal-inverse-gamma priors on the variance in the place of a switch between a pooled and a
-sample's own variance, and a Student-t predictive. What follows is derived from that; its constants are ours. Applied to
-unlearning as `lira_online` is: the original is the one model that saw the sample, shadows are those that did not.
+Brännvall: Exponential-Family Membership Inference: From LiRA and RMIA to BaVarIA. 2026, arXiv 2603.11799. Only its
+abstract was at hand: conjugate normal-inverse-gamma priors on the variance in the place of a switch between a pooled
+and a sample's own variance, and a Student-t predictive. What follows is derived from that; its constants are ours.
+Applied to unlearning as `lira_online` is: the original is the one model that saw the sample, shadows are those that
+did not.
 
-Scaled logits x of n models on one sample, a flat prior on their mean, and sigma^2 ~ IG(nu/2, nu tau^2 / 2), with tau^2 the
-variance between models pooled over samples:
+Scaled logits x of n models on one sample, a flat prior on their mean, and sigma^2 ~ IG(nu/2, nu tau^2 / 2), with tau^2
+the variance between models pooled over samples:
 
     t(x)  = Student-t with nu + n - 1 degrees, centre mean(x), scale^2 = (1 + 1/n) (nu tau^2 + SS) / (nu + n - 1)
     score = log t_out(u) - log t_in(u),     SS = sum of squared deviations from the mean; 0 for the one that saw it

@@ -1,14 +1,15 @@
 """InfoRMIA: how many nats the unlearned model tells of a sample beyond its references, against never-seen samples.
 
-Tao and Shokri: (Token-Level) InfoRMIA: Stronger Membership Inference and Memorization Assessment for LLMs. ICLR 2026, arXiv
-2510.05582. Only the abstract and summaries of it were at hand; its form by tokens takes the token losses of a reference
-model, which signals of texts do not hold. With RMIA's reference p(x), over OUT models of which 20 % are trimmed either side:
+Tao and Shokri: (Token-Level) InfoRMIA: Stronger Membership Inference and Memorization Assessment for LLMs. ICLR 2026,
+arXiv 2510.05582. Only the abstract and summaries of it were at hand; its form by tokens takes the token losses of a
+reference model, which signals of texts do not hold. With RMIA's reference p(x), over OUT models of which 20 % are
+trimmed either side:
 
     r(x)  = log t_u(x) - log p(x),   p(x) = (1 + a)/2 * mean_x + (1 - a)/2
     score = mean_z r(z) - r(x),      z of the population; minus mean_z r(z) estimates KL(p || t_u)
 
-Where RMIA counts the z that x exceeds by a factor, this takes the logarithms: no threshold, no steps, and the population
-sets where 0 lies alone.
+Where RMIA counts the z that x exceeds by a factor, this takes the logarithms: no threshold, no steps, and the
+population sets where 0 lies alone.
 """
 
 from __future__ import annotations
@@ -46,4 +47,4 @@ def informia(signals: Signals, *, parameters: Parameters = "cifar10") -> Floats:
         others = trimmed(confidence_of(rows.scaled_logits("shadow_out", temperature=temperature)))
         return np.asarray(own - np.log((1 + a) / 2 * others + (1 - a) / 2))
 
-    return ratio(population_of(signals, "informia")).mean() - ratio(signals)
+    return np.asarray(ratio(population_of(signals, "informia")).mean() - ratio(signals))

@@ -1,17 +1,18 @@
 """The monotone likelihood ratio: IAM's assumption without its family; a measure of our own, see docs/monotone.md.
 
-With the scaled logit a of the original, b of the shadows on average and u of the unlearned model, IAM's score falls with u,
-and rises with a and with b, whatever family it assumes. Here the ratio
+With the scaled logit a of the original, b of the shadows on average and u of the unlearned model, IAM's score falls
+with u, and rises with a and with b, whatever family it assumes. Here the ratio
 
     log P(a, b, u | never seen by the unlearned model) / P(a, b, u | still fitted)
 
 is fitted under exactly these constraints: boosted trees, monotone in each of the three, between records whose truth is
-known. Still fitted are the retained records. Never seen are the holdout records, with what the original would have said of
-them had it been trained on them (`vestige.signals.counterfactual`). Both are scored by trees that have not seen them.
+known. Still fitted are the retained records. Never seen are the holdout records, with what the original would have
+said of them had it been trained on them (`vestige.signals.counterfactual`). Both are scored by trees that have not
+seen them.
 
-The trees are coarse where records are few, and IAM is smooth. Their log-odds are combined by a logistic regression on the
-same records, out of fold, which gives each the weight that it earns: with few records mostly IAM, with many mostly the trees.
-Below 50 records of either kind the score is that of IAM alone.
+The trees are coarse where records are few, and IAM is smooth. Their log-odds are combined by a logistic regression on
+the same records, out of fold, which gives each the weight that it earns: with few records mostly IAM, with many mostly
+the trees. Below 50 records of either kind the score is that of IAM alone.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def monotone(
 def _features(signals: Signals) -> Floats:
     """Return [N, 3]: the scaled logits of the original, of the shadows on average, and of the unlearned model."""
     a, b, u = (signals.scaled_logits(field) for field in ("original", "shadow_out", "unlearned"))
-    return np.clip(np.stack([a, b.mean(axis=0), u], axis=1), -MOST, MOST)
+    return np.asarray(np.clip(np.stack([a, b.mean(axis=0), u], axis=1), -MOST, MOST))
 
 
 def _ratio(

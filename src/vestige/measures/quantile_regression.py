@@ -1,9 +1,10 @@
 """Quantile regression: where the scaled logit lies among those that the unlearned model gives to samples it never saw.
 
-Bertran, Tang, Kearns, Morgenstern, Roth, Wu: Scalable Membership Inference Attacks via Quantile Regression. NeurIPS 2023, arXiv
-2307.03694. No shadow model: a regression on the features of never-seen samples predicts quantiles of their score under
-the model itself. `Signals` hold no features, so it is fitted on what they hold and what does not say how well the true
-label was learned: the class, and how the model shares the rest of its probability among the other classes.
+Bertran, Tang, Kearns, Morgenstern, Roth, Wu: Scalable Membership Inference Attacks via Quantile Regression. NeurIPS
+2023, arXiv 2307.03694. No shadow model: a regression on the features of never-seen samples predicts quantiles of their
+score under the model itself. `Signals` hold no features, so it is fitted on what they hold and what does not say how
+well the true label was learned: the class, and how the model shares the rest of its probability among the other
+classes.
 
     score = -(lambda_u - q50(x)) / ((q84(x) - q16(x)) / 2)
 
@@ -13,6 +14,7 @@ published attack takes one quantile as a threshold; this score is in spreads of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -85,7 +87,7 @@ def _population(signals: Signals, folds: int) -> tuple[Signals, NDArray[np.int64
 
 
 def _features(signals: Signals) -> Floats:
-    """Return [N, 1 or 3]: the class, and of three classes and more the largest and the entropy of the others' shares."""
+    """Return [N, 1 or 3]: the class; with three classes or more, the largest and the entropy of the others' shares."""
     labels = signals.labels.astype(np.float64)
     if signals.classes < 3 or signals.kind != "logits":
         return labels[:, None]
@@ -99,10 +101,11 @@ def _features(signals: Signals) -> Floats:
     return np.stack([labels, largest, entropy], axis=1)
 
 
-def _fitted(features: Floats, target: Floats, level: float, trees: int):
+def _fitted(features: Floats, target: Floats, level: float, trees: int) -> Callable[[Floats], Floats]:
     categories = [0] if features[:, 0].max() < MOST_CATEGORIES else None
     model = HistGradientBoostingRegressor(
         loss="quantile", quantile=level, max_iter=trees, max_leaf_nodes=8, min_samples_leaf=FEWEST,
         categorical_features=categories, early_stopping=False,
     )  # fmt: skip
-    return model.fit(features, target).predict
+    fitted: Callable[[Floats], Floats] = model.fit(features, target).predict
+    return fitted

@@ -37,8 +37,8 @@ class Measure(Entry):
     range  smallest and largest possible score, None where unbounded
     distribution  does it read more of a model than the probability of the true label? True, or the values of options
            with which it does: {"signal": ("taylor_soft_margin",)}
-    fit    of a measure that is fitted on records of known truth: a function of `signals` and its options that returns how
-           other records of the same models are scored, each by a fit that has not seen it
+    fit    of a measure that is fitted on records of known truth: a function of `signals` and its options that returns
+           how other records of the same models are scored, each by a fit that has not seen it
     texts  arrays of texts that it needs, see `vestige.measures.texts.ARRAYS`; empty where texts cannot be asked by it
     """
 

@@ -7,6 +7,6 @@ from vestige.signals.record import Signals
 from vestige.signals.simulate import exchanged_deletions, simulated_deletions
 
 __all__ = [
-    "KINDS", "ROLES", "Outputs", "Signals", "collect_fit", "collect_logits", "collect_sensitivity", "exchanged_deletions",
-    "simulated_deletions",
+    "KINDS", "ROLES", "Outputs", "Signals", "collect_fit", "collect_logits", "collect_sensitivity",
+    "exchanged_deletions", "simulated_deletions",
 ]  # fmt: skip

@@ -51,8 +51,8 @@ def counterfactual_deletions(signals: Signals) -> Signals:
     trained = ~never
     if min(never.sum(), trained.sum()) < FEWEST:
         raise InputError(
-            f"There are {int(never.sum())} records that no model saw and {int(trained.sum())} that the original was trained "
-            f"on; at least {FEWEST} of each are wanted to calibrate by."
+            f"There are {int(never.sum())} records that no model saw and {int(trained.sum())} that the original was "
+            f"trained on; at least {FEWEST} of each are wanted to calibrate by."
         )
     before, ease = signals.scaled_logits("original"), signals.scaled_logits("shadow_out").mean(axis=0)
     moved = _moved(before[never], ease[never], before[trained], ease[trained])

@@ -48,8 +48,8 @@ class Signals:
     calibration    Signals         simulated deletions with known truth: role "forget" = the model in the
                                    place of `original` saw the sample and the one in the place of
                                    `unlearned` never did; role "retain" = both saw it
-    shadow_train   Signals         the shadows' own training records, roles exchanged: `original` = the shadow that saw a
-                                   record, `shadow_out` = as many models that did not, the original among them,
+    shadow_train   Signals         the shadows' own training records, roles exchanged: `original` = the shadow that saw
+                                   a record, `shadow_out` = as many models that did not, the original among them,
                                    `unlearned` = the audited model; see `exchanged_deletions`
     sensitivity    float [N, C]    how much each output of `unlearned` moves under small noise, per unit of noise
     role           str [N]         "forget", "retain" or "holdout"; all "forget" where not given

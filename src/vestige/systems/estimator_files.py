@@ -115,7 +115,8 @@ def described(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return array_hash(value)
     if sparse.issparse(value):
-        return array_hash(value.toarray())
+        table: Any = value
+        return array_hash(table.toarray())
     if isinstance(value, type) or callable(value):
         return [
             _coded(value),
