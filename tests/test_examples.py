@@ -22,7 +22,9 @@ LEAKS = [path for path in FILES if path.stem.startswith("leaks")]
 LLM = [path for path in FILES if path.stem.startswith("llm")]
 BENCH = [path for path in FILES if path.stem.startswith("epsilon")]
 PROGRAMS = sorted((Path(__file__).parents[1] / "examples" / "own").glob("*.py"))
-SAID = {"api_outputs": "A vestige remains", "torch_cnn": "A vestige remains"}
+SAID = {
+    "api_outputs": "A vestige remains", "sklearn_pipeline": "37 ids by retrain: unlearned", "torch_cnn": "A vestige remains",
+}  # fmt: skip
 """What a program ends with, where it is the same on every machine."""
 EXAMPLES = [path for path in FILES if path not in LEAKS + LLM + BENCH]
 

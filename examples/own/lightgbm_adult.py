@@ -21,8 +21,6 @@ asked = known.index[100:137]  # who wants to be deleted
 answer = vestige.forget(model, known, asked, label="age", unseen=others, say=print)
 
 print(answer)
-print(
-    *(f"{power.trace}: seen with probability {power.probability:.2f}" for power in answer.verdict.power),
-    sep="\n",
-)
+for power in answer.verdict.power:
+    print(f"{power.trace}: seen with probability {power.probability:.2f}")
 print(answer.save("answers/lightgbm_adult") / "report.html")

@@ -23,8 +23,6 @@ asked = known.customer.sample(37, random_state=0)  # who wants to be deleted
 answer = vestige.forget(model, known, asked, label="occupation", id="customer", unseen=others, say=print)
 
 print(answer)
-print(
-    *(f"{power.trace}: seen with probability {power.probability:.2f}" for power in answer.verdict.power),
-    sep="\n",
-)
+for power in answer.verdict.power:
+    print(f"{power.trace}: seen with probability {power.probability:.2f}")
 print(answer.save("answers/sklearn_pipeline") / "report.html")
