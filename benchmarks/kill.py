@@ -46,7 +46,7 @@ model.fit(table[:800].drop(columns=["customer", "segment"]), table.segment[:800]
 system = estimators(model, table[:800], label="segment", id="customer", unseen=table[800:])
 """
 REQUEST = f"""name: killed
-system: ./churn.py:system
+system: FOLDER/churn.py:system
 request: {{ids: [{", ".join(f"p{row:04d}" for row in range(37))}]}}
 how: [retrain]
 shadows: {{count: 3}}
@@ -84,7 +84,8 @@ def command(kind: str, folder: Path, out: Path) -> list[str]:
         path = tiny_texts(folder)
     elif not path.exists():
         (folder / "churn.py").write_text(SYSTEM)
-        path.write_text({"run": RUN, "request": REQUEST, "bench": BENCH, "leaks": LEAKS}[kind])
+        text = {"run": RUN, "request": REQUEST, "bench": BENCH, "leaks": LEAKS}[kind]
+        path.write_text(text.replace("FOLDER", str(folder)))
     return {
         "run": ["run", str(path), "--out", str(out), "--quiet"],
         "request": ["run", str(path), "--out", str(out), "--quiet"],

@@ -108,7 +108,7 @@ def monotone(
 def _features(signals: Signals) -> Floats:
     """Return [N, 3]: the scaled logits of the original, of the shadows on average, and of the unlearned model."""
     a, b, u = (signals.scaled_logits(field) for field in ("original", "shadow_out", "unlearned"))
-    return np.clip(np.stack([a, b.mean(axis=0), u], axis=1), -MOST, MOST)
+    return np.asarray(np.clip(np.stack([a, b.mean(axis=0), u], axis=1), -MOST, MOST))
 
 
 def _ratio(

@@ -115,7 +115,8 @@ def described(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return array_hash(value)
     if sparse.issparse(value):
-        return array_hash(value.toarray())
+        rows = sparse.csr_array(value)
+        return array_hash(rows.data, rows.indices, rows.indptr, np.array(rows.shape))
     if isinstance(value, type) or callable(value):
         return [
             _coded(value),

@@ -66,7 +66,8 @@ class Table:
             columns = [(str(name), str(kind)) for name, kind in self.x.dtypes.items()]
             return key_of(columns, array_hash(pd.util.hash_pandas_object(self.x, index=False).to_numpy()))
         if sparse.issparse(self.x):
-            rows = self.x.tocsr()
+            features: Any = self.x
+            rows = features.tocsr()
             return array_hash(rows.data, rows.indices, rows.indptr, np.array(rows.shape))
         return array_hash(self.x)
 
@@ -138,7 +139,7 @@ def _table(
     if isinstance(data, Dataset):
         return _of_dataset(data, what, label, id, cluster)
     if isinstance(data, (tuple, list)) and len(data) == 2:
-        return _of_pair(*data, what, label, id, cluster, drop, features)
+        return _of_pair(data[0], data[1], what, label, id, cluster, drop, features)
     if not isinstance(data, pd.DataFrame) and hasattr(data, "to_pandas"):
         data = data.to_pandas()
     if not isinstance(data, pd.DataFrame):
@@ -211,7 +212,8 @@ def _of_pair(
     n = x.shape[0]
     ids = np.arange(n).astype(str) if id is None else _as_many("id", id, n)
     groups = None if cluster is None else _as_many("cluster", cluster, n, distinct=False)
-    return Table(x.tocsr() if sparse.issparse(x) else x, y, ids, groups, n, counted=id is None)
+    rows: Any = x
+    return Table(rows.tocsr() if sparse.issparse(x) else x, y, ids, groups, n, counted=id is None)
 
 
 def _of_frame(
