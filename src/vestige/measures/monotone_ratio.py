@@ -125,4 +125,4 @@ def _ratio(
 
 def _iam(signals: Signals, scale: Signals) -> Floats:
     """Return IAM's log-odds, its scale taken from the retained records `scale`, which it would be of `calibration`."""
-    return iam(signals.with_(calibration=scale), output="log_odds")
+    return np.asarray(iam(signals.with_(calibration=scale), output="log_odds"))
