@@ -39,7 +39,7 @@ ALPHA = 0.05
 FIRST, MORE = 999, 1_000_000
 P_VALUES = ("999", "1,000,000", "e-value")
 RHOS = (0.0, 0.5, 0.95)
-STRENGTHS = (1.0, 1.5, 2.0)
+STRENGTHS = (1.0, 1.25, 1.5)
 
 
 def scores(rng: np.random.Generator, rho: float, shift: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Forget 37 customers of a scikit-learn pipeline on a table with text columns, which predicts occupations (Adult)."""
+"""Forget 37 customers of a scikit-learn pipeline on a table with text columns: a person's occupation (Adult)."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Fifty reviews leave a Hugging Face classifier that is built on the spot; the answer is a model fitted without them."""
+"""Fifty reviews leave a Hugging Face classifier built on the spot; the answer is a model fitted without them."""
 
 import numpy as np
 import pandas as pd

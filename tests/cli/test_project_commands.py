@@ -17,3 +17,10 @@ def test_a_checkpoint_is_converted_and_what_is_left_to_do_is_said(here, tmp_path
     assert code == 2 and "is not written over" in err
     code, out, _ = here("convert", before, tmp_path / "b.safetensors", "--strip-prefix", "module.", "--json")
     assert code == 0 and json.loads(out)["stripped"] == "module."
+
+
+def test_a_project_is_written_and_what_comes_next_is_said(here, tmp_path):
+    code, out, _ = here("init", "sklearn", tmp_path / "new", "--json")
+    assert code == 0 and json.loads(out)["commands"][-1] == "vestige run request.yaml"
+    code, _, err = here("init", "sklearn", tmp_path / "new")
+    assert code == 2 and "is not written over" in err

@@ -43,6 +43,20 @@ def test_rates_are_steps_and_never_promise_more_than_the_data():
     assert tnr_at_fnr(unlearned, retained, 0.0149) == pytest.approx(0.41)
 
 
+@given(scores, scores)
+def test_all_figures_at_once_are_each_by_itself(unlearned, retained):
+    """What a bootstrap computes for many draws, with ties."""
+    many = np.arange(100, 200.0), np.concatenate([np.arange(0, 90.0), np.arange(150, 160.0)])
+    for one, other in ((unlearned, retained), many):
+        assert figures(one, other) == pytest.approx({
+            "auc": auc(one, other),
+            "balanced_accuracy": balanced_accuracy(one, other),
+            "tpr_at_fpr_1%": tpr_at_fpr(one, other, 0.01),
+            "tnr_at_fnr_1%": tnr_at_fnr(one, other, 0.01),
+            "tnr_at_fnr_0": tnr_at_fnr(one, other, 0.0),
+        })  # fmt: skip
+
+
 def test_ties_are_neither_won_nor_lost():
     same = np.zeros(7)
     assert auc(same, np.zeros(3)) == 0.5

@@ -41,6 +41,11 @@ def test_a_file_that_is_no_key_is_refused(tmp_path, text):
         Key.read(tmp_path / "key")
 
 
+def test_an_actor_is_a_role(book):
+    with pytest.raises(InputError, match="actor stands in the chain for good"):
+        Ledger(str(book.engine.url), book.key_path, actor="anna@example.org")
+
+
 def test_the_key_of_another_ledger_is_refused(book, tmp_path):
     other = Key.create(tmp_path / "other")
     with pytest.raises(InputError, match="the key of another ledger"):

@@ -174,6 +174,17 @@ def test_a_version_with_the_records_opens_a_request_again(executed, audits, tmp_
     assert ledger.requests.show(request).state == "executed"
 
 
+def test_a_roll_back_opens_a_request_again(executed, audits):
+    ledger, request = executed
+    ledger.requests.audit(request, folder=audits["undecided"])
+    ledger.requests.certify(request)
+    ledger.models.live("churn@v2")
+    ledger.models.retire("churn@v1")
+    ledger.models.live("churn@v1")
+    record = ledger.requests.show(request)
+    assert (record.state, record.open) == ("re-opened", ("churn@v1",))
+
+
 def test_monitoring_opens_a_request_again(executed, audits):
     ledger, request = executed
     record = ledger.requests.reopen(request, "churn", "churn@v2", "audit", {"p": 0.001})

@@ -137,6 +137,8 @@ def test_tables_are_not_rebuilt_from_a_chain_that_is_broken(full):
 def test_redaction_erases_the_text_and_breaks_nothing(full):
     number = full.events()[-1].sequence
     assert b"Bob rang" in _bytes(full)
+    with pytest.raises(InputError, match="reason stands in the chain for good"):
+        full.redact(number, "Bob asked for it, bob@example.org")
     full.redact(number)
     assert not full.verify().fault
     assert b"Bob rang" not in _bytes(full)

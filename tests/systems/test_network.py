@@ -312,7 +312,7 @@ def test_copies_are_looked_for_where_records_can_be_held(monkeypatch):
     np.testing.assert_allclose(networks(network(), Own(X, Y), unseen=HALF).features(ROWS), X[ROWS])
     assert networks(network(TwoInputs), Own(X, Y, "several"), unseen=HALF).features(ROWS) is None
     assert networks(network(), Shaken(X, Y), unseen=HALF).features(ROWS) is None
-    monkeypatch.setattr("vestige.systems.network.MOST_HELD", 4 * 36 * 3)
+    monkeypatch.setattr("vestige.systems.network_system.MOST_HELD", 4 * 36 * 3)
     assert networks(network(), Own(X, Y), unseen=HALF).features(ROWS) is None
 
 

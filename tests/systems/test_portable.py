@@ -12,7 +12,7 @@ import vestige
 from own_networks import Cnn, Own, fit, pictures
 from vestige import InputError
 from vestige.systems import networks
-from vestige.systems.portable import expect_portable
+from vestige.systems.portable import expect_guarded, expect_portable
 
 
 def system(model=Cnn, own=fit, data=Own):
@@ -45,6 +45,19 @@ def test_nor_is_what_a_notebook_defines(monkeypatch):
     monkeypatch.setattr(fit, "__module__", "__main__")
     with pytest.raises(InputError, match="'fit' is defined in a notebook"):
         expect_portable(system())
+
+
+def test_a_script_that_workers_would_run_again_is_refused(monkeypatch, tmp_path):
+    main = types.ModuleType("__main__")
+    main.__file__ = str(tmp_path / "deletion.py")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    (tmp_path / "deletion.py").write_text("forget()\n")
+    with pytest.raises(
+        InputError, match=r"deletion\.py would be run again .* under if __name__ == '__main__'"
+    ):
+        expect_guarded()
+    (tmp_path / "deletion.py").write_text("if __name__ == '__main__':\n    forget()\n")
+    expect_guarded()
 
 
 def test_forget_asks_before_it_begins():

@@ -237,6 +237,16 @@ def model_list(
     _print_versions(open_ledger(url, key).models.list(line), json)
 
 
+@command(model, "tags", examples=("vestige model tags .",))
+def model_tags(
+    repository: Annotated[Path, typer.Argument(help="A git repository.")] = Path("."),
+    url: Url = DEFAULT, key: KeyFile = None,
+) -> None:  # fmt: skip
+    """List git tags such as churn@v1 that are no registered version yet. (vestige.Ledger.models.tags)"""
+    tags = open_ledger(url, key).models.tags(repository)
+    print("\n".join(f"{line}@{name}" for line, name in tags) or "Every tag is a version.")
+
+
 @command(model, "live", examples=("vestige model live churn@v2",))
 def model_live(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Note that a version is in use now. (vestige.Ledger.models.live)"""

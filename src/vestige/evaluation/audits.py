@@ -37,11 +37,12 @@ ASSUMED = {
     "counterfactual": (
         "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
         "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
-        "ones. A promised 5 % was up to 7.5 % on exact retrains, and 9 % where the request was easy (docs/calibration.md)."
+        "ones. On exact retrains a promised 5 % was up to 7.5 % for random requests, and up to 12 % (rmia_ratio) for "
+        "harder or easier ones (docs/calibration.md)."
     ),
     "exchanged": (
         "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
-        "original and audited model share theirs, so that a promised 5 % was 21 % with dratio, 30 % with lira_online, "
+        "original and audited model share theirs, so that a promised 5 % was 21 % with dratio, 32 % with lira_online, "
         "13 % with rmia_ratio at worst and 8 % with iam (docs/calibration.md)."
     ),
 }

@@ -114,7 +114,8 @@ def _strata(signals: Signals) -> tuple[Strata, Strata] | None:
 def _exchanged(signals: Signals, known: Signals) -> Deletions | str:
     if len(known) < ENOUGH:
         return f"at least {ENOUGH} training records of the shadow models; there are {len(known)}"
-    one, other = signals.labels, known.labels
+    one: NDArray[Any] = signals.labels
+    other: NDArray[Any] = known.labels
     if signals.group is not None and known.group is not None:
         one, other = signals.group, known.group
     foreign = ~np.isin(one[signals.roles == "forget"], other)

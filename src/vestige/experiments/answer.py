@@ -21,7 +21,7 @@ from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph.step import Job
 from vestige.store import folder_at
 from vestige.systems.doors import system_of
-from vestige.systems.portable import expect_portable
+from vestige.systems.portable import expect_guarded, expect_portable
 from vestige.systems.source import SystemSource
 from vestige.values import id_list
 
@@ -167,8 +167,10 @@ def forget(
         system = system_of(
             model, data, forget=names, label=label, id=id, unseen=unseen, cluster=cluster, **options
         )
-    if workers is not None and workers > 1 and not isinstance(model, str):
-        expect_portable(system)
+    if workers is not None and workers > 1:
+        expect_guarded()
+        if not isinstance(model, str):
+            expect_portable(system)
     source = SystemSource.of(system)
     way = Forgetting.of(how)
     asked = {"measures": None if measures is None else list(measures), "alpha": alpha, "tolerance": tolerance}

@@ -31,7 +31,7 @@ from vestige.ledger.database import (
 from vestige.ledger.keys import Key, default_path
 from vestige.ledger.models import Models
 from vestige.ledger.projections import ENDED
-from vestige.ledger.records import as_date
+from vestige.ledger.records import as_date, as_word
 from vestige.ledger.requests import Requests
 from vestige.ledger.tables import EVENT, FACT, NOTE, PROJECTIONS, REQUEST
 from vestige.ledger.verify import Verification
@@ -78,7 +78,7 @@ class Ledger:
     """
 
     def __init__(self, url: str, key: Path | str | None = None, *, actor: str = "operator") -> None:
-        self.engine, self.actor = engine_of(url), actor
+        self.engine, self.actor = engine_of(url), as_word("actor", actor)
         self.key_path = default_path() if key is None else Path(key)
         self._local = threading.local()
         file = self.engine.url.database
@@ -96,7 +96,7 @@ class Ledger:
 
         Raises `InputError` where the key is missing: `vestige key new` makes one.
         """
-        engine = engine_of(url)
+        engine, actor = engine_of(url), as_word("actor", actor)
         with faults_told(engine), engine.connect().execution_options(writes=True) as connection:
             with connection.begin():
                 migrate(connection)
@@ -110,7 +110,12 @@ class Ledger:
                     transaction.append("ledger.created", "", body)
                     transaction.flush()
         engine.dispose()
-        return cls(url, key, actor=actor)
+        ledger = cls(url, key, actor=actor)
+        with ledger.reading() as connection:
+            last = last_event(connection)
+        if last is not None:
+            ledger._note_head(last)
+        return ledger
 
     @property
     def place(self) -> str:
@@ -156,10 +161,10 @@ class Ledger:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Transaction]:
+    def writing(self, *, older: bool = False) -> Iterator[Transaction]:
         """Write together: all that happens within is written at the end, or nothing is. Other writers wait.
 
-        Verbs within a `with ledger.writing():` share its transaction.
+        Verbs within a `with ledger.writing():` share its transaction. `older` goes on from an older copy, see `accept`.
         """
         open_one: Transaction | None = getattr(self._local, "transaction", None)
         if open_one is not None:
@@ -168,7 +173,8 @@ class Ledger:
         with faults_told(self.engine), self.engine.connect().execution_options(writes=True) as connection:
             with connection.begin():
                 transaction = Transaction(connection, self.actor)
-                self._expect_not_older(connection, transaction.last)
+                if not older:
+                    self._expect_not_older(connection, transaction.last)
                 self._local.transaction = transaction
                 try:
                     yield transaction
@@ -176,7 +182,7 @@ class Ledger:
                 finally:
                     self._local.transaction = None
         if transaction.last is not transaction.begun and transaction.last is not None:
-            self._note_head(transaction.last)
+            self._note_head(transaction.last, older)
 
     def fact(self, name: str) -> dict[str, Any]:
         """Return what was last set under a name, {} where nothing was."""
@@ -212,10 +218,10 @@ class Ledger:
         """Return what the file beside the key says of the last event, {} where there is none."""
         return read_head(self.head_path) if self.head_path.exists() else {}
 
-    def _note_head(self, event: Event) -> None:
+    def _note_head(self, event: Event, older: bool = False) -> None:
         if not self.key_path.parent.is_dir():
             return
-        if self.head().get("sequence", 0) < event.sequence:
+        if older or self.head().get("sequence", 0) < event.sequence:
             head = {"ledger": self.name, "sequence": event.sequence, "digest": event.digest}
             write_json(self.head_path, head)
 
@@ -232,8 +238,7 @@ class Ledger:
                 raise InputError(
                     "The ledger has every event that the head names; there is nothing to accept."
                 )
-        self.head_path.unlink()
-        with self.writing() as transaction:
+        with self.writing(older=True) as transaction:
             lost = {"lost_sequence": head["sequence"], "lost_digest": head["digest"]}
             return transaction.append("ledger.restored", "", lost, note=reason)
 
@@ -279,7 +284,9 @@ class Ledger:
             gone = transaction.connection.execute(NOTE.delete().where(NOTE.c.event == event))
             if not gone.rowcount:
                 raise InputError(f"Event {event} has no free text; nothing is erased.")
-            record = transaction.append("note.redacted", "", {"event": event, "reason": reason})
+            record = transaction.append(
+                "note.redacted", "", {"event": event, "reason": as_word("reason", reason)}
+            )
         self._forget_pages()
         return record
 

@@ -128,7 +128,7 @@ class Models:
         with self.ledger.writing() as transaction:
             version = self.register(transaction, line, name, as_path(place), body, parent)
             if state == "live":
-                self._go_live(transaction, version)
+                self.live(version)
         return self.show(version)
 
     def register(
@@ -211,10 +211,11 @@ class Models:
     # states
 
     def live(self, version: str) -> Version:
-        """Note that a version is in use. A request whose records it saw is opened again."""
+        """Note that a version is in use, a retired one again after a roll-back.
+
+        A request whose records it saw is opened again.
+        """
         with self.ledger.writing() as transaction:
-            if self.show(version).state == "retired":
-                raise InputError(f"{version} is retired; add it again under another name.")
             if self.show(version).state != "live":
                 self._go_live(transaction, version)
         return self.show(version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ from vestige.errors import InputError
 from vestige.ledger.projections import ENDED
 
 Row = Mapping[str, Any] | RowMapping
+WORD = re.compile(r"[\w .-]{0,40}")
 
 
 @dataclass(frozen=True)
@@ -214,3 +216,12 @@ def as_date(name: str, value: str | date) -> date:
         return date.fromisoformat(str(value)[:10])
     except ValueError:
         raise InputError(f"{name} is {value!r}; a date such as 2026-11-29 is wanted.") from None
+
+
+def as_word(name: str, value: str) -> str:
+    """Return a word for the chain, where it stands for good. Raises `InputError` for what may be an address."""
+    if not WORD.fullmatch(value):
+        raise InputError(
+            f"{name} stands in the chain for good: a word of at most 40 letters, no address or name."
+        )
+    return value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,7 @@ from vestige.ledger import audits, chain, vault, work
 from vestige.ledger.database import Transaction
 from vestige.ledger.models import settle
 from vestige.ledger.projections import ENDED, Row
-from vestige.ledger.records import Commitment, Request, as_date, months_after
+from vestige.ledger.records import Commitment, Request, as_date, as_word, months_after
 from vestige.ledger.tables import COMMITMENT, REQUEST, VERSION
 from vestige.values import id_list
 
@@ -30,7 +29,6 @@ REASONS = (
     "too many requests", "other",
 )  # fmt: skip
 """Why a request may be denied: the list of the Data Rights Protocol."""
-WORD = re.compile(r"[\w .-]{0,40}")
 MOST_MONTHS = 2
 OWN_SIDE = ("withdrawn", "denied")
 """States of a duplicate that are its own."""
@@ -90,16 +88,12 @@ class Requests:
             raise InputError(f"received is {day}, which is in the future.")
         if not str(subject).strip():
             raise InputError("The subject is empty; whose data shall go?")
-        if not WORD.fullmatch(source):
-            raise InputError(
-                "source stands in the chain for good: a word of at most 40 letters, no address or name."
-            )
         who = key.pseudonym("subject", str(subject))
         names = sorted(key.pseudonyms("record", id_list("records", records).tolist()))
         mark = key.pseudonym("external", external) if external else ""
         group = hashlib.sha256(" ".join([who, *names]).encode()).hexdigest()
         body: dict[str, Any] = {
-            "subject": who, "records": names, "external": mark, "source": source, "group": group,
+            "subject": who, "records": names, "external": mark, "source": as_word("source", source), "group": group,
             "received": day.isoformat(), "due": months_after(day, 1).isoformat(), "custody": "none", "until": "",
         }  # fmt: skip
         with self.ledger.writing() as transaction:

@@ -130,7 +130,7 @@ def planned(
     from vestige.experiments.requests import Forgetting, plan_system
     from vestige.experiments.settings import AuditConfig, ShadowConfig
 
-    kept = {"system": None, "shadows": 1, "seed": 0, "audit": {}}
+    kept: dict[str, Any] = {"system": None, "shadows": 1, "seed": 0, "audit": {}}
     strange = sorted(options.keys() - kept.keys())
     if strange:
         raise InputError(unknown("option of an execution", strange[0], kept))

@@ -47,4 +47,4 @@ def informia(signals: Signals, *, parameters: Parameters = "cifar10") -> Floats:
         others = trimmed(confidence_of(rows.scaled_logits("shadow_out", temperature=temperature)))
         return np.asarray(own - np.log((1 + a) / 2 * others + (1 - a) / 2))
 
-    return ratio(population_of(signals, "informia")).mean() - ratio(signals)
+    return np.asarray(ratio(population_of(signals, "informia")).mean() - ratio(signals))

@@ -108,7 +108,7 @@ def monotone(
 def _features(signals: Signals) -> Floats:
     """Return [N, 3]: the scaled logits of the original, of the shadows on average, and of the unlearned model."""
     a, b, u = (signals.scaled_logits(field) for field in ("original", "shadow_out", "unlearned"))
-    return np.clip(np.stack([a, b.mean(axis=0), u], axis=1), -MOST, MOST)
+    return np.asarray(np.clip(np.stack([a, b.mean(axis=0), u], axis=1), -MOST, MOST))
 
 
 def _ratio(
@@ -117,7 +117,7 @@ def _ratio(
     """Fit the log-likelihood ratio of gone against kept records."""
     model = HistGradientBoostingClassifier(
         monotonic_cst=[RISES, RISES, FALLS], max_iter=trees, max_leaf_nodes=leaves, l2_regularization=penalty,
-        max_bins=64, early_stopping=False,
+        max_bins=64, early_stopping=False, random_state=0,
     ).fit(features, gone)  # fmt: skip
     prior = np.log(gone.sum() / (~gone).sum())
     return lambda rows: np.asarray(model.decision_function(rows) - prior)

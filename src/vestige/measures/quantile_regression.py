@@ -105,7 +105,7 @@ def _fitted(features: Floats, target: Floats, level: float, trees: int) -> Calla
     categories = [0] if features[:, 0].max() < MOST_CATEGORIES else None
     model = HistGradientBoostingRegressor(
         loss="quantile", quantile=level, max_iter=trees, max_leaf_nodes=8, min_samples_leaf=FEWEST,
-        categorical_features=categories, early_stopping=False,
+        categorical_features=categories, early_stopping=False, random_state=0,
     )  # fmt: skip
     fitted: Callable[[Floats], Floats] = model.fit(features, target).predict
     return fitted

@@ -16,7 +16,8 @@ from torch.utils.data import Dataset as TorchDataset
 
 from vestige.errors import InputError, need
 from vestige.systems.base import Positions
-from vestige.systems.network import Fit, Networks, Start, is_pretrained, networks
+from vestige.systems.network import is_pretrained, networks
+from vestige.systems.network_system import Fit, Networks, Start
 from vestige.systems.seeding import all_seeded
 from vestige.systems.unseen import is_data
 from vestige.training.recipe import Recipe

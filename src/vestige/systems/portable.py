@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from vestige.errors import InputError
@@ -31,6 +32,18 @@ def expect_portable(system: System) -> None:
                 f"{name!r} is defined in a notebook or a prompt, so that worker processes cannot find it; put it into "
                 "a file that you import, or leave workers out."
             )
+
+
+def expect_guarded() -> None:
+    """Raise `InputError` where worker processes would run the user's script once more, for it is not guarded."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if file is None or not Path(file).is_file():
+        return
+    if b"__name__" not in Path(file).read_bytes():
+        raise InputError(
+            f"{Path(file).name} would be run again by every worker process, which imports it: put what it does under "
+            "if __name__ == '__main__':, or leave workers out."
+        )
 
 
 def _code_in(root: Any) -> Iterator[Any]:
