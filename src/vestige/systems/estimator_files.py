@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import skops.io
-from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from vestige.errors import InputError, told
 from vestige.store import array_hash, key_of
+from vestige.systems.tables import is_sparse, sparse_hash
 
 FILE = "model.skops"
 LIBRARIES = ("sklearn", "numpy", "scipy", "pandas", "lightgbm", "xgboost", "vestige")
@@ -114,10 +114,8 @@ def described(value: Any) -> Any:
         return {str(key): described(one) for key, one in value.items()}
     if isinstance(value, np.ndarray):
         return array_hash(value)
-    if sparse.issparse(value):
-        table: Any = value
-        rows = table.tocsr()
-        return array_hash(rows.data, rows.indices, rows.indptr, np.array(rows.shape))
+    if is_sparse(value):
+        return sparse_hash(value)
     if isinstance(value, type) or callable(value):
         return [
             _coded(value),

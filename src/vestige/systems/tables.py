@@ -65,11 +65,18 @@ class Table:
         if isinstance(self.x, pd.DataFrame):
             columns = [(str(name), str(kind)) for name, kind in self.x.dtypes.items()]
             return key_of(columns, array_hash(pd.util.hash_pandas_object(self.x, index=False).to_numpy()))
-        if sparse.issparse(self.x):
-            features: Any = self.x
-            rows = features.tocsr()
-            return array_hash(rows.data, rows.indices, rows.indptr, np.array(rows.shape))
-        return array_hash(self.x)
+        return sparse_hash(self.x) if is_sparse(self.x) else array_hash(self.x)
+
+
+def is_sparse(value: Any) -> bool:
+    """Is it a sparse matrix or array of SciPy?"""
+    return bool(sparse.issparse(value))
+
+
+def sparse_hash(matrix: Any) -> str:
+    """Return a hash of a sparse matrix, whatever its format."""
+    rows = matrix.tocsr()
+    return array_hash(rows.data, rows.indices, rows.indptr, np.array(rows.shape))
 
 
 def read_tables(
@@ -139,7 +146,8 @@ def _table(
     if isinstance(data, Dataset):
         return _of_dataset(data, what, label, id, cluster)
     if isinstance(data, (tuple, list)) and len(data) == 2:
-        return _of_pair(data[0], data[1], what, label, id, cluster, drop, features)
+        x, y = data
+        return _of_pair(x, y, what, label, id, cluster, drop, features)
     if not isinstance(data, pd.DataFrame) and hasattr(data, "to_pandas"):
         data = data.to_pandas()
     if not isinstance(data, pd.DataFrame):
@@ -183,7 +191,7 @@ def _of_pair(
         raise InputError(f"{what} is (x, y), and y holds the labels; leave out label.")
     if isinstance(y, pd.DataFrame) and len(y.columns) == 1:
         y = y.iloc[:, 0]
-    if not isinstance(x, pd.DataFrame) and not sparse.issparse(x):
+    if not isinstance(x, pd.DataFrame) and not is_sparse(x):
         x = as_array(f"{what}: x", x)
     if len(x.shape) < 2:
         raise InputError(
@@ -212,8 +220,7 @@ def _of_pair(
     n = x.shape[0]
     ids = np.arange(n).astype(str) if id is None else _as_many("id", id, n)
     groups = None if cluster is None else _as_many("cluster", cluster, n, distinct=False)
-    rows: Any = x
-    return Table(rows.tocsr() if sparse.issparse(x) else x, y, ids, groups, n, counted=id is None)
+    return Table(x.tocsr() if is_sparse(x) else x, y, ids, groups, n, counted=id is None)
 
 
 def _of_frame(
@@ -340,7 +347,7 @@ def _stacked(one: Any, two: Any) -> Any:
         return pd.DataFrame({name: _column(name, one[name], two[name]) for name in one})
     if one.shape[1:] != two.shape[1:]:
         raise InputError(f"data has rows of shape {list(one.shape[1:])} and unseen of {list(two.shape[1:])}.")
-    if sparse.issparse(one) or sparse.issparse(two):
+    if is_sparse(one) or is_sparse(two):
         return sparse.vstack([one, two]).tocsr()
     return np.concatenate([one, two])
 
