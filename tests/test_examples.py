@@ -26,6 +26,8 @@ SAID = {
     "api_outputs": "A vestige remains", "sklearn_pipeline": "37 ids by retrain: unlearned", "torch_cnn": "A vestige remains",
 }  # fmt: skip
 """What a program ends with, where it is the same on every machine."""
+QUICK = "api_outputs"
+"""The program that takes a few seconds; the others take half a minute each."""
 EXAMPLES = [path for path in FILES if path not in LEAKS + LLM + BENCH]
 
 
@@ -67,7 +69,11 @@ def test_location30_tells_retraining_from_fine_tuning(real_data, tmp_path):
     assert retrained.metric("iam", "auc").low > 0.9 and tuned.metric("iam", "auc").high < 0.6
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[] if path.stem == QUICK else pytest.mark.slow) for path in PROGRAMS],
+    ids=lambda path: path.stem,
+)
 def test_program_runs(path, real_data, tmp_path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert sum(1 for line in lines if line.strip()) < 30
