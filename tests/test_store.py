@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from vestige.store import (
     read_json,
     read_record,
     sidecar,
+    sweep,
     write_json,
 )
 
@@ -135,3 +138,16 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, name):
         with pytest.raises(InputError) as caught:
             write(tmp_path / name if name else Path("/"))
         assert "\n" not in str(caught.value)
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with published(tmp_path / "mine.json") as temporary:
+        temporary.write_text("{}")
+        left = temporary.with_name(temporary.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
+        left.mkdir()
+        elsewhere = left.with_name(f".mine.json.0badf00d-{dead.pid}-0123abcd.part")
+        elsewhere.touch()
+        sweep(tmp_path)
+        assert temporary.exists() and elsewhere.exists() and not left.exists()

@@ -12,10 +12,13 @@ import errno
 import hashlib
 import json
 import os
+import platform
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +122,7 @@ def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
     path = as_path(path)
     if not path.name:
         raise InputError(f"{path} is a folder; the name of what is written there is missing.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part")
     folder_at(path.parent)
     with _writable(path):
         temporary.touch()
@@ -134,6 +137,30 @@ def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
         _take_place(temporary, path)
     finally:
         _remove(temporary)
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process of this machine left half written in a folder when it was killed."""
+    ours = re.compile(rf"\..+\.{_machine()}-(\d+)-[0-9a-f]{{8}}\.part(\.old)?")
+    for path in list(folder.rglob(".*.part*")):
+        match = ours.fullmatch(path.name)
+        if match and not _lives(int(match[1])):
+            _remove(path)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
 
 
 def _take_place(temporary: Path, path: Path) -> None:

@@ -18,7 +18,7 @@ from vestige.graph.engines import Engine, WorkerDied, engine
 from vestige.graph.progress import Watch
 from vestige.graph.step import Environment, Facts, Step, ordered
 from vestige.graph.store import Store
-from vestige.store import FULL, disk_full, folder_at
+from vestige.store import FULL, disk_full, folder_at, sweep
 
 TRIES = 3
 Say = Callable[[str], None]
@@ -90,6 +90,7 @@ def carry_out(
     if kept_only:
         return Outcome({step.key: _kept(step, store) for step in wanted})
     _expect_room(store, steps)
+    sweep(store.folder)
     for step in steps:  # what an earlier run has done in this folder alone is there for the others too
         store.share(step)
     with ExitStack() as stack:

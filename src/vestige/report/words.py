@@ -50,7 +50,9 @@ def number(value: Any, digits: int = 4) -> str:
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
         return f"{int(value):,}"
     text = f"{float(value):.{digits}g}"
-    if 1000 <= abs(float(text)) < 1e15:  # as whole numbers are written, also where one is computed as 999.9998
+    if (
+        1000 <= abs(float(text)) < 1e15
+    ):  # as whole numbers are written, also where one is computed as 999.9998
         return f"{round(float(text)):,}"
     mantissa, exponent, power = text.partition("e")
     return f"{mantissa}e{int(power)}" if exponent else text
