@@ -211,3 +211,7 @@ def test_a_ledger_is_verified_without_its_key(full, tmp_path):
     with pytest.raises(InputError, match="no such key"):
         reader.requests.new("anna", ["r1"])
     reader.close()
+
+
+def test_a_ledger_that_no_longer_refuses_changes_says_so(full):
+    assert "no longer refuses changes of events: its trigger event_" in changed(full).fault

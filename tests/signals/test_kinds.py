@@ -10,7 +10,7 @@ import pytest
 
 from vestige.errors import ArtefactError, InputError
 from vestige.signals import Signals
-from vestige.signals.kinds import KINDS, LIMITS, RIGHT, Outputs, residual_scale, truth_losses
+from vestige.signals.kinds import KINDS, LIMITS, RIGHT, Outputs, floor_of, residual_scale, truth_losses
 
 LABELS = np.array([0, 2, 1, 2])
 P = np.array([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5]])
@@ -29,11 +29,15 @@ def test_probabilities_become_their_log_odds_and_what_is_clipped_is_said():
     signals = Signals.from_outputs(
         "probabilities", LABELS, unlearned=P, original=P, shadow_out=np.stack([P, P])
     )
-    wanted = np.where(OWN < 1, log_odds(np.minimum(OWN, 0.99)), -np.log(2e-12))  # two classes at 1e-12
+    floor = floor_of(P, "probabilities")
+    wanted = np.where(
+        OWN < 1, log_odds(np.minimum(OWN, 0.99)), -np.log(2 * floor)
+    )  # two classes at the floor
     assert signals.scaled_logits("unlearned") == pytest.approx(wanted, rel=1e-9)
     assert signals.scaled_logits("shadow_out")[1] == pytest.approx(wanted, rel=1e-9)
     assert signals.kind == "logits" and signals.notes == (
-        "8 probabilities in 16 rows were below 1e-12 and taken as 1e-12: how small they were cannot be seen.",
+        f"8 probabilities in 16 rows were below {floor:.2g} and taken as {floor:.2g}, half of the least that there is "
+        "beside 0: how small they were cannot be seen.",
     )
     assert Signals.from_outputs("probabilities", [0, 1], unlearned=P[:2]).notes == ()
 
@@ -77,12 +81,12 @@ def test_one_column_is_the_second_of_two_classes(kind, values, column):
 
 
 def test_a_certain_column_is_clipped_on_the_other_side():
-    for kind, values in (
-        ("probabilities", np.array([1.0, 0.5])),
-        ("log_probabilities", np.array([0.0, np.log(0.5)])),
+    for kind, values, floor in (
+        ("probabilities", np.array([1.0, 0.5]), 0.1),
+        ("log_probabilities", np.array([0.0, np.log(0.5)]), 1e-12),
     ):
         signals = Signals.from_outputs(kind, [1, 0], unlearned=values)
-        assert signals.scaled_logits("unlearned") == pytest.approx([-np.log(1e-12), 0], abs=1e-12)
+        assert signals.scaled_logits("unlearned") == pytest.approx([-np.log(floor), 0], abs=1e-12)
         assert "1 probabilities in 2 rows" in signals.notes[0]
 
 
@@ -256,3 +260,23 @@ def test_what_is_known_of_the_true_label_alone_has_its_form():
 
 def test_every_kind_of_the_truth_alone_says_what_it_cannot_show():
     assert set(LIMITS) == set(KINDS) - {"logits", "log_probabilities", "probabilities"}
+
+
+def test_a_zero_says_no_more_than_the_least_that_stands_beside_it():
+    votes = np.array([[1.0, 0.0], [0.98, 0.02], [0.5, 0.5]])
+    assert floor_of(votes, "probabilities") == pytest.approx(0.01)
+    assert floor_of(votes[:, 1], "probabilities") == pytest.approx(0.01)
+    assert floor_of(np.array([[1.0, 0.0]]), "probabilities") == pytest.approx(0.1)
+    assert floor_of(np.array([[1 - 1e-16, 1e-16], [0.5, 0.5]]), "probabilities") == pytest.approx(0.1)
+    assert floor_of(np.log(votes[1:]), "log_probabilities") == 1e-12
+    record = Signals.from_outputs("probabilities", [0, 0, 1], unlearned=votes, original=votes)
+    assert record.unlearned[0].tolist() == pytest.approx([0.0, np.log(0.01)])
+    assert any("taken as 0.01" in note for note in record.notes)
+
+
+def test_percentages_are_no_logits():
+    percent = np.array([[90.0, 10.0], [20.0, 80.0], [55.0, 45.0]])
+    with pytest.raises(InputError, match="percentages"):
+        Outputs(percent, "logits")
+    with pytest.raises(InputError, match="percentages"):
+        Signals([0, 1, 0], percent)

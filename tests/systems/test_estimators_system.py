@@ -117,11 +117,11 @@ def test_a_class_that_the_original_does_not_know_is_refused():
     )
     with pytest.raises(InputError, match="does not know the class 'b' of sample 'p"):
         system(model, data, unseen=["p0"])
-    unseen = data[data.label == "b"].id.tolist()  # it never saw them; they count as impossible
-    one = system(model, data, unseen=unseen)
-    strange = np.flatnonzero(data.label == "b")
-    assert (one.outputs(model, strange).values[:, 1] == 0).all()
-    assert one.outputs(one.fit(np.arange(200), 0), strange).values[:, 1].min() > 0.5
+    unseen = data[
+        data.label == "b"
+    ].id.tolist()  # nothing can be learned of it from records that it cannot name
+    with pytest.raises(InputError, match="never saw have classes that it does not know, such as 'b'"):
+        system(model, data, unseen=unseen)
 
 
 def test_a_model_of_numbered_classes_is_read_by_place_and_that_is_said():
@@ -445,7 +445,7 @@ def test_forget_does_what_is_done_by_hand(tmp_path):
     rows = by_id.loc[signals.names]
     assert set(records) == {"original", "shadow-0", "retrain"}
     for name, one in by_hand.items():
-        expected = np.log(np.maximum(one.predict_proba(rows[FEATURES]), 1e-12))
+        expected = np.log(np.maximum(one.predict_proba(rows[FEATURES]), np.exp(signals.original.min())))
         said = getattr(signals, name)
         assert np.array_equal(said[0] if name == "shadow_out" else said, expected), name
     direct = vestige.Signals(
@@ -473,3 +473,35 @@ def test_workers_make_the_same_answer():
         for workers in (None, 2)
     ]  # fmt: skip
     assert answers[0].audit.scores.equals(answers[1].audit.scores)
+
+
+def test_options_and_classes_that_are_strange_are_refused_before_any_fit():
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame(rng.normal(size=(300, 4)), columns=list("abcd"))
+    table = x.assign(label=np.where(x.a + rng.normal(size=300) > 0, "yes", "no"))
+    known, unseen = table[:100], table[100:]
+    model = RandomForestClassifier(5, random_state=0).fit(known.drop(columns="label"), known.label)
+    with pytest.raises(InputError, match="no option 'unsen'. Did you mean 'unseen'"):
+        vestige.forget(model, known, ids=[3], label="label", unseen=unseen, unsen=1)
+    with pytest.raises(InputError, match="classes that it does not know, such as"):
+        vestige.forget(model, known, ids=[3], label="label", unseen=unseen.assign(label=unseen.label + "."))
+    with pytest.raises(InputError, match="^scrub: .*methods that do"):
+        vestige.forget(model, known, [3], "scrub", label="label", unseen=unseen, say=pytest.fail)
+
+
+def test_a_forest_that_nobody_changed_is_found():
+    """Its votes are fiftieths, and of many records all trees agree: 0 and 1 must not outweigh all others."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = np.random.default_rng(1)
+    x = pd.DataFrame(rng.normal(size=(4000, 6)), columns=list("abcdef"))
+    table = x.assign(label=np.where(x.a + 0.7 * rng.normal(size=4000) > 0, "yes", "no"))
+    known, unseen = table[:1000], table[1000:]
+    model = RandomForestClassifier(50, random_state=0).fit(known.drop(columns="label"), known.label)
+    audit = vestige.audit(
+        before=model, after=model, data=known, ids=known.index[:60].tolist(), shadows=1, label="label",
+        unseen=unseen, measures=["iam"],
+    )  # fmt: skip
+    assert audit.verdict.outcome == "under" and audit.verdict.low < 0.3

@@ -253,7 +253,7 @@ class Audit:
             file = folder / name
             if not file.is_file() or file_hash(file) != (seal.get("sha256") or {}).get(name):
                 raise ArtefactError(
-                    f"{file} is missing or was changed after the audit was written; audit again."
+                    f"{file} is not what audit.json says: one of the two is missing or was changed since; audit again."
                 )
         record = read_record(folder / "metrics.json")
         verdict = record["verdict"]

@@ -271,6 +271,10 @@ def plan_system(
 
     maker  who makes the models, where not all of them are fitted
     """
+    for way in ways:
+        if maker is None and not way.exact and hasattr(source.load(), "expect_method"):
+            with named(way.title):
+                source.load().expect_method(way.name)
     roles = roles_of(source, ids, shadows, seed)
     shadow_size(shadows, roles)
     maker = maker or Models(source, settings)

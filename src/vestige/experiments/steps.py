@@ -112,6 +112,7 @@ class References(Step):
         shadows = [shadow.read(job) for shadow in self.shadows]
         fields: dict[str, Any] = {
             "ids": truth.ids, "cluster": truth.cluster, "source": self.sources, "scale": reading.scale,
+            "floor": reading.floor,
             "role": np.where(self.sources == "pool", "holdout", self.sources),
             "retrained": [exact.read(job)["audited"] for exact in self.retrained] or None,
         }  # fmt: skip

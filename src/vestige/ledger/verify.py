@@ -16,7 +16,7 @@ from vestige.ledger.chain import Event, canonical, first_fault
 from vestige.ledger.database import events_in
 from vestige.ledger.keys import digests, salted_digest
 from vestige.ledger.projections import EMPTY, Memory, apply
-from vestige.ledger.tables import EVENT, HEAD, MANIFEST, NOTE, PROJECTIONS, VAULT
+from vestige.ledger.tables import EVENT, HEAD, MANIFEST, NOTE, PROJECTIONS, TRIGGERS, VAULT
 from vestige.store import file_hash
 
 
@@ -69,8 +69,24 @@ def verify(connection: sa.Connection, head: Mapping[str, Any], *, files: bool = 
         fault, event = _erasable(connection, walk)
     if not fault and files:
         fault, event, looked_at = _files(walk)
+    fault = fault or _guards(connection)
     sequence, digest = (last.sequence, last.digest) if last else (0, "")
     return Verification(fault, event, walk.count, looked_at, sequence, digest)
+
+
+def _guards(connection: sa.Connection) -> str:
+    """Return what is wrong with the triggers that refuse changes of events; "" where all are there."""
+    dialect = connection.dialect.name
+    names = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'event'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'event'::regclass AND tgenabled <> 'D'",
+    }[dialect]
+    there = set(connection.execute(sa.text(names)).scalars())
+    wanted = {text.split()[2] for text in TRIGGERS[dialect] if text.startswith("CREATE TRIGGER")}
+    missing = sorted(wanted - there)
+    if not missing:
+        return ""
+    return f"the database no longer refuses changes of events: its trigger {missing[0]} is gone"
 
 
 class _Walk:

@@ -16,6 +16,7 @@ from vestige.signals.kinds import (
     Outputs,
     columns_of,
     fitted,
+    floor_of,
     kind_of_signals,
     places,
     residual_scale,
@@ -64,9 +65,10 @@ def signals_of(
     shadow_out: Any = None,
     retrained: Any = None,
     scale: Any = None,
+    floor: float | None = None,
     **rest: Any,
 ) -> S:
-    """Build `Signals` from outputs of any kind; see `Signals.from_outputs`."""
+    """Build `Signals` from outputs of any kind; see `Signals.from_outputs`, and `floor_of` for `floor`."""
     models: dict[str, Any] = {"unlearned": _one("unlearned", unlearned, kind)}
     shape = models["unlearned"].shape
     if original is not None:
@@ -88,10 +90,12 @@ def signals_of(
     if kind == "predictions":
         sizes = _scale(scale, models["unlearned"], known, rest.get("role"))
         notes.append(_scale_words(sizes, scale is None))
-    columns, clipped = _each(models, lambda values: columns_of(values, kind, known, sizes))
+    if floor is None:
+        floor = min(floor_of(one, kind) for value in models.values() for one in _listed(value))
+    columns, clipped = _each(models, lambda values: columns_of(values, kind, known, sizes, floor))
     if any(clipped):
         notes.append(
-            clipped_words(sum(clipped), sum(int(np.prod(one.shape[:-1])) for one in columns.values()))
+            clipped_words(sum(clipped), sum(int(np.prod(one.shape[:-1])) for one in columns.values()), floor)
         )
     if kind in LIMITS:
         notes.append(LIMITS[kind])
@@ -149,12 +153,17 @@ def _each(
     return arrays, counts
 
 
-def clipped_words(count: int, rows: int) -> str:
+def clipped_words(count: int, rows: int, floor: float = FLOOR) -> str:
     """Return how many probabilities were clipped, in a sentence."""
+    why = "" if floor <= FLOOR else ", half of the least that there is beside 0"
     return (
-        f"{count:,} probabilities in {rows:,} rows were below {FLOOR:g} and taken as {FLOOR:g}: how small they were "
-        "cannot be seen."
+        f"{count:,} probabilities in {rows:,} rows were below {floor:.2g} and taken as {floor:.2g}{why}: how small "
+        "they were cannot be seen."
     )
+
+
+def _listed(value: Any) -> list[NDArray[Any]]:
+    return value if isinstance(value, list) else [value]
 
 
 def _scale(scale: Any, unlearned: NDArray[Any], targets: Any, role: Any) -> Floats:

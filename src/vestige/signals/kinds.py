@@ -168,6 +168,10 @@ def places(name: str, value: Any) -> NDArray[np.int64]:
 
 
 def _check_logits(name: str, array: NDArray[Any], flat: bool) -> None:
+    if not flat and are_probabilities(np.asarray(array) / 100):
+        raise InputError(
+            f"{name} holds percentages, rows that sum to 100; divide them by 100 and give the kind 'probabilities'."
+        )
     if _are_shares(array) if flat else are_probabilities(array):
         sums = "" if flat else " that sum to 1"
         raise InputError(
@@ -235,11 +239,29 @@ _CHECKS: Mapping[str, Callable[[str, NDArray[Any], bool], None]] = {
 }
 
 
-def class_logits(values: NDArray[Any], kind: str) -> tuple[NDArray[np.floating[Any]], int]:
-    """Return logits [n, C] of outputs that tell every class, and how many probabilities were too small for a logarithm.
+def floor_of(values: NDArray[Any], kind: str) -> float:
+    """Return what a probability of 0 counts as: half of the least that a model gives beside it, at least 1e-12.
 
-    A probability below 1e-12 counts as 1e-12, one whose logarithm is -inf as 1e-12 or the least that is there. A single
-    column is the second of two classes. Logits of several columns stay as they are.
+    At most so much that all other classes together keep a tenth, as in `RIGHT`, where a model gives 0 and 1 alone.
+
+    The votes of 50 trees are fiftieths: their 0 says less than a hundredth. Were it taken for 1e-12, the records of
+    which all trees agree would outweigh all others.
+    """
+    if kind != "probabilities":
+        return FLOOR
+    rest = np.concatenate([values, 1 - values]) if values.ndim == 1 else values
+    positive = rest[rest > FLOOR]
+    most = (1 - RIGHT) / max(1, 1 if values.ndim == 1 else values.shape[1] - 1)
+    return min(most, max(FLOOR, float(positive.min()) / 2)) if positive.size else FLOOR
+
+
+def class_logits(
+    values: NDArray[Any], kind: str, floor: float = FLOOR
+) -> tuple[NDArray[np.floating[Any]], int]:
+    """Return logits [n, C] of outputs that tell every class, and how many of them were clipped.
+
+    A probability below `floor` counts as that, one whose logarithm is -inf as 1e-12 or the least that is there. A
+    single column is the second of two classes. Logits of several columns stay as they are.
     """
     if values.ndim == 1:
         second = values.astype(np.float64)
@@ -252,7 +274,7 @@ def class_logits(values: NDArray[Any], kind: str) -> tuple[NDArray[np.floating[A
     if kind == "logits":
         return values, 0
     if kind == "probabilities":
-        return np.log(np.maximum(values.astype(np.float64), FLOOR)), int((values < FLOOR).sum())
+        return np.log(np.maximum(values.astype(np.float64), floor)), int((values < floor).sum())
     gone = np.isneginf(values)
     if not gone.any():
         return values, 0
@@ -331,15 +353,20 @@ def truth_losses(
 
 
 def columns_of(
-    values: NDArray[Any], kind: str, truth: NDArray[Any] | None = None, scale: Floats | None = None
+    values: NDArray[Any],
+    kind: str,
+    truth: NDArray[Any] | None = None,
+    scale: Floats | None = None,
+    floor: float = FLOOR,
 ) -> tuple[NDArray[np.floating[Any]], int]:
     """Return outputs of any kind as a field of `Signals` holds them, [n, C] or [n, 2], and how many were clipped.
 
     truth  what is true of the records, for kinds that tell the truth alone; losses need none
     scale  of the residuals of predictions, see `residual_scale`
+    floor  of probabilities, see `floor_of`
     """
     if kind in OF_CLASSES:
-        return class_logits(values, kind)
+        return class_logits(values, kind, floor)
     return of_losses(truth_losses(values, kind, truth, scale)), 0
 
 

@@ -212,6 +212,11 @@ class System:
         """
         raise InputError(f"{self.name} knows one way to forget, 'retrain'; {method!r} was asked for.")
 
+    def expect_method(self, method: str) -> None:
+        """Raise `InputError` for a way to forget that the system does not know, before any work."""
+        if type(self).unlearn is System.unlearn:
+            raise InputError(f"{self.name} knows one way to forget, 'retrain'; {method!r} was asked for.")
+
     def save(self, model: Any, folder: Path) -> None:
         """Write a model to an empty folder."""
         raise InputError(

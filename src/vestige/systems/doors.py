@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from vestige.errors import InputError
+from vestige.errors import InputError, unknown
 from vestige.signals.kinds import Outputs
 from vestige.systems.base import System, expect_system
 from vestige.systems.output_system import Asked, outputs
@@ -38,7 +39,7 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
         return expect_system(model)
     options = {name: value for name, value in options.items() if value is not None}
     if isinstance(model, (Outputs, Asked)):
-        return outputs(model, data, **options)
+        return _built(outputs, model, data, options)
     options["forget"] = forget
     torch = sys.modules.get("torch")  # who has made a module has imported torch
     if torch is not None and isinstance(model, torch.nn.Module):
@@ -48,7 +49,7 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
     if hasattr(model, "fit") and hasattr(model, "get_params"):
         from vestige.systems.estimator_system import estimators
 
-        return estimators(model, data, **options)
+        return _built(estimators, model, data, options)
     if torch is not None and callable(model):  # a function that returns one
         return (_transformers if "tokenizer" in options else _networks)(
             model, data, options | {"forget": forget}
@@ -59,13 +60,23 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
     )
 
 
+def _built(build: Callable[..., System], model: Any, data: Any, options: dict[str, Any]) -> System:
+    """Return the system that a builder makes. Raises `InputError` for an option that it does not have."""
+    inner = ("model", "data", "forget", "build")
+    known = [name for name in inspect.signature(build).parameters if name not in inner]
+    for name in options:
+        if name != "forget" and name not in known:
+            raise InputError(unknown("option", name, known))
+    return build(model, data, **options)
+
+
 def _networks(model: Any, data: Any, options: dict[str, Any]) -> System:
     from vestige.systems.network import networks
 
-    return networks(model, data, **options)
+    return _built(networks, model, data, options)
 
 
 def _transformers(model: Any, data: Any, options: dict[str, Any]) -> System:
     from vestige.systems.huggingface import transformers
 
-    return transformers(model, data, **options)
+    return _built(transformers, model, data, options)

@@ -199,6 +199,14 @@ class Estimators(System):
             model, places, records.labels[seen], records.classes, records.ids[seen]
         )  # it knows all of them
         able = np.isin(records.labels, places)
+        if not able.all():
+            strange = int(np.argmin(able))
+            raise InputError(
+                f"{int((~able).sum()):,} records that the model never saw have classes that it does not know, such as "
+                f"{records.classes[records.labels[strange]]!r} of {str(records.ids[strange])!r}; its classes are "
+                f"{', '.join(repr(records.classes[place]) for place in places[:5])}. Write labels in one way, or leave "
+                "these records out."
+            )
         labels = given.astype(object)
         labels[able] = entries_for(model, places, records.labels[able], records.classes, records.ids[able])
         return labels.astype(known.dtype) if able.all() else np.asarray(labels.tolist())
@@ -267,17 +275,23 @@ class Estimators(System):
 
         Raises `InputError` where they are not, and as the method does.
         """
-        from vestige.unlearning import METHODS, unlearn
+        from vestige.unlearning import unlearn
+
+        self.expect_method(method)
+        nobody = np.zeros(0, np.int64)
+        split = Split(self._dataset(method), forget, retain, nobody, nobody)
+        done = unlearn(method, model, split, seed=seed, **options)
+        return done.model, {"retrain_epochs": done.epochs}
+
+    def expect_method(self, method: str) -> None:
+        """Raise `InputError` for a method that does not work on scikit-learn models."""
+        from vestige.unlearning import METHODS
 
         able = [name for name in METHODS if "sklearn" in METHODS[name].worlds]
         if method not in able:
             raise InputError(
                 f"{self.name} is of scikit-learn, which {method} does not work on; methods that do: {', '.join(able)}."
             )
-        nobody = np.zeros(0, np.int64)
-        split = Split(self._dataset(method), forget, retain, nobody, nobody)
-        done = unlearn(method, model, split, seed=seed, **options)
-        return done.model, {"retrain_epochs": done.epochs}
 
     def _dataset(self, method: str) -> Dataset:
         if self.records.labels is None:
