@@ -20,7 +20,7 @@ model = make_pipeline(encode, ExtraTreesClassifier(500, max_features=1, random_s
 model.fit(known.drop(columns=["occupation", "customer"]), known.occupation)
 
 asked = known.customer.sample(37, random_state=0)  # who wants to be deleted
-answer = vestige.forget(model, known, asked, label="occupation", id="customer", unseen=others, say=print)
+answer = vestige.forget(model, known, asked, label="occupation", id="customer", unseen=others, tolerance=0.25)
 
 print(answer)
 for power in answer.verdict.power:

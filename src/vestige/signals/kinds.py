@@ -240,9 +240,10 @@ _CHECKS: Mapping[str, Callable[[str, NDArray[Any], bool], None]] = {
 
 
 def floor_of(values: NDArray[Any], kind: str) -> float:
-    """Return what a probability of 0 counts as: half of the least that a model gives beside it, at least 1e-12.
+    """Return what a probability of 0 counts as, at least 1e-12.
 
-    At most so much that all other classes together keep a tenth, as in `RIGHT`, where a model gives 0 and 1 alone.
+    All other classes together keep half of the least that a model gives beside 0, so that what is certain is no more
+    certain than the votes can tell; at most a tenth, as in `RIGHT`, where a model gives 0 and 1 alone.
 
     The votes of 50 trees are fiftieths: their 0 says less than a hundredth. Were it taken for 1e-12, the records of
     which all trees agree would outweigh all others.
@@ -251,8 +252,10 @@ def floor_of(values: NDArray[Any], kind: str) -> float:
         return FLOOR
     rest = np.concatenate([values, 1 - values]) if values.ndim == 1 else values
     positive = rest[rest > FLOOR]
-    most = (1 - RIGHT) / max(1, 1 if values.ndim == 1 else values.shape[1] - 1)
-    return min(most, max(FLOOR, float(positive.min()) / 2)) if positive.size else FLOOR
+    if not positive.size:
+        return FLOOR
+    others = 1 if values.ndim == 1 else max(1, values.shape[1] - 1)
+    return max(FLOOR, min(1 - RIGHT, float(positive.min()) / 2) / others)
 
 
 def class_logits(
