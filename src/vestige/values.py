@@ -196,13 +196,14 @@ def as_rows(name: str, value: Any, n: int) -> NDArray[Any]:
     return array
 
 
-def are_probabilities(rows: NDArray[Any]) -> bool:
-    """Does every row [..., C] hold numbers from 0 to 1 that sum to 1? One row alone does not tell."""
+def are_probabilities(rows: NDArray[Any], total: float = 1.0) -> bool:
+    """Does every row [..., C] hold numbers from 0 that sum to `total`, 100 of percentages? One row does not tell."""
     table = rows.reshape(-1, rows.shape[-1])
     if len(table) < 2:
         return False
     for start in range(0, len(table), CHUNK):
         part = table[start : start + CHUNK].astype(np.float64, copy=False)
-        if not (part.min() >= 0 and part.max() <= 1 and (np.abs(part.sum(axis=1) - 1) <= 0.01).all()):
+        near = np.abs(part.sum(axis=1) - total) <= 0.01 * total
+        if not (part.min() >= 0 and part.max() <= total and near.all()):
             return False  # a NaN is none of them
     return True

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def audit(
     }  # fmt: skip
     models = {"before": before, "after": after, "data": data, "ids": ids}
     if all(value is None for value in models.values()):
-        return audit_signals(signals, measures, **settings, **options)  # type: ignore[arg-type]
+        return audit_signals(cast(Signals, signals), measures, **settings, **options)
     if signals is not None:
         given = ", ".join(key for key, value in models.items() if value is not None)
         raise InputError(

@@ -102,20 +102,16 @@ def _pilots(plan: Plan, size: int) -> tuple[float, int, float, float]:
     start = time.perf_counter()
     asks = [plan.maker.trial(rows, plan.seed("shadow", number)) for number, rows in enumerate((one, two))]
     seconds = (time.perf_counter() - start) / (2 * size)
-    answers = {
-        (k, name): asks[k](rows) for k, name, rows in ((0, "in", one), (0, "out", other), (1, "out", other))
-    }
-    reading = Reading.of(answers[0, "out"], _truth(plan, other))
-    margins = {
-        key: scaled_logit(
-            reading.logits(answer.values, _truth(plan, one if key[1] == "in" else other)),
-            reading.labels(_truth(plan, one if key[1] == "in" else other)),
+    seen, unseen, again = asks[0](one), asks[0](other), asks[1](other)
+    inside, outside = _truth(plan, one), _truth(plan, other)
+    reading = Reading.of(unseen, outside)
+    gap, ease = pilot(
+        *(
+            scaled_logit(reading.logits(answer.values, truth), reading.labels(truth))
+            for answer, truth in ((seen, inside), (unseen, outside), (again, outside))
         )
-        for key, answer in answers.items()
-    }
-    gap, ease = pilot(margins[0, "in"], margins[0, "out"], margins[1, "out"])
-    columns = int(np.prod(answers[0, "in"].values.shape[1:], dtype=int))
-    return seconds, columns, gap, ease
+    )
+    return seconds, int(np.prod(seen.values.shape[1:], dtype=int)), gap, ease
 
 
 def _truth(plan: Plan, rows: Positions) -> Any:

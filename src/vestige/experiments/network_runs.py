@@ -119,7 +119,7 @@ def plan_run(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
     copies = find_copies(data, split.forget, split.retain)
     maker = Networks(config, source, recipe, ids)
     plan = Plan(
-        config.name, config.title, folder, roles, maker, config.methods, config.shadows, config.audit, config.seed,
+        config.name, folder, roles, maker, config.methods, config.shadows, config.audit, config.seed,
         *keys_of(maker.content, ("methods", "audit")), store, (copies.limit,) if copies.limit else (), copies.sentence,
     )  # fmt: skip
     _ = plan.store  # methods that are one are refused before any work

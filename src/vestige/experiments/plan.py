@@ -104,7 +104,6 @@ class Plan:
     """
 
     name: str
-    title: str | None
     folder: Path
     roles: Roles
     maker: Maker

@@ -232,6 +232,10 @@ class Models:
         retain = self.rows(roles.retain)
         if way.exact:
             return Fit(source=self.source, rows=retain, seed=seed, label=label)
+        system = self.source.load()
+        if hasattr(system, "expect_method"):
+            with named(way.title):
+                system.expect_method(way.name)
         return Forget(
             source=self.source, original=original, forget=self.rows(roles.forget), retain=retain, way=way,
             seed=seed, label=label,
@@ -271,16 +275,12 @@ def plan_system(
 
     maker  who makes the models, where not all of them are fitted
     """
-    for way in ways:
-        if maker is None and not way.exact and hasattr(source.load(), "expect_method"):
-            with named(way.title):
-                source.load().expect_method(way.name)
     roles = roles_of(source, ids, shadows, seed)
     shadow_size(shadows, roles)
     maker = maker or Models(source, settings)
     copies, limit = copies_of(source, roles)
     plan = Plan(
-        str(settings.get("name", "request")), settings.get("title"), folder, roles, maker, tuple(ways), shadows,
+        str(settings.get("name", "request")), folder, roles, maker, tuple(ways), shadows,
         audit, seed, *keys_of(maker.content, ("how", "audit")), store,
         (*limits_of(source, roles, shadows), *limit), copies,
     )  # fmt: skip

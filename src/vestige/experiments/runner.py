@@ -135,7 +135,7 @@ def carry_out_plan(
     """Do every step of a plan that is not done yet, and write its report; see `run`."""
     start = time.perf_counter()
     _claim(plan, say)
-    if not all(plan.store.done(step) for step in plan.steps.audits.values()):
+    if not is_finished(read_record(plan.folder / "manifest.json")):
         say(plan.copies)
     carry_out(
         plan.steps.paths().values(), plan.store, replace(plan.maker.environment, progress=progress), name=plan.name,

@@ -127,8 +127,7 @@ class References(Step):
             reading.kind, truth.values, unlearned=answers, original=answers, **fields
         )
         if len(self.exchanged):
-            known = self._exchanged(reading, pool, inside, job)
-            signals = signals.with_(shadow_train=known.with_(kind=signals.kind))
+            signals = signals.with_(shadow_train=self._exchanged(reading, pool, inside, job))
         signals.save(job.path, apart=True)
         return {"reading": dataclasses.asdict(reading)}
 
@@ -139,7 +138,7 @@ class References(Step):
         original = reading.logits(self.original.read(job)["exchanged"], truth)
         return exchanged_deletions(
             reading.labels(truth), np.stack([each[at] for each in inside]), self.members[:, at], original, original,
-            ids=pool.ids[at],
+            ids=pool.ids[at], kind=kind_of_signals(reading.kind),
         )  # fmt: skip
 
     def reading(self, job: Job) -> Reading:

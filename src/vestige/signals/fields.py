@@ -45,7 +45,7 @@ def audited(value: ArrayLike) -> NDArray[np.floating[Any]]:
 
 def expect_logits(name: str, array: NDArray[Any]) -> None:
     """Raise `InputError` for probabilities in the place of logits."""
-    if are_probabilities(array / 100):
+    if are_probabilities(array, 100):
         raise InputError(
             f"{name} holds percentages, rows that sum to 100; logits are wanted: divide them by 100 and say "
             "Signals.from_outputs('probabilities', ...)."

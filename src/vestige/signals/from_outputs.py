@@ -147,7 +147,7 @@ def _each(
     arrays: dict[str, NDArray[Any]] = {}
     counts = []
     for name, value in models.items():
-        pairs = [change(one) for one in (value if isinstance(value, list) else [value])]
+        pairs = [change(one) for one in _listed(value)]
         arrays[name] = np.stack([array for array, _ in pairs]) if isinstance(value, list) else pairs[0][0]
         counts += [count for _, count in pairs]
     return arrays, counts
@@ -155,7 +155,7 @@ def _each(
 
 def clipped_words(count: int, rows: int, floor: float = FLOOR) -> str:
     """Return how many probabilities were clipped, in a sentence."""
-    why = "" if floor <= FLOOR else ", half of the least that there is beside 0"
+    why = "" if floor <= FLOOR else ", for the least beside 0 can tell no more"
     return (
         f"{count:,} probabilities in {rows:,} rows were below {floor:.2g} and taken as {floor:.2g}{why}: how small "
         "they were cannot be seen."

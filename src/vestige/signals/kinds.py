@@ -168,7 +168,7 @@ def places(name: str, value: Any) -> NDArray[np.int64]:
 
 
 def _check_logits(name: str, array: NDArray[Any], flat: bool) -> None:
-    if not flat and are_probabilities(np.asarray(array) / 100):
+    if not flat and are_probabilities(array, 100):
         raise InputError(
             f"{name} holds percentages, rows that sum to 100; divide them by 100 and give the kind 'probabilities'."
         )

@@ -117,6 +117,7 @@ def exchanged_deletions(
     unlearned: Array,
     *,
     ids: Array | None = None,
+    kind: str = "logits",
 ) -> Signals:
     """Build the `shadow_train` record of `Signals`: the shadows' training records, with the roles exchanged.
 
@@ -132,6 +133,8 @@ def exchanged_deletions(
         Logits of the model before unlearning and of the model under audit; neither was trained on the pool.
     ids : str [P]
         Names of the records, which must not be those of the audited ones; "shadow:0", "shadow:1", ... where not given.
+    kind : str
+        Of the record, as `Signals.kind`.
 
     Returns
     -------
@@ -182,5 +185,6 @@ def exchanged_deletions(
         original=logits[owner, rows],
         shadow_out=np.stack([original[rows], *others]),
         role=np.full(len(rows), "forget"),
+        kind=kind,
         ids=names[rows],
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -263,7 +263,7 @@ def expect_system(value: Any, where: str = "system") -> System:
     value.seen = as_rows(f"{where}.seen", value.seen, len(value.records)).astype(np.int64)
     if len(np.unique(value.seen)) < len(value.seen):
         raise InputError(f"{where}.seen names a record twice.")
-    return value  # type: ignore[no-any-return]
+    return cast(System, value)
 
 
 def ask(system: System, model: Any, rows: Positions) -> Outputs:

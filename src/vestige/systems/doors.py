@@ -43,17 +43,13 @@ def system_of(model: Any, data: Any = None, *, forget: Sequence[str] = (), **opt
     options["forget"] = forget
     torch = sys.modules.get("torch")  # who has made a module has imported torch
     if torch is not None and isinstance(model, torch.nn.Module):
-        return (_transformers if "tokenizer" in options else _networks)(
-            model, data, options | {"forget": forget}
-        )
+        return _network(model, data, options)
     if hasattr(model, "fit") and hasattr(model, "get_params"):
         from vestige.systems.estimator_system import estimators
 
         return _built(estimators, model, data, options)
     if torch is not None and callable(model):  # a function that returns one
-        return (_transformers if "tokenizer" in options else _networks)(
-            model, data, options | {"forget": forget}
-        )
+        return _network(model, data, options)
     raise InputError(
         f"model is of type {type(model).__name__}; a scikit-learn estimator, a torch.nn.Module or a function that "
         "returns one, a Hugging Face model, or a vestige.systems.System is wanted."
@@ -70,13 +66,11 @@ def _built(build: Callable[..., System], model: Any, data: Any, options: dict[st
     return build(model, data, **options)
 
 
-def _networks(model: Any, data: Any, options: dict[str, Any]) -> System:
+def _network(model: Any, data: Any, options: dict[str, Any]) -> System:
+    if "tokenizer" in options:
+        from vestige.systems.huggingface import transformers
+
+        return _built(transformers, model, data, options)
     from vestige.systems.network import networks
 
     return _built(networks, model, data, options)
-
-
-def _transformers(model: Any, data: Any, options: dict[str, Any]) -> System:
-    from vestige.systems.huggingface import transformers
-
-    return _built(transformers, model, data, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -95,7 +95,7 @@ class Networks(System):
         dataset = part_of(self.items.data, rows)
         try:
             with all_seeded(seed):
-                result = self.train_by(model, dataset, seed)  # type: ignore[misc]
+                result = cast(Fit, self.train_by)(model, dataset, seed)
         except (InputError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # the user's own code: whatever it raises
@@ -162,7 +162,7 @@ class Networks(System):
         """Return records as a `vestige.Dataset`. Raises `InputError` where they are too many, or of another form."""
         held = getattr(self.items.data, "whole", None)
         if held is not None:
-            return held.take(rows)  # type: ignore[no-any-return]
+            return cast(Dataset, held.take(rows))
         inputs, need = self._inputs(rows)
         if inputs != 1:
             raise InputError(
