@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import processes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,10 +19,8 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("page", [name for name, program in PROGRAMS.items() if program])
 def test_page_runs(page, tmp_path):
-    made = subprocess.run(
-        [sys.executable, "-c", PROGRAMS[page]], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert made.returncode == 0, made.stderr
+    code, _, said = processes.ended(PROGRAMS[page], folder=tmp_path)
+    assert code == 0, said
 
 
 def test_links_lead_somewhere():
