@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -118,10 +119,18 @@ def _read(file: str, name: str, digest: str) -> System:
     except InputError:
         raise
     except Exception as error:  # the user's own code: whatever it raises is a fault of that file
-        raise InputError(f"{file}: {type(error).__name__}: {told(error)}.") from error
+        raise InputError(f"{file}{_line_of(file, error)}: {type(error).__name__}: {told(error)}.") from error
     finally:
         sys.path.remove(str(Path(file).parent))
     return expect_system(value, f"{file}:{name}")
+
+
+def _line_of(file: str, error: BaseException) -> str:
+    """Return the last line of the user's file that was at work when it failed; "" where none was."""
+    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == file]
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == file else None
+    line = lines[-1] if lines else line
+    return "" if line is None else f", line {line}"
 
 
 def _absolute(place: str) -> str:
