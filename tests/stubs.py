@@ -78,7 +78,9 @@ def options(entry: Entry) -> str:
 def function(entry: Entry, first: str, rest: str, returns: str) -> str:
     """Return an entry's signature and docstring."""
     star = "" if first.startswith("*") or (rest.startswith(", **") and not entry.own_options) else ", *"
-    docstring = textwrap.indent(f'"""{inspect.getdoc(entry.function)}\n"""', "    ")
+    text = inspect.getdoc(entry.function) or ""
+    quotes = 'r"""' if "\\" in text else '"""'
+    docstring = textwrap.indent(f'{quotes}{text}\n"""', "    ")
     return f"def {entry.name}({first}{star}{options(entry)}{rest}) -> {returns}:\n{docstring}\n\n"
 
 
