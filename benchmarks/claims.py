@@ -367,10 +367,10 @@ def interval(count: int, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def table(file: Path) -> None:
-    print(HEADER)
-    for line in file.read_text().splitlines():
-        print(line_of(json.loads(line)))
+def table(file: Path) -> str:
+    """Return the rows of a file as a table in Markdown."""
+    lines = [line_of(json.loads(line)) for line in file.read_text().splitlines()]
+    return "\n".join([HEADER, *lines, ""])
 
 
 if __name__ == "__main__":
@@ -386,5 +386,5 @@ if __name__ == "__main__":
     )
     chosen = parser.parse_args()
     if chosen.what == "table":
-        sys.exit(table(chosen.file))
+        sys.exit(print(table(chosen.file)))
     sys.exit(simulate(chosen.file, chosen.worlds, chosen.only, *chosen.part))
