@@ -1,4 +1,4 @@
-"""Write the tables of docs/reproduction.md again, from the result files in benchmarks/results.
+"""Write the tables of docs/labbook/reproduction.md again, from the result files in benchmarks/results.
 
     python -m benchmarks.reproduction
 

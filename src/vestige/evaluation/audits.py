@@ -38,12 +38,12 @@ ASSUMED = {
         "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
         "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
         "ones. On exact retrains a promised 5 % was up to 7.5 % for random requests, and up to 12 % (rmia_ratio) for "
-        "harder or easier ones (docs/calibration.md)."
+        "harder or easier ones (docs/labbook/calibration.md)."
     ),
     "exchanged": (
         "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
         "original and audited model share theirs, so that a promised 5 % was 21 % with dratio, 32 % with lira_online, "
-        "13 % with rmia_ratio at worst and 8 % with iam (docs/calibration.md)."
+        "13 % with rmia_ratio at worst and 8 % with iam (docs/labbook/calibration.md)."
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""
@@ -105,7 +105,7 @@ def audit(
 
     References
     ----------
-    docs/claims.md: every claim, its null, its error rate, and the control that guards it.
+    docs/labbook/claims.md: every claim, its null, its error rate, and the control that guards it.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def _trace_run(judged: Judgement, seconds: float) -> MeasureRun:
         TRACE, "recommended", {"alpha": verdict.alpha, "tolerance": verdict.tolerance},
         "failed" if silent else "scored", seconds, verdict.sentence if silent else None,
         None if silent else f"{verdict.null:,} never-seen {verdict.unit}s, by the audited model itself",
-        "standard deviations of never-seen records", "docs/claims.md",
+        "standard deviations of never-seen records", "docs/labbook/claims.md",
     )  # fmt: skip
 
 

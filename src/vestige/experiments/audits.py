@@ -94,7 +94,7 @@ def audit(
 
     References
     ----------
-    docs/claims.md: every claim, its null, its error rate, and the control that guards it.
+    docs/labbook/claims.md: every claim, its null, its error rate, and the control that guards it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The monotone likelihood ratio: IAM's assumption without its family; a measure of our own, see docs/monotone.md.
+"""The monotone likelihood ratio: IAM's assumption without its family; a measure of our own, see docs/labbook/monotone.md.
 
 With the scaled logit a of the original, b of the shadows on average and u of the unlearned model, IAM's score falls
 with u, and rises with a and with b, whatever family it assumes. Here the ratio
@@ -84,7 +84,7 @@ def fitted(
     needs=("unlearned", "original", "shadow_out"),
     uses=("role",),
     unit="nats",
-    cites="vestige (docs/monotone.md)",
+    cites="vestige (docs/labbook/monotone.md)",
     fit=fitted,
 )
 def monotone(
