@@ -76,6 +76,7 @@ def test_an_answer_has_the_models_and_can_be_kept(nearest, tmp_path):
     answer = vestige.forget(nearest, ids=ASKED)
     assert set(answer.original.tolist()) - set(answer.model.tolist()) == set(range(30))
     assert answer.report.is_file() and len(repr(answer).splitlines()) <= 10
+    assert answer.verdict.outcome in answer._repr_html_() and "Limits" in answer._repr_html_()
     kept = answer.save(tmp_path / "kept")
     assert (kept / "report.html").is_file() and (kept / "models" / "retrain").is_dir()
     with pytest.raises(InputError, match="not empty"):

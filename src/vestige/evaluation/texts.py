@@ -21,6 +21,7 @@ from vestige.data.texts import hash_of
 from vestige.errors import InputError
 from vestige.evaluation import Audit, audit_signals
 from vestige.evaluation.roc import auc, bootstrap
+from vestige.evaluation.verdict import Verdict
 from vestige.measures.texts import MEASURES, measure, preset_on_texts
 from vestige.signals import Signals
 from vestige.signals.texts import TextSignals
@@ -48,6 +49,17 @@ class TextAudit:
     audit: Audit
     table: list[dict[str, Any]]
     traces: list[dict[str, Any]]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is left of the texts, for the whole request."""
+        return self.audit.verdict
+
+    def __repr__(self) -> str:
+        return repr(self.audit)
+
+    def _repr_html_(self) -> str:
+        return self.audit._repr_html_()
 
     def save(
         self,

@@ -20,7 +20,7 @@ PREFIX = "p_"
 ROLE, SOURCE = "role", "source"
 """Columns that are read under their own names where they are there."""
 OF_TARGETS = ("predictions", "multilabel")
-Table = Path | pd.DataFrame
+Table = str | Path | pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,17 +38,20 @@ from vestige.systems.output_columns import (
 )
 from vestige.values import as_ids, id_list
 
+TABLES = ("before", "shadows", "retrained")
+FILES = (*TABLES, "forget", "retain", "holdout")
+"""Arguments of `signals_from_tables` that take files; text in them is a path."""
 MOST_SAID = 50
 """Ids of a list that the manifest of an audit repeats."""
-Ids = Path | Iterable[str]
+Ids = str | Path | Iterable[str]
 
 
 def signals_from_tables(
     after: Table,
     *,
     before: Table | None = None,
-    shadows: Sequence[Table] = (),
-    retrained: Sequence[Table] = (),
+    shadows: Table | Sequence[Table] = (),
+    retrained: Table | Sequence[Table] = (),
     forget: Ids | None = None,
     retain: Ids | None = None,
     holdout: Ids | None = None,
@@ -64,7 +67,7 @@ def signals_from_tables(
     ----------
     after, before : path or DataFrame
         Of the model under audit, and of the one before unlearning.
-    shadows, retrained : list of paths or DataFrames
+    shadows, retrained : path or DataFrame, or a list of them
         Of models that saw none of the records, and of models trained again without the forgotten ones.
     forget, retain, holdout : path or list of ids
         Who was forgotten, was kept, was never seen. Where one of the last two is given all other records are the other;
@@ -105,14 +108,15 @@ def signals_from_tables(
     named = [*labels, ROLE, SOURCE, *([cluster] if cluster else [])]
     first = read_outputs(after, "after", id, named, kind)
 
-    def read(tables: Sequence[Table], name: str) -> list[OutputTable]:
+    def read(tables: Table | Sequence[Table], name: str) -> list[OutputTable]:
+        several = [tables] if isinstance(tables, (str, Path, pd.DataFrame)) else tables
         return [
-            read_outputs(table, f"{name} {k + 1}" if len(tables) > 1 else name, id, named, kind).along(first)
-            for k, table in enumerate(tables)
+            read_outputs(table, f"{name} {k + 1}" if len(several) > 1 else name, id, named, kind).along(first)
+            for k, table in enumerate(several)
         ]
 
     groups = {
-        "unlearned": [first], "original": read([] if before is None else [before], "before"),
+        "unlearned": [first], "original": read(() if before is None else before, "before"),
         "shadow_out": read(shadows, "shadow"), "retrained": read(retrained, "retrained"),
     }  # fmt: skip
     every = [table for group in groups.values() for table in group]
@@ -138,7 +142,7 @@ def signals_from_tables(
 
 def audit_tables(
     folder: Path | str,
-    after: Path,
+    after: str | Path,
     measures: Iterable[Any] | None = None,
     *,
     preset: str = "recommended",
@@ -170,10 +174,7 @@ def audit_tables(
         Before any work where the folder holds something else, and as `signals_from_tables` and `vestige.audit` do.
     """
     after = as_path(after)
-    tables = {
-        name: value if isinstance(value, (str, Path)) or not isinstance(value, Iterable) else list(value)
-        for name, value in tables.items()
-    }
+    tables = {name: _read_once(name, value) for name, value in tables.items()}
     signals = signals_from_tables(after, **tables)
     files = [after, *(one for value in tables.values() for one in _paths(value))]
     hashes = {str(path): file_hash(path) for path in files}
@@ -182,6 +183,19 @@ def audit_tables(
     return audit_into(
         folder, signals, after.stem, source, config, hashes, measures, preset=preset, alpha=alpha, tolerance=tolerance,
     )  # fmt: skip
+
+
+def _read_once(name: str, value: Any) -> Any:
+    """Return an argument with its files as paths, and what can be read but once as a list.
+
+    Raises `InputError` for tables that are no files: an audit's folder names those by their hashes.
+    """
+    if isinstance(value, str):
+        return as_path(value) if name in FILES else value
+    if name in TABLES and value is not None:
+        listed = isinstance(value, Iterable) and not isinstance(value, pd.DataFrame)
+        return [as_path(one) for one in value] if listed else as_path(value)
+    return list(value) if isinstance(value, Iterable) else value
 
 
 def _paths(value: Any) -> list[Path]:
@@ -237,8 +251,9 @@ def _roles(
 
 
 def _positions(name: str, ids: Ids, first: OutputTable, id: str) -> NDArray[np.int64]:
-    where = str(ids) if isinstance(ids, Path) else name
-    wanted = _listed(ids, id) if isinstance(ids, Path) else id_list(name, ids)
+    file = as_path(ids) if isinstance(ids, (str, Path)) else None
+    where = name if file is None else str(file)
+    wanted = id_list(name, ids) if file is None else _listed(file, id)
     places = pd.Index(first.ids).get_indexer(pd.Index(wanted))
     unknown_ids = wanted[places < 0]
     if len(unknown_ids):
