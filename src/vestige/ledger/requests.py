@@ -201,8 +201,9 @@ class Requests:
             return self._read(connection, *conditions, limit=limit)
 
     def commitments(self, line: str | None = None) -> Sequence[Commitment]:
-        """Return the commitments that are open: all, or those of a model line."""
-        query = sa.select(COMMITMENT).where(COMMITMENT.c.state != "closed").order_by(COMMITMENT.c.request)
+        """Return the commitments that are open, as they came: all, or those of a model line."""
+        order = sa.func.length(COMMITMENT.c.request), COMMITMENT.c.request
+        query = sa.select(COMMITMENT).where(COMMITMENT.c.state != "closed").order_by(*order)
         if line is not None:
             query = query.where(COMMITMENT.c.line == line)
         ended = sa.select(REQUEST.c.id).where(REQUEST.c.state.in_(ENDED))
