@@ -62,10 +62,14 @@ def monitor(
         rows = [f"{request} under {version}" for request, version in waiting] or ["Nothing is to be audited."]
         print_json({"waiting": waiting}, indent=2) if json else print("\n".join(rows))
         return
-    result = ledger.monitor(
-        line, folder if system is None else None, system=system, supplied=supplied, folder=out, shadows=shadows,
-        seed=seed, procedure=procedure, alpha=alpha, by_records=by_records, workers=workers, say=say_to(json),
-    )  # fmt: skip
+    control = {"procedure": procedure, "alpha": alpha, "by_records": by_records}
+    if system is None:
+        result = ledger.monitor(line, folder, **control)
+    else:
+        result = ledger.monitor(
+            line, system=system, supplied=supplied, folder=out, shadows=shadows, seed=seed, workers=workers,
+            say=say_to(json), **control,
+        )  # fmt: skip
     if json:
         print_json(asdict(result), indent=2)
     else:

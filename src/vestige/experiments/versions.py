@@ -55,13 +55,16 @@ class AuditPart(AuditMethod):
 
     part      places among the audited records that stay
     original  did the original of the references see the records? Else it is left out
+    report    is a page written as well?
     """
 
     part: NDArray[np.int64]
     original: bool = True
+    report: bool = False
 
     def make(self, job: Job) -> None:
-        self.audited(job).write(job.path)
+        audit = self.audited(job)
+        audit.save(job.path) if self.report else audit.write(job.path)
 
     def signals(self, job: Job) -> Signals:
         signals = super().signals(job)
@@ -160,6 +163,26 @@ def audit_version(
                 original=before is not None, label=f"auditing the model for {one.name}",
             )  # fmt: skip
     return audit_parts(audits, store, names, workers=workers, say=say)
+
+
+def audit_request(
+    plan: Plan,
+    way: str,
+    request: str,
+    rows: Positions,
+    *,
+    workers: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Audit one of the requests that leave together by a plan; `rows` are positions of its records."""
+    whole = plan.steps.audits[way]
+    step = AuditPart(
+        title=way, unlearned=whole.unlearned, references=whole.references, config=plan.audit, limits=plan.limits,
+        part=part_of(plan, rows), report=True, label=f"auditing {way} for {request}",
+    )  # fmt: skip
+    return audit_parts({request: step}, plan.store, lambda name: f"audits/{name}", workers=workers, say=say)[
+        request
+    ]
 
 
 def audit_parts(

@@ -19,8 +19,8 @@ from vestige.files import as_path
 from vestige.ledger import vault
 from vestige.ledger.keys import digests
 from vestige.ledger.models import digest_of
+from vestige.ledger.plans import Say
 from vestige.ledger.records import Commitment, Version
-from vestige.ledger.work import Say
 
 if TYPE_CHECKING:
     from vestige.experiments.versions import Stored
@@ -42,9 +42,19 @@ class Asking:
     watched
         The commitments whose records it must know.
     supplied
-        Their records by id, or a .jsonl file, where they are handed over again.
-    folder, shadows, seed, settings, workers, say
-        As for `Ledger.monitor`.
+        The records of requests that are supplied again for each audit, by id, or a .jsonl file.
+    folder
+        Where outputs, shadow models and audits go: runs/monitor-churn/audits/v7/R4.
+    shadows
+        How many models are fitted on records that no version saw.
+    seed
+        Of everything random.
+    settings
+        Of the audits: "measures", "alpha", "tolerance", "preset".
+    workers
+        Processes at once.
+    say
+        Is told, in a line each, what begins.
     """
 
     def __init__(

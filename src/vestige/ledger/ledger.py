@@ -6,7 +6,7 @@ import contextlib
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -244,70 +244,13 @@ class Ledger:
 
     # later versions
 
-    def monitor(
-        self, line: str, audit: watch.AuditOf | None = None, *, system: Any = None,
-        supplied: Mapping[str, Any] | Path | str | None = None, folder: Path | str = "runs", shadows: int = 1,
-        seed: int = 0, procedure: str = watch.DEFAULT, alpha: float = 0.05, by_records: bool = False,
-        settings: Mapping[str, Any] | None = None, workers: int | None = None,
-        say: Callable[[str], None] = lambda text: None,
-    ) -> watch.Watch:  # fmt: skip
+    def monitor(self, line: str, audit: watch.AuditOf | None = None, **options: Any) -> watch.Watch:
         """Audit every new version of a model line against every open commitment; re-open what it breaks.
 
-        A pair of commitment and version is decided once. All commitments are asked of a version together, so that it
-        is loaded once and its shadow models are fitted once; what was done is in the folder, and is not done again.
-
-        Parameters
-        ----------
-        line : str
-            The model line, such as "churn".
-        audit : function, optional
-            Of a commitment and a version: an audit that was made elsewhere, or its folder; None where there is none.
-        system
-            In its place, how versions are loaded and asked: a `System`, or "file.py:name". It must know the records of
-            the commitments; where they are gone from its data, it is a function that takes what was kept of them,
-            {id: bytes}, and returns the system with these records in it. It also knows at least 40 records that no
-            version saw; some of them train shadow models.
-        supplied : mapping or path, optional
-            The records of requests that are supplied again for each audit, by id, or a .jsonl file.
-        folder : path
-            Where outputs, shadow models and audits go: runs/monitor-churn/audits/v7/R4.
-        shadows, seed, settings, workers
-            Models that are fitted on never-seen records; of everything random; "measures", "alpha" and "tolerance" of
-            the audits; processes.
-        procedure, alpha
-            Of the error control over all audits of the line; they count at the first call. See `vestige.monitoring`.
-        by_records : bool
-            Whether a record that stands out in two versions re-opens its commitment; it has no error control.
-        say
-            Is told, in a line each, what begins.
-
-        Returns
-        -------
-        Watch
-            With `decisions`, `reopened`, `waiting` and `budget`.
-
-        Raises
-        ------
-        InputError
-            Where the system does not know the records, where no records are left that no version saw, and where the
-            weights of a version are not what was registered.
+        Either with a `system` that loads and asks the versions, or with audits that were made elsewhere. See
+        `vestige.ledger.watch.monitor`.
         """
-        options: dict[str, Any] = {}
-        if system is not None:
-            options = {
-                "supplied": supplied, "folder": folder, "shadows": shadows, "seed": seed, "settings": settings,
-                "workers": workers, "say": say,
-            }  # fmt: skip
-        return watch.monitor(
-            self,
-            line,
-            audit,
-            system=system,
-            procedure=procedure,
-            alpha=alpha,
-            by_records=by_records,
-            **options,
-        )
+        return watch.monitor(self, line, audit, **options)
 
     def matrix(self, line: str) -> dict[str, dict[str, str]]:
         """Return "kept", "reopened", "untested" or "saw", by request and version; what is not decided is absent."""

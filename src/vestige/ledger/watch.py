@@ -86,32 +86,43 @@ def monitor(
     ledger: Ledger, line: str, audit: AuditOf | None = None, *, system: Any = None, procedure: str = DEFAULT,
     alpha: float = 0.05, by_records: bool = False, **options: Any,
 ) -> Watch:  # fmt: skip
-    """Decide on every pair that is still open, and re-open the commitments that a version breaks.
+    """Audit every new version of a model line against every open commitment; re-open what it breaks.
+
+    A pair of commitment and version is decided once. All commitments are asked of a version together, so that it is
+    loaded once and its shadow models are fitted once; what was done is in the folder, and is not done again.
 
     Parameters
     ----------
-    ledger, line
-    audit : function
-        Of a commitment and a version: the audit of the commitment's records under that version, or its folder; None
-        where there is none yet, and the pair waits.
+    ledger
+    line : str
+        The model line, such as "churn".
+    audit : function, optional
+        Of a commitment and a version: an audit that was made elsewhere, or its folder; None where there is none yet,
+        and the pair waits.
     system
-        In its place: how the versions are loaded and asked, see `Ledger.monitor`; `options` are those of
-        `vestige.ledger.later.Asking`.
+        In its place, how versions are loaded and asked: a `System`, or "file.py:name". It must know the records of the
+        commitments; where they are gone from its data, it is a function that takes what was kept of them, {id: bytes},
+        and returns the system with these records in it. It also knows at least 40 records that no version saw; some of
+        them train shadow models.
     procedure, alpha
-        Of the error control; they count at the first call for a line, and stay. See `vestige.monitoring.start`.
+        Of the error control over all audits of the line; they count at the first call. See `vestige.monitoring.start`.
     by_records : bool
         Whether a record that stands out in two versions' audits re-opens its commitment; it has no error control.
+    options
+        Beside a system: supplied, folder, shadows, seed, settings, workers, say; see `vestige.ledger.later.Asking`.
 
     Returns
     -------
     Watch
+        With `decisions`, `reopened`, `waiting` and `budget`.
 
     Raises
     ------
     InputError
-        Where an audit lacks records of its request.
+        Where an audit lacks records of its request, where the system does not know the records, where no records are
+        left that no version saw, and where the weights of a version are not what was registered.
     """
-    if (audit is None) == (system is None):
+    if (audit is None) == (system is None) or (options and system is None):
         raise InputError(
             "How are versions audited? Give a system that is asked, or audits that were made, one of them."
         )
