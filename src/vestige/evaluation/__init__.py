@@ -9,6 +9,7 @@ from vestige.evaluation.forgetting import ForgettingScore, forgetting_score
 from vestige.evaluation.outlook import Outlook, outlook
 from vestige.evaluation.page import compare, write_report
 from vestige.evaluation.result import Audit, MeasureRun, Metric
+from vestige.evaluation.retained import Effect, Retained, retained_effects
 from vestige.evaluation.roc import (
     auc,
     balanced_accuracy,
@@ -26,12 +27,14 @@ __all__ = [
     "Audit",
     "Control",
     "Distance",
+    "Effect",
     "Epsilon",
     "ForgettingScore",
     "MeasureRun",
     "Metric",
     "Outlook",
     "Power",
+    "Retained",
     "ScoreUI",
     "Verdict",
     "accuracy_figures",
@@ -48,6 +51,7 @@ __all__ = [
     "forgetting_score",
     "mia_efficacy",
     "outlook",
+    "retained_effects",
     "roc",
     "scoreui",
     "tnr_at_fnr",

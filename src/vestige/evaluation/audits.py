@@ -18,6 +18,7 @@ from vestige.evaluation import figures
 from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores
 from vestige.evaluation.degree import Scale, scales
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
+from vestige.evaluation.retained import retained_effects
 from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judgement, judge_signals
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
@@ -116,6 +117,7 @@ def audit_signals(
         limits=tuple(_limits(signals, judged, deletions)),
         seconds=time.perf_counter() - start,
         seed=int(seed),
+        retained=retained_effects(own, alpha=alpha),
     )
 
 
