@@ -137,7 +137,7 @@ def test_people_are_told_the_verdict_what_would_decide_it_and_how_sharp_it_was(h
     assert "could still be untouched unseen (1 allowed)" in lines[first]
     assert "more shadow models" in lines[first + 1]
     assert lines[first + 2].startswith("  Of 150 records: ") and " cleared, " in lines[first + 2]
-    assert lines[first + 3].startswith("  Sharpness: it would have found 1 of 150 whole in ")
+    assert lines[first + 3].startswith("  Sharpness: the verdict would have been a vestige in ")
     table = "\n".join(lines[:first])
     assert (
         "Left at most ↓" in table and "Could be untouched unseen ↓" in table and "% (10 % allowed)" in table

@@ -20,10 +20,12 @@ import vestige
 from vestige.cli.app import app
 from vestige.errors import InputError, MissingExtra
 from vestige.experiments.bench import experiment, experiments, run_bench
+from vestige.experiments.bench.kept import kept_result
 from vestige.experiments.bench.run import read_result
-from vestige.experiments.bench.table import values_of
+from vestige.experiments.bench.table import sentences, values_of
 from vestige.experiments.bench.trackers import tracker
 from vestige.experiments.kinds import kind_of
+from vestige.experiments.leaderboard import write_leaderboard
 from vestige.graph import status
 from vestige.store import read_json, write_json
 
@@ -98,16 +100,25 @@ def test_methods_epsilon_and_degrees(tmp_path):
     assert ui.missing == [] and follows["IAM-On"] > 0.3 > abs(follows["Random"])
 
 
-def test_a_result_of_another_version_or_configuration_is_refused(filled, tmp_path):
+def test_a_result_of_another_version_says_so(filled, tmp_path):
+    made_, _ = filled
+    path, lines = tmp_path / "old.json", []
+    path.write_text(json.dumps(made_.result | {"vestige": "0.0.1"}))
+    result = kept_result(str(path), "small", "nowhere", lines.append)
+    assert lines == [f"Computed by vestige 0.0.1; this is {vestige.__version__}."]
+    assert sentences(result) == [*sentences(made_.result), *lines]
+    assert lines[0] in write_leaderboard(tmp_path / "page.html", [result]).read_text()
+
+
+def test_a_result_of_another_format_or_configuration_is_refused(filled, tmp_path):
     made_, folder = filled
     chosen = experiment(folder / "tiny.yaml")
     assert read_result(made_.path, chosen) == made_.result
     for change, said in (
-        ({"vestige": "0.0.1"}, "is of vestige 0.0.1"),
         ({"format": 99}, "format 99"),
         ({"kind": "x"}, "not a result"),
-        ({"vestige": "0.0.1"}, "run FILE.yaml --scale small, with the file of 'tiny'"),
-        ({"vestige": "0.0.1", "name": "iam-table1", "scale": "paper"}, "run iam-table1 --scale paper$"),
+        ({"format": 99}, "run FILE.yaml --scale small, with the file of 'tiny'"),
+        ({"format": 99, "name": "iam-table1", "scale": "paper"}, "run iam-table1 --scale paper$"),
     ):
         path = tmp_path / "old.json"
         path.write_text(json.dumps(made_.result | change))

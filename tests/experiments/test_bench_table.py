@@ -9,6 +9,7 @@ import pytest
 from bench_tables import BLOCK, TINY, tiny
 from scipy import stats
 
+import vestige
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, render_table, run_bench
 from vestige.experiments.bench.plot import picture, render_plot
@@ -52,7 +53,7 @@ def table_of(values, published, **changes):
     told = experiment_dump(**changes)
     told["published"] = {"c": published}
     return {
-        "experiment": told, "missing": [],
+        "experiment": told, "missing": [], "vestige": vestige.__version__,
         "cells": [{"column": "c", "row": r, "group": 1, "figures": {"auc": v}} for r, v in values.items()],
     }  # fmt: skip
 

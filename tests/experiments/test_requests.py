@@ -74,6 +74,7 @@ def test_an_answer_has_the_models_and_can_be_kept(nearest, tmp_path):
     answer = vestige.forget(nearest, ids=ASKED)
     assert set(answer.original.tolist()) - set(answer.model.tolist()) == set(range(30))
     assert answer.report.is_file() and len(repr(answer).splitlines()) <= 10
+    assert answer.verdict.outcome in answer._repr_html_() and "Limits" in answer._repr_html_()
     kept = answer.save(tmp_path / "kept")
     assert (kept / "report.html").is_file() and (kept / "models" / "retrain").is_dir()
     with pytest.raises(InputError, match="not empty"):
@@ -124,10 +125,10 @@ def test_bad_requests_are_one_sentence_and_leave_nothing(place, tmp_path, change
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("system = 1 / 0", "ZeroDivisionError"),
+        ("other = 1\nsystem = other / 0", "s.py, line 2: ZeroDivisionError"),
         ("system = 3", "no name, records"),
         ("other = 3", "name 'system'|'system'"),
-        ("def system(:", "SyntaxError"),
+        ("def system(:", "s.py, line 1: SyntaxError"),
         ("import nothing_of_that_name\nsystem = 1", "ModuleNotFoundError"),
     ],
 )
