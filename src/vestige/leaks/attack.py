@@ -101,6 +101,13 @@ class Leakage:
     baseline_scores: Floats
     truth: NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        best, alone = self.best, self.baseline
+        return (
+            f"Leakage: AUC {best.target.auc:.3f} by {best.feature} ({best.model}) of two versions, "
+            f"{alone.target.auc:.3f} by {alone.feature} of one; gain {self.gain:.3f} [{self.gain_low:.3f}, {self.gain_high:.3f}]"
+        )
+
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each attack."""
         return [
