@@ -103,10 +103,9 @@ class Leakage:
 
     def __repr__(self) -> str:
         best, alone = self.best, self.baseline
-        return (
-            f"Leakage: AUC {best.target.auc:.3f} by {best.feature} ({best.model}) of two versions, "
-            f"{alone.target.auc:.3f} by {alone.feature} of one; gain {self.gain:.3f} [{self.gain_low:.3f}, {self.gain_high:.3f}]"
-        )
+        both = f"AUC {best.target.auc:.3f} by {best.feature} ({best.model}) of two versions"
+        one = f"{alone.target.auc:.3f} by {alone.feature} of one"
+        return f"Leakage: {both}, {one}; gain {self.gain:.3f} [{self.gain_low:.3f}, {self.gain_high:.3f}]"
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each attack."""
