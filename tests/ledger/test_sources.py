@@ -64,6 +64,7 @@ def test_tags_of_a_repository(book, tmp_path):
     assert name == "other@v1" and "git archive says" in why and "models/other" in why
 
 
+@pytest.mark.slow
 def test_a_registry_of_mlflow(book, tmp_path, monkeypatch):
     """Run locally on SQLite: versions, parents, which one is live, a roll-back, and a manifest of the run."""
     mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'vestige[mlflow]'")
