@@ -27,7 +27,7 @@ from vestige.signals.fields import HOW_TO_GET
 from vestige.unlearning import METHODS
 from vestige.unlearning.text import METHODS as TEXT_METHODS
 from vestige_docs import examples, results
-from vestige_docs.docstrings import UNDERLINE, columns, paragraphs
+from vestige_docs.columns import UNDERLINE, columns, paragraphs
 
 MARKS = {"when": "**When to use.**", "fails": "**When it fails.**", "cost": "**Cost.**"}
 LINKS = {
@@ -80,9 +80,9 @@ def notes_of(entry: Entry) -> Notes:
     body: list[str] = []
     for block in rest:
         rows = columns(block)
-        if rows is None:
+        if not rows:
             body.append(" ".join(block))
-        for names, meaning in rows or []:
+        for names, meaning in rows:
             options |= dict.fromkeys(names.split(", "), " ".join(meaning))
     marked = dict.fromkeys(MARKS, "")
     equation: list[str] = []
@@ -176,7 +176,7 @@ def meanings_of_steps(steps: type) -> Mapping[str, str]:
     """Return what each setting of the optimiser is, from the docstring of its class."""
     text: dict[str, str] = {}
     for block in paragraphs((inspect.getdoc(steps) or "").splitlines()):
-        for names, meaning in columns(block) or []:
+        for names, meaning in columns(block):
             text |= dict.fromkeys(names.split(", "), " ".join(meaning))
     return text
 

@@ -45,7 +45,7 @@ arrays = {
 }
 """
 TOKENS = """import numpy as np
-from vestige.signals import TextSignals
+from vestige.signals.texts import TextSignals
 
 rng = np.random.default_rng(0)
 texts = [f"Text {i}, of forty words or so." for i in range(20)]
