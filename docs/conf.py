@@ -67,6 +67,7 @@ html_math_renderer = "mathml"
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["accessible.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_last_updated_fmt = ""

@@ -23,6 +23,7 @@ PAGES = {
 }
 NOTEBOOK = "```{code-cell}"
 WRITTEN_BY_BUILD = ("reference/api/",)
+HOME = "https://vestige.example/"
 PROGRAMS = {
     name: "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     for name, text in PAGES.items()
@@ -44,6 +45,17 @@ def test_links_lead_somewhere(page):
         path = (ROOT / page).parent / target
         built = any(folder in str(path.resolve()) for folder in WRITTEN_BY_BUILD)
         assert built or path.exists(), f"{page} links to {target}"
+
+
+def test_the_package_index_leads_to_pages_of_the_site():
+    """Links in the README are absolute, since it is read without the repository beside it; each names a page."""
+    text = PAGES["README.md"] + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    targets = re.findall(re.escape(HOME) + r"([\w./-]*)", text)
+    assert len(targets) > 10
+    for target in filter(None, targets):
+        path = DOCS / re.sub(r"\.html$", ".md", target)
+        assert path.exists(), f"{HOME}{target} is no page: {path} is not there"
+    assert not re.findall(r"\]\((?!https:)", PAGES["README.md"])
 
 
 def listed(page, text):
