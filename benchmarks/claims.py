@@ -1,7 +1,7 @@
 """Does a verdict keep its word? Simulated worlds of known truth, and what was said of them.
 
     python -m benchmarks.claims simulate FILE.jsonl [--worlds 200] [--only TEXT]   appends a line for each row
-    python -m benchmarks.claims table FILE.jsonl                                   prints the table of docs/labbook/claims.md
+    python -m benchmarks.claims table FILE.jsonl                                   prints the lab book's table
 
 A world is one number per record and model, the scaled logit of the true label:
 

@@ -1,4 +1,4 @@
-"""The monotone likelihood ratio: IAM's assumption without its family; of our own, see docs/labbook/monotone.md.
+"""The monotone likelihood ratio: IAM's assumption without its family; our own, see docs/labbook/monotone.md.
 
 With the scaled logit a of the original, b of the shadows on average and u of the unlearned model, IAM's score falls
 with u, and rises with a and with b, whatever family it assumes. Here the likelihood ratio is fitted under exactly
