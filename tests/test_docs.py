@@ -14,7 +14,13 @@ import processes
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-WRITTEN_BY_BUILD = ("reference/api/", "methods/samples/", "methods/texts/", "measures/samples/", "measures/texts/")
+WRITTEN_BY_BUILD = (
+    "reference/api/",
+    "methods/samples/",
+    "methods/texts/",
+    "measures/samples/",
+    "measures/texts/",
+)
 BUILT = ("_build/", "_ext/", "jupyter_execute/", *WRITTEN_BY_BUILD)
 SOURCES = sorted(
     path for path in DOCS.rglob("*.md") if not path.relative_to(DOCS).as_posix().startswith(BUILT)

@@ -6,6 +6,7 @@ import doctest
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from vestige_docs import entries, examples, results
 
@@ -15,6 +16,7 @@ from vestige.unlearning import METHODS
 from vestige.unlearning.text import METHODS as TEXT_METHODS
 
 ROOT = Path(__file__).parents[1]
+MEASURED = ("labbook/*.md", "guide/llm.md", "guide/unlearning.md")
 FAMILIES = {"method": METHODS, "text method": TEXT_METHODS, "measure": MEASURES}
 EVERY = [
     pytest.param(e, id=f"{kind} {e.name}") for kind, family in FAMILIES.items() for e in family.entries()
@@ -33,6 +35,22 @@ def test_an_entry_says_what_its_page_needs(entry):
     assert "$$" in notes.equation and entry.cites
     unsaid = [name for name in entry.own_options if name not in notes.options]
     assert not unsaid, f"the docstring of {entry.name} does not say what {unsaid} are"
+
+
+@pytest.fixture(scope="module")
+def figures():
+    """Every number that stands on a page of results, and its hundredth, for what is there in percent."""
+    text = " ".join(path.read_text(encoding="utf-8") for p in MEASURED for path in (ROOT / "docs").glob(p))
+    numbers = {float(number) for number in re.findall(r"-?\d*\.?\d+", text.replace(",", ""))}
+    return np.array(sorted(numbers | {number / 100 for number in numbers}))
+
+
+@pytest.mark.parametrize("entry", EVERY)
+def test_figures_that_an_entry_cites_stand_on_a_page_of_results(entry, figures):
+    notes = entries.notes_of(entry)
+    for number in re.findall(r"(?<![\w.])-?\d+\.\d+", f"{notes.when} {notes.fails}"):
+        half = 0.5 * 10.0 ** -len(number.split(".")[1]) + 1e-9
+        assert (np.abs(figures - float(number)) <= half).any(), f"{entry.name}: {number} is nowhere measured"
 
 
 @pytest.mark.parametrize("entry", MEASURES.entries(), ids=lambda entry: entry.name)
