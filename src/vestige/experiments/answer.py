@@ -22,7 +22,7 @@ from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph.step import Job
 from vestige.report.notebook import notebook_card
 from vestige.report.words import plural
-from vestige.store import folder_at
+from vestige.store import folder_at, is_vacant
 from vestige.systems.doors import system_of
 from vestige.systems.portable import expect_guarded, expect_portable
 from vestige.systems.source import SystemSource
@@ -77,7 +77,7 @@ class Answer:
     def save(self, folder: Path | str) -> Path:
         """Keep everything in a folder of one's own, which must be empty or new; return it."""
         path = folder_at(folder)
-        if any(path.iterdir()):
+        if not is_vacant(path):
             raise InputError(f"{path} is not empty; name another folder.")
         shutil.copytree(self.folder, path, dirs_exist_ok=True)
         return path
