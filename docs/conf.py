@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 import vestige  # noqa: E402
 
@@ -36,6 +36,7 @@ extensions = [
     "vestige_docs.reference",
     "vestige_docs.commands",
     "vestige_docs.schemas",
+    "vestige_docs.pages",
 ]
 exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 templates_path = ["_templates"]

@@ -6,11 +6,11 @@ A page is one program, in a process of its own. Tutorials are notebooks: `make d
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import processes
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -33,10 +33,8 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("page", [name for name, program in PROGRAMS.items() if program])
 def test_page_runs(page, tmp_path):
-    made = subprocess.run(
-        [sys.executable, "-c", PROGRAMS[page]], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert made.returncode == 0, made.stderr
+    code, _, said = processes.ended(PROGRAMS[page], folder=tmp_path)
+    assert code == 0, said
 
 
 @pytest.mark.parametrize("page", PAGES)
