@@ -152,11 +152,3 @@ def test_monitor_says_for_machines_what_it_did(run, tmp_path):
     assert run("monitor", "churn", "--plan", "--json") == {"waiting": []}
     said = run("monitor", "churn", "--json")
     assert said["decisions"] == said["waiting"] == [] and said["budget"]["tests"] == 0
-    assert "Nothing was decided yet" in run("monitor", "churn", "--matrix")
-    request = run("request", "new", "anna", "--record", "r1", "--json")["id"]
-    run("request", "scope", request)
-    assert run("monitor", "churn", "--matrix", "--json") == {
-        "matrix": {request: {"churn@v1": "saw"}},
-        "history": {},
-    }
-    assert "saw" in run("monitor", "churn", "--matrix")

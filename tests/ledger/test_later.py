@@ -164,28 +164,6 @@ def test_without_the_model_that_saw_them_a_return_is_found_as_well(certified, tm
     assert audit.signals.original is None and any("No model that saw" in limit for limit in audit.limits)
 
 
-def test_what_could_not_be_tested_is_tried_again(certified, audits, tmp_path):
-    from vestige import Audit, audit
-
-    ledger, requests = certified
-    register(ledger, tmp_path, "v3", range(40, 300))
-    ledger.monitor("churn", system=Nearest(), folder=tmp_path / "runs", seed=SEED, settings={"alpha": 0.01})
-    register(ledger, tmp_path, "v4", range(41, 300))
-    signals = Audit.load(tmp_path / "runs" / "monitor-churn" / "audits" / "v3" / requests[0]).signals
-    blind = audit(signals.without("shadow_out", "shadow_train", "shadow_fit"), ["scaled_logit_difference"])
-    result = ledger.monitor("churn", lambda one, version: blind if one.request == requests[0] else None)
-    assert [decision.outcome for decision in result.decisions] == ["untested"]
-    assert result.waiting == tuple((request, "churn@v4") for request in requests)
-    spent = result.budget.spent
-    count = len(ledger.events())
-    again = ledger.monitor("churn", lambda one, version: blind if one.request == requests[0] else None)
-    assert (
-        again.decisions == result.decisions and len(ledger.events()) == count and again.budget.spent == spent
-    )
-    last = ledger.monitor("churn", system=Nearest(), folder=tmp_path / "runs", seed=SEED)
-    assert [decision.outcome for decision in last.decisions] == ["kept", "kept"] and last.waiting == ()
-
-
 def test_what_is_not_at_hand_waits_and_what_is_gone_is_not_watched(certified, tmp_path):
     """One request's records are supplied again, the other's escrow has come to its end."""
     ledger, requests = certified
@@ -230,3 +208,25 @@ def _signals_of(names):
     ids[forget[: len(names)]] = names
     arrays = {name: np.asarray(value) for name, value in models.items()}
     return audit(vestige.Signals(truth, role=role, ids=ids, **arrays), ["random"])
+
+
+def test_what_could_not_be_tested_is_tried_again(certified, audits, tmp_path):
+    from vestige import Audit, audit
+
+    ledger, requests = certified
+    register(ledger, tmp_path, "v3", range(40, 300))
+    ledger.monitor("churn", system=Nearest(), folder=tmp_path / "runs", seed=SEED, settings={"alpha": 0.01})
+    register(ledger, tmp_path, "v4", range(41, 300))
+    signals = Audit.load(tmp_path / "runs" / "monitor-churn" / "audits" / "v3" / requests[0]).signals
+    blind = audit(signals.without("shadow_out", "shadow_train", "shadow_fit"), ["scaled_logit_difference"])
+    result = ledger.monitor("churn", lambda one, version: blind if one.request == requests[0] else None)
+    assert [decision.outcome for decision in result.decisions] == ["untested"]
+    assert result.waiting == tuple((request, "churn@v4") for request in requests)
+    spent = result.budget.spent
+    count = len(ledger.events())
+    again = ledger.monitor("churn", lambda one, version: blind if one.request == requests[0] else None)
+    assert (
+        again.decisions == result.decisions and len(ledger.events()) == count and again.budget.spent == spent
+    )
+    last = ledger.monitor("churn", system=Nearest(), folder=tmp_path / "runs", seed=SEED)
+    assert [decision.outcome for decision in last.decisions] == ["kept", "kept"] and last.waiting == ()

@@ -13,7 +13,6 @@ from vestige.cli.options import Json, Workers
 from vestige.errors import InputError
 
 if TYPE_CHECKING:
-    from vestige.ledger import Ledger
     from vestige.ledger.records import Commitment, Version
 
 WATCHED = (
@@ -42,7 +41,6 @@ def monitor(
         bool, typer.Option("--by-records", help="Re-open also by a record that stands out in two audits.")
     ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be audited, and stop.")] = False,
-    matrix: Annotated[bool, typer.Option("--matrix", help="Show what was decided of each pair, and stop.")] = False,
     workers: Workers = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "monitor", json: Json = False,
 ) -> None:  # fmt: skip
     """Audit every new version against every open commitment; re-open what it breaks. (vestige.Ledger.monitor)"""
@@ -59,9 +57,6 @@ def monitor(
         return Path(place) if Path(place, "audit.json").is_file() else None
 
     ledger = open_ledger(url, key, actor)
-    if matrix:
-        _print_matrix(ledger, line, json)
-        return
     if plan:
         waiting = [(commitment.request, version.id) for commitment, version in watch.pairs(ledger, line)]
         rows = [f"{request} under {version}" for request, version in waiting] or ["Nothing is to be audited."]
@@ -88,28 +83,3 @@ def monitor(
             f"{left.next_level:.2g}. Of the budget {left.spent:.2g} is spent, {left.left:.2g} is left."
         )
     raise typer.Exit(1 if result.reopened else 4 if result.waiting else 0)
-
-
-def _print_matrix(ledger: Ledger, line: str, json: bool) -> None:
-    """Show commitments against versions: what was decided, and how much of the influence is gone."""
-    from vestige.cli.show import print_json, print_rows
-
-    cells, history = ledger.matrix(line), ledger.history(line)
-    if json:
-        print_json({"matrix": cells, "history": history}, indent=2)
-        return
-    versions = [
-        version for version in ledger.models.list(line) if any(version.id in row for row in cells.values())
-    ]
-    rows = []
-    for request, row in cells.items():
-        told = {version.name: row.get(version.id, "") for version in versions}
-        for version in versions:
-            audit = history.get(request, {}).get(version.id, {})
-            if audit.get("low") is not None:
-                told[version.name] += f", {audit['low']:.0%} to {audit['high']:.0%} gone"
-        rows.append({"Request": request, **told})
-    if rows:
-        print_rows(f"{line}: what was decided of each version", rows, whole=("Request",))
-    else:
-        print("Nothing was decided yet.")
