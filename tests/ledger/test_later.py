@@ -162,6 +162,7 @@ def test_without_the_model_that_saw_them_a_return_is_found_as_well(certified, tm
     place = tmp_path / "runs" / "monitor-churn" / "audits" / "v3" / requests[0]
     audit = Audit.load(place)
     assert audit.signals.original is None and any("No model that saw" in limit for limit in audit.limits)
+    assert audit.figures == () and audit.retained is None, "what no decision rests on is not computed for each pair"
 
 
 def test_what_is_not_at_hand_waits_and_what_is_gone_is_not_watched(certified, tmp_path):
