@@ -15,8 +15,7 @@ from vestige.errors import InputError
 from vestige.evaluation import Audit
 from vestige.evaluation import audit as audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
-from vestige.experiments.plan import Roles
-from vestige.experiments.requests import Forgetting, Models, SystemStep, plan_system
+from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph import carry_out
 from vestige.graph.step import UNNAMED, Job
@@ -167,20 +166,6 @@ class Present(SystemStep):
         return self.held
 
 
-@dataclass(frozen=True, eq=False)
-class Two(Models):
-    """The models of an audit of two: those exist, and shadows are fitted."""
-
-    before: Any = None
-    after: Any = None
-
-    def original(self, roles: Roles, seed: int) -> SystemStep:
-        return Present(source=self.source, role="before", held=self.before)
-
-    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
-        return Present(source=self.source, role="after", held=self.after)
-
-
 def _signals(
     system: System,
     ids: Sequence[str],
@@ -197,7 +182,10 @@ def _signals(
         plan = plan_system(
             source, ids, settings, Path(folder), ways=[Forgetting("after", title="after")],
             shadows=ShadowConfig(count=number), audit=AuditConfig(), seed=seed,
-            maker=Two(source, settings, before, after),
+            maker=Existing(
+                source, settings, Present(source=source, role="before", held=before),
+                Present(source=source, role="after", held=after),
+            ),
         )  # fmt: skip
         step, environment = plan.steps.audits["after"], plan.maker.environment
         carry_out([step.references, step.unlearned], plan.store, environment, name="audit", stop=True)

@@ -10,7 +10,7 @@ import bisect
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,11 @@ class Manifest:
         gone = {bytes.fromhex(name) for name in pseudonyms}
         parts = (self._at(place) for place in range(len(self)))
         return Manifest(b"".join(part for part in parts if part not in gone))
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the digest of a version: SHA-256 over the names and digests of its files."""
+    return hashlib.sha256(canonical(dict(files)).encode()).hexdigest()
 
 
 class Models:
@@ -139,7 +144,7 @@ class Models:
             raise InputError(f"{place}: no weights are there; a folder or a file is wanted.")
         version, place = f"{line}@{name}", place.resolve()
         files = digests(place)
-        digest = hashlib.sha256(canonical(files).encode()).hexdigest()
+        digest = digest_of(files)
         known = transaction.get("version", version)
         if known is not None:
             if (known["digest"], known["manifest"]) == (digest, manifest.digest):
