@@ -28,7 +28,7 @@ VERDICT = (
 
 def audit(
     ledger: Ledger, request: str, line: str | None = None, *, system: Any = None, folder: Path | str | None = None,
-    workers: int | None = None, say: Say = lambda text: None,
+    out: Path | str = "runs", workers: int | None = None, say: Say = lambda text: None, **options: Any,
 ) -> Request:  # fmt: skip
     """Measure what is left of each record in the new version, and keep verdict and digests.
 
@@ -37,9 +37,14 @@ def audit(
     ledger, request, line
         The line may be left out where the request concerns one.
     system
-        Where it was given to `execute` from memory; a file is known.
+        Where it was given to `execute` from memory; a file is known. Of a version that was trained elsewhere: who
+        loads and asks it, as for `Ledger.monitor`; all requests that the version serves are asked together.
     folder
         An audit that was made elsewhere, of a version that was trained elsewhere.
+    out
+        Where the audits of versions that were trained elsewhere go.
+    options
+        Of those audits: supplied, shadows, seed, settings; see `vestige.ledger.later.Asking`.
 
     Returns
     -------
@@ -56,13 +61,22 @@ def audit(
         raise InputError(
             f"{request} retired every version of {commitment.line} that saw its records; certify it."
         )
+    if options and (folder is not None or commitment.folder):
+        raise InputError(
+            f"{', '.join(options)}: options of an audit are for versions that were trained elsewhere and a system that "
+            f"asks them; {commitment.version} is audited as it was executed."
+        )
     with recorded(ledger, record, commitment, "audit"):
         if folder is not None:
             place = as_path(folder)
         elif commitment.folder:
             place = _audited(ledger, record, commitment, system, workers, say)
+        elif system is not None:
+            place = _asked(ledger, commitment, system, folder=out, workers=workers, say=say, **options)
         else:
-            raise InputError(f"{commitment.version} was trained elsewhere; give the folder of its audit.")
+            raise InputError(
+                f"{commitment.version} was trained elsewhere; give the system that asks it, or the folder of its audit."
+            )
         _keep_audit(ledger, record, commitment, place.resolve())
     return ledger.requests.show(request)
 
@@ -90,6 +104,20 @@ def _audited(
     source = source_of(options["system"])
     rows = source.load().records.positions(ids_of(ledger.key, request.records, source))
     return audit_request(built, commitment.way, request.id, rows, workers=workers, say=say)
+
+
+def _asked(ledger: Ledger, commitment: Commitment, system: Any, **options: Any) -> Path:
+    """Ask a version that was trained elsewhere about every request that it serves; return the audit of one of them."""
+    from vestige.ledger.later import Asking
+
+    version = ledger.models.show(commitment.version)
+    served = [
+        one
+        for one in ledger.requests.commitments(commitment.line)
+        if one.version == version.id and one.state in ("executed", "audited")
+    ]
+    asking = Asking(ledger, commitment.line, system, served, **options)
+    return asking.audits(version, served)[commitment.request]
 
 
 def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place: Path) -> None:
