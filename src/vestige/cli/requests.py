@@ -186,14 +186,21 @@ def request_audit(
 @command(request, "certify", examples=("vestige request certify R17 --signing-key evidence.key",))
 def request_certify(
     about: Id, line: Line = None,
-    signing_key: Annotated[Path | None, typer.Option(help="The private key that signs the evidence.")] = None,
+    signing_key: Annotated[str | None, typer.Option(help="The private key that signs, or URI of a signer.")] = None,
+    public_key: Annotated[Path | None, typer.Option(help="The public key, where it is a URI.")] = None,
     valid_until: Until = None, out: Annotated[Path | None, typer.Option(help="Folder of the evidence.")] = None,
     assurance: Annotated[str, typer.Option(help="self-attested, reproduced or third-party.")] = "self-attested",
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator", json: Json = False,
 ) -> None:  # fmt: skip
     """Sign evidence of an audit that holds. (vestige.Ledger.requests.certify)"""
     record = open_ledger(url, key, actor).requests.certify(
-        about, line, key=signing_key, valid_until=valid_until, assurance=assurance, folder=out
+        about,
+        line,
+        key=signing_key,
+        public=public_key,
+        valid_until=valid_until,
+        assurance=assurance,
+        folder=out,
     )
     _print_request(record, json)
 

@@ -146,8 +146,9 @@ def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place:
 
 
 def certify(
-    ledger: Ledger, request: str, line: str | None = None, *, key: Path | str | None = None,
-    passphrase: str | None = None, valid_until: str | date | None = None, assurance: str = "self-attested",
+    ledger: Ledger, request: str, line: str | None = None, *, key: Any = None,
+    passphrase: str | None = None, public: Path | str | None = None,
+    valid_until: str | date | None = None, assurance: str = "self-attested",
     folder: Path | str | None = None,
 ) -> Request:  # fmt: skip
     """Sign evidence of an audit that holds, and note that the request is certified.
@@ -158,8 +159,8 @@ def certify(
     ----------
     ledger, request, line
         The line may be left out where the request concerns one.
-    key, passphrase
-        The private key that signs; see `vestige.evidence.certify`.
+    key, passphrase, public
+        The private key that signs, or a signer; see `vestige.evidence.certify`.
     valid_until
         A day; default: a year from now.
     assurance
@@ -195,7 +196,7 @@ def certify(
         if not retired:
             until = None if valid_until is None else _at_midnight(as_date("valid_until", valid_until))
             body |= _evidence(
-                ledger, record, commitment, folder, key=key, passphrase=passphrase, valid_until=until,
+                ledger, record, commitment, folder, key=key, passphrase=passphrase, public=public, valid_until=until,
                 assurance=assurance,
             )  # fmt: skip
         with ledger.writing() as transaction:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,16 +21,16 @@ from vestige.ledger.chain import canonical
 from vestige.ledger.database import Transaction
 from vestige.ledger.keys import digests
 from vestige.ledger.projections import Row
-from vestige.ledger.records import Version
+from vestige.ledger.records import NAME, Version
 from vestige.ledger.tables import COMMITMENT, EVENT, MANIFEST, REQUEST, VERSION
 from vestige.values import id_list
 
 if TYPE_CHECKING:
     from vestige.ledger.ledger import Ledger
+    from vestige.ledger.sources import Polled, Source
 
 BYTES = 16
 STATES = ("candidate", "live", "retired")
-NAME = re.compile(r"[\w][\w.-]{0,99}")
 DONE = ("executed", "audited", "certified", "monitored", "closed")
 """States of a commitment that a version with its records breaks."""
 
@@ -251,15 +250,18 @@ class Models:
 
     def tags(self, repository: Path | str = ".") -> Sequence[tuple[str, str]]:
         """Return the git tags of a repository that are named like versions, "churn@v1", and are not registered."""
-        import subprocess
+        from vestige.ledger.sources import tags
 
-        command = ["git", "-C", str(repository), "tag", "--list", "*@*"]
-        try:
-            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise InputError(f"{repository}: its git tags cannot be read ({error}).") from None
         known = {version.id for version in self.list()}
-        return [(tag.partition("@")[0], tag.partition("@")[2]) for tag in answer.split() if tag not in known]
+        return [
+            (tag.partition("@")[0], tag.partition("@")[2]) for tag in tags(repository) if tag not in known
+        ]
+
+    def poll(self, source: Source, **options: Any) -> Polled:
+        """Register the versions of a source that are new, and follow which are in use. See `vestige.ledger.sources`."""
+        from vestige.ledger.sources import poll
+
+        return poll(self.ledger, source, **options)
 
 
 def _commitments(connection: sa.Connection, line: str, states: Sequence[str]) -> list[Row]:
