@@ -25,6 +25,7 @@ import pandas as pd
 import vestige
 from vestige import evidence
 from vestige.ledger import Key
+from vestige.report import write
 
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -55,17 +56,17 @@ class Year:
 
     def __init__(self, folder: Path, seed: int = 0, *, snapshot: bool = True, say=print) -> None:
         self.folder, self.seed, self.snapshot, self.say = folder, seed, snapshot, say
-        self.table, self.asked = churn.contracts(seed), {}
-        free = iter(self.table.index)
+        self.all, self.asked = churn.contracts(seed), {}
+        free = iter(self.all.index)
         for person, count in dict.fromkeys(sum(REQUESTS.values(), [])):  # who asks has had contracts since January
             self.asked[person, count] = [next(free) for _ in range(count)]
-            self.table.loc[self.asked[person, count], "customer"] = f"customer-{person:05d}"
-        self.never = self.table[self.table.since == 0]
+            self.all.loc[self.asked[person, count], "customer"] = f"customer-{person:05d}"
+        self.table, self.never = self.all[self.all.since > 0], self.all[self.all.since == 0]
         self.live = self.model = self.copy = None
         self.supplied = {}
 
         folder.mkdir(parents=True)
-        self.signing_key, self.public_key = evidence.new_key(folder / "evidence", encrypt=False)
+        self.signing_key, self.public_key = evidence.new_key(folder / "signer", encrypt=False)
         key = Key.create(folder / "ledger.key")  # outside of the ledger: without it nobody can be named
         self.ledger = vestige.Ledger.create(f"sqlite:///{folder}/deletions.db", key.path, actor="privacy team")
 
@@ -75,10 +76,11 @@ class Year:
             version = self.train(month)
             pending = self.pending()
             if not self.holds(version, pending):
+                self.ledger.models.retire(version)  # it never goes live
                 version = self.train(month, again=True)
                 pending = self.pending()  # and what the first one brought back
                 self.holds(version, pending)
-            self.certify(pending)
+            self.certify(version, pending)
             self.go_live(version)
             if month == "october":
                 self.say("  it fails, and the version of April is used again")
@@ -90,19 +92,18 @@ class Year:
 
     def train(self, month: str, again: bool = False) -> str:
         """Train a version, and register it with the contracts that it is said to have seen."""
-        table = self.table[self.table.since.between(1, 1 + MONTHS.index(month))]
+        table = self.table[self.table.since <= 1 + MONTHS.index(month)]
         if month == "march":
             self.copy = table
-        seed, rows, fitted = 100 * self.seed + MONTHS.index(month) + 50 * again, table, None
         if month == "may" and not again:
-            fitted = churn.fine_tune(self.model, table)
-        elif month == "august" and not again and self.snapshot:
-            rows = self.copy
-        self.model = fitted or churn.train(rows, seed)
+            self.model = churn.fine_tune(self.model, table)
+        else:
+            rows = self.copy if month == "august" and self.snapshot and not again else table
+            self.model = churn.train(rows, 100 * self.seed + MONTHS.index(month) + 50 * again)
         name = f"{month}-again" if again else month
         place = self.folder / "models" / name
         place.mkdir(parents=True)
-        churn.system(self.model, rows, self.never).save(self.model, place)
+        churn.system(self.model, table, self.never).save(self.model, place)
         version = self.ledger.models.add("churn", name, place, manifest=table.index, parent=self.live or "")
         self.say(f"  {version.id} is trained on {version.records:,} contracts, as the table says")
         return version.id
@@ -149,10 +150,10 @@ class Year:
         """Audit a version: of the requests that it serves, and of all that were served before. Is it free of traces?"""
         requests = self.ledger.requests
         asking = {"system": self.system, "supplied": self.supplied or None, "seed": self.seed}
-        under = []
-        for request in requests.execute(pending, version=version, reason="the monthly training") if pending else []:
-            verdict = requests.audit(request.id, out=self.folder / "runs", **asking).commitment().verdict
-            under += [request.id] if verdict == "under" else []
+        if pending:
+            requests.execute(pending, version=version, reason="the monthly training serves all of them")
+        audited = [requests.audit(request, out=self.folder / "runs", **asking) for request in pending]
+        under = [request.id for request in audited if request.commitment().verdict == "under"]
         if under:
             self.say(f"  it was to forget {', '.join(under)}, and has not")
         watch = self.ledger.monitor("churn", folder=self.folder / "runs", **asking)
@@ -161,24 +162,43 @@ class Year:
             self.say(f"  it brings back {', '.join(reopened)}")
         return not under and not reopened
 
-    def certify(self, pending: list[str]) -> None:
+    def certify(self, version: str, pending: list[str]) -> None:
+        """Sign evidence for each request whose audit holds; one whose audit does not waits for the next version."""
         for request in pending:
             if self.ledger.requests.show(request).commitment().verdict in ("unlearned", "undecided"):
-                self.ledger.requests.certify(request, key=self.signing_key)
+                place = self.folder / "evidence" / version / request
+                self.ledger.requests.certify(request, key=self.signing_key, folder=place)
+
+    # what is there at the end
+
+    def show(self) -> None:
+        """Show every commitment under every version, what is left of the error budget, and whether everything holds."""
+        overview, ledger = self.ledger.overview("churn"), self.ledger
+        write(self.folder / "commitments.html", overview.page())
+        budget = ledger.monitor("churn", lambda commitment, version: None).budget
+        self.say(f"\n{overview.text()}")
+        self.say(
+            f"\n{budget.tests} tests by {budget.procedure}, {budget.reopened} re-openings; at most {budget.alpha:.0%} of "
+            f"them are false. The next test is judged at {budget.next_level:.1g}"
+        )
+        signed = [one.commitment() for one in ledger.requests.list() if one.commitments and one.commitment().evidence]
+        checks = [evidence.verify(Path(one.evidence["place"]) / "evidence.json", self.public_key) for one in signed]
+        self.say(f"Evidence: {sum(check.holds for check in checks)} of {len(checks)} statements hold")
+        self.say(f"Ledger: {ledger.verify().sentence}")
 
     def system(self, content):
         """Return who knows the contracts of today, those that were deleted and kept, and offers that nobody signed."""
-        known = pd.concat([self.table[self.table.since > 0], churn.restored(content)])
+        known = pd.concat([self.table, churn.restored(content)])
         return churn.system(churn.model(self.seed), known, self.never)
 
 
 def main(folder: str = "year") -> None:
-    start = time.perf_counter()
-    year = Year(Path(folder))
-    print(f"{len(year.table):,} contracts: {'Adult' if churn.has_adult() else 'made up, for VESTIGE_DATA has no Adult'}")
+    begin, place = time.perf_counter(), Path(folder)
+    year = Year(place)
+    print("Adult stands in for contracts" if churn.has_adult() else "VESTIGE_DATA has no Adult: the contracts are made up")
     year.run()
-    print(year.ledger.matrix("churn"))
-    print(f"{time.perf_counter() - start:.0f} s")
+    year.show()
+    print(f"\n{time.perf_counter() - begin:.0f} s; everything is in {place}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from vestige.ledger.models import settle
 from vestige.ledger.plans import Say, ids_of, planned, source_of
 from vestige.ledger.records import Commitment, Request, as_date
 from vestige.ledger.work import RETIRE, recorded
-from vestige.store import file_hash
+from vestige.store import file_hash, key_of
 
 if TYPE_CHECKING:
     from vestige.evaluation import Audit
@@ -106,8 +106,11 @@ def _audited(
     return audit_request(built, commitment.way, request.id, rows, workers=workers, say=say)
 
 
-def _asked(ledger: Ledger, commitment: Commitment, system: Any, **options: Any) -> Path:
-    """Ask a version that was trained elsewhere about every request that it serves; return the audit of one of them."""
+def _asked(ledger: Ledger, commitment: Commitment, system: Any, folder: Path | str, **options: Any) -> Path:
+    """Ask a version that was trained elsewhere about every request that it serves; return the audit of one of them.
+
+    Each set of requests has a folder of its own: an audit that the ledger has noted is not written again.
+    """
     from vestige.ledger.later import Asking
 
     version = ledger.models.show(commitment.version)
@@ -116,7 +119,8 @@ def _asked(ledger: Ledger, commitment: Commitment, system: Any, **options: Any) 
         for one in ledger.requests.commitments(commitment.line)
         if one.version == version.id and one.state in ("executed", "audited")
     ]
-    asking = Asking(ledger, commitment.line, system, served, **options)
+    name = f"{version.name}-{key_of([one.request for one in served])[:8]}"
+    asking = Asking(ledger, commitment.line, system, served, folder=as_path(folder) / name, **options)
     return asking.audits(version, served)[commitment.request]
 
 
