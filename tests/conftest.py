@@ -38,6 +38,13 @@ def no_pictures(monkeypatch):
     monkeypatch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
 
 
+@pytest.fixture
+def small_attacker(monkeypatch):
+    """SAMIA's transformer in a size that trains in milliseconds; its own tests take it in the published one."""
+    for name, value in {"LAYERS": 1, "WIDTH": 32, "HEADS": 4, "INNER": 32}.items():
+        monkeypatch.setattr(f"vestige.models.samia.{name}", value)
+
+
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
     """A folder with tiny language models by name, and the texts of each group as JSON.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -62,7 +62,7 @@ def monitor(
         rows = [f"{request} under {version}" for request, version in waiting] or ["Nothing is to be audited."]
         print_json({"waiting": waiting}, indent=2) if json else print("\n".join(rows))
         return
-    control = {"procedure": procedure, "alpha": alpha, "by_records": by_records}
+    control: dict[str, Any] = {"procedure": procedure, "alpha": alpha, "by_records": by_records}
     if system is None:
         result = ledger.monitor(line, folder, **control)
     else:

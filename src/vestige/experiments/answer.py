@@ -19,7 +19,9 @@ from vestige.experiments.requests import Forgetting, SystemStep, plan_system
 from vestige.experiments.runner import carry_out_plan
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph.step import Job
-from vestige.store import folder_at
+from vestige.report.notebook import notebook_card
+from vestige.report.words import plural
+from vestige.store import folder_at, is_vacant
 from vestige.systems.doors import system_of
 from vestige.systems.portable import expect_guarded, expect_portable
 from vestige.systems.source import SystemSource
@@ -74,14 +76,23 @@ class Answer:
     def save(self, folder: Path | str) -> Path:
         """Keep everything in a folder of one's own, which must be empty or new; return it."""
         path = folder_at(folder)
-        if any(path.iterdir()):
+        if not is_vacant(path):
             raise InputError(f"{path} is not empty; name another folder.")
         shutil.copytree(self.folder, path, dirs_exist_ok=True)
         return path
 
+    @property
+    def _title(self) -> str:
+        return f"Answer to {plural(len(self.plan.roles.forget), 'id')} by {self.audit.name}"
+
     def __repr__(self) -> str:
-        verdict, asked = self.verdict, len(self.plan.roles.forget)
-        return f"Answer to {asked:,} ids by {self.audit.name}: {verdict.outcome}\n{verdict.sentence}"
+        return f"{self._title}: {self.verdict.outcome}\n{self.verdict.sentence}"
+
+    def _repr_html_(self) -> str:
+        verdict = self.verdict
+        return notebook_card(
+            self._title, verdict.outcome, verdict.sentence, verdict.facts, {"Limits": self.audit.limits}
+        )
 
 
 @checked

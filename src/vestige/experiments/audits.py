@@ -12,8 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from vestige.errors import InputError
-from vestige.evaluation import Audit
-from vestige.evaluation import audit as audit_signals
+from vestige.evaluation import Audit, audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
 from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
@@ -55,7 +54,8 @@ def audit(
         The verdict needs at least one shadow and 20 holdout samples; the all-clear also needs retained samples.
     measures : iterable of str or mapping
         Names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}. They rank the
-        samples and describe the model; the verdict does not depend on which are chosen.
+        samples and describe the model; the verdict does not depend on which are chosen. One that has the label
+        of another is numbered: "iam", "iam (2)".
     name : str
         What is audited, for the report.
     preset : "recommended" or "paper"
@@ -93,7 +93,7 @@ def audit(
 
     References
     ----------
-    docs/claims.md: every claim, its null, its error rate, and the control that guards it.
+    docs/labbook/claims.md: every claim, its null, its error rate, and the control that guards it.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from vestige.data.source import Truth
 from vestige.errors import InputError
-from vestige.evaluation import Audit, Metric, audit
+from vestige.evaluation import Audit, Metric, audit_signals
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
@@ -180,7 +180,7 @@ class AuditMethod(Step):
         """Return the audit of the signals, with what the plan knows of its limits."""
         config = self.config
         with named(self.title):
-            result = audit(
+            result = audit_signals(
                 self.signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
                 tolerance=config.tolerance,
             )  # fmt: skip

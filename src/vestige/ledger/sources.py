@@ -13,6 +13,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -156,7 +157,7 @@ class Folder:
             if not path.name.startswith(".") and not path.name.endswith(MANIFEST)
         ]
         for path in sorted(names, key=lambda path: _numbered(path.name)):
-            yield Offer(self.line, path.name, lambda path=path: path)
+            yield Offer(self.line, path.name, partial(Path, path))
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class Tags:
         for tag in sorted(tags(self.repository), key=_numbered):
             line, _, name = tag.partition("@")
             if NAME.fullmatch(line) and NAME.fullmatch(name):
-                yield Offer(line, name, lambda line=line, name=name: self._written(line, name))
+                yield Offer(line, name, partial(self._written, line, name))
 
     def _written(self, line: str, name: str) -> Path:
         folder = as_path(self.out) / line / name
@@ -243,7 +244,7 @@ class Registry:
                     continue
                 live = None if self.live is None else str(one.version) == str(current)
                 yield Offer(
-                    line, f"v{one.version}", lambda one=one: self._fetched(client, one),
+                    line, f"v{one.version}", partial(self._fetched, client, one),
                     parent=str((one.tags or {}).get("parent", "")), live=live,
                 )  # fmt: skip
 
@@ -267,17 +268,14 @@ class Registry:
                 return rows
 
     def _fetched(self, client: Any, one: Any) -> Path:
-        from mlflow.artifacts import download_artifacts
-
-        folder = as_path(self.out) / one.name / f"v{one.version}"
+        download = need("mlflow.artifacts", "mlflow", "An MLflow registry").download_artifacts
+        folder: Path = as_path(self.out) / str(one.name) / f"v{one.version}"
         if folder.exists():
             return folder
         with _told(self.uri), published(folder) as part:
             place = client.get_model_version_download_uri(one.name, str(one.version))
             part.mkdir()
-            written = Path(
-                download_artifacts(artifact_uri=place, dst_path=str(part / "files"), tracking_uri=self.uri)
-            )
+            written = Path(download(artifact_uri=place, dst_path=str(part / "files"), tracking_uri=self.uri))
             files = [written] if written.is_file() else list(written.iterdir())
             for path in files:
                 shutil.move(path, part / path.name)

@@ -208,7 +208,8 @@ def matrix(ledger: Ledger, line: str) -> dict[str, dict[str, str]]:
 def history(ledger: Ledger, line: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Return what each audit said, by request and version: outcome, completeness, low, high, and p.
 
-    Completeness is the share of the records' influence that is gone, 0 to 1, None where the audit could not say.
+    Completeness is the share of the records' influence that is gone: 1 where all of it is, noise takes it beyond; None
+    where the audit could not say. p is 1 over the e-value where the procedure takes that.
     """
     by_digest = {version.digest: version.id for version in ledger.models.list(line)}
     rows: dict[str, dict[str, dict[str, Any]]] = {}

@@ -50,6 +50,14 @@ TERMS: dict[str, str] = {
         "Neither higher nor lower is better: the best value is that of a model retrained without the forget "
         "samples."
     ),
+    "Newly exposed": (
+        "Of a retained record: the model before the deletion does not show that it was trained on it, and the "
+        "models before and after together do (TC-UMIA, Fu et al. 2026)."
+    ),
+    "Damaged": (
+        "Of a retained record: the model before tells it from never-seen ones, and the audited model treats it as "
+        "one of these; such falls are rarer under exact retraining, where as many records rise as fall."
+    ),
     "Undecided": "Not an acquittal: the evidence at hand cannot answer. The limits say what is missing.",
     # texts
     "Loss": (

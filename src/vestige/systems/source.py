@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -179,7 +180,18 @@ def _own_code(where: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{where}: {type(error).__name__}: {told(error)}.") from error
+        raise InputError(
+            f"{where}{_line_of(where, error)}: {type(error).__name__}: {told(error)}."
+        ) from error
+
+
+def _line_of(where: str, error: BaseException) -> str:
+    """Return the last line of the user's file that was at work when it failed; "" where none was."""
+    file = where if where.endswith(".py") else where.rpartition(":")[0]
+    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == file]
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == file else None
+    line = lines[-1] if lines else line
+    return "" if line is None else f", line {line}"
 
 
 def _absolute(place: str) -> str:

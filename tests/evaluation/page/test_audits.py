@@ -133,8 +133,8 @@ def test_sections_come_in_order(audit: Callable[..., Audit], manifest: dict[str,
     page = Page(render({"x": audit()}, manifest=manifest))
     order = [found["id"] for tag, found in page.tags if tag == "section"]
     assert order == [
-        "verdict", "methods", "controls", "scores", "roc", "before-after", "samples", "measures", "limits",
-        "configuration", "reading",
+        "verdict", "methods", "controls", "scores", "roc", "before-after", "samples", "retained", "measures",
+        "limits", "configuration", "reading",
     ]  # fmt: skip
     shown = " ".join(page.text)
     for piece in ("train.lr", "not set", "9f2c" * 16, "class 3", "vestige 0.1.0", "2026-11-21T18:00:00Z"):
