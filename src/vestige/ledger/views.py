@@ -121,11 +121,7 @@ class Overview:
             rows.append([request, f"{self.records[request]:,}", *cells, self.states[request]])
         table = Table("Completeness over versions", columns, rows)
         opened = sum(look.outcome == REOPENED for looks in self.looks.values() for look in looks.values())
-        again = (
-            f"{opened:,} times a version was found to bear a trace again."
-            if opened
-            else "No version was found to bear a trace again."
-        )
+        again = f"Commitments that an audit of a later version opened again: {opened:,}."
         facts = [plural(len(self.looks), "commitment"), plural(len(self.versions), "version")]
         section = Section("history", "Completeness over versions", "Versions", [Text(MEANING), table])
         return Page(
