@@ -56,4 +56,4 @@ $(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.demo $(VENV)/.lifecycle
 
 clean:
-	rm -rf $(VENV) runs dist docs/_build docs/jupyter_execute docs/reference/api .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs dist docs/_build docs/jupyter_execute docs/reference/api docs/methods/samples docs/methods/texts docs/measures/samples docs/measures/texts .pytest_cache .mypy_cache .ruff_cache .hypothesis

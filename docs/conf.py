@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 import vestige  # noqa: E402
 
@@ -35,6 +35,7 @@ extensions = [
     "vestige_docs.reference",
     "vestige_docs.commands",
     "vestige_docs.schemas",
+    "vestige_docs.pages",
 ]
 exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 templates_path = ["_templates"]
@@ -66,6 +67,7 @@ html_math_renderer = "mathml"
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["accessible.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_last_updated_fmt = ""

@@ -6,11 +6,11 @@ A page is one program, in a process of its own. Tutorials are notebooks: `make d
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import processes
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -23,6 +23,7 @@ PAGES = {
 }
 NOTEBOOK = "```{code-cell}"
 WRITTEN_BY_BUILD = ("reference/api/",)
+HOME = "https://vestige.example/"
 PROGRAMS = {
     name: "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     for name, text in PAGES.items()
@@ -32,10 +33,8 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("page", [name for name, program in PROGRAMS.items() if program])
 def test_page_runs(page, tmp_path):
-    made = subprocess.run(
-        [sys.executable, "-c", PROGRAMS[page]], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert made.returncode == 0, made.stderr
+    code, _, said = processes.ended(PROGRAMS[page], folder=tmp_path)
+    assert code == 0, said
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -44,6 +43,17 @@ def test_links_lead_somewhere(page):
         path = (ROOT / page).parent / target
         built = any(folder in str(path.resolve()) for folder in WRITTEN_BY_BUILD)
         assert built or path.exists(), f"{page} links to {target}"
+
+
+def test_the_package_index_leads_to_pages_of_the_site():
+    """Links in the README are absolute, since it is read without the repository beside it; each names a page."""
+    text = PAGES["README.md"] + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    targets = re.findall(re.escape(HOME) + r"([\w./-]*)", text)
+    assert len(targets) > 10
+    for target in filter(None, targets):
+        path = DOCS / re.sub(r"\.html$", ".md", target)
+        assert path.exists(), f"{HOME}{target} is no page: {path} is not there"
+    assert not re.findall(r"\]\((?!https:)", PAGES["README.md"])
 
 
 def listed(page, text):

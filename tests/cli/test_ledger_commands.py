@@ -127,7 +127,7 @@ def test_the_key_is_destroyed_with_a_yes_alone(run):
 def test_what_cannot_be_is_a_sentence(run, tmp_path):
     assert "churn@v1, are wanted" in run("model", "add", "churn", "w", "--manifest", "ids.txt", code=2)
     assert "nothing to accept" in run("ledger", "accept", "--reason", "x", code=2)
-    assert "git tags cannot be read" in run("model", "tags", "none", code=2)
+    assert "none: git tag says" in run("model", "tags", "none", code=2)
     assert "There is no export" in run("ledger", "export", "xml", code=2)
     assert "no such ledger" in run("ledger", "verify", "--ledger", "sqlite:///none.db", code=2)
 

@@ -4,6 +4,7 @@ import pytest
 import oracles
 import vestige
 from vestige.errors import ArtefactError, InputError
+from vestige.evaluation import audit_signals
 from vestige.evaluation.calibration import p_values
 from vestige.signals import Signals, exchanged_deletions
 
@@ -122,6 +123,15 @@ def test_the_verdict_does_not_read_what_calibrates_the_measures():
     bare, more = (vestige.audit(x.with_shadows(np.array([0])), ["iam"]) for x in (one, one))
     with_known = one.with_shadows(np.array([0])).with_(shadow_train=known)
     assert bare.verdict == more.verdict == vestige.audit(with_known, ["iam"]).verdict
+
+
+def test_without_description_scores_controls_and_verdict_are_the_same():
+    signals = oracles.gaussian_world(3, forget=60, retain=200, holdout=200, fit=8.0)
+    whole = audit_signals(signals, ["random"], seed=2)
+    part = audit_signals(signals, ["random"], seed=2, describe=False)
+    assert whole.figures and not part.figures and part.retained is None
+    assert part.verdict == whole.verdict and part.controls == whole.controls and part.limits == whole.limits
+    assert part.scores.equals(whole.scores)
 
 
 def test_the_answer_depends_neither_on_the_order_of_the_rows_nor_on_the_measures():

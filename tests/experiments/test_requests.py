@@ -183,6 +183,17 @@ def test_smaller_shadows_are_said(nearest):
     assert not limits_of(whole, roles_of(whole, ASKED, shadows, 0), shadows)
 
 
+def test_costs_are_said_of_a_model_in_memory(nearest):
+    ways = ["retrain", {"name": "finetune", "label": "going on"}]
+    told = vestige.forget_costs(nearest, ids=ASKED, how=["retrain"], shadows=2, sharpness=False)
+    assert [model["name"] for model in told.models] == ["original", "shadow-0", "shadow-1", "retrain"]
+    assert told.seconds is not None and not told.outlooks
+    assert "shadow-1: training shadow-1 on 270 records" in repr(told) and "one worker" in told.summary()
+    assert [len(rows) for rows, _ in nearest.fits] == [told.pilot] * 2 and told.pilot < 270
+    with pytest.raises(InputError, match="names no record"):
+        vestige.forget_costs(nearest, ids=[], how=ways)
+
+
 def test_costs_are_said_before_the_work(place, tmp_path):
     told = costs_of(config(place, how=["retrain"]), tmp_path / "run")
     assert [(m["name"], m["records"], m["done"]) for m in told.models] == [

@@ -132,10 +132,12 @@ def test_what_cannot_be_asked_is_refused(certified, tmp_path):
     assert ledger.matrix("churn")[requests[0]] == {"churn@v1": "saw"}
 
 
-def _without(system):
-    """Give other names to the first forty records."""
+def _without(system, rows=range(40), kept=()):
+    """Give other names to some records, but for those that were kept."""
     names = system.records.ids.copy()
-    names[:40] = [f"x{row}" for row in range(40)]
+    for row in rows:
+        if names[row] not in kept:
+            names[row] = f"x{row}"
     system.records = type(system.records)(names, system.records.labels, ("no", "yes"))
     return system
 
@@ -160,6 +162,53 @@ def test_without_the_model_that_saw_them_a_return_is_found_as_well(certified, tm
     place = tmp_path / "runs" / "monitor-churn" / "audits" / "v3" / requests[0]
     audit = Audit.load(place)
     assert audit.signals.original is None and any("No model that saw" in limit for limit in audit.limits)
+    assert audit.figures == () and audit.retained is None, "what no decision rests on is not computed for each pair"
+
+
+def test_what_is_not_at_hand_waits_and_what_is_gone_is_not_watched(certified, tmp_path):
+    """One request's records are supplied again, the other's escrow has come to its end."""
+    ledger, requests = certified
+    system = Nearest()
+    names = [f"r{row}" for row in range(40, 60)]
+    content = {name: system.x[int(name[1:])].tolist() for name in names}
+    register(ledger, tmp_path, "v3", range(60, 300))
+    late = ledger.requests.new("late", names, content=content, custody="supplied").id
+    ledger.requests.scope(late)
+    ledger.requests.execute(late, version="churn@v3")
+    signals = _signals_of(names)
+    ledger.requests.audit(late, folder=signals.save(tmp_path / "audit"))
+    ledger.requests.certify(late, key=tmp_path / "signer", folder=tmp_path / "late")
+    register(ledger, tmp_path, "v4", range(61, 300))
+    said, options = [], {"folder": tmp_path / "runs", "seed": SEED}
+    ledger.requests.expire("2999-06-01")
+
+    def build(kept):
+        return _without(Nearest(), range(60), kept)
+
+    result = ledger.monitor("churn", system=build, say=said.append, **options)
+    assert result.decisions == () and result.waiting == ((late, "churn@v4"),)
+    assert {line.partition(" ")[0] for line in said if "is not watched" in line} == set(requests)
+    with pytest.raises(InputError, match="is not what"):
+        ledger.monitor("churn", system=build, supplied=content | {"r40": [1.0]}, **options)
+    result = ledger.monitor("churn", system=build, supplied=content, **options)
+    assert [(one.commitment, one.outcome) for one in result.decisions] == [(late, "kept")]
+    assert result.waiting == ()
+
+
+def _signals_of(names):
+    """Return an audit in which these records are forgotten."""
+    import vestige
+    from kind_worlds import ROLE, world
+    from vestige import audit
+
+    truth, models = world("logits", 0)
+    ids = np.array([f"w{row}" for row in range(len(truth))])
+    forget = np.flatnonzero(ROLE == "forget")
+    role = ROLE.copy()
+    role[forget[len(names) :]] = "holdout"
+    ids[forget[: len(names)]] = names
+    arrays = {name: np.asarray(value) for name, value in models.items()}
+    return audit(vestige.Signals(truth, role=role, ids=ids, **arrays), ["random"])
 
 
 def test_what_could_not_be_tested_is_tried_again(certified, audits, tmp_path):

@@ -37,7 +37,6 @@ PACKAGES = (
     "vestige.models",
     "vestige.report",
     "vestige.projects",
-    "vestige.errors",
 )
 """In the order in which a name's home is decided: the first that names an object documents it."""
 FOLDER = Path("reference") / "api"
@@ -46,12 +45,14 @@ FOLDER = Path("reference") / "api"
 def names(package: str) -> list[str]:
     """Return what a package offers: `__all__`, or the public classes and functions that are written in it."""
     module = importlib.import_module(package)
-    if hasattr(module, "__all__") and package != "vestige.projects":
+    if hasattr(module, "__all__"):
         return sorted(module.__all__, key=str.lower)
     return sorted(
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", "") == package
+        if not name.startswith("_")
+        and (inspect.isclass(value) or inspect.isroutine(value))
+        and value.__module__ == package
     )
 
 
@@ -84,6 +85,7 @@ def page(package: str) -> str:
     module = importlib.import_module(package)
     summary = (inspect.getdoc(module) or "").split("\n\n", 1)[0].replace("\n", " ")
     title = f"``{package}``"
+    owned = [f"{package}.{name}" for name in names(package)]
     lines = [
         f".. _api-{package}:",
         "",
@@ -95,13 +97,18 @@ def page(package: str) -> str:
         f".. py:module:: {package}",
         "",
     ]
-    elsewhere = []
-    for name in names(package):
-        own = f"{package}.{name}"
+    elsewhere = [homes()[own] for own in owned if homes()[own] != own]
+    lines += [
+        ".. autosummary::",
+        "   :nosignatures:",
+        "",
+        *(f"   {own.rpartition('.')[2]}" for own in owned if homes()[own] == own),
+        "",
+    ]
+    for own in owned:
         if homes()[own] != own:
-            elsewhere.append(homes()[own])
             continue
-        value = getattr(module, name)
+        value = getattr(module, own.rpartition(".")[2])
         lines += [f".. {directive(value)}:: {own}"]
         if directive(value) == "autoclass":
             lines += ["   :members:"]

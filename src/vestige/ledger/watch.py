@@ -136,6 +136,7 @@ def monitor(
     waiting, reopened = [], set[str]()
     for version, group in groupby(open_pairs, lambda pair: pair[1]):
         commitments = [one for one, _ in group if one.request not in reopened]
+        commitments = [one for one in commitments if asking is None or asking.watches(one)]
         made = asking.audits(version, commitments) if asking is not None and commitments else {}
         for commitment in commitments:
             result = made.get(commitment.request) if audit is None else audit(commitment, version)

@@ -191,7 +191,7 @@ def mia_probability(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     -----
     .. math::
 
-        \mathrm{feature} = (\log p_1, \dots, \log p_C), \qquad \mathrm{score} = \log
+        \mathrm{feature} = (\log p_1, \ldots, \log p_C), \qquad \mathrm{score} = \log
         \frac{P(\mathrm{non\,member} \,|\, \mathrm{feature})}{P(\mathrm{member} \,|\, \mathrm{feature})}
 
     In `paper` the feature is p itself. Members are the retained records, non-members the holdout records.

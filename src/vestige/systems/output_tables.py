@@ -251,9 +251,10 @@ def _roles(
 
 
 def _positions(name: str, ids: Ids, first: OutputTable, id: str) -> NDArray[np.int64]:
-    file = as_path(ids) if isinstance(ids, (str, Path)) else None
-    where = name if file is None else str(file)
-    wanted = id_list(name, ids) if file is None else _listed(file, id)
+    if isinstance(ids, (str, Path)):
+        where, wanted = str(ids), _listed(as_path(ids), id)
+    else:
+        where, wanted = name, id_list(name, ids)
     places = pd.Index(first.ids).get_indexer(pd.Index(wanted))
     unknown_ids = wanted[places < 0]
     if len(unknown_ids):

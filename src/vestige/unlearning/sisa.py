@@ -173,7 +173,7 @@ def sisa(model: Any, split: Split, work: Work) -> Any:
     .. math::
 
         f(x) = \frac{1}{S} \sum_{s=1}^{S} f_{\theta_s}(x), \qquad
-        \theta_{s,r} = \mathrm{train}\left(\theta_{s,r-1}, \; D_{s,1} \cup \dots \cup D_{s,r}\right)
+        \theta_{s,r} = \mathrm{train}\left(\theta_{s,r-1}, \; D_{s,1} \cup \ldots \cup D_{s,r}\right)
 
     Each of S shards is divided in R slices, and the state before each slice is kept. A deletion from slice r of
     shard s trains that
