@@ -1,11 +1,12 @@
 """The year of examples/lifecycle, many times: is the return of deleted data found where it happens, and what is false?
 
-    python -m benchmarks.lifecycle --seeds 20           goes on where it was stopped, and prints docs/monitoring.md's table
-    python -m benchmarks.lifecycle --seeds 20 --made-up  on the made-up table in place of Adult
+    python -m benchmarks.lifecycle --seeds 20              goes on where it was stopped, prints the tables
+    python -m benchmarks.lifecycle --seeds 20 --made-up    on the made-up table in place of Adult
 
-A seed draws the contracts, who holds them and every tree. Each year is lived twice: with the copy of March trained on in
-August, and without. Models, requests, who is asked about what and when, e-values and decisions are those of the example;
-signed evidence and the audits after each deletion are left out, and so is the ledger, which changes no decision.
+A seed draws the contracts, who holds them and every tree. Each year is lived twice: with the copy of March trained on
+in August, and without. Models, requests, who is asked about what and when, e-values and decisions are those of the
+example; signed evidence and the audits after each deletion are left out, and so is the ledger, which changes no
+decision. A version of May that was fine-tuned is taken to be refused, as it is in the example.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Years:
         self.labels = (self.table.leaves == "yes").to_numpy().astype(int)
         self.since = self.table.since.to_numpy()
         self.asked, free = {}, iter(range(len(self.table)))
-        for person, count in dict.fromkeys(sum(script.REQUESTS.values(), [])):
+        for person, count in dict.fromkeys(one for month in script.REQUESTS.values() for one in month):
             self.asked[person, count] = np.array([next(free) for _ in range(count)])
 
     def both(self) -> list[dict[str, Any]]:
@@ -93,7 +94,9 @@ class Years:
 
     def month(self, life: Life, month: str, snapshot: bool) -> None:
         """Live a month: train, ask the version about every commitment, and once more where it does not hold."""
-        rows = np.flatnonzero(life.present & (self.since > 0) & (self.since <= 1 + script.MONTHS.index(month)))
+        rows = np.flatnonzero(
+            life.present & (self.since > 0) & (self.since <= 1 + script.MONTHS.index(month))
+        )
         if month == "march":
             life.copy = rows
         if month == "may":
@@ -104,7 +107,8 @@ class Years:
         assert trained is not None
         model = self.fit(month, trained, again=month == "may")
         name = "may-again" if month == "may" else month
-        if self.ask(life, name, model, rows, trained) and month != "may" or (month == "august" and snapshot):
+        opened = self.ask(life, name, model, rows, trained)
+        if (opened and month != "may") or trained is not rows:
             model = self.fit(month, rows, again=True)
             self.ask(life, f"{month}-again", model, rows, rows)
         for one in life.commitments:
@@ -145,7 +149,9 @@ class Years:
         answers, others = (self.answers(one, rows) for one in (model, shadow))
         any_opened = False
         for one in watched:
-            places = np.concatenate([np.flatnonzero(np.isin(forget, one.rows)), len(forget) + np.arange(len(null))])
+            places = np.concatenate(
+                [np.flatnonzero(np.isin(forget, one.rows)), len(forget) + np.arange(len(null))]
+            )
             count = len(one.rows)
             signals = Signals.from_outputs(
                 "probabilities", self.labels[rows[places]], unlearned=answers[places], shadow_out=[others[places]],
@@ -201,7 +207,9 @@ def summary(records: list[dict[str, Any]]) -> str:
     arms = {snapshot: [one for one in records if one["snapshot"] is snapshot] for snapshot in (True, False)}
     rows = []
     for snapshot, years in arms.items():
-        at_once = sum(any(fact["reopened"] and fact["version"] == "august" for fact in one["returned"]) for one in years)
+        at_once = sum(
+            any(fact["reopened"] and fact["version"] == "august" for fact in one["returned"]) for one in years
+        )
         false = [fact for one in years for fact in one["reopened"] if not fact["bears"]]
         rows.append({
             "year": "with the copy of March" if snapshot else "without it",
@@ -228,7 +236,9 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--made-up", action="store_true", help="on the made-up table")
     parser.add_argument("--out", type=Path, default=RESULTS)

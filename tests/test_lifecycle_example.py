@@ -54,7 +54,13 @@ def readable(one, log):
 def test_two_months_name_nobody(lived):
     one, log = lived(3)
     places = readable(one, log)
-    assert {Path(place).name for place in places} >= {"deletions.db", "evidence.json", "evidence.html", "log", "jsonl"}
+    assert {Path(place).name for place in places} >= {
+        "deletions.db",
+        "evidence.json",
+        "evidence.html",
+        "log",
+        "jsonl",
+    }
     every = names(one)
     assert len(every) > 1_000
     for place, content in places.items():

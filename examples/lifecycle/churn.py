@@ -84,7 +84,7 @@ def fine_tune(old: Pipeline, table: pd.DataFrame) -> Pipeline:
 
 
 def system(fitted: Pipeline, table: pd.DataFrame, never: pd.DataFrame) -> System:
-    """Return a version as vestige sees it: the model, the contracts that it was trained on, and some that it never saw."""
+    """Return a version as vestige sees it: a model, contracts that it was trained on, and some that it never saw."""
     return estimators(fitted, table, label="leaves", drop=OWN, unseen=never)
 
 

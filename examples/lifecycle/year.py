@@ -57,8 +57,8 @@ class Year:
     def __init__(self, folder: Path, seed: int = 0, *, snapshot: bool = True, say=print) -> None:
         self.folder, self.seed, self.snapshot, self.say = folder, seed, snapshot, say
         self.all, self.asked = churn.contracts(seed), {}
-        free = iter(self.all.index)
-        for person, count in dict.fromkeys(sum(REQUESTS.values(), [])):  # who asks has had contracts since January
+        free, every = iter(self.all.index), [one for month in REQUESTS.values() for one in month]
+        for person, count in dict.fromkeys(every):  # who asks has had contracts since January
             self.asked[person, count] = [next(free) for _ in range(count)]
             self.all.loc[self.asked[person, count], "customer"] = f"customer-{person:05d}"
         self.table, self.never = self.all[self.all.since > 0], self.all[self.all.since == 0]
@@ -150,10 +150,11 @@ class Year:
         """Audit a version: of the requests that it serves, and of all that were served before. Is it free of traces?"""
         requests = self.ledger.requests
         asking = {"system": self.system, "supplied": self.supplied or None, "seed": self.seed}
+        under = []
         if pending:
             requests.execute(pending, version=version, reason="the monthly training serves all of them")
-        audited = [requests.audit(request, out=self.folder / "runs", **asking) for request in pending]
-        under = [request.id for request in audited if request.commitment().verdict == "under"]
+            audited = requests.audit(pending, out=self.folder / "runs", **asking)
+            under = [request.id for request in audited if request.commitment().verdict == "under"]
         if under:
             self.say(f"  it was to forget {', '.join(under)}, and has not")
         watch = self.ledger.monitor("churn", folder=self.folder / "runs", **asking)
@@ -178,8 +179,8 @@ class Year:
         budget = ledger.monitor("churn", lambda commitment, version: None).budget
         self.say(f"\n{overview.text()}")
         self.say(
-            f"\n{budget.tests} tests by {budget.procedure}, {budget.reopened} re-openings; at most {budget.alpha:.0%} of "
-            f"them are false. The next test is judged at {budget.next_level:.1g}"
+            f"\n{budget.tests} tests by {budget.procedure}, {budget.reopened} re-openings, of which at most "
+            f"{budget.alpha:.0%} are false; the next test is judged at {budget.next_level:.1g}"
         )
         signed = [one.commitment() for one in ledger.requests.list() if one.commitments and one.commitment().evidence]
         checks = [evidence.verify(Path(one.evidence["place"]) / "evidence.json", self.public_key) for one in signed]
@@ -194,8 +195,10 @@ class Year:
 
 def main(folder: str = "year") -> None:
     begin, place = time.perf_counter(), Path(folder)
+    if place.exists():
+        sys.exit(f"{place} is there already; remove it, or name another folder.")
     year = Year(place)
-    print("Adult stands in for contracts" if churn.has_adult() else "VESTIGE_DATA has no Adult: the contracts are made up")
+    print("Contracts: Adult" if churn.has_adult() else "Contracts: made up, for VESTIGE_DATA has no adult/adult.csv")
     year.run()
     year.show()
     print(f"\n{time.perf_counter() - begin:.0f} s; everything is in {place}")

@@ -162,7 +162,9 @@ def test_without_the_model_that_saw_them_a_return_is_found_as_well(certified, tm
     place = tmp_path / "runs" / "monitor-churn" / "audits" / "v3" / requests[0]
     audit = Audit.load(place)
     assert audit.signals.original is None and any("No model that saw" in limit for limit in audit.limits)
-    assert audit.figures == () and audit.retained is None, "what no decision rests on is not computed for each pair"
+    assert audit.figures == () and audit.retained is None, (
+        "what no decision rests on is not computed for each pair"
+    )
 
 
 def test_what_is_not_at_hand_waits_and_what_is_gone_is_not_watched(certified, tmp_path):
@@ -252,13 +254,15 @@ def served(book, tmp_path):
 def test_a_version_that_was_trained_elsewhere_is_asked_by_the_system(served, tmp_path):
     ledger, requests = served
     system, options = Nearest(), {"out": tmp_path / "runs", "seed": SEED}
-    records = [ledger.requests.audit(request, system=system, **options) for request in requests]
+    records = ledger.requests.audit(requests, system=system, **options)
     assert [one.commitment().verdict == "under" for one in records] == [False, False, True]
     assert len(system.fits) == 1, "one shadow model serves all requests of the version"
     before = [one.commitment().audit["digest"] for one in records]
     new_key(tmp_path / "signer", encrypt=False)
     ledger.requests.certify(requests[0], key=tmp_path / "signer", folder=tmp_path / "evidence")
-    again = ledger.requests.audit(requests[1], system=system, **options)  # of two requests, no longer of three
+    again = ledger.requests.audit(
+        requests[1], system=system, **options
+    )  # of two requests, no longer of three
     assert again.commitment().audit["n"] == 20 and again.commitment().verdict != "under"
     assert not ledger.verify().fault, "an audit that was noted is not written again"
     assert ledger.requests.show(requests[2]).commitment().audit["digest"] == before[2]
@@ -268,5 +272,7 @@ def test_an_option_that_no_audit_takes_is_refused(served, audits):
     ledger, requests = served
     with pytest.raises(InputError, match=r"trained elsewhere; give the system that asks it"):
         ledger.requests.audit(requests[0])
+    with pytest.raises(InputError, match="is one audit; name the request that it is of, and not 3"):
+        ledger.requests.audit(requests, folder=audits["undecided"])
     with pytest.raises(InputError, match="seed: options of an audit are for versions"):
         ledger.requests.audit(requests[0], folder=audits["undecided"], seed=1)

@@ -306,7 +306,9 @@ def model_poll(
 
 
 @command(
-    model, "overview", examples=("vestige model overview churn", "vestige model overview churn --out commitments.html")
+    model,
+    "overview",
+    examples=("vestige model overview churn", "vestige model overview churn --out commitments.html"),
 )
 def model_overview(
     line: Annotated[str, typer.Argument(help="The model line, such as churn.")],

@@ -75,7 +75,7 @@ class Asking:
         self.store = Store(as_path(folder) / f"monitor-{line}")
         names = ledger.key.pseudonyms("record", self.source.load().records.ids.tolist())
         self.place = {name: row for row, name in enumerate(names)}
-        self.names = np.array(names)
+        self.names = names
         self.seen = lru_cache(maxsize=None)(self._seen)
         self.stored = lru_cache(maxsize=None)(self._stored)
 
@@ -98,7 +98,9 @@ class Asking:
         asked = []
         for commitment in commitments:
             rows = self._rows(commitment)
-            saw = [v for v in reversed(commitment.saw) if np.isin(rows, self.seen(v)).any()]  # by its manifest
+            saw = [
+                v for v in reversed(commitment.saw) if np.isin(rows, self.seen(v)).any()
+            ]  # by its manifest
             before = next((v for v in saw if self.stored(v) is not None), None)
             seen = self.seen(before) if before else rows[:0]
             asked.append(Asked(commitment.request, rows, self.stored(before) if before else None, seen))
@@ -142,7 +144,7 @@ class Asking:
     def _seen(self, version: str) -> Positions:
         """Return positions of the records that a version saw, as far as the system knows them."""
         manifest = self.ledger.models.read_manifest(version)
-        return np.array([row for row, name in enumerate(self.names) if str(name) in manifest], dtype=np.int64)
+        return np.flatnonzero(manifest.held(self.names))
 
     def _unseen(self) -> Positions:
         """Return positions of the records that no version of the line saw."""

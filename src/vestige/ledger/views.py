@@ -143,9 +143,7 @@ def overview(ledger: Ledger, line: str) -> Overview:
         for event in ledger.events("request.audited", request.id):
             body = event.body
             if body["line"] == line:
-                own[body["version"]] = Look(
-                    body["outcome"], body["completeness"], body["low"], body["high"]
-                )
+                own[body["version"]] = Look(body["outcome"], body["completeness"], body["low"], body["high"])
         for version, outcome in decided.get(request.id, {}).items():
             known = figures.get(request.id, {}).get(version, {})
             if outcome != SAW or version not in own:
