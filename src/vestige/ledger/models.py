@@ -64,11 +64,6 @@ class Manifest:
         """Return those of the records that are in it."""
         return [name for name in pseudonyms if name in self]
 
-    def held(self, pseudonyms: Sequence[str]) -> list[bool]:
-        """Return for each of many records whether it is in it."""
-        members = {self._at(place) for place in range(len(self))}
-        return [bytes.fromhex(name) in members for name in pseudonyms]
-
     def without(self, pseudonyms: Iterable[str]) -> Manifest:
         """Return it without some records."""
         gone = {bytes.fromhex(name) for name in pseudonyms}
