@@ -276,3 +276,16 @@ def test_an_option_that_no_audit_takes_is_refused(served, audits):
         ledger.requests.audit(requests, folder=audits["undecided"])
     with pytest.raises(InputError, match="seed: options of an audit are for versions"):
         ledger.requests.audit(requests[0], folder=audits["undecided"], seed=1)
+
+
+def test_supplied_records_that_are_missing_are_asked_for(book, tmp_path):
+    system = Nearest()
+    register(book, tmp_path, "v1", range(300), state="live")
+    register(book, tmp_path, "v2", range(10, 300))
+    content = {f"r{row}": system.x[row].tolist() for row in range(10)}
+    request = book.requests.new("p", content, content=content, custody="supplied").id
+    book.requests.scope(request)
+    book.requests.execute(request, version="churn@v2")
+    system.records = type(system.records)(system.records.ids[10:], system.records.truth[10:], ("no", "yes"))
+    with pytest.raises(InputError, match="are supplied again for each audit; give them"):
+        book.requests.audit(request, system=system, out=tmp_path / "runs")
