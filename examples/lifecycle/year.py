@@ -2,16 +2,15 @@
 
     python year.py [FOLDER]
 
-What people ask for in one month the training of the next serves, which comes anyway. With that version each request is
-executed, audited and certified, and under every later version it is audited again. In three months somebody makes it
-easier for himself:
+The training of a month serves what people asked for in the month before: each request is executed, audited and
+certified with that version, and audited again under every later one. Three times something else is done:
 
-    May       goes on training the old model, in place of a new one
-    August    trains on a copy of the table from March, and takes it for the table of today
-    October   goes back to the version of April, for the new one fails
+    May       the old model is trained on, in place of a new one: it does not forget
+    August    a copy of the table from March is taken for the table of today: deleted contracts come back
+    October   the new version fails, and that of April is used again: it saw contracts that are deleted since
 
-Only the first of these can be seen in what people say they did. For the ledger all of it happens today: a script cannot
-set its clock.
+The third is in the ledger's own records; the first two are found by measuring alone. For the ledger all of it happens
+today: no script sets its clock.
 """
 
 import sys
@@ -139,7 +138,7 @@ class Year:
         else:
             requests.keep(request.id, content, "escrow", until=date.today() + timedelta(days=730))
         self.table = self.table.drop(index=ids)
-        self.say(f"  {request.id}: {count} contracts, seen by {len(request.commitment().saw)} versions")
+        self.say(f"  {request.id}: {count} contracts; versions that saw them: {len(request.commitment().saw)}")
 
     def pending(self) -> list[str]:
         """Return the requests that no version serves yet, new ones and those that were opened again."""
