@@ -69,7 +69,7 @@ def line(cells: list[str], harm: str, results: list[dict[str, tuple[int, int, in
     for name in ("exposed", "damaged"):
         meant = harm.startswith(name)
         rows = [result[name] for result in results]
-        false = [named - right if meant else named for named, right, _ in rows]
+        false = [named - right for named, right, _ in rows]  # who was damaged may be given away by that, too
         wrong = sum(count > 0 for count in false)
         low, high = interval(wrong, len(rows))
         rate = np.mean([count / max(named, 1) for count, (named, _, _) in zip(false, rows, strict=True)])
