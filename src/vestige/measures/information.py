@@ -1,9 +1,8 @@
 """InfoRMIA: how many nats the unlearned model tells of a sample beyond its references, against never-seen samples.
 
 Tao and Shokri: (Token-Level) InfoRMIA: Stronger Membership Inference and Memorization Assessment for LLMs. ICLR 2026,
-arXiv 2510.05582. Only the abstract and summaries of it were at hand; its form by tokens takes the token losses of a
-reference model, which signals of texts do not hold. With RMIA's reference p(x), over OUT models of which 20 % are
-trimmed either side:
+arXiv 2510.05582. Only the abstract and summaries of it were at hand; its form by tokens is `informia_tokens`. With
+RMIA's reference p(x), over OUT models of which 20 % are trimmed either side:
 
     r(x)  = log t_u(x) - log p(x),   p(x) = (1 + a)/2 * mean_x + (1 - a)/2
     score = mean_z r(z) - r(x),      z of the population; minus mean_z r(z) estimates KL(p || t_u)
