@@ -2,10 +2,11 @@
 
     python -m benchmarks.persons [--worlds 40] [--persons 10 1]
 
-Location-30. A person is a record; twenty of it are made by resampling: each feature is, one time in ten, that of another
-record of the same class. Of 200 persons 70 are trained on (some of them are forgotten), 60 are held out, and a shadow is
-trained on the other 70. Exact retrains and the untouched original are audited, with the persons named by `cluster`, not
-named, and named where the held-out persons have one record each, so that nobody is comparable with twenty.
+Location-30. A person is a record; twenty of it are made by resampling: each feature is, one time in ten, that of
+another record of the same class. Of 200 persons 70 are trained on (some of them are forgotten), 60 are held out, and a
+shadow is trained on the other 70. Exact retrains and the untouched original are audited, with the persons named by
+`cluster`, not named, and named where the held-out persons have one record each, so that nobody is comparable with
+twenty.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def world(seed: int, forget: int) -> dict[str, Signals]:
 
     def fit(rows: np.ndarray, number: int):
         fresh = vestige.build_model("mlp", data.shape, len(data.classes), seed=number, hidden=(128,))
-        return vestige.train(fresh, data.take(np.flatnonzero(rows)), RECIPE.model_copy(update={"seed": number})).model
+        return vestige.train(
+            fresh, data.take(np.flatnonzero(rows)), RECIPE.model_copy(update={"seed": number})
+        ).model
 
     asked = np.flatnonzero(who < second)
     role = np.where(who < forget, "forget", np.where(who < first, "retain", "holdout"))[asked]
