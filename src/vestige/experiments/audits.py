@@ -220,5 +220,7 @@ def _with_features(
     if features is None:
         return None
     places = system.records.positions(features.ids.tolist(), "features")
-    more = [represent(system, model, places) for model in models]
-    return dataclasses.replace(features, **{name: tuple(one for one in more if one is not None)})
+    more = tuple(one for model in models if (one := represent(system, model, places)) is not None)
+    if name == "shadow_out":
+        return dataclasses.replace(features, shadow_out=more)
+    return dataclasses.replace(features, retrained=more)
