@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all bench stubs hooks clean
+.PHONY: demo test test-all bench docs stubs hooks clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vestige demo
@@ -11,10 +11,14 @@ demo: $(VENV)/.demo
 # The quick part of the tests; `make test-all` runs those marked slow as well.
 test: PICKED := -m 'not slow'
 test test-all: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs/conf.py docs/_ext
+	$(BIN)/ruff format --check src tests benchmarks docs/conf.py docs/_ext
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(PICKED)
+
+# The site, in docs/_build/html: nothing is fetched, and a warning is a fault.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W -n --keep-going -q -b html docs docs/_build/html
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tests/stubs.py
@@ -38,5 +42,9 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.demo
 
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@ $(VENV)/.demo
+
 clean:
-	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs dist docs/_build docs/jupyter_execute docs/reference/api docs/methods/samples docs/methods/texts docs/measures/samples docs/measures/texts .pytest_cache .mypy_cache .ruff_cache .hypothesis

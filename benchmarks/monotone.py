@@ -1,5 +1,5 @@
 """Is `monotone` better than IAM? Trained worlds, requests and models that its form was not chosen on
-(docs/monotone.md).
+(docs/labbook/monotone.md).
 
     python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]    trains the worlds
     python -m benchmarks.monotone cost                                                    processor time of 10,000

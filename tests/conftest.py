@@ -6,12 +6,19 @@ import json
 import os
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# The same examples in every run, however busy the machine is.
+settings.register_profile(
+    "vestige", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("vestige")
 REAL_DATA = Path(os.environ.get("VESTIGE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -35,7 +42,19 @@ def reference() -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Reports with an empty picture for each figure: most of a report's time is drawing, which its own tests look at."""
+    figure = MagicMock()
+    axes = figure.return_value.add_axes.return_value
+    axes.get_xlim.return_value = (0.0, 1.0)
+    axes.transData.transform.side_effect = lambda points: points
+    monkeypatch.setattr("matplotlib.figure.Figure", figure)
     monkeypatch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+
+
+@pytest.fixture
+def small_attacker(monkeypatch):
+    """SAMIA's transformer in a size that trains in milliseconds; its own tests take it in the published one."""
+    for name, value in {"LAYERS": 1, "WIDTH": 32, "HEADS": 4, "INNER": 32}.items():
+        monkeypatch.setattr(f"vestige.models.samia.{name}", value)
 
 
 @pytest.fixture(scope="session")

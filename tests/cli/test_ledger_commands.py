@@ -130,3 +130,25 @@ def test_what_cannot_be_is_a_sentence(run, tmp_path):
     assert "git tags cannot be read" in run("model", "tags", "none", code=2)
     assert "There is no export" in run("ledger", "export", "xml", code=2)
     assert "no such ledger" in run("ledger", "verify", "--ledger", "sqlite:///none.db", code=2)
+
+
+def test_a_poll_of_a_folder(run, tmp_path):
+    for name in ("v1", "v2"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "model.bin").write_text(name)
+    (tmp_path / "models" / "v1" / "manifest.txt").write_text("r1\nr2\n")
+    poll = ("model", "poll", "--folder", "models", "--line", "churn")
+    assert "churn@v2 waits: " in run(*poll, code=4)
+    (tmp_path / "models" / "v2" / "manifest.txt").write_text("r2\n")
+    polled = run(*poll, "--json")
+    assert [one["id"] for one in polled["added"]] == ["churn@v2"] and polled["waiting"] == []
+    assert "No model version" in run(*poll)
+    assert "one of them" in run("model", "poll", "--folder", "models", code=2)
+
+
+def test_monitor_says_for_machines_what_it_did(run, tmp_path):
+    pytest.importorskip("online_fdr")
+    run("model", "add", "churn@v1", "w", "--manifest", "ids.txt", "--live")
+    assert run("monitor", "churn", "--plan", "--json") == {"waiting": []}
+    said = run("monitor", "churn", "--json")
+    assert said["decisions"] == said["waiting"] == [] and said["budget"]["tests"] == 0

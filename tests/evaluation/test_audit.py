@@ -196,6 +196,13 @@ def test_every_metric_says_how_to_read_it_and_holds_no_nan():
         assert (metric.value is None) == (metric.reason is not None)
 
 
+@pytest.mark.parametrize("name", ["unlearned", "original"])
+def test_a_shadow_that_is_another_model_is_named(name):
+    told = [x for x in vestige.audit(WORLD, ["iam"]).limits if "given twice" in x]
+    limits = vestige.audit(WORLD.with_(shadow_out=getattr(WORLD, name), calibration=None), ["random"]).limits
+    assert not told and any(f"exactly what {name} says" in limit for limit in limits)
+
+
 def test_saved_and_loaded(tmp_path):
     made = vestige.audit(WORLD, ["iam", "confidence"])
     back = vestige.Audit.load(made.save(tmp_path / "a"))

@@ -1,7 +1,7 @@
 """How good an unlearning is and how good a measure is: figures, controls, verdicts, the audit."""
 
 from vestige.evaluation.accuracy import accuracy_figures, average_disparity, mia_efficacy
-from vestige.evaluation.audits import DEFAULT_MEASURES, audit
+from vestige.evaluation.audits import DEFAULT_MEASURES, audit_signals
 from vestige.evaluation.distribution import Distance, distance
 from vestige.evaluation.epsilon import Epsilon, epsilon
 from vestige.evaluation.features import Features
@@ -41,8 +41,8 @@ __all__ = [
     "Verdict",
     "accuracy_figures",
     "auc",
-    "audit",
     "audit_file",
+    "audit_signals",
     "average_disparity",
     "balanced_accuracy",
     "bootstrap",

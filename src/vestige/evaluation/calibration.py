@@ -9,7 +9,7 @@ there is, not on what it says:
     holdout samples, with what the original would have said of them had it been trained on them (`counterfactual`);
     the shadows' own training records, with the roles of original and shadow exchanged (`shadow_train`).
 
-docs/calibration.md holds how often each accuses falsely, measured on exact retrains.
+docs/labbook/calibration.md holds how often each accuses falsely, measured on exact retrains.
 
     p_under = (1 + #{null <= score}) / (1 + #null)    small: more like a fitted sample than never-seen ones are
     p_over  = (1 + #{null >= score}) / (1 + #null)    small: further away than never-seen samples are

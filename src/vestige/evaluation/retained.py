@@ -171,7 +171,7 @@ def retained_effects(signals: Signals, *, alpha: float = 0.05) -> Retained:
 
     References
     ----------
-    Fu et al. 2026 (TC-UMIA), arXiv 2605.01129. Barber and Candes 2015, Annals of Statistics 43. docs/retained.md.
+    Fu et al. 2026 (TC-UMIA), arXiv 2605.01129. Barber and Candes 2015, Annals of Statistics 43. docs/guide/retained.md.
 
     Examples
     --------

@@ -12,11 +12,9 @@ from typing import Any, cast
 import numpy as np
 
 from vestige.errors import InputError
-from vestige.evaluation import Audit, Features
-from vestige.evaluation import audit as audit_signals
+from vestige.evaluation import Audit, Features, audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
-from vestige.experiments.plan import Roles
-from vestige.experiments.requests import Forgetting, Models, SystemStep, plan_system
+from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph import carry_out
 from vestige.graph.step import UNNAMED, Job
@@ -56,7 +54,8 @@ def audit(
         The verdict needs at least one shadow and 20 holdout samples; the all-clear also needs retained samples.
     measures : iterable of str or mapping
         Names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}. They rank the
-        samples and describe the model; the verdict does not depend on which are chosen.
+        samples and describe the model; the verdict does not depend on which are chosen. One that has the label
+        of another is numbered: "iam", "iam (2)".
     name : str
         What is audited, for the report.
     preset : "recommended" or "paper"
@@ -94,7 +93,7 @@ def audit(
 
     References
     ----------
-    docs/claims.md: every claim, its null, its error rate, and the control that guards it.
+    docs/labbook/claims.md: every claim, its null, its error rate, and the control that guards it.
 
     Examples
     --------
@@ -167,20 +166,6 @@ class Present(SystemStep):
         return self.held
 
 
-@dataclass(frozen=True, eq=False)
-class Two(Models):
-    """The models of an audit of two: those exist, and shadows are fitted."""
-
-    before: Any = None
-    after: Any = None
-
-    def original(self, roles: Roles, seed: int) -> SystemStep:
-        return Present(source=self.source, role="before", held=self.before)
-
-    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
-        return Present(source=self.source, role="after", held=self.after)
-
-
 def _signals(
     system: System,
     ids: Sequence[str],
@@ -197,7 +182,10 @@ def _signals(
         plan = plan_system(
             source, ids, settings, Path(folder), ways=[Forgetting("after", title="after")],
             shadows=ShadowConfig(count=number), audit=AuditConfig(), seed=seed,
-            maker=Two(source, settings, before, after),
+            maker=Existing(
+                source, settings, Present(source=source, role="before", held=before),
+                Present(source=source, role="after", held=after),
+            ),
         )  # fmt: skip
         step, environment = plan.steps.audits["after"], plan.maker.environment
         carry_out([step.references, step.unlearned], plan.store, environment, name="audit", stop=True)

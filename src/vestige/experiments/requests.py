@@ -257,6 +257,20 @@ class Models:
         return lambda rows: ask(system, model, rows)
 
 
+@dataclass(frozen=True, eq=False)
+class Existing(Models):
+    """The models of an audit of two that exist; shadows alone are fitted."""
+
+    before: SystemStep
+    after: SystemStep
+
+    def original(self, roles: Roles, seed: int) -> SystemStep:
+        return self.before
+
+    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
+        return self.after
+
+
 def plan_request(config: RequestConfig, folder: Path, store: str | None = None) -> Plan:
     """Decide everything before the first step. Raises `InputError` where the request does not fit the system."""
     source = SystemSource.of(config.system)
@@ -320,7 +334,11 @@ def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, se
     retain = seen[~np.isin(seen, forget)]
     if not len(retain):
         raise InputError("The request names every record that the original saw; nothing is left to retain.")
-    unseen = np.setdiff1d(np.arange(len(records)), seen)
+    return split(forget, retain, np.setdiff1d(np.arange(len(records)), seen), shadows, seed)
+
+
+def split(forget: Positions, retain: Positions, unseen: Positions, shadows: ShadowConfig, seed: int) -> Roles:
+    """Return which of the records that the original never saw are held out, and what shadow models are fitted on."""
     order = np.random.default_rng(np.random.SeedSequence([seed, 7])).permutation(unseen)
     if not shadows.count:
         held, aside, pool = order[: len(order) // 2], order[len(order) // 2 :], order[:0]

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from vestige.data.source import Truth
 from vestige.errors import InputError
-from vestige.evaluation import Features, Metric, audit
+from vestige.evaluation import Audit, Features, Metric, audit_signals
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
@@ -182,14 +182,19 @@ class AuditMethod(Step):
     suffix: ClassVar[str] = ""
 
     def make(self, job: Job) -> None:
-        config, shared = self.config, job.file(self.references)
+        result = self.audited(job)
+        result = dataclasses.replace(result, figures=(*result.figures, *self._cost(job)))
+        result.write(job.path, job.file(self.references))
+
+    def audited(self, job: Job) -> Audit:
+        """Return the audit of the signals, with what the plan knows of its limits."""
+        config = self.config
         with named(self.title):
-            result = audit(
+            result = audit_signals(
                 self.signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
                 tolerance=config.tolerance, features=self.features(job),
             )  # fmt: skip
-        figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
-        dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
+        return dataclasses.replace(result, limits=(*result.limits, *self.limits))
 
     def signals(self, job: Job) -> Signals:
         """Return what the audited model says, beside what all others do."""

@@ -10,8 +10,9 @@ from vestige.errors import InputError
 from vestige.files import as_path
 from vestige.ledger.keys import digests
 from vestige.ledger.models import settle
+from vestige.ledger.plans import Say, ids_of, planned, source_of
 from vestige.ledger.records import Commitment, Request, as_date
-from vestige.ledger.work import RETIRE, Say, planned, recorded
+from vestige.ledger.work import RETIRE, recorded
 from vestige.store import file_hash
 
 if TYPE_CHECKING:
@@ -70,17 +71,25 @@ def _audited(
     ledger: Ledger, request: Request, commitment: Commitment, system: Any, workers: int | None, say: Say
 ) -> Path:
     from vestige.experiments.runner import carry_out_plan
+    from vestige.experiments.versions import audit_request
 
     known = commitment.plan
     options = {
         "system": known["system"] or system, "shadows": known["shadows"], "seed": int(known["seed"]),
         "audit": known["audit"],
     }  # fmt: skip
-    built, _, plan = planned(ledger, request, commitment, known["how"], Path(commitment.folder), options)
+    requests = [ledger.requests.show(one) for one in known.get("together", [request.id])]
+    built, _, plan = planned(
+        ledger, requests, commitment.line, known["how"], Path(commitment.folder), options
+    )
     if plan["key"] != known["key"]:
         raise InputError(f"The system is another than {request.id} was executed with; give it as it was.")
-    carry_out_plan(built, workers=workers, say=say)
-    return built.store.path(built.steps.audits[commitment.way])
+    if len(requests) == 1:
+        carry_out_plan(built, workers=workers, say=say)
+        return built.store.path(built.steps.audits[commitment.way])
+    source = source_of(options["system"])
+    rows = source.load().records.positions(ids_of(ledger.key, request.records, source))
+    return audit_request(built, commitment.way, request.id, rows, workers=workers, say=say)
 
 
 def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place: Path) -> None:
@@ -109,8 +118,9 @@ def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place:
 
 
 def certify(
-    ledger: Ledger, request: str, line: str | None = None, *, key: Path | str | None = None,
-    passphrase: str | None = None, valid_until: str | date | None = None, assurance: str = "self-attested",
+    ledger: Ledger, request: str, line: str | None = None, *, key: Any = None,
+    passphrase: str | None = None, public: Path | str | None = None,
+    valid_until: str | date | None = None, assurance: str = "self-attested",
     folder: Path | str | None = None,
 ) -> Request:  # fmt: skip
     """Sign evidence of an audit that holds, and note that the request is certified.
@@ -121,8 +131,8 @@ def certify(
     ----------
     ledger, request, line
         The line may be left out where the request concerns one.
-    key, passphrase
-        The private key that signs; see `vestige.evidence.certify`.
+    key, passphrase, public
+        The private key that signs, or a signer; see `vestige.evidence.certify`.
     valid_until
         A day; default: a year from now.
     assurance
@@ -158,7 +168,7 @@ def certify(
         if not retired:
             until = None if valid_until is None else _at_midnight(as_date("valid_until", valid_until))
             body |= _evidence(
-                ledger, record, commitment, folder, key=key, passphrase=passphrase, valid_until=until,
+                ledger, record, commitment, folder, key=key, passphrase=passphrase, public=public, valid_until=until,
                 assurance=assurance,
             )  # fmt: skip
         with ledger.writing() as transaction:
