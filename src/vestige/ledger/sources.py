@@ -218,8 +218,8 @@ class Registry:
 
     uri     of the registry, such as "sqlite:///mlflow.db" or "https://mlflow.example.org"; None: as MLflow is set
     lines   registered models; None: all
-    live    alias of the version that is in use, such as "champion"; None: the registry is not asked. Where no version of a
-            model has it, which are in use stays as it is
+    live    alias of the version that is in use, such as "champion"; None: the registry is not asked. Where no version
+            of a model has it, which are in use stays as it is
     out     folder that the files are written to, as out/churn/v3
     """
 
