@@ -97,8 +97,11 @@ class Asking:
             )
         asked = []
         for commitment in commitments:
-            before = next((v for v in reversed(commitment.saw) if self.stored(v) is not None), None)
             rows = self._rows(commitment)
+            saw = [
+                v for v in reversed(commitment.saw) if np.isin(rows, self.seen(v)).any()
+            ]  # by its manifest
+            before = next((v for v in saw if self.stored(v) is not None), None)
             seen = self.seen(before) if before else rows[:0]
             asked.append(Asked(commitment.request, rows, self.stored(before) if before else None, seen))
         return audit_version(
