@@ -18,8 +18,9 @@ test: PICKED := -m 'not slow'
 test test-all: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks docs/conf.py docs/_ext
 	$(BIN)/ruff format --check src tests benchmarks docs/conf.py docs/_ext
-	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(PICKED)
+	@echo "mypy, and pytest beside it"; $(BIN)/mypy & types=$$!; \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal $(PICKED); tests=$$?; \
+	wait $$types || { echo 'mypy found faults, see above'; exit 1; }; exit $$tests
 
 # The site, in docs/_build/html: nothing is fetched, and a warning is a fault.
 docs: $(VENV)/.docs

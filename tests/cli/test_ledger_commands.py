@@ -152,3 +152,22 @@ def test_monitor_says_for_machines_what_it_did(run, tmp_path):
     assert run("monitor", "churn", "--plan", "--json") == {"waiting": []}
     said = run("monitor", "churn", "--json")
     assert said["decisions"] == said["waiting"] == [] and said["budget"]["tests"] == 0
+
+
+def test_several_requests_are_executed_together(run, tmp_path):
+    run("model", "add", "churn@v1", "w", "--manifest", "ids.txt", "--live")
+    names = [
+        run("request", "new", who, "--record", f"r{k}", "--json")["id"]
+        for k, who in ((1, "anna"), (2, "ben"))
+    ]
+    for name in names:
+        run("request", "scope", name)
+    (tmp_path / "rest.txt").write_text("r3\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.bin").write_text("others")
+    run("model", "add", "churn@v2", "other", "--manifest", "rest.txt")
+    done = run("request", "execute", *names, "--version", "churn@v2", "--json")
+    assert [(one["id"], one["state"]) for one in done] == [(name, "executed") for name in names]
+    assert "at least one" in run("request", "execute", code=2) or "Missing argument" in run(
+        "request", "execute", code=2
+    )

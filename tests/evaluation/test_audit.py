@@ -167,6 +167,32 @@ def test_clusters_are_averaged_and_every_record_gets_its_answer():
     assert (np.ptp(score.reshape(30, 5), axis=1) == 0).all()
 
 
+def test_a_class_without_never_seen_records_is_said_in_the_verdict():
+    wide = oracles.gaussian_world(0, forget=400, retain=600, holdout=900)
+    one = wide.labels == 1
+    world = wide.take(np.where(wide.roles == "forget", one, (wide.roles == "retain") | ~one))
+    verdict = vestige.audit(world, ["random"]).verdict
+    assert (
+        verdict.outcome == "undecided"
+        and verdict.blocked_by[0] == "classes are matched"
+        and not verdict.power
+    )
+    assert (
+        f"{verdict.n} of its records are of classes with fewer than 10 never-seen records" in verdict.sentence
+    )
+
+
+@pytest.mark.parametrize("persons", [1, 10])
+def test_persons_of_twenty_records_are_not_compared_with_single_records(persons):
+    world = oracles.gaussian_world(0, forget=20 * persons, retain=400, holdout=400)
+    person = np.char.add(world.roles.astype(str), (np.arange(len(world)) // 20).astype(str))
+    alone = np.where(world.roles == "holdout", np.arange(len(world)).astype(str), person)
+    fair, unfair = (vestige.audit(world.with_(cluster=names), ["random"]) for names in (person, alone))
+    assert "clusters are matched" not in fair.verdict.blocked_by and fair.verdict.n == persons
+    assert unfair.verdict.outcome == "undecided" and unfair.verdict.blocked_by[0] == "clusters are matched"
+    assert "holds 20 records, the largest never-seen one 1" in unfair.verdict.sentence
+
+
 def answers(result):
     """The verdict on each forget record."""
     rows = (result.scores["role"] == "forget") & (result.scores["measure"] == "trace")

@@ -76,7 +76,9 @@ def audit(
                 if record.id not in asked:
                     asked |= _asked(ledger, one, system, folder=out, workers=workers, say=say, **options)
                 if record.id not in asked:
-                    raise InputError(f"The records of {record.id} are supplied again for each audit; give them.")
+                    raise InputError(
+                        f"The records of {record.id} are supplied again for each audit; give them."
+                    )
                 place = asked[record.id]
             else:
                 raise InputError(

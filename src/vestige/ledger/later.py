@@ -75,7 +75,7 @@ class Asking:
         self.store = Store(as_path(folder) / f"monitor-{line}")
         names = ledger.key.pseudonyms("record", self.source.load().records.ids.tolist())
         self.place = {name: row for row, name in enumerate(names)}
-        self.names = np.array(names)
+        self.names = [bytes.fromhex(name) for name in names]
         self.seen = lru_cache(maxsize=None)(self._seen)
         self.stored = lru_cache(maxsize=None)(self._stored)
 
@@ -143,8 +143,8 @@ class Asking:
 
     def _seen(self, version: str) -> Positions:
         """Return positions of the records that a version saw, as far as the system knows them."""
-        manifest = self.ledger.models.read_manifest(version)
-        return np.array([row for row, name in enumerate(self.names) if str(name) in manifest], dtype=np.int64)
+        members = set(self.ledger.models.read_manifest(version))
+        return np.array([row for row, name in enumerate(self.names) if name in members], dtype=np.int64)
 
     def _unseen(self) -> Positions:
         """Return positions of the records that no version of the line saw."""
