@@ -74,6 +74,12 @@ def informia(signals: Signals, *, parameters: Literal["cifar10", "cinic10", "cif
     The population is `population` with its `shadow_out`, or else the holdout samples.
     """
 
+def informia_tokens(*, information: Any, share: float = 1.0, preset: str = ...) -> Scores:
+    """Minus the mean information of the `share` of a text's tokens that tell most beyond a reference; 0 = as it.
+
+    share  of the tokens, at least one; 1: all of them, as published
+    """
+
 def ldiff(signals: Signals, *, preset: str = ...) -> Scores:
     """How unusual the change of the scaled logit is among never-seen samples; 0.5 = as among them.
 
