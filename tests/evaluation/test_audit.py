@@ -4,6 +4,7 @@ import pytest
 import oracles
 import vestige
 from vestige.errors import ArtefactError, InputError
+from vestige.evaluation import audit_signals
 from vestige.evaluation.calibration import p_values
 from vestige.signals import Signals, exchanged_deletions
 
@@ -124,6 +125,15 @@ def test_the_verdict_does_not_read_what_calibrates_the_measures():
     assert bare.verdict == more.verdict == vestige.audit(with_known, ["iam"]).verdict
 
 
+def test_without_description_scores_controls_and_verdict_are_the_same():
+    signals = oracles.gaussian_world(3, forget=60, retain=200, holdout=200, fit=8.0)
+    whole = audit_signals(signals, ["random"], seed=2)
+    part = audit_signals(signals, ["random"], seed=2, describe=False)
+    assert whole.figures and not part.figures and part.retained is None
+    assert part.verdict == whole.verdict and part.controls == whole.controls and part.limits == whole.limits
+    assert part.scores.equals(whole.scores)
+
+
 def test_the_answer_depends_neither_on_the_order_of_the_rows_nor_on_the_measures():
     order = np.random.default_rng(0).permutation(len(WORLD))
     one, two = vestige.audit(WORLD, ["iam"]), vestige.audit(WORLD.take(order), ["confidence"])
@@ -162,8 +172,14 @@ def test_a_class_without_never_seen_records_is_said_in_the_verdict():
     one = wide.labels == 1
     world = wide.take(np.where(wide.roles == "forget", one, (wide.roles == "retain") | ~one))
     verdict = vestige.audit(world, ["random"]).verdict
-    assert verdict.outcome == "undecided" and verdict.blocked_by[0] == "classes are matched" and not verdict.power
-    assert f"{verdict.n} of its records are of classes with fewer than 10 never-seen records" in verdict.sentence
+    assert (
+        verdict.outcome == "undecided"
+        and verdict.blocked_by[0] == "classes are matched"
+        and not verdict.power
+    )
+    assert (
+        f"{verdict.n} of its records are of classes with fewer than 10 never-seen records" in verdict.sentence
+    )
 
 
 @pytest.mark.parametrize("persons", [1, 10])

@@ -186,13 +186,18 @@ class AuditMethod(Step):
         result = dataclasses.replace(result, figures=(*result.figures, *self._cost(job)))
         result.write(job.path, job.file(self.references))
 
+    @property
+    def described(self) -> bool:
+        """Are figures computed beside scores and verdict?"""
+        return True
+
     def audited(self, job: Job) -> Audit:
         """Return the audit of the signals, with what the plan knows of its limits."""
         config = self.config
         with named(self.title):
             result = audit_signals(
                 self.signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
-                tolerance=config.tolerance, features=self.features(job),
+                tolerance=config.tolerance, features=self.features(job), describe=self.described,
             )  # fmt: skip
         return dataclasses.replace(result, limits=(*result.limits, *self.limits))
 
