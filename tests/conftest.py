@@ -98,10 +98,10 @@ def _teach(folder):
 
     tokenizer = tiny.tokenizer()
 
-    def taught(model, texts, **changes):
-        return unlearn("finetune", model, tokenizer, retain=texts, **tiny.LEARN | changes).model
+    def taught(model, texts):
+        return unlearn("finetune", model, tokenizer, retain=texts, **tiny.LEARN).model
 
-    base, other = (taught(tiny.model(), tiny.news(60, seed), epochs=12) for seed in (7, 8))
+    base, other = (taught(tiny.model(), tiny.news(60, seed)) for seed in (7, 8))
     original = taught(base, tiny.FORGET + tiny.RETAIN)
     retrained = unlearn(
         "retrain", original, tokenizer, tiny.FORGET, tiny.RETAIN, base=base, **tiny.LEARN
