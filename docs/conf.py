@@ -31,6 +31,7 @@ extensions = [
     "sphinx_copybutton",
     "vestige_docs.mathml",
     "vestige_docs.glossary",
+    "vestige_docs.abbreviations",
     "vestige_docs.docstrings",
     "vestige_docs.reference",
     "vestige_docs.commands",

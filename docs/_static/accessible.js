@@ -3,8 +3,17 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelector("aside.sidebar-drawer")?.setAttribute("aria-label", "Pages");
   document.querySelector("aside.toc-drawer")?.setAttribute("aria-label", "On this page");
 
-  // A signature of several lines is a list of definitions without terms: it is no list to be announced.
-  document.querySelectorAll("dt.sig dl, dt.sig dl > dd").forEach((part) => part.setAttribute("role", "none"));
+  // A signature of several lines is written as a list of definitions without terms, which is no list.
+  document.querySelectorAll("dt.sig dl").forEach((list) => {
+    const lines = document.createElement("span");
+    lines.className = "signature-lines";
+    for (const item of list.children) {
+      const line = document.createElement("span");
+      line.append(...item.childNodes);
+      lines.append(line);
+    }
+    list.replaceWith(lines);
+  });
 
   // The corner of a table is no heading.
   document.querySelectorAll("th").forEach((head) => {

@@ -1,8 +1,8 @@
 """A page for each method and each measure, made of its entry and of what is committed of its results.
 
-The pages are written when the site is built, into folders that are not committed. What a page says is declared once, where
-the method or measure is registered: its docstring holds the equation, when to use it, when it fails, what it costs and the
-references; the rest is the registration. So a new method has its page as soon as it has its file.
+The pages are written when the site is built, into folders that are not committed. What a page says is declared once,
+where the method or measure is registered: its docstring holds the equation, when to use it, when it fails, what it
+costs and the references; the rest is the registration. So a new method has its page as soon as it has its file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vestige.signals.fields import HOW_TO_GET
 from vestige.unlearning import METHODS
 from vestige.unlearning.text import METHODS as TEXT_METHODS
 from vestige_docs import examples, results
-from vestige_docs.docstrings import UNDERLINE, columns, paragraphs
+from vestige_docs.columns import UNDERLINE, columns, paragraphs
 
 MARKS = {"when": "**When to use.**", "fails": "**When it fails.**", "cost": "**Cost.**"}
 LINKS = {
@@ -39,6 +39,11 @@ LINKS = {
     "reproduction,": "labbook/reproduction.md",
     "guide, language models": "guide/llm.md",
 }
+GREEK = "alpha|beta|gamma|delta|epsilon|eta|theta|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|Phi"
+LETTER = re.compile(
+    rf"(?<![\w.'])(?:(?P<greek>{GREEK})(?:_(?P<below>[A-Za-z0-9]+))?(?:\^(?P<above>[A-Za-z0-9]))?|"
+    r"(?P<latin>[A-Za-z])(?=[_^])(?:_(?P<below2>[A-Za-z0-9]+))?(?:\^(?P<above2>[A-Za-z0-9]))?)(?![\w(])"
+)
 ROLES = {
     "forget": "the samples to forget",
     "retain": "the retained samples",
@@ -80,9 +85,9 @@ def notes_of(entry: Entry) -> Notes:
     body: list[str] = []
     for block in rest:
         rows = columns(block)
-        if rows is None:
+        if not rows:
             body.append(" ".join(block))
-        for names, meaning in rows or []:
+        for names, meaning in rows:
             options |= dict.fromkeys(names.split(", "), " ".join(meaning))
     marked = dict.fromkeys(MARKS, "")
     equation: list[str] = []
@@ -94,7 +99,7 @@ def notes_of(entry: Entry) -> Notes:
         elif block[0].startswith(" "):
             equation.append("\n".join(["$$", *(line.strip() for line in block), "$$"]))
         elif text != ".. math::":
-            equation.append(text)
+            equation.append(letters(text))
     references = tuple(" ".join(block) for block in paragraphs(parts.get("References", [])))
     example = "\n".join(parts.get("Examples", [])).strip()
     return Notes(
@@ -106,6 +111,19 @@ def notes_of(entry: Entry) -> Notes:
         references=references,
         example=example,
     )
+
+
+def letters(text: str) -> str:
+    """Return a sentence about an equation with the equation's letters as they stand in it: `theta_0`, `D_f`, `rho`."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if i % 2 else LETTER.sub(_letter, part) for i, part in enumerate(parts))
+
+
+def _letter(match: re.Match[str]) -> str:
+    letter = f"\\{match['greek']}" if match["greek"] else match["latin"]
+    below, above = match["below"] or match["below2"], match["above"] or match["above2"]
+    word = below if below is None or len(below) == 1 else rf"\mathrm{{{below}}}"
+    return f"${letter}{'' if word is None else f'_{{{word}}}'}{'' if above is None else f'^{{{above}}}'}$"
 
 
 def sections(doc: str) -> dict[str, list[str]]:
@@ -176,7 +194,7 @@ def meanings_of_steps(steps: type) -> Mapping[str, str]:
     """Return what each setting of the optimiser is, from the docstring of its class."""
     text: dict[str, str] = {}
     for block in paragraphs((inspect.getdoc(steps) or "").splitlines()):
-        for names, meaning in columns(block) or []:
+        for names, meaning in columns(block):
             text |= dict.fromkeys(names.split(", "), " ".join(meaning))
     return text
 
@@ -224,18 +242,19 @@ def facts(rows: list[tuple[str, str]]) -> str:
     return "\n".join(f"{term}\n: {text}\n" for term, text in rows if text)
 
 
-def page(entry: Entry, what: list[tuple[str, str]], measured: str, call: str) -> str:
+def page(entry: Entry, what: list[tuple[str, str]], measured: str, call: str, of: str = "") -> str:
     """Return the page of an entry: what all kinds of entries share.
 
     what      terms and what they are for this entry
     measured  Markdown of its committed results, "" where there are none
     call      Markdown of an example
+    of        what the title says behind the name, where the name alone is also another entry's
     """
     notes = notes_of(entry)
     own = implementation(entry)
     none = "No result of it is committed: what stands above is reasoned, not measured.\n"
     parts = [
-        f"# `{entry.name}`\n\n{notes.summary}\n",
+        f"# `{entry.name}`{of}\n\n{notes.summary}\n",
         notes.equation,
         f"## When to use it\n\n{linked(notes.when)}",
         f"## When it fails\n\n{linked(notes.fails)}",
@@ -280,7 +299,7 @@ def text_method_page(entry: Any) -> str:
         ("Works on", "causal language models (transformers), with all weights or with adapters (`lora=`)."),
         ("Publication", entry.cites + "."),
     ]
-    return page(entry, what, results.of_text_method(entry.name), examples.of_text_method(entry))
+    return page(entry, what, results.of_text_method(entry.name), examples.of_text_method(entry), " on texts")
 
 
 def range_text(entry: Measure) -> str:
@@ -328,53 +347,55 @@ def measure_page(entry: Measure) -> str:
     return page(entry, what, measured, examples.of_measure(entry, notes_of(entry).example))
 
 
+def named(folder: str, entry: Entry) -> str:
+    """Return the cell that leads to an entry's page and says what it is."""
+    return f"[`{entry.name}`]({folder}/{entry.name}.md) {entry.summary}"
+
+
 def index(family: str) -> str:
     """Return the comparison table of a family: "methods", "text methods", "measures", "text measures"."""
     if family == "methods":
-        head = ["Method", "What it does", "Reads", "Works on", *results.METHOD_COLUMNS]
+        head = ["Method", "Reads", "On", *results.METHOD_COLUMNS]
         rows = [
-            [
-                f"[`{m.name}`](samples/{m.name}.md)",
-                m.summary,
-                ", ".join(m.needs),
-                ", ".join(m.worlds),
-                *results.method_cells(m.name),
-            ]
+            [named("samples", m), ", ".join(m.needs), ", ".join(m.worlds), *results.method_cells(m.name)]
             for m in METHODS.entries()
         ]
     elif family == "text methods":
-        head = ["Method", "What it does", "Reads", *results.TEXT_METHOD_COLUMNS]
+        head = ["Method", "Reads", *results.TEXT_METHOD_COLUMNS]
         rows = [
-            [
-                f"[`{m.name}`](texts/{m.name}.md)",
-                m.summary,
-                ", ".join(m.needs),
-                *results.text_method_cells(m.name),
-            ]
+            [named("texts", m), ", ".join(m.needs), *results.text_method_cells(m.name)]
             for m in TEXT_METHODS.entries()
         ]
     elif family == "measures":
-        head = [
-            "Measure",
-            "What it says",
-            "Needs beside the unlearned model",
-            "Range",
-            "Unit",
-            *results.MEASURE_COLUMNS,
+        head = ["Measure", "Needs beside the unlearned model", "Range, unit", *results.MEASURE_COLUMNS]
+        rows = [
+            [
+                named("samples", m),
+                needs_text(m),
+                f"{range_text(m).rstrip('.')}, {m.unit}",
+                *results.measure_cells(m.name),
+            ]
+            for m in MEASURES.entries()
+            if m.of_samples
         ]
-        rows = [
-            [f"[`{m.name}`](samples/{m.name}.md)", m.summary, ", ".join(f"`{array}`" for array in m.needs if array != "unlearned") or "nothing",
-             range_text(m).rstrip("."), m.unit, *results.measure_cells(m.name)]
-            for m in MEASURES.entries() if m.of_samples
-        ]  # fmt: skip
     else:
-        head = ["Measure", "What it says", "Needs", "Unit", *results.TEXT_MEASURE_COLUMNS]
+        head = ["Measure", "Needs", "Unit", *results.TEXT_MEASURE_COLUMNS]
         rows = [
-            [f"[`{m.name}`]({'samples' if m.of_samples else 'texts'}/{m.name}.md)", m.summary,
-             ", ".join(f"`{array}`" for array in m.texts), m.unit, *results.text_measure_cells(m.name)]
-            for m in MEASURES.entries() if m.texts
-        ]  # fmt: skip
+            [
+                named("samples" if m.of_samples else "texts", m),
+                ", ".join(f"`{array}`" for array in m.texts),
+                m.unit,
+                *results.text_measure_cells(m.name),
+            ]
+            for m in MEASURES.entries()
+            if m.texts
+        ]
     return table(head, rows)
+
+
+def needs_text(entry: Measure) -> str:
+    """Return what a measure cannot do without, beside the outputs of the unlearned model."""
+    return ", ".join(f"`{array}`" for array in entry.needs if array != "unlearned") or "nothing"
 
 
 def pages() -> dict[str, str]:

@@ -17,6 +17,7 @@ from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains import Domain
 from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
 
 PACKAGES = (
     "vestige",
@@ -159,9 +160,37 @@ def silent(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool | Non
     return True if node.get("quiet") or (parent is not None and node.get("reftype") == "class") else None
 
 
+class Names(SphinxTransform):
+    """Make a name of the library, written as code in a page, a link: `vestige.forget`, `vestige.forget(model, ids)`."""
+
+    default_priority = 690
+
+    def apply(self, **kwargs: Any) -> None:
+        for literal in list(self.document.findall(nodes.literal)):
+            name = literal.astext().partition("(")[0]
+            if (
+                not name.startswith("vestige.")
+                or name not in homes()
+                or isinstance(literal.parent, nodes.reference)
+            ):
+                continue
+            link = pending_xref(
+                "",
+                literal.deepcopy(),
+                refdomain="py",
+                reftype="obj",
+                reftarget=name,
+                refexplicit=True,
+                quiet=True,
+            )
+            link["refdoc"] = self.env.current_document.docname
+            literal.parent.replace(literal, link)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before the sources are listed, and resolve names."""
     app.connect("builder-inited", write)
+    app.add_transform(Names)
     app.connect("missing-reference", resolve)
     app.connect("warn-missing-reference", silent)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """What the committed results say of one method or measure: rows for its page, cells for the tables of comparison.
 
-Nothing is typed here: every figure is read from benchmarks/results, with a link to the page of the lab book that holds the
-whole table.
+Nothing is typed here: every figure is read from benchmarks/results, with a link to the page of the lab book that holds
+the whole table.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def of_method(name: str) -> str:
     text = ""
     if name in class_disparities() or name in random_disparities():
         text = picture(name, method_alt(name)) + (
-            "Each dot is a method: its distance from retraining in points, the mean over accuracy on forgotten, retained and test "
-            "samples and the published attack. Left is better.\n\n"
+            "Each dot is a method: its distance from retraining in points, the mean over accuracy on forgotten, "
+            "retained and test samples and the published attack. Left is better.\n\n"
         )
     head = ["Figure", "This method", "Retraining", "Untouched", "Where"]
     return text + markdown(head, rows)
@@ -288,9 +288,10 @@ def of_measure(name: str) -> str:
         text = (
             picture(name, measure_alt(name))
             + (
-                "AUC of forgotten against retained records of an exactly retrained model, one shadow: 1 = told apart without error, 0.5 = "
-                "chance. Each dot is a measure, the bar the 95 % interval of this one. Below in figures, and the share of forgotten "
-                f"records that is recognised where 1 % of the retained ones may be missed ({RESULTS_PAGE}: which measure).\n\n"
+                "AUC of forgotten against retained records of an exactly retrained model, one shadow: 1 = told apart "
+                "without error, 0.5 = chance. Each dot is a measure, the bar the 95 % interval of this one. Below in "
+                "figures, and the share of forgotten records that is recognised where 1 % of the retained ones may be "
+                f"missed ({RESULTS_PAGE}: which measure).\n\n"
             )
             + markdown(["Request", "Location-30", "Adult", "CIFAR-10"], rows)
         )
@@ -303,7 +304,10 @@ def measure_alt(name: str) -> str:
     parts = [
         f"{values[data, 'random'][0]:.3f} on {DATA[data]}" for data in ("location30", "adult", "cifar10")
     ]
-    return f"The AUC of {name} on random requests is {', '.join(parts)}; all other measures stand beside it, and parts of classes and whole classes below."
+    return (
+        f"The AUC of {name} on random requests is {', '.join(parts)}; all other measures stand beside it, parts of "
+        "classes and whole classes below."
+    )
 
 
 def published_rows(name: str) -> str:
@@ -323,7 +327,8 @@ def published_rows(name: str) -> str:
         for column, row in bench(table):
             if row in labels:
                 data, _, request = column.partition(" · ")
-                where = f"{DATA.get(data, data)}, {REQUESTS.get(request.replace(' ', '_'), 'records added while it is trained')}"
+                words = REQUESTS.get(request.replace(" ", "_"), "records added while it is trained")
+                where = f"{DATA.get(data, data)}, {words}"
                 rows.append([f"{where}: {what}", bench(table)[column, row]])
     if not rows:
         return ""

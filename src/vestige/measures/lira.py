@@ -152,6 +152,8 @@ def update_lira(signals: Signals, *, variance: Literal["pooled", "per_sample"] =
 
     With one shadow and the published variance, the score is -1, 0 or 1.
 
+    variance  "pooled" and "per_sample" as in `lira_offline`
+
     Notes
     -----
     .. math::

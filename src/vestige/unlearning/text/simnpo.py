@@ -18,8 +18,10 @@ def simnpo(
 ) -> None:
     r"""Negative preference by the mean token loss, without a reference model.
 
+    beta   inverse temperature of the preference
     delta  loss in nats above which a sequence counts as forgotten
-    gamma  weight of forgetting; alpha: of the loss on retained texts, where there are any
+    gamma  weight of forgetting
+    alpha  weight of the loss on retained texts, where there are any
 
     Notes
     -----
