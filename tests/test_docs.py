@@ -47,7 +47,8 @@ def test_links_lead_somewhere(page):
 
 def test_the_package_index_leads_to_pages_of_the_site():
     """Links in the README are absolute, since it is read without the repository beside it; each names a page."""
-    text = PAGES["README.md"] + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    others = ["pyproject.toml", "llms.txt", "CITATION.cff"]
+    text = "".join([PAGES["README.md"], *((ROOT / name).read_text(encoding="utf-8") for name in others)])
     targets = re.findall(re.escape(HOME) + r"([\w./-]*)", text)
     assert len(targets) > 10
     for target in filter(None, targets):
