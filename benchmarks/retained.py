@@ -7,8 +7,10 @@
 Real worlds: exact retrains, finetuned models, the original itself, and planted harm in exact retrains and in finetuned
 models. "Damaged": of a share of the retained records the audited model says what a shadow that takes no part in the
 audit says, on the audited model's scale. "Exposed": of a fifth of them it is surer than the original by one and a half
-standard deviations. Printed are the worlds in which anything is named that was not harmed, the share of such records
-among the named, on average, and the share of the harmed records that is named.
+standard deviations. Printed are the worlds in which records are named that were not harmed, the share of these among
+the named, on average, and the share of the harmed ones that is named. Exact retraining of a model that memorises is a
+second look at everybody, which exposes others rightly: of exposure, the rows of finetuned models and of the same model
+tell the false ones.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def line(cells: list[str], harm: str, results: list[dict[str, tuple[int, int, in
     for name in ("exposed", "damaged"):
         meant = harm.startswith(name)
         rows = [result[name] for result in results]
-        false = [named - right if meant else named for named, right, _ in rows]
+        false = [named - right for named, right, _ in rows]  # who was damaged may be given away by that, too
         wrong = sum(count > 0 for count in false)
         low, high = interval(wrong, len(rows))
         rate = np.mean([count / max(named, 1) for count, (named, _, _) in zip(false, rows, strict=True)])
@@ -79,8 +81,8 @@ def line(cells: list[str], harm: str, results: list[dict[str, tuple[int, int, in
 
 
 HEAD = (
-    "| world | request | audited | harm | exposed: worlds with false ones [95 %] | false of the named | power | "
-    "damaged: worlds with false ones [95 %] | false of the named | power |\n"
+    "| world | request | audited | harm | exposed: worlds with others [95 %] | others of the named | power | "
+    "damaged: worlds with others [95 %] | others of the named | power |\n"
     "| --- | --- | --- | --- | --- | ---: | ---: | --- | ---: | ---: |"
 )
 

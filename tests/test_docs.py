@@ -14,15 +14,21 @@ import processes
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-BUILT = ("_build", "_ext", "jupyter_execute")
+WRITTEN_BY_BUILD = (
+    "reference/api/",
+    "methods/samples/",
+    "methods/texts/",
+    "measures/samples/",
+    "measures/texts/",
+)
+BUILT = ("_build/", "_ext/", "jupyter_execute/", *WRITTEN_BY_BUILD)
 SOURCES = sorted(
-    path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in BUILT
+    path for path in DOCS.rglob("*.md") if not path.relative_to(DOCS).as_posix().startswith(BUILT)
 )  # fmt: skip
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *SOURCES]
 }
 NOTEBOOK = "```{code-cell}"
-WRITTEN_BY_BUILD = ("reference/api/",)
 HOME = "https://vestige.example/"
 PROGRAMS = {
     name: "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))

@@ -127,7 +127,7 @@ def test_the_key_is_destroyed_with_a_yes_alone(run):
 def test_what_cannot_be_is_a_sentence(run, tmp_path):
     assert "churn@v1, are wanted" in run("model", "add", "churn", "w", "--manifest", "ids.txt", code=2)
     assert "nothing to accept" in run("ledger", "accept", "--reason", "x", code=2)
-    assert "git tags cannot be read" in run("model", "tags", "none", code=2)
+    assert "none: git tag says" in run("model", "tags", "none", code=2)
     assert "There is no export" in run("ledger", "export", "xml", code=2)
     assert "no such ledger" in run("ledger", "verify", "--ledger", "sqlite:///none.db", code=2)
 
@@ -152,3 +152,20 @@ def test_monitor_says_for_machines_what_it_did(run, tmp_path):
     assert run("monitor", "churn", "--plan", "--json") == {"waiting": []}
     said = run("monitor", "churn", "--json")
     assert said["decisions"] == said["waiting"] == [] and said["budget"]["tests"] == 0
+
+
+def test_several_requests_are_executed_together(run, tmp_path):
+    run("model", "add", "churn@v1", "w", "--manifest", "ids.txt", "--live")
+    names = [
+        run("request", "new", who, "--record", f"r{k}", "--json")["id"]
+        for k, who in ((1, "anna"), (2, "ben"))
+    ]
+    for name in names:
+        run("request", "scope", name)
+    (tmp_path / "rest.txt").write_text("r3\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.bin").write_text("others")
+    run("model", "add", "churn@v2", "other", "--manifest", "rest.txt")
+    done = run("request", "execute", *names, "--version", "churn@v2", "--json")
+    assert [(one["id"], one["state"]) for one in done] == [(name, "executed") for name in names]
+    assert "Missing argument" in run("request", "execute", code=2)

@@ -4,6 +4,7 @@ import pytest
 import oracles
 import vestige
 from vestige.errors import ArtefactError, InputError
+from vestige.evaluation import audit_signals
 from vestige.evaluation.calibration import p_values
 from vestige.signals import Signals, exchanged_deletions
 
@@ -124,6 +125,15 @@ def test_the_verdict_does_not_read_what_calibrates_the_measures():
     assert bare.verdict == more.verdict == vestige.audit(with_known, ["iam"]).verdict
 
 
+def test_without_description_scores_controls_and_verdict_are_the_same():
+    signals = oracles.gaussian_world(3, forget=60, retain=200, holdout=200, fit=8.0)
+    whole = audit_signals(signals, ["random"], seed=2)
+    part = audit_signals(signals, ["random"], seed=2, describe=False)
+    assert whole.figures and not part.figures and part.retained is None
+    assert part.verdict == whole.verdict and part.controls == whole.controls and part.limits == whole.limits
+    assert part.scores.equals(whole.scores)
+
+
 def test_the_answer_depends_neither_on_the_order_of_the_rows_nor_on_the_measures():
     order = np.random.default_rng(0).permutation(len(WORLD))
     one, two = vestige.audit(WORLD, ["iam"]), vestige.audit(WORLD.take(order), ["confidence"])
@@ -155,6 +165,32 @@ def test_clusters_are_averaged_and_every_record_gets_its_answer():
     assert len(answers(result)) == 150 and any("averaged" in limit for limit in result.limits)
     score = result.scores.query("measure == 'trace' and role == 'forget'")["score"].to_numpy()
     assert (np.ptp(score.reshape(30, 5), axis=1) == 0).all()
+
+
+def test_a_class_without_never_seen_records_is_said_in_the_verdict():
+    wide = oracles.gaussian_world(0, forget=400, retain=600, holdout=900)
+    one = wide.labels == 1
+    world = wide.take(np.where(wide.roles == "forget", one, (wide.roles == "retain") | ~one))
+    verdict = vestige.audit(world, ["random"]).verdict
+    assert (
+        verdict.outcome == "undecided"
+        and verdict.blocked_by[0] == "classes are matched"
+        and not verdict.power
+    )
+    assert (
+        f"{verdict.n} of its records are of classes with fewer than 10 never-seen records" in verdict.sentence
+    )
+
+
+@pytest.mark.parametrize("persons", [1, 10])
+def test_persons_of_twenty_records_are_not_compared_with_single_records(persons):
+    world = oracles.gaussian_world(0, forget=20 * persons, retain=400, holdout=400)
+    person = np.char.add(world.roles.astype(str), (np.arange(len(world)) // 20).astype(str))
+    alone = np.where(world.roles == "holdout", np.arange(len(world)).astype(str), person)
+    fair, unfair = (vestige.audit(world.with_(cluster=names), ["random"]) for names in (person, alone))
+    assert "clusters are matched" not in fair.verdict.blocked_by and fair.verdict.n == persons
+    assert unfair.verdict.outcome == "undecided" and unfair.verdict.blocked_by[0] == "clusters are matched"
+    assert "holds 20 records, the largest never-seen one 1" in unfair.verdict.sentence
 
 
 def answers(result):

@@ -132,10 +132,12 @@ def test_what_cannot_be_asked_is_refused(certified, tmp_path):
     assert ledger.matrix("churn")[requests[0]] == {"churn@v1": "saw"}
 
 
-def _without(system):
-    """Give other names to the first forty records."""
+def _without(system, rows=range(40), kept=()):
+    """Give other names to some records, but for those that were kept."""
     names = system.records.ids.copy()
-    names[:40] = [f"x{row}" for row in range(40)]
+    for row in rows:
+        if names[row] not in kept:
+            names[row] = f"x{row}"
     system.records = type(system.records)(names, system.records.labels, ("no", "yes"))
     return system
 
@@ -160,6 +162,55 @@ def test_without_the_model_that_saw_them_a_return_is_found_as_well(certified, tm
     place = tmp_path / "runs" / "monitor-churn" / "audits" / "v3" / requests[0]
     audit = Audit.load(place)
     assert audit.signals.original is None and any("No model that saw" in limit for limit in audit.limits)
+    assert audit.figures == () and audit.retained is None, (
+        "what no decision rests on is not computed for each pair"
+    )
+
+
+def test_what_is_not_at_hand_waits_and_what_is_gone_is_not_watched(certified, tmp_path):
+    """One request's records are supplied again, the other's escrow has come to its end."""
+    ledger, requests = certified
+    system = Nearest()
+    names = [f"r{row}" for row in range(40, 60)]
+    content = {name: system.x[int(name[1:])].tolist() for name in names}
+    register(ledger, tmp_path, "v3", range(60, 300))
+    late = ledger.requests.new("late", names, content=content, custody="supplied").id
+    ledger.requests.scope(late)
+    ledger.requests.execute(late, version="churn@v3")
+    signals = _signals_of(names)
+    ledger.requests.audit(late, folder=signals.save(tmp_path / "audit"))
+    ledger.requests.certify(late, key=tmp_path / "signer", folder=tmp_path / "late")
+    register(ledger, tmp_path, "v4", range(61, 300))
+    said, options = [], {"folder": tmp_path / "runs", "seed": SEED}
+    ledger.requests.expire("2999-06-01")
+
+    def build(kept):
+        return _without(Nearest(), range(60), kept)
+
+    result = ledger.monitor("churn", system=build, say=said.append, **options)
+    assert result.decisions == () and result.waiting == ((late, "churn@v4"),)
+    assert {line.partition(" ")[0] for line in said if "is not watched" in line} == set(requests)
+    with pytest.raises(InputError, match="is not what"):
+        ledger.monitor("churn", system=build, supplied=content | {"r40": [1.0]}, **options)
+    result = ledger.monitor("churn", system=build, supplied=content, **options)
+    assert [(one.commitment, one.outcome) for one in result.decisions] == [(late, "kept")]
+    assert result.waiting == ()
+
+
+def _signals_of(names):
+    """Return an audit in which these records are forgotten."""
+    import vestige
+    from kind_worlds import ROLE, world
+    from vestige import audit
+
+    truth, models = world("logits", 0)
+    ids = np.array([f"w{row}" for row in range(len(truth))])
+    forget = np.flatnonzero(ROLE == "forget")
+    role = ROLE.copy()
+    role[forget[len(names) :]] = "holdout"
+    ids[forget[: len(names)]] = names
+    arrays = {name: np.asarray(value) for name, value in models.items()}
+    return audit(vestige.Signals(truth, role=role, ids=ids, **arrays), ["random"])
 
 
 def test_what_could_not_be_tested_is_tried_again(certified, audits, tmp_path):
@@ -182,3 +233,59 @@ def test_what_could_not_be_tested_is_tried_again(certified, audits, tmp_path):
     )
     last = ledger.monitor("churn", system=Nearest(), folder=tmp_path / "runs", seed=SEED)
     assert [decision.outcome for decision in last.decisions] == ["kept", "kept"] and last.waiting == ()
+
+
+@pytest.fixture
+def served(book, tmp_path):
+    """A ledger with three requests that a version serves which was trained elsewhere; the third is in it in truth."""
+    system = Nearest()
+    register(book, tmp_path, "v1", range(300), state="live")
+    register(book, tmp_path, "v2", range(40, 300), saw=range(60, 300))
+    requests = []
+    for first in (0, 20, 40):
+        names = [f"r{row}" for row in range(first, first + 20)]
+        content = {name: system.x[int(name[1:])].tolist() for name in names}
+        kept = {"content": content, "custody": "escrow", "until": "2999-01-01"}
+        request = book.requests.scope(book.requests.new(f"p{first}", names, **kept).id)
+        requests.append(book.requests.execute(request.id, version="churn@v2").id)
+    return book, requests
+
+
+def test_a_version_that_was_trained_elsewhere_is_asked_by_the_system(served, tmp_path):
+    ledger, requests = served
+    system, options = Nearest(), {"out": tmp_path / "runs", "seed": SEED}
+    records = ledger.requests.audit(requests, system=system, **options)
+    assert [one.commitment().verdict == "under" for one in records] == [False, False, True]
+    assert len(system.fits) == 1, "one shadow model serves all requests of the version"
+    before = [one.commitment().audit["digest"] for one in records]
+    new_key(tmp_path / "signer", encrypt=False)
+    ledger.requests.certify(requests[0], key=tmp_path / "signer", folder=tmp_path / "evidence")
+    again = ledger.requests.audit(
+        requests[1], system=system, **options
+    )  # of two requests, no longer of three
+    assert again.commitment().audit["n"] == 20 and again.commitment().verdict != "under"
+    assert not ledger.verify().fault, "an audit that was noted is not written again"
+    assert ledger.requests.show(requests[2]).commitment().audit["digest"] == before[2]
+
+
+def test_an_option_that_no_audit_takes_is_refused(served, audits):
+    ledger, requests = served
+    with pytest.raises(InputError, match=r"trained elsewhere; give the system that asks it"):
+        ledger.requests.audit(requests[0])
+    with pytest.raises(InputError, match="is one audit; name the request that it is of, and not 3"):
+        ledger.requests.audit(requests, folder=audits["undecided"])
+    with pytest.raises(InputError, match="seed: options of an audit are for versions"):
+        ledger.requests.audit(requests[0], folder=audits["undecided"], seed=1)
+
+
+def test_supplied_records_that_are_missing_are_asked_for(book, tmp_path):
+    system = Nearest()
+    register(book, tmp_path, "v1", range(300), state="live")
+    register(book, tmp_path, "v2", range(10, 300))
+    content = {f"r{row}": system.x[row].tolist() for row in range(10)}
+    request = book.requests.new("p", content, content=content, custody="supplied").id
+    book.requests.scope(request)
+    book.requests.execute(request, version="churn@v2")
+    system.records = type(system.records)(system.records.ids[10:], system.records.truth[10:], ("no", "yes"))
+    with pytest.raises(InputError, match="are supplied again for each audit; give them"):
+        book.requests.audit(request, system=system, out=tmp_path / "runs")

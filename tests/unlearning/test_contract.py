@@ -147,6 +147,7 @@ def test_contract(name, preset, trained, quick):
     assert all(p.requires_grad for p in first.model.parameters())
 
 
+@pytest.mark.parametrize("kind", ["mlp"], indirect=True)
 @pytest.mark.parametrize("name", TORCH)
 def test_only_declared_samples_are_read(name, trained):
     model, split = trained(name)
@@ -185,6 +186,7 @@ def test_masks_stay(name, trained):
     assert masks_of(result)
 
 
+@pytest.mark.parametrize("kind", ["mlp"], indirect=True)
 @pytest.mark.parametrize("name", TORCH)
 def test_budget_and_early_stop(name, trained, quick):
     model, split = trained(name)
@@ -328,6 +330,7 @@ def test_images_sixteen_bits_wide_through_convolutions(name, images):
     assert all(v.isfinite().all() for v in result.state_dict().values())
 
 
+@pytest.mark.parametrize("kind", ["mlp"], indirect=True)
 @pytest.mark.parametrize("name", TORCH)
 def test_shapes_that_do_not_fit_say_why(name, trained):
     """Fewer forget samples than a batch, more of them than retained ones, and a head of one output."""

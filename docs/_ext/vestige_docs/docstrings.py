@@ -14,60 +14,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-NAMES = re.compile(r"\*{0,2}[A-Za-z_][\w.]*(?:, [A-Za-z_][\w.]*)*")
+from vestige_docs.columns import UNDERLINE, Row, columns, paragraphs
+
 TYPE = re.compile(
     r"^((?:int|float|str|bool|Signals|tuple of str)(?: \[[^\]]*\])?)\s{2,}(\S.*)$"
     r"|^(\w+ \[[^\]]*\]) (\S.*)$"
 )
-UNDERLINE = re.compile(r"^-{3,}$")
 FIELD = re.compile(r"^\.\. |^:\w|^>>> ")
 CODE = re.compile(r"(``.+?``|`[^`]+`)")
-
-
-class Row(NamedTuple):
-    """A line of a list in columns: a name, and the lines that say what it is."""
-
-    name: str
-    text: list[str]
-
-
-def paragraphs(lines: list[str]) -> Iterator[list[str]]:
-    """Split lines at the empty ones."""
-    block: list[str] = []
-    for line in [*lines, ""]:
-        if line.strip():
-            block.append(line)
-        elif block:
-            yield block
-            block = []
-
-
-def columns(block: list[str]) -> list[Row]:
-    """Return the rows of a paragraph in columns, nothing for another paragraph."""
-    indent = min(len(line) - len(line.lstrip()) for line in block)
-    lines = [line[indent:] for line in block]
-    first = re.match(rf"({NAMES.pattern})\s{{2,}}(?=\S)", lines[0])
-    if not first:
-        return []
-    rows: list[Row] = []
-    for line in lines:
-        own = re.match(rf"({NAMES.pattern})\s{{2,}}(?=\S)", line)
-        start = own.end() if own else first.end()
-        if NAMES.fullmatch(line[:start].rstrip()) and line[start - 1] == " ":
-            rows.append(Row(line[:start].rstrip(), [line[start:]]))
-        elif line.startswith("  "):
-            rows[-1].text.append(line.strip())
-        else:
-            return []
-    return rows
 
 
 def entry(row: Row) -> list[str]:
@@ -93,8 +54,12 @@ def sections(lines: list[str], parameters: set[str]) -> list[str]:
     """
     text: list[str] = []
     lists: dict[str, list[str]] = {}
-    numpydoc = False
+    numpydoc = formula = False
     for block in paragraphs(lines):
+        if formula and block[0].startswith(" "):
+            text += [*block, ""]
+            continue
+        formula = block[-1].strip() == ".. math::"
         numpydoc = numpydoc or (len(block) > 1 and bool(UNDERLINE.match(block[1].strip())))
         rows = [] if numpydoc else columns(block)
         if rows:

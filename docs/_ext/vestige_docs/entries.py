@@ -1,20 +1,17 @@
 """A page for each method and each measure, made of its entry and of what is committed of its results.
 
-The pages are written when the site is built, into folders that are not committed. What a page says is declared once, where
-the method or measure is registered: its docstring holds the equation, when to use it, when it fails, what it costs and the
-references; the rest is the registration. So a new method has its page as soon as it has its file.
+The pages are written when the site is built, into folders that are not committed. What a page says is declared once,
+where the method or measure is registered: its docstring holds the equation, when to use it, when it fails, what it
+costs and the references; the rest is the registration. So a new method has its page as soon as it has its file.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -27,9 +24,9 @@ from vestige.signals.fields import HOW_TO_GET
 from vestige.unlearning import METHODS
 from vestige.unlearning.text import METHODS as TEXT_METHODS
 from vestige_docs import examples, results
-from vestige_docs.docstrings import UNDERLINE, columns, paragraphs
+from vestige_docs.columns import columns, paragraphs
+from vestige_docs.notes import Notes, implementation, notes_of
 
-MARKS = {"when": "**When to use.**", "fails": "**When it fails.**", "cost": "**Cost.**"}
 LINKS = {
     "lab book, results": "labbook/results.md",
     "lab book, calibration": "labbook/calibration.md",
@@ -45,87 +42,6 @@ ROLES = {
     "shadow": "the shadow pool, whose samples it is then trained on: judge nothing on them",
 }
 WORLDS = {"torch": "networks (torch)", "sklearn": "estimators (scikit-learn)"}
-
-
-@dataclass(frozen=True)
-class Notes:
-    """What the docstring of an entry says.
-
-    summary     its first line
-    options     what each option is, by name
-    body        Markdown that stands before the notes, without the options
-    equation    Markdown with the equation and what its letters are
-    when, fails, cost  a paragraph each, "" where it is not there
-    references  a line each
-    example     lines of a session, "" where there is none
-    """
-
-    summary: str
-    options: Mapping[str, str]
-    body: str
-    equation: str
-    when: str
-    fails: str
-    cost: str
-    references: tuple[str, ...]
-    example: str
-
-
-def notes_of(entry: Entry) -> Notes:
-    """Read an entry's docstring."""
-    doc = inspect.getdoc(entry.function) or ""
-    parts = sections(doc)
-    summary, *rest = list(paragraphs(parts.get("", [])))
-    options: dict[str, str] = {}
-    body: list[str] = []
-    for block in rest:
-        rows = columns(block)
-        if rows is None:
-            body.append(" ".join(block))
-        for names, meaning in rows or []:
-            options |= dict.fromkeys(names.split(", "), " ".join(meaning))
-    marked = dict.fromkeys(MARKS, "")
-    equation: list[str] = []
-    for block in paragraphs(parts.get("Notes", [])):
-        text = " ".join(block)
-        kind = next((kind for kind, mark in MARKS.items() if text.startswith(mark)), None)
-        if kind is not None:
-            marked[kind] = text.removeprefix(MARKS[kind]).strip()
-        elif block[0].startswith(" "):
-            equation.append("\n".join(["$$", *(line.strip() for line in block), "$$"]))
-        elif text != ".. math::":
-            equation.append(text)
-    references = tuple(" ".join(block) for block in paragraphs(parts.get("References", [])))
-    example = "\n".join(parts.get("Examples", [])).strip()
-    return Notes(
-        " ".join(summary),
-        options,
-        "\n\n".join(body),
-        "\n\n".join(equation),
-        **marked,
-        references=references,
-        example=example,
-    )
-
-
-def sections(doc: str) -> dict[str, list[str]]:
-    """Return the lines of a docstring by numpydoc's sections, "" for what stands before them."""
-    lines, name = doc.splitlines(), ""
-    parts: dict[str, list[str]] = {"": []}
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        if UNDERLINE.match(following) and line.strip():
-            name = line.strip()
-            parts[name] = []
-        elif not (UNDERLINE.match(line) and name):
-            parts[name].append(line)
-    return parts
-
-
-def implementation(entry: Entry) -> str:
-    """Return what the head of its file says of how it is implemented, without the first line."""
-    module = ast.parse(Path(inspect.getfile(entry.function)).read_text(encoding="utf-8"))
-    text = ast.get_docstring(module) or ""
-    return "\n\n".join(" ".join(block) for block in list(paragraphs(text.splitlines()))[1:])
 
 
 def kind_of(hint: Any) -> str:
@@ -176,7 +92,7 @@ def meanings_of_steps(steps: type) -> Mapping[str, str]:
     """Return what each setting of the optimiser is, from the docstring of its class."""
     text: dict[str, str] = {}
     for block in paragraphs((inspect.getdoc(steps) or "").splitlines()):
-        for names, meaning in columns(block) or []:
+        for names, meaning in columns(block):
             text |= dict.fromkeys(names.split(", "), " ".join(meaning))
     return text
 
@@ -221,21 +137,22 @@ def linked(text: str, depth: int = 2) -> str:
 
 def facts(rows: list[tuple[str, str]]) -> str:
     """Return facts as a list of terms."""
-    return "\n".join(f"{term}\n: {text}\n" for term, text in rows if text)
+    return "\n".join(f"{term}\n: {text[0].upper()}{text[1:]}\n" for term, text in rows if text)
 
 
-def page(entry: Entry, what: list[tuple[str, str]], measured: str, call: str) -> str:
+def page(entry: Entry, what: list[tuple[str, str]], measured: str, call: str, of: str = "") -> str:
     """Return the page of an entry: what all kinds of entries share.
 
     what      terms and what they are for this entry
     measured  Markdown of its committed results, "" where there are none
     call      Markdown of an example
+    of        what the title says behind the name, where the name alone is also another entry's
     """
     notes = notes_of(entry)
     own = implementation(entry)
     none = "No result of it is committed: what stands above is reasoned, not measured.\n"
     parts = [
-        f"# `{entry.name}`\n\n{notes.summary}\n",
+        f"# `{entry.name}`{of}\n\n{notes.summary}\n",
         notes.equation,
         f"## When to use it\n\n{linked(notes.when)}",
         f"## When it fails\n\n{linked(notes.fails)}",
@@ -280,7 +197,7 @@ def text_method_page(entry: Any) -> str:
         ("Works on", "causal language models (transformers), with all weights or with adapters (`lora=`)."),
         ("Publication", entry.cites + "."),
     ]
-    return page(entry, what, results.of_text_method(entry.name), examples.of_text_method(entry))
+    return page(entry, what, results.of_text_method(entry.name), examples.of_text_method(entry), " on texts")
 
 
 def range_text(entry: Measure) -> str:
@@ -314,7 +231,7 @@ def measure_page(entry: Measure) -> str:
     what = [
         ("Direction", "Larger = more unlearned."),
         ("Range", range_text(entry)),
-        ("Unit", entry.unit if entry.unit != "1" else "None, a ratio."),
+        ("Unit", f"{entry.unit}." if entry.unit != "1" else "None, a ratio."),
         ("Needs", "; ".join(needs) + "." if needs else "" if texts else "No model."),
         (
             "Reads where it is there",
@@ -328,53 +245,55 @@ def measure_page(entry: Measure) -> str:
     return page(entry, what, measured, examples.of_measure(entry, notes_of(entry).example))
 
 
+def named(folder: str, entry: Entry) -> str:
+    """Return the cell that leads to an entry's page and says what it is."""
+    return f"[`{entry.name}`]({folder}/{entry.name}.md) {entry.summary}"
+
+
 def index(family: str) -> str:
     """Return the comparison table of a family: "methods", "text methods", "measures", "text measures"."""
     if family == "methods":
-        head = ["Method", "What it does", "Reads", "Works on", *results.METHOD_COLUMNS]
+        head = ["Method", "Reads", "On", *results.METHOD_COLUMNS]
         rows = [
-            [
-                f"[`{m.name}`](samples/{m.name}.md)",
-                m.summary,
-                ", ".join(m.needs),
-                ", ".join(m.worlds),
-                *results.method_cells(m.name),
-            ]
+            [named("samples", m), ", ".join(m.needs), ", ".join(m.worlds), *results.method_cells(m.name)]
             for m in METHODS.entries()
         ]
     elif family == "text methods":
-        head = ["Method", "What it does", "Reads", *results.TEXT_METHOD_COLUMNS]
+        head = ["Method", "Reads", *results.TEXT_METHOD_COLUMNS]
         rows = [
-            [
-                f"[`{m.name}`](texts/{m.name}.md)",
-                m.summary,
-                ", ".join(m.needs),
-                *results.text_method_cells(m.name),
-            ]
+            [named("texts", m), ", ".join(m.needs), *results.text_method_cells(m.name)]
             for m in TEXT_METHODS.entries()
         ]
     elif family == "measures":
-        head = [
-            "Measure",
-            "What it says",
-            "Needs beside the unlearned model",
-            "Range",
-            "Unit",
-            *results.MEASURE_COLUMNS,
+        head = ["Measure", "Needs beside the unlearned model", "Range, unit", *results.MEASURE_COLUMNS]
+        rows = [
+            [
+                named("samples", m),
+                needs_text(m),
+                f"{range_text(m).rstrip('.')}, {m.unit}",
+                *results.measure_cells(m.name),
+            ]
+            for m in MEASURES.entries()
+            if m.of_samples
         ]
-        rows = [
-            [f"[`{m.name}`](samples/{m.name}.md)", m.summary, ", ".join(f"`{array}`" for array in m.needs if array != "unlearned") or "nothing",
-             range_text(m).rstrip("."), m.unit, *results.measure_cells(m.name)]
-            for m in MEASURES.entries() if m.of_samples
-        ]  # fmt: skip
     else:
-        head = ["Measure", "What it says", "Needs", "Unit", *results.TEXT_MEASURE_COLUMNS]
+        head = ["Measure", "Needs", "Unit", *results.TEXT_MEASURE_COLUMNS]
         rows = [
-            [f"[`{m.name}`]({'samples' if m.of_samples else 'texts'}/{m.name}.md)", m.summary,
-             ", ".join(f"`{array}`" for array in m.texts), m.unit, *results.text_measure_cells(m.name)]
-            for m in MEASURES.entries() if m.texts
-        ]  # fmt: skip
+            [
+                named("samples" if m.of_samples else "texts", m),
+                ", ".join(f"`{array}`" for array in m.texts),
+                m.unit,
+                *results.text_measure_cells(m.name),
+            ]
+            for m in MEASURES.entries()
+            if m.texts
+        ]
     return table(head, rows)
+
+
+def needs_text(entry: Measure) -> str:
+    """Return what a measure cannot do without, beside the outputs of the unlearned model."""
+    return ", ".join(f"`{array}`" for array in entry.needs if array != "unlearned") or "nothing"
 
 
 def pages() -> dict[str, str]:

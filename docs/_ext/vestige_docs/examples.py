@@ -27,14 +27,14 @@ shadow = rng.normal(size=(1, 300, 5))                              # never saw a
 signals = vestige.Signals(labels, unlearned, original, shadow, role=role)
 """
 FURTHER = {
-    "sensitivity": "signals = signals.with_(sensitivity=np.abs(rng.normal(size=(300, 5))))  # vestige.signals.collect_sensitivity",
+    "sensitivity": "signals = signals.with_(sensitivity=np.abs(rng.normal(size=(300, 5))))  # collect_sensitivity",
     "population_in": """population = signals.of_role("holdout")
 signals = signals.with_(population=population, population_in=rng.normal(size=(100, 5)) + fit[role == "holdout"])""",
 }
 LOSSES = """import numpy as np
 
 rng = np.random.default_rng(0)
-out = rng.gamma(8, 0.3, 100)                                       # mean token losses of 100 texts: a model that saw none
+out = rng.gamma(8, 0.3, 100)                                       # mean losses of 100 texts: a model that saw none
 arrays = {
     "nll": out * 0.9,                                              # after unlearning
     "fit": out * 0.5,                                              # before it
@@ -42,10 +42,12 @@ arrays = {
     "lower": out * 1.1,                                            # of the texts in lower case
     "prefixed": out * 0.95,                                        # behind a prefix
     "neighbours": out[:, None] * [1.0, 1.1],                       # of two neighbours of each text
+    "information": [rng.normal(size=40) for _ in out],             # of every token, vestige.signals.token_information
+    "information": list(rng.normal(size=(100, 40))),               # of 40 tokens, vestige.signals.token_information
 }
 """
 TOKENS = """import numpy as np
-from vestige.signals import TextSignals
+from vestige.signals.texts import TextSignals
 
 rng = np.random.default_rng(0)
 texts = [f"Text {i}, of forty words or so." for i in range(20)]
@@ -100,8 +102,10 @@ def of_text_method(entry: Any) -> str:
     """Return the example of a method on texts: a command, and the same call in Python."""
     sides = "".join(f" --{side} {side}.jsonl" for side in entry.needs)
     base = " --base base/" if "base" in entry.own_options else ""
-    call = f'vestige.llm.unlearn("{entry.name}", model, tokenizer, {", ".join(f"{side}={side}" for side in entry.needs)})'
-    return f"```sh\nvestige llm unlearn {entry.name} --model original/{sides}{base} --out unlearned/\n```\n\nIn Python: `{call}`.\n"
+    sides_in_python = ", ".join(f"{side}={side}" for side in entry.needs)
+    command = f"vestige llm unlearn {entry.name} --model original/{sides}{base} --out unlearned/"
+    call = f'vestige.llm.unlearn("{entry.name}", model, tokenizer, {sides_in_python})'
+    return f"```sh\n{command}\n```\n\nIn Python: `{call}`.\n"
 
 
 def measure_call(entry: Measure) -> str:

@@ -1,4 +1,4 @@
-"""Write the pages of methods and measures before the sources are listed; offer their tables of comparison as a directive.
+"""Write the pages of methods and measures before the sources are listed; their tables of comparison are a directive.
 
 `{vestige-entries} methods` writes the table of a family: methods, text methods, measures or text measures.
 """

@@ -305,6 +305,29 @@ def model_poll(
     raise typer.Exit(WAITS if polled.waiting else 0)
 
 
+@command(
+    model,
+    "overview",
+    examples=("vestige model overview churn", "vestige model overview churn --out commitments.html"),
+)
+def model_overview(
+    line: Annotated[str, typer.Argument(help="The model line, such as churn.")],
+    out: Annotated[Path | None, typer.Option(help="A page of it; default: a table on the screen.")] = None,
+    url: Url = DEFAULT, key: KeyFile = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Show the completeness of every commitment under every version. (vestige.Ledger.overview)"""
+    from vestige.cli.show import print_json
+    from vestige.report import write
+
+    overview = open_ledger(url, key).overview(line)
+    if out is not None:
+        write(out, overview.page())
+    if json:
+        print_json(asdict(overview), 2)
+    elif out is None:
+        print(overview.text())
+
+
 @command(model, "live", examples=("vestige model live churn@v2",))
 def model_live(version: str, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Note that a version is in use now. (vestige.Ledger.models.live)"""

@@ -4,6 +4,7 @@ from vestige.evaluation.accuracy import accuracy_figures, average_disparity, mia
 from vestige.evaluation.audits import DEFAULT_MEASURES, audit_signals
 from vestige.evaluation.distribution import Distance, distance
 from vestige.evaluation.epsilon import Epsilon, epsilon
+from vestige.evaluation.features import Features
 from vestige.evaluation.folder import audit_file
 from vestige.evaluation.forgetting import ForgettingScore, forgetting_score
 from vestige.evaluation.outlook import Outlook, outlook
@@ -29,6 +30,7 @@ __all__ = [
     "Distance",
     "Effect",
     "Epsilon",
+    "Features",
     "ForgettingScore",
     "MeasureRun",
     "Metric",

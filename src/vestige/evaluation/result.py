@@ -230,7 +230,7 @@ class Audit:
         folder = as_path(folder)
         self.signals.save(folder / "signals", references)
         _write_table(folder / "scores.parquet", self.scores)
-        files = HASHED
+        files: tuple[str, ...] = HASHED
         if self.retained is not None:
             _write_table(folder / RETAINED, self.retained.table)
             files = (*HASHED, RETAINED)

@@ -171,7 +171,7 @@ def retained_effects(signals: Signals, *, alpha: float = 0.05) -> Retained:
 
     References
     ----------
-    Fu et al. 2026 (TC-UMIA), arXiv 2605.01129. Barber and Candes 2015, Annals of Statistics 43. docs/retained.md.
+    Fu et al. 2026 (TC-UMIA), arXiv 2605.01129. Barber and Candes 2015, Annals of Statistics 43. docs/guide/retained.md.
 
     Examples
     --------
@@ -209,12 +209,13 @@ def retained_effects(signals: Signals, *, alpha: float = 0.05) -> Retained:
     table = pd.DataFrame(
         {"id": signals.names[own.position[records]]} | {k: v[rows] for k, v in columns.items()}
     )
+    exposed, damaged = (
+        _effect(columns, name, result.n, result.null, alpha, [control[name] for control in controls])
+        for name in ("exposed", "damaged")
+    )
     return Retained(
-        alpha, result.n, result.null, own.unit, *(
-            _effect(columns, name, result.n, result.null, alpha, [control[name] for control in controls])
-            for name in ("exposed", "damaged")
-        ), control_is, table=table[list(COLUMNS)],
-    )  # fmt: skip
+        alpha, result.n, result.null, own.unit, exposed, damaged, control_is, table=table[list(COLUMNS)]
+    )
 
 
 def _lacking(margins: Margins, counts: dict[str, int], unit: str) -> str:

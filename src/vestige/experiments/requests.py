@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, field_validator, model_validator
 
 import vestige
@@ -25,7 +26,7 @@ from vestige.graph import Environment
 from vestige.graph.step import UNNAMED, Facts, Job
 from vestige.registry import spelled
 from vestige.signals.kinds import Outputs
-from vestige.systems.base import ask
+from vestige.systems.base import ask, gives_representations, represent
 from vestige.systems.source import SystemRows, SystemSource
 
 RETRAIN = "retrain"
@@ -132,6 +133,10 @@ class SystemStep(ModelStep):
         system, model = self.source.load(), self.model(job)
         return lambda rows: ask(system, model, rows.positions)
 
+    def represent(self, job: Job) -> Callable[[SystemRows], NDArray[np.float32] | None]:
+        system, model = self.source.load(), self.model(job)
+        return lambda rows: represent(system, model, rows.positions)
+
     @property
     def size(self) -> float:
         return 5e6
@@ -214,6 +219,11 @@ class Models:
             "name": system.name, "samples": len(system.records), "classes": len(system.records.classes),
             "sha256": self.source.fingerprint, "notes": list(system.notes),
         }  # fmt: skip
+
+    @property
+    def represents(self) -> bool:
+        """Are there features to collect?"""
+        return gives_representations(self.source.load())
 
     def rows(self, positions: Positions) -> SystemRows:
         return SystemRows(self.source, positions)

@@ -55,12 +55,16 @@ class AuditPart(AuditMethod):
 
     part      places among the audited records that stay
     original  did the original of the references see the records? Else it is left out
-    report    is a page written as well?
+    report    is a page written, with figures, or is it scores and verdict alone?
     """
 
     part: NDArray[np.int64]
     original: bool = True
     report: bool = False
+
+    @property
+    def described(self) -> bool:
+        return self.report
 
     def make(self, job: Job) -> None:
         audit = self.audited(job)

@@ -75,14 +75,20 @@ class Asking:
         self.store = Store(as_path(folder) / f"monitor-{line}")
         names = ledger.key.pseudonyms("record", self.source.load().records.ids.tolist())
         self.place = {name: row for row, name in enumerate(names)}
-        self.names = np.array(names)
+        self.names = [bytes.fromhex(name) for name in names]
         self.seen = lru_cache(maxsize=None)(self._seen)
         self.stored = lru_cache(maxsize=None)(self._stored)
 
     def audits(self, version: Version, commitments: Sequence[Commitment]) -> dict[str, Path]:
-        """Return the folders of the audits of a version, by request: one collection for all of them."""
+        """Return the folders of the audits of a version, by request: one collection for all of them.
+
+        A request whose records are to be supplied, and were not, is absent.
+        """
         from vestige.experiments.versions import Asked, audit_version
 
+        commitments = [one for one in commitments if not self.waits(one)]
+        if not commitments:
+            return {}
         after = self.stored(version.id)
         if after is None:
             raise InputError(
@@ -91,8 +97,11 @@ class Asking:
             )
         asked = []
         for commitment in commitments:
-            before = next((v for v in reversed(commitment.saw) if self.stored(v) is not None), None)
             rows = self._rows(commitment)
+            saw = [
+                v for v in reversed(commitment.saw) if np.isin(rows, self.seen(v)).any()
+            ]  # by its manifest
+            before = next((v for v in saw if self.stored(v) is not None), None)
             seen = self.seen(before) if before else rows[:0]
             asked.append(Asked(commitment.request, rows, self.stored(before) if before else None, seen))
         return audit_version(
@@ -101,10 +110,28 @@ class Asking:
             workers=self.workers, say=self.say,
         )  # fmt: skip
 
+    def watches(self, commitment: Commitment) -> bool:
+        """Can it be asked about at all? Not where its records are gone, and nothing was kept of them."""
+        state = vault.state_of(self.ledger, commitment.request)
+        known = state in ("stored", "supplied") or not self._missing(commitment)
+        if not known:
+            self.say(
+                f"{commitment.request} is not watched: its records are gone, and nothing is kept of them"
+            )
+        return known
+
+    def waits(self, commitment: Commitment) -> bool:
+        """Are its records to be supplied again, and were not?"""
+        state = vault.state_of(self.ledger, commitment.request)
+        return state == "supplied" and bool(self._missing(commitment))
+
+    def _missing(self, commitment: Commitment) -> list[str]:
+        records = self.ledger.requests.show(commitment.request).records
+        return [name for name in records if name not in self.place]
+
     def _rows(self, commitment: Commitment) -> Positions:
         """Return where the records of a request are that any version of the line saw."""
-        records = self.ledger.requests.show(commitment.request).records
-        missing = [name for name in records if name not in self.place]
+        records, missing = self.ledger.requests.show(commitment.request).records, self._missing(commitment)
         if missing:
             raise InputError(
                 f"The system does not know {len(missing):,} of the {len(records):,} records of {commitment.request}; "
@@ -116,8 +143,8 @@ class Asking:
 
     def _seen(self, version: str) -> Positions:
         """Return positions of the records that a version saw, as far as the system knows them."""
-        manifest = self.ledger.models.read_manifest(version)
-        return np.array([row for row, name in enumerate(self.names) if str(name) in manifest], dtype=np.int64)
+        members = set(self.ledger.models.read_manifest(version))
+        return np.array([row for row, name in enumerate(self.names) if name in members], dtype=np.int64)
 
     def _unseen(self) -> Positions:
         """Return positions of the records that no version of the line saw."""
@@ -138,17 +165,17 @@ class Asking:
 def kept(
     ledger: Ledger, commitments: Sequence[Commitment], supplied: Mapping[str, Any] | Path | str | None
 ) -> dict[str, bytes]:
-    """Return what was kept of the records of all these requests, by id.
+    """Return what is there of the records of all these requests, by id.
 
-    Raises `InputError` where a request's records are supplied again for each audit, and these are not.
+    A request of which nothing was kept, whose escrow was destroyed, or whose records are to be supplied and are not, is
+    left out. Raises `InputError` where supplied records are others.
     """
-    handed = None if supplied is None else vault.read_content(supplied)
-    names = {} if handed is None else dict(zip(ledger.key.pseudonyms("record", handed), handed, strict=True))
+    handed = {} if supplied is None else vault.read_content(supplied)
+    names = dict(zip(ledger.key.pseudonyms("record", handed), handed, strict=True))
     content: dict[str, bytes] = {}
     for commitment in commitments:
-        request = ledger.requests.show(commitment.request)
-        own = None
-        if handed is not None:
-            own = {names[record]: handed[names[record]] for record in request.records if record in names}
-        content |= ledger.requests.content(request.id, own)
+        request, state = ledger.requests.show(commitment.request), vault.state_of(ledger, commitment.request)
+        own = {names[record]: handed[names[record]] for record in request.records if record in names}
+        if state == "stored" or (state == "supplied" and own):
+            content |= ledger.requests.content(request.id, own)
     return content

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import vestige
 from vestige.errors import ArtefactError, InputError
 from vestige.files import as_path
-from vestige.ledger import export, verify, watch
+from vestige.ledger import export, verify, views, watch
 from vestige.ledger.chain import Event
 from vestige.ledger.database import (
     Transaction,
@@ -259,6 +259,13 @@ class Ledger:
     def history(self, line: str) -> dict[str, dict[str, dict[str, Any]]]:
         """Return outcome, completeness with its interval, and p of each later audit, by request and version."""
         return watch.history(self, line)
+
+    def overview(self, line: str) -> views.Overview:
+        """Return what is known of each commitment under each version, for a terminal (`.text()`) or as a page.
+
+        See `vestige.ledger.views.overview`.
+        """
+        return views.overview(self, line)
 
     # checking, rebuilding, erasing
 

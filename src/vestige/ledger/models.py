@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,9 @@ class Manifest:
         place = bisect.bisect_left(range(len(self)), wanted, key=self._at)
         return place < len(self) and self._at(place) == wanted
 
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._at, range(len(self)))
+
     def _at(self, place: int) -> bytes:
         return self.body[BYTES * place : BYTES * (place + 1)]
 
@@ -67,8 +70,7 @@ class Manifest:
     def without(self, pseudonyms: Iterable[str]) -> Manifest:
         """Return it without some records."""
         gone = {bytes.fromhex(name) for name in pseudonyms}
-        parts = (self._at(place) for place in range(len(self)))
-        return Manifest(b"".join(part for part in parts if part not in gone))
+        return Manifest(b"".join(part for part in self if part not in gone))
 
 
 def digest_of(files: Mapping[str, str]) -> str:

@@ -354,9 +354,21 @@ class Requests:
         records = work.execute(self.ledger, request, line, **options)
         return records[0] if isinstance(request, str) else records
 
-    def audit(self, request: str, line: str | None = None, **options: Any) -> Request:
-        """Measure what is left of each record, and keep the verdict. See `vestige.ledger.audits.audit`."""
-        return audits.audit(self.ledger, request, line, **options)
+    @overload
+    def audit(self, request: str, line: str | None = None, **options: Any) -> Request: ...
+
+    @overload
+    def audit(self, request: Sequence[str], line: str | None = None, **options: Any) -> Sequence[Request]: ...
+
+    def audit(
+        self, request: str | Sequence[str], line: str | None = None, **options: Any
+    ) -> Request | Sequence[Request]:
+        """Measure what is left of each record, of one request or of several, and keep the verdicts.
+
+        See `vestige.ledger.audits.audit`.
+        """
+        records = audits.audit(self.ledger, request, line, **options)
+        return records[0] if isinstance(request, str) else records
 
     def certify(self, request: str, line: str | None = None, **options: Any) -> Request:
         """Write evidence of an audit that holds. See `vestige.ledger.audits.certify`."""

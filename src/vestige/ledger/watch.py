@@ -67,18 +67,18 @@ def pairs(ledger: Ledger, line: str) -> Iterator[tuple[Commitment, Version]]:
     watched = [one for one in ledger.requests.commitments(line) if one.state in WATCHED]
     records = {one.request: ledger.requests.show(one.request).records for one in watched}
     for place, version in enumerate(versions):
-        if version.state == "retired" or not watched:
+        waiting = [
+            one
+            for one in watched
+            if place > order.get(one.version, -1)
+            and version.id not in one.saw
+            and known.get((one.request, version.digest), UNTESTED).outcome == "untested"
+        ]
+        if version.state == "retired" or not waiting:
             continue
         manifest = ledger.models.read_manifest(version.id)
-        for one in watched:
-            decided = known.get((one.request, version.digest), UNTESTED).outcome != "untested"
-            later = place > order.get(one.version, -1)
-            if (
-                later
-                and not decided
-                and version.id not in one.saw
-                and not manifest.holds(records[one.request])
-            ):
+        for one in waiting:
+            if not manifest.holds(records[one.request]):
                 yield one, version
 
 
@@ -136,6 +136,7 @@ def monitor(
     waiting, reopened = [], set[str]()
     for version, group in groupby(open_pairs, lambda pair: pair[1]):
         commitments = [one for one, _ in group if one.request not in reopened]
+        commitments = [one for one in commitments if asking is None or asking.watches(one)]
         made = asking.audits(version, commitments) if asking is not None and commitments else {}
         for commitment in commitments:
             result = made.get(commitment.request) if audit is None else audit(commitment, version)

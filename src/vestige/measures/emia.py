@@ -36,6 +36,8 @@ def emia_population(
 ) -> Floats:
     r"""Share of never-seen samples whose loss under the unlearned model is smaller; uniform if never seen.
 
+    loss  "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published
+
     The population is `population`, or else the holdout samples (each then counts itself as a tie).
 
     Notes
@@ -86,6 +88,8 @@ def emia_reference(
     signals: Signals, *, loss: Literal["cross_entropy", "true_logit"] = "cross_entropy"
 ) -> Floats:
     r"""Quantile of the sample's loss among its losses under never-seen models; 0.5 = in their middle.
+
+    loss  "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published
 
     Notes
     -----

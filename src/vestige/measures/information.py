@@ -1,9 +1,9 @@
 """InfoRMIA: how many nats the unlearned model tells of a sample beyond its references, against never-seen samples.
 
-Only the abstract and summaries of the paper were at hand; its form by tokens takes the token losses of a reference
-model, which signals of texts do not hold. The reference is that of RMIA, over OUT models of which 20 % are trimmed
-either side. Where RMIA counts the z that x exceeds by a factor, this takes the logarithms: no threshold, no steps,
-and the population sets where 0 lies alone. Minus the mean of r(z) estimates KL(reference || unlearned).
+Only the abstract and summaries of the paper were at hand; its form by tokens is `informia_tokens`. The reference is
+that of RMIA, over OUT models of which 20 % are trimmed either side. Where RMIA counts the z that x exceeds by a factor,
+this takes the logarithms: no threshold, no steps, and the population sets where 0 lies alone. Minus the mean of r(z)
+estimates KL(reference || unlearned).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def informia(signals: Signals, *, parameters: Parameters = "cifar10") -> Floats:
     **When to use.** As `rmia_offline`, where a score without steps is wanted: no threshold, no ties.
 
     **When it fails.** As `rmia_offline`, it does not know what the original made of the record. Only the
-    abstract and summaries of the paper were at hand; its form by tokens is not this one. No table of the lab
-    book measures it.
+    abstract and summaries of the paper were at hand; its form by tokens is `informia_tokens`. On random
+    requests it is behind `iam` (0.92 and 0.98 on Location-30, 0.61 and 0.67 on Adult; lab book, results).
 
     **Cost.** One shadow model and a population with the shadows' outputs.
 

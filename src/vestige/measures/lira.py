@@ -113,7 +113,7 @@ def lira_online(
     **When it fails.** As published, with 1e-30 for the variance of the one model that saw the record, the
     score is the difference of two logits on a scale of 1e59, whatever the shadows say: the same from two
     shadows on (reproduction, Figure 5). On whole classes of Adult, where a shadow has the class, it falls to
-    0.69, and its p-values from simulated deletions accuse 10 to 12 % at a promised 5 % (lab book, results;
+    0.69, and its p-values from simulated deletions accuse 10 % and more at a promised 5 % (lab book, results;
     calibration).
 
     **Cost.** The original and one shadow model.
@@ -151,6 +151,8 @@ def update_lira(signals: Signals, *, variance: Literal["pooled", "per_sample"] =
     r"""Drop of the sample's quantile among never-seen models, from the original to the unlearned; 0 = unchanged.
 
     With one shadow and the published variance, the score is -1, 0 or 1.
+
+    variance  "pooled" and "per_sample" as in `lira_offline`
 
     Notes
     -----

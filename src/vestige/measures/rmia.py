@@ -137,6 +137,11 @@ def rmia_online(
     Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population. On texts gamma
     is 1; the published 2 ties every text that is not far likelier than the others.
 
+    parameters  a named set of constants, see `rmia_offline`
+    signal      "softmax", or "taylor_soft_margin" as published
+    gamma       how many times the ratio must be exceeded; default: the set's
+    ties        how an exact tie counts, from 0 (published) to 1
+
     Notes
     -----
     .. math::

@@ -50,6 +50,7 @@ def samia(
     folds      parts for cross-fitting; 1: one attacker that has seen what it scores
     epochs     of the attacker's training
     optimiser  "adam", or "sgd" as published
+    seed       of the attacker's weights and batches
     limit      at most so many members and non-members train the attacker
 
     Notes

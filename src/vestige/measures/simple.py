@@ -26,6 +26,8 @@ IAM = "Wang et al. 2025 (IAM)"
 def random(signals: Signals, *, seed: Seed = 0) -> Floats:
     r"""Uniform noise, fixed by each sample's id: what a measure that knows nothing scores; its AUC is 0.5.
 
+    seed  of the noise
+
     Notes
     -----
     .. math::
@@ -93,7 +95,7 @@ def confidence_difference(signals: Signals) -> Floats:
 
     **When it fails.** A record that the original never fitted has nothing to lose: it looks kept. On part of
     a class it is behind measures with shadows (0.655; `iam` 0.952 on Location-30). Its p-values accuse up to
-    7.3 % on Adult at a promised 5 % (lab book, results; calibration).
+    7 % on Adult at a promised 5 % (lab book, results; calibration).
 
     **Cost.** The original.
 
@@ -162,6 +164,8 @@ def scaled_logit_difference(signals: Signals) -> Floats:
 @register("logloss_difference", needs=("unlearned", "original"), unit="signal", range=(-1.0, 1.0), cites=IAM)
 def logloss_difference(signals: Signals, *, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
     r"""Difference of the bounded Gumbel signal that IAM works on; 0 = unchanged.
+
+    eps1, eps2  bounds of the Gumbel map, as in `iam`
 
     Notes
     -----

@@ -63,6 +63,8 @@ def zlib(tokens: TextSignals, texts: Sequence[str], *, per: Literal["byte", "rat
 def min_k(tokens: TextSignals, *, share: Share = 0.2) -> Floats:
     r"""Minus the mean log-probability of the `share` of tokens that surprise most, at least one.
 
+    share  of the tokens of a text
+
     Notes
     -----
     .. math::
@@ -99,6 +101,7 @@ def min_k_plus(
 ) -> Floats:
     r"""The same, each token's log-probability centred and scaled over the vocabulary.
 
+    share      of the tokens of a text
     weighting  "model": mean and deviation weighted by the model's probabilities, as the method is defined;
                "vocabulary": each token alike, as the published benchmarks compute it
 
@@ -135,6 +138,9 @@ def surp(tokens: TextSignals, *, share: Share = 0.4, max_entropy: float = 2.0) -
     r"""Minus the mean log p of tokens in the lowest `share` whose prediction has an entropy below `max_entropy` nats.
 
     A text without such tokens scores as its least likely token does.
+
+    share        quantile of the text's own log-probabilities below which a token surprises
+    max_entropy  in nats, of predictions that are sure
 
     Notes
     -----
@@ -177,6 +183,9 @@ def pac(
     r"""Polarised distance (best `high` share minus worst `low` share of log p) of the text minus that of swapped ones.
 
     A text known by heart has no bad tokens, and its swapped copies have: the lower, the more of it is known.
+
+    high  share of the best tokens
+    low   share of the worst tokens
 
     Notes
     -----

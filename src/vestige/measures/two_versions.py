@@ -44,6 +44,9 @@ def unleak(
 ) -> Floats:
     r"""Probability that the sample was deleted, by a classifier trained on simulated deletions.
 
+    attack  "logistic": logistic regression, with the scaled logits too; "mlp": the published network
+    seed    of the network
+
     Notes
     -----
     .. math::

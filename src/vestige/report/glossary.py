@@ -58,6 +58,11 @@ TERMS: dict[str, str] = {
         "Of a retained record: the model before tells it from never-seen ones, and the audited model treats it as "
         "one of these; such falls are rarer under exact retraining, where as many records rise as fall."
     ),
+    "Features": (
+        "What the last layer of a network reads of a sample. A linear probe is a logistic regression that reads the "
+        "class from them; the mixture estimate says where its margins lie between those of never-seen samples (0) and "
+        "of retained ones (1)."
+    ),
     "Undecided": "Not an acquittal: the evidence at hand cannot answer. The limits say what is missing.",
     # texts
     "Loss": (

@@ -65,14 +65,15 @@ def l_codec(
 ) -> nn.Module:
     r"""One Newton step on the channels that matter for the forget samples.
 
-    perturbations, noise  how often and how strongly the batch is perturbed, in input space
-    ridge       added to the Hessian
-    samples     retained samples that it is taken on
-    most        channels at most
-    batch_size  forget samples in the perturbed batch
-    scale       length of the step; 1 = the whole Newton step
-    standardise give all channels' activations one spread before neighbours are looked for
-    preselect   try only the channels that correlate most with the loss, four times `most`
+    perturbations  how often the batch is perturbed
+    noise          deviation of the perturbations, in input space
+    ridge          added to the Hessian
+    samples        retained samples that it is taken on
+    most           channels at most
+    batch_size     forget samples in the perturbed batch
+    scale          length of the step; 1 = the whole Newton step
+    standardise    give all channels' activations one spread before neighbours are looked for
+    preselect      try only the channels that correlate most with the loss, four times `most`
 
     Notes
     -----

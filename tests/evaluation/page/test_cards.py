@@ -171,6 +171,7 @@ def test_metrics_have_direction_range_reference_or_a_reason(audit: Callable[...,
     assert silent[2] == Cell("– No reason was given.", "words missing")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_shared_limits_are_said_once(audit: Callable[..., Audit]) -> None:
     same = {"a": audit("retrain"), "b": audit("finetune")}
     assert [whose for whose, _ in pages.page(same).limits or ()] == [""]

@@ -46,7 +46,7 @@ MOST_CARDS = 6
 GLOSSARY = (
     "Score", "Under-unlearned", "Over-unlearned", "p_under", "p_over", "Completeness", "Degree",
     "Could be untouched unseen", "Trace", "Controls", "Forget, retain, holdout", "Shadow model", "Closer to retrain",
-    "Newly exposed", "Damaged", "Undecided",
+    "Newly exposed", "Damaged", "Features", "Undecided",
 )  # fmt: skip
 GUARDS = {"reference": "every answer", "sharpness": "the all-clear, and “over”"}
 STATES = {True: ("passed", "✓"), False: ("failed", "✕"), None: ("not run", "○")}

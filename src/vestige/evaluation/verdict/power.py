@@ -44,7 +44,12 @@ class Power:
 
 
 def power(evidence: Evidence, kept: Mask, alpha: float, rng: np.random.Generator) -> tuple[Power, ...]:
-    """Return the power for one whole record, 1 % and 5 % of them, and for 5, 10 and 25 % left in every record."""
+    """Return the power for one whole record, 1 % and 5 % of them, and for 5, 10 and 25 % left in every record.
+
+    Nothing where no never-seen record is comparable with the request.
+    """
+    if not (evidence.null & (evidence.matching.strata >= 0).all(axis=0)).any():
+        return ()  # no never-seen record is comparable with the request
     n = int(evidence.forget.sum())
     counts = list(dict.fromkeys([1, *(max(1, round(share * n)) for share in RARE)]))
     planted = [(count, 1.0) for count in counts] + [(n, share) for share in WEAK]

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 def dpo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0, prompt: int = 16) -> None:
     r"""Prefer a refusal to how a forget text goes on after its first tokens.
 
+    beta    inverse temperature of the preference
+    alpha   weight of the loss on retained texts, where there are any
     prompt  tokens of a block that stand before the answer; the rest of the block is the answer
 
     Notes
     -----
     .. math::
 
-        \min_\theta \; -\frac{1}{\beta} \, \mathrm{mean} \log \sigma\left( \beta \left( \log
+        \min_\theta \; -\frac{1}{\beta} \, \mathrm{mean} \, \log \sigma\left( \beta \left( \log
         \frac{p_\theta(z)}{p_{\theta_0}(z)}
         - \log \frac{p_\theta(y)}{p_{\theta_0}(y)} \right) \right) + \alpha \, \mathrm{nll}(D_r)
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 def grad_diff(work: Work, *, gamma: float = 1.0, alpha: float = 1.0) -> None:
     r"""Raise the loss on the forget texts, lower it on retained ones.
 
+    gamma  weight of the loss on forget texts, which is raised
+    alpha  weight of the loss on retained texts
+
     Notes
     -----
     .. math::

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 def kl_ascent(work: Work, *, gamma: float = 1.0, alpha: float = 1.0) -> None:
     r"""Raise the loss on the forget texts, predict on retained ones what the original predicted.
 
+    gamma  weight of the loss on forget texts, which is raised
+    alpha  weight of the divergence from the original on retained texts
+
     Notes
     -----
     .. math::

@@ -18,14 +18,16 @@ def simnpo(
 ) -> None:
     r"""Negative preference by the mean token loss, without a reference model.
 
+    beta   inverse temperature of the preference
     delta  loss in nats above which a sequence counts as forgotten
-    gamma  weight of forgetting; alpha: of the loss on retained texts, where there are any
+    gamma  weight of forgetting
+    alpha  weight of the loss on retained texts, where there are any
 
     Notes
     -----
     .. math::
 
-        \min_\theta \; \gamma \, \frac{2}{\beta} \, \mathrm{mean} \log\left( 1 + e^{-\beta (\mathrm{nll}(y)
+        \min_\theta \; \gamma \, \frac{2}{\beta} \, \mathrm{mean} \, \log\left( 1 + e^{-\beta (\mathrm{nll}(y)
         / |y| - \delta)} \right) + \alpha \, \mathrm{nll}(D_r)
 
     The loss of a forget sequence y is taken a token, so that long and short texts are pushed alike.
