@@ -35,9 +35,18 @@ PROGRAMS = {
     for name, text in PAGES.items()
     if NOTEBOOK not in text
 }
+SLOW = ("README.md", "docs/start/model.md", "docs/guide/systems.md")
+"""Ten seconds or more each. The first two hold the program of five-minutes.md, tests/systems what the third is about."""
 
 
-@pytest.mark.parametrize("page", [name for name, program in PROGRAMS.items() if program])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else [])
+        for name, program in PROGRAMS.items()
+        if program
+    ],
+)
 def test_page_runs(page, tmp_path):
     code, _, said = processes.ended(PROGRAMS[page], folder=tmp_path)
     assert code == 0, said

@@ -126,7 +126,7 @@ CALLS = {
     "vestige.methods": (
         "vestige.unlearning",
         "METHODS",
-        "methods/samples",
+        "methods",
         "Every unlearning method as a function.",
     ),
     "vestige.measures": ("vestige.measures", "MEASURES", "measures", "Every measure as a function."),
