@@ -20,7 +20,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ WAYS: tuple[tuple[int, str], ...] = (
 )  # fmt: skip
 OTHER_REQUESTS: tuple[tuple[int, str], ...] = ((1, "counterfactual"), (3, "counterfactual"), (3, "simulated"))
 COUNTS = (1, 2, 3, 8)
+OTHERS = ("hard", "easy", "class", "partial")
 WITHOUT_SHADOWS = ("quantile", "emia_population")  # the same with any number of them
 BY_NEVER_SEEN = (
     "rmia_offline",
@@ -242,40 +243,56 @@ def tables(file: Path) -> Iterator[str]:
     """Yield the lines of the tables: false accusations (power), in bold where they are above 8 %."""
     known = [json.loads(line) for line in file.read_text().splitlines()]
     cells = {(r["data"], r["request"], r["shadows"], r["null"], r["measure"]): r for r in known}
-    for ways, chosen in (
-        (WAYS, lambda data, request: data != "simulated" and request == "random"),
-        (OTHER_REQUESTS, lambda data, request: data != "simulated" and request != "random"),
-        (tuple((count, "counterfactual") for count in COUNTS), lambda data, request: data == "simulated"),
-    ):
-        blocks = list(
-            dict.fromkeys((r["data"], r["request"]) for r in known if chosen(r["data"], r["request"]))
-        )
+    places = list(dict.fromkeys((r["data"], r["request"]) for r in known))
+    simulated = tuple((count, "counterfactual") for count in COUNTS)
+    parts: tuple[tuple[str, Sequence[tuple[int, str]], list[tuple[str, str]]], ...] = (
+        ("Trained worlds, random requests", WAYS, [p for p in places if p[1] == "random"]),
+        ("Trained worlds, other requests", OTHER_REQUESTS, [p for p in places if p[1] in OTHERS]),
+        ("Simulated worlds", simulated, [p for p in places if p[0] == "simulated"]),
+    )
+    for title, ways, blocks in parts:
         if not blocks:
             continue
-        yield "| data, request | measure | worlds | " + " | ".join(f"{c} {n}" for c, n in ways) + " |"
-        yield "| --- | --- | ---: |" + " ---: |" * len(ways)
+        heads = " | ".join(f"{count} {null}" for count, null in ways)
+        yield f"### {title}\n"
+        yield f"| data, request | measure | worlds | {heads} |\n| --- | --- | ---: |" + " ---: |" * len(ways)
         for data, request in blocks:
             for name in MEASURED:
                 row = [cells.get((data, request, *way, name)) for way in ways]
                 if any(row):
-                    worlds = max(cell["worlds"] for cell in row if cell)
-                    yield f"| {data}, {request} | `{name}` | {worlds} | " + " | ".join(map(_cell, row)) + " |"
+                    counts = sorted({cell["worlds"] for cell in row if cell})
+                    words = " to ".join(map(str, counts[:: max(len(counts) - 1, 1)]))
+                    yield f"| {data}, {request} | `{name}` | {words} | " + " | ".join(map(_cell, row)) + " |"
+        yield "\nThe largest share of forgotten records with `p_over` at most 5 %, and its measure:\n"
+        yield f"| data, request | {heads} |\n| --- |" + " --- |" * len(ways)
+        for place in blocks:
+            each = [[cells[*place, *way, n] for n in MEASURED if (*place, *way, n) in cells] for way in ways]
+            yield f"| {', '.join(place)} | " + " | ".join(map(_largest_over, each)) + " |"
         yield ""
 
 
 def _cell(record: dict[str, Any] | None) -> str:
     if record is None or record["under"] is None:
         return ""
-    text = f"{record['under']:.1%} ({record['power']:.0%})"
+    power = "" if record["request"] == "class" else f" ({record['power']:.0%})"
+    text = f"{record['under']:.1%}{power}"
     return f"**{text}**" if record["under"] > LIMIT else text
 
 
-def write(file: Path, page: Path) -> None:
-    """Put the tables between their marks in a page."""
+def _largest_over(records: list[dict[str, Any]]) -> str:
+    known = [record for record in records if record["over"] is not None]
+    if not known:
+        return ""
+    most = max(known, key=lambda record: record["over"])
+    return f"{most['over']:.1%} `{most['measure']}`"
+
+
+def write(lines: Iterable[str], page: Path) -> None:
+    """Put lines between the marks of a page."""
     begin, end = "<!-- tables: begin -->\n", "<!-- tables: end -->"
     before, rest = page.read_text().split(begin)
     after = rest.split(end)[1]
-    page.write_text(before + begin + "\n" + "\n".join(tables(file)).rstrip() + "\n\n" + end + after)
+    page.write_text(before + begin + "\n" + "\n".join(lines).rstrip() + "\n\n" + end + after)
 
 
 if __name__ == "__main__":
@@ -301,5 +318,5 @@ if __name__ == "__main__":
     if options.what == "simulate":
         sys.exit(simulate(options.file, options.worlds))
     if options.page:
-        sys.exit(write(options.file, options.page))
+        sys.exit(write(tables(options.file), options.page))
     print("\n".join(tables(options.file)))

@@ -4,7 +4,7 @@
     python -m benchmarks.worlds FOLDER DATA --shadows 8 --methods finetune scrub selective_pruning    trains the worlds
     python -m benchmarks.monotone run FOLDER FILE [--data digits ...] [--worlds 16]            appends to FILE.jsonl
     python -m benchmarks.monotone texts FILE         token losses of MUSE-News, from VESTIGE_REFERENCE; appends
-    python -m benchmarks.monotone table FILE         prints the tables
+    python -m benchmarks.monotone table FILE [PAGE]  prints the table, or writes it to docs/monotone.md
     python -m benchmarks.monotone cost               processor time of 10,000 records
 
 Of each measure: the mean over worlds of the AUC between forgotten and retained records, the share of forgotten records
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.calibration import signals_of, worlds_of
+from benchmarks.calibration import signals_of, worlds_of, write
 from benchmarks.worlds import STUDIES
 from vestige import llm
 from vestige.measures import measure
@@ -227,14 +227,18 @@ if __name__ == "__main__":
     trained.add_argument("--shapes", nargs="+", default=["shadow", "other"], choices=("shadow", "other"))
     trained.add_argument("--shadows", type=int, default=1)
     trained.add_argument("--worlds", type=int, default=16)
-    for name in ("texts", "table"):
-        commands.add_parser(name).add_argument("file", type=Path)
+    commands.add_parser("texts").add_argument("file", type=Path)
+    shown = commands.add_parser("table")
+    shown.add_argument("file", type=Path)
+    shown.add_argument("page", type=Path, nargs="?")
     commands.add_parser("cost")
     options = parser.parse_args()
     if options.what == "cost":
         sys.exit(main())
     if options.what == "texts":
         sys.exit(texts(options.file))
+    if options.what == "table" and options.page:
+        sys.exit(write(tables(options.file), options.page))
     if options.what == "table":
         sys.exit(print("\n".join(tables(options.file))))
     sys.exit(run(
