@@ -103,3 +103,30 @@ def test_ten_records_calibrate_nothing():
     assert audit.scores["p_under"].isna().all()
     with pytest.raises(MissingArray, match="there are 10 and 10"):
         vestige.measure("monotone", world(10, 10, 10))
+
+
+def test_an_audit_says_by_itself_where_a_promised_rate_may_not_hold():
+    hard = WORLD.of_role("forget").scaled_logits("shadow_out").mean(axis=0)
+    rows = np.flatnonzero(WORLD.roles == "forget")[np.argsort(hard)[:40]]
+    one = WORLD.take(np.concatenate([rows, np.flatnonzero(WORLD.roles != "forget")]))
+    limits = " ".join(vestige.audit(one, ["iam"]).limits)
+    assert "harder or easier, than never-seen records are: p-values" in limits
+    assert "the interval of what is left can lie beside the truth" in limits
+    assert "harder or easier" not in " ".join(vestige.audit(WORLD, ["iam"]).limits)
+    exchanged = vestige.audit(FEW.with_(shadow_train=shadow_records()), ["iam"]).limits
+    assert any("a promised 5 % was 32 % with lira_online" in limit for limit in exchanged)
+    few = vestige.audit(FEW.with_(calibration=shadow_records()), ["iam"]).limits
+    assert any("simulated deletions, whose models are not the audited one" in limit for limit in few)
+
+
+def test_never_seen_records_are_compared_within_strata():
+    """Easy records are fitted by every model; against all never-seen ones most would look like traces."""
+    easy = np.argsort(-WORLD.scaled_logits("shadow_out").mean(axis=0))
+    rows = easy[np.isin(easy, np.flatnonzero(WORLD.roles == "forget"))][:40]
+    one = WORLD.take(np.concatenate([rows, np.flatnonzero(WORLD.roles != "forget")]))
+    for name in ("confidence", "quantile"):
+        scores = vestige.audit(one, [name]).scores.query("measure == @name and role == 'forget'")
+        holdout = vestige.measure(name, one)[one.roles == "holdout"]
+        against_all = (1 + (holdout[None] <= scores["score"].to_numpy()[:, None]).sum(axis=1)) / 301
+        assert (scores["p_under"] <= 0.05).mean() <= 0.125
+        assert name == "quantile" or (against_all <= 0.05).mean() > (scores["p_under"] <= 0.05).mean()
