@@ -15,7 +15,9 @@ import numpy as np
 
 from benchmarks.claims import interval
 from vestige.evaluation.verdict import Margins, judge
+from vestige.evaluation.verdict.adjustment import trace_scores
 from vestige.evaluation.verdict.decision import allowed
+from vestige.evaluation.verdict.matching import match
 
 DATA = ("digits", "location30", "adult")
 REQUESTS = ("random", "hard", "easy", "class")
@@ -73,6 +75,44 @@ def _line(name: str, files: list[Path], request: str, audited: str, shadows: int
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
+def bias(folder: Path, only: str | None, worlds: int = 12) -> None:
+    """Print the mean trace scores of requests under an exact retrain, under a shadow in its place, and untouched.
+
+    0 where the allowance for difficulty is right; under a shadow no deletion is in it.
+    """
+    print(
+        "| data | request | regression | change | shadow in place: regression, change | a whole record: regression, "
+        "change |\n| --- | --- | ---: | ---: | ---: | ---: |"
+    )
+    for name in [only] if only else DATA:
+        for request in ("hard", "easy", "random"):
+            files = sorted(folder.glob(f"{name}-*.npz"))[:worlds]
+            each = []
+            for file in files:
+                one = world(file, request, "retrain", 3)
+                assert one.original is not None
+                placebo = one.with_(unlearned=one.shadows[2], shadows=one.shadows[:2])
+                each.append([_shift(one), _shift(placebo), _shift(one.with_(unlearned=one.original))])
+            own, shadow, whole = np.mean(each, axis=0)
+            spread = np.std(each, axis=0, ddof=1)[0] / np.sqrt(len(each))
+            print(
+                f"| {name} | {request} | {own[0]:.2f} ± {spread[0]:.2f} | {own[1]:.2f} ± {spread[1]:.2f} "
+                f"| {shadow[0]:.2f}, {shadow[1]:.2f} | {whole[0]:.2f}, {whole[1]:.2f} |", flush=True,
+            )  # fmt: skip
+
+
+def _shift(margins: Margins) -> list[float]:
+    """Return the mean of each trace score of the forgotten records, less that of never-seen ones of their strata."""
+    forget, null = margins.of("forget"), margins.of("holdout")
+    trace, matching = trace_scores(margins, null), match(margins, forget, null, np.random.default_rng(0))
+    assert trace is not None
+    shifts = []
+    for score, values in enumerate(trace.values):
+        weights = matching.weights(score, forget, null)
+        shifts.append(float(values[forget].mean() - np.average(values[null], weights=weights)))
+    return shifts
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -80,5 +120,8 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("data", nargs="?", choices=DATA)
     parser.add_argument("--shadows", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--bias", action="store_true")
     options = parser.parse_args()
+    if options.bias:
+        sys.exit(bias(options.folder, options.data))
     sys.exit(table(options.folder, options.data, options.shadows))
