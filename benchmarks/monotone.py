@@ -30,7 +30,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.calibration import signals_of, worlds_of, write
-from benchmarks.worlds import STUDIES
+from benchmarks.worlds import ORDERED, STUDIES
 from vestige import llm
 from vestige.measures import measure
 from vestige.signals import Signals
@@ -46,19 +46,23 @@ HALVES = 20  # draws of the texts whose truth is taken as known
 
 
 def separation(file: Path, request: str, audited: str, shadows: int, shape: str) -> NDArray[np.float64]:
-    """Return [measures, 3]: AUC, recognised at 1 % missed, AUC against the same records under the original."""
-    signals, before = (
-        signals_of(file, request, one, shadows, "counterfactual", shape).remembering()
-        for one in (audited, "original")
+    """Return [measures, 2 or 3]: AUC, recognised at 1 % missed, AUC against the same records under the original.
+
+    The third where the request is harder or easier than the retained records.
+    """
+    models = (audited, "original") if request in ORDERED else (audited,)
+    own, *before = (
+        signals_of(file, request, one, shadows, "counterfactual", shape).remembering() for one in models
     )
-    forget, retain = (signals.roles == role for role in ("forget", "retain"))
+    forget, retain = (own.roles == role for role in ("forget", "retain"))
     figures = []
     for name in MEASURES:
-        scores, untouched = measure(name, signals), measure(name, before)
-        figures.append((
+        scores = measure(name, own)
+        untouched = [measure(name, each)[forget] for each in before]
+        figures.append([
             _auc(scores[forget], scores[retain]), _recognised(scores[forget], scores[retain]),
-            _auc(scores[forget], untouched[forget]),
-        ))  # fmt: skip
+            *(_auc(scores[forget], each) for each in untouched),
+        ])  # fmt: skip
     return np.array(figures)
 
 

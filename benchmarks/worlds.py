@@ -67,8 +67,8 @@ STUDIES = {
         ("random", "class", "partial"),
     ),
     "cifar10": Study(
-        {"train": 2000, "holdout": 1000, "shadow": 3000}, 200, 1600,
-        ("cnn", {"width": 16}), ("mlp", {"hidden": (256, 128)}), 25,
+        {"train": 1500, "holdout": 1000, "shadow": 2400}, 200, 1200,
+        ("mlp", {"hidden": (64,)}), ("cnn", {"width": 16}), 20,
         ("random", "class", "partial"), {"augment": "none"},
     ),
 }  # fmt: skip
