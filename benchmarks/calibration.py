@@ -3,7 +3,7 @@
     python -m benchmarks.worlds FOLDER DATA --shadows 8                          trains the worlds
     python -m benchmarks.calibration real FOLDER FILE [--data digits ...] [--worlds 5]      appends to FILE.jsonl
     python -m benchmarks.calibration simulate FILE [--worlds 200]                           appends to FILE.jsonl
-    python -m benchmarks.calibration table FILE [PAGE]      prints the tables, or writes them to docs/calibration.md
+    python -m benchmarks.calibration table FILE             prints the tables, as `benchmarks.tables` writes them
 
 For each measure: the share of forgotten records with p_under <= 5 % (a false accusation where the model was retrained
 without them), the same share of retained records (the power), and the share of forgotten records with p_over <= 5 %.
@@ -20,7 +20,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,9 @@ WAYS: tuple[tuple[int, str], ...] = (
 )  # fmt: skip
 OTHER_REQUESTS: tuple[tuple[int, str], ...] = ((1, "counterfactual"), (3, "counterfactual"), (3, "simulated"))
 COUNTS = (1, 2, 3, 8)
-OTHERS = ("hard", "easy", "class", "partial")
+PARTS: dict[str, Sequence[tuple[int, str]]] = {
+    "random": WAYS, "other": OTHER_REQUESTS, "simulated": tuple((count, "counterfactual") for count in COUNTS),
+}  # fmt: skip
 WITHOUT_SHADOWS = ("quantile", "emia_population")  # the same with any number of them
 BY_NEVER_SEEN = (
     "rmia_offline",
@@ -240,36 +242,32 @@ def simulate(file: Path, worlds: int) -> None:
                 append(file, key, names, draws[:: 8 if slow else 1])
 
 
-def tables(file: Path) -> Iterator[str]:
-    """Yield the lines of the tables: false accusations (power), in bold where they are above 8 %."""
+def table(file: Path, part: str) -> str:
+    """Return the tables of a part, "random", "other" or "simulated": false accusations (power), bold above 8 %."""
     known = [json.loads(line) for line in file.read_text().splitlines()]
     cells = {(r["data"], r["request"], r["shadows"], r["null"], r["measure"]): r for r in known}
-    places = list(dict.fromkeys((r["data"], r["request"]) for r in known))
-    simulated = tuple((count, "counterfactual") for count in COUNTS)
-    parts: tuple[tuple[str, Sequence[tuple[int, str]], list[tuple[str, str]]], ...] = (
-        ("Trained worlds, random requests", WAYS, [p for p in places if p[1] == "random"]),
-        ("Trained worlds, other requests", OTHER_REQUESTS, [p for p in places if p[1] in OTHERS]),
-        ("Simulated worlds", simulated, [p for p in places if p[0] == "simulated"]),
-    )
-    for title, ways, blocks in parts:
-        if not blocks:
+    ways: Sequence[tuple[int, str]] = PARTS[part]
+    heads = " | ".join(f"{count} {null}" for count, null in ways)
+    lines = [f"| data, request | measure | worlds | {heads} |\n| --- | --- | ---: |" + " ---: |" * len(ways)]
+    most = [f"| data, request | {heads} |\n| --- |" + " --- |" * len(ways)]
+    for data, request in dict.fromkeys((r["data"], r["request"]) for r in known):
+        if part != ("simulated" if data == "simulated" else "random" if request == "random" else "other"):
             continue
-        heads = " | ".join(f"{count} {null}" for count, null in ways)
-        yield f"### {title}\n"
-        yield f"| data, request | measure | worlds | {heads} |\n| --- | --- | ---: |" + " ---: |" * len(ways)
-        for data, request in blocks:
-            for name in MEASURED:
-                row = [cells.get((data, request, *way, name)) for way in ways]
-                if any(row):
-                    counts = sorted({cell["worlds"] for cell in row if cell})
-                    words = " to ".join(map(str, counts[:: max(len(counts) - 1, 1)]))
-                    yield f"| {data}, {request} | `{name}` | {words} | " + " | ".join(map(_cell, row)) + " |"
-        yield "\nThe largest share of forgotten records with `p_over` at most 5 %, and its measure:\n"
-        yield f"| data, request | {heads} |\n| --- |" + " --- |" * len(ways)
-        for place in blocks:
-            each = [[cells[*place, *way, n] for n in MEASURED if (*place, *way, n) in cells] for way in ways]
-            yield f"| {', '.join(place)} | " + " | ".join(map(_largest_over, each)) + " |"
-        yield ""
+        for name in MEASURED:
+            row = [cells.get((data, request, *way, name)) for way in ways]
+            if any(row):
+                counts = sorted({cell["worlds"] for cell in row if cell})
+                words = " to ".join(map(str, counts[:: max(len(counts) - 1, 1)]))
+                lines.append(
+                    f"| {data}, {request} | `{name}` | {words} | " + " | ".join(map(_cell, row)) + " |"
+                )
+        each = [
+            [r for r in known if (r["data"], r["request"], r["shadows"], r["null"]) == (data, request, *way)]
+            for way in ways
+        ]
+        most.append(f"| {data}, {request} | " + " | ".join(map(_largest_over, each)) + " |")
+    words = "The largest share of forgotten records with `p_over` at most 5 %, and its measure:"
+    return "\n".join([*lines, "", words, "", *most])
 
 
 def _cell(record: dict[str, Any] | None) -> str:
@@ -288,14 +286,6 @@ def _largest_over(records: list[dict[str, Any]]) -> str:
     return f"{most['over']:.1%} `{most['measure']}`"
 
 
-def write(lines: Iterable[str], page: Path) -> None:
-    """Put lines between the marks of a page."""
-    begin, end = "<!-- tables: begin -->\n", "<!-- tables: end -->"
-    before, rest = page.read_text().split(begin)
-    after = rest.split(end)[1]
-    page.write_text(before + begin + "\n" + "\n".join(lines).rstrip() + "\n\n" + end + after)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -312,12 +302,9 @@ if __name__ == "__main__":
     simulation.add_argument("--worlds", type=int, default=200)
     shown = commands.add_parser("table")
     shown.add_argument("file", type=Path)
-    shown.add_argument("page", type=Path, nargs="?")
     options = parser.parse_args()
     if options.what == "real":
         sys.exit(real(options.folder, options.file, options.data, options.worlds, options.requests))
     if options.what == "simulate":
         sys.exit(simulate(options.file, options.worlds))
-    if options.page:
-        sys.exit(write(tables(options.file), options.page))
-    print("\n".join(tables(options.file)))
+    print("\n\n".join(table(options.file, part) for part in PARTS))

@@ -1,7 +1,7 @@
 """Does a verdict keep its word? Simulated worlds of known truth, and what was said of them.
 
     python -m benchmarks.claims simulate FILE.jsonl [--worlds 200] [--only TEXT]   appends a line for each row
-    python -m benchmarks.claims table FILE.jsonl                                   prints the table of docs/claims.md
+    python -m benchmarks.claims table FILE.jsonl                                   prints the lab book's table
 
 A world is one number per record and model, the scaled logit of the true label:
 
@@ -367,10 +367,10 @@ def interval(count: int, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def table(file: Path) -> None:
-    print(HEADER)
-    for line in file.read_text().splitlines():
-        print(line_of(json.loads(line)))
+def table(file: Path) -> str:
+    """Return the rows of a file as a table in Markdown."""
+    lines = [line_of(json.loads(line)) for line in file.read_text().splitlines()]
+    return "\n".join([HEADER, *lines, ""])
 
 
 if __name__ == "__main__":
@@ -386,5 +386,5 @@ if __name__ == "__main__":
     )
     chosen = parser.parse_args()
     if chosen.what == "table":
-        sys.exit(table(chosen.file))
+        sys.exit(print(table(chosen.file)))
     sys.exit(simulate(chosen.file, chosen.worlds, chosen.only, *chosen.part))

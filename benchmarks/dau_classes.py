@@ -132,43 +132,41 @@ def figures_of(data: vestige.Dataset, cell: dict, original: nn.Module) -> dict:
     return {"seconds": seconds, **cost, **{name: round(float(v), 3) for name, v in figures.items()}}
 
 
-def table(file: Path) -> None:
-    """Print a table for each kind of original: means over classes and seeds, each beside its own retraining."""
-    everything = lines(file)
-    block = ("size", "width", "epochs", "batch", "kind", "sparsity")
-    for key in dict.fromkeys(tuple(line[name] for name in block) for line in everything):
-        rows = [line for line in everything if tuple(line[name] for name in block) == key]
-        exact = {(r["label"], r["seed"]): r for r in rows if r["method"] == "retrain"}
-        first = {label: r for (label, _), r in reversed(exact.items())}
-        size, width, epochs, batch, kind, sparsity = key
-        print(
-            f"\n### {kind}{', 95 % sparse' if sparsity else ''}: {size:,} images, width {width}, {epochs} epochs, "
-            f"batches of {batch}\n"
-        )
-        print(
-            "| method | UA % | MIA-efficacy % | RA % | TA % | avg. disparity | worst | cells | passes | seconds |"
-        )
-        print("| --- |" + " ---: |" * 9)
-        for title in [name for name in METHODS if any(r["method"] == name for r in rows)]:
-            own = [r for r in rows if r["method"] == title and r["label"] in first]
-            gaps = [
-                average_disparity(
-                    {c: r[c] for c in COLUMNS},
-                    {c: exact.get((r["label"], r["seed"]), first[r["label"]])[c] for c in COLUMNS},
-                )
-                for r in own
+def table(file: Path, kind: str, sparsity: float) -> str:
+    """Return the table of one kind of original: means over classes and seeds, each beside its own retraining."""
+    rows = [r for r in lines(file) if (r["kind"], r["sparsity"]) == (kind, sparsity)]
+    size, width, epochs, batch = (rows[0][name] for name in ("size", "width", "epochs", "batch"))
+    exact = {(r["label"], r["seed"]): r for r in rows if r["method"] == "retrain"}
+    first = {label: r for (label, _), r in reversed(exact.items())}
+    table = (
+        f"**{kind}{', 95 % sparse' if sparsity else ''}: {size:,} images, width {width}, {epochs} epochs, "
+        f"batches of {batch}**\n\n"
+        "| method | UA % | MIA-efficacy % | RA % | TA % | avg. disparity | worst | cells | passes | seconds |\n"
+        "| --- |" + " ---: |" * 9 + "\n"
+    )
+    for title in METHODS:
+        own = [r for r in rows if r["method"] == title and r["label"] in first]
+        gaps = [
+            average_disparity(
+                {c: r[c] for c in COLUMNS},
+                {c: exact.get((r["label"], r["seed"]), first[r["label"]])[c] for c in COLUMNS},
+            )
+            for r in own
+        ]
+        if own:
+            cells = [spread([r[c] for r in own], 1) for c in COLUMNS]
+            cells += [spread(gaps, 2), f"{max(gaps):.2f}", str(len(own))]
+            cells += [
+                spread([r.get("passes", 0) for r in own], 1),
+                f"{np.mean([r['seconds'] for r in own]):.0f}",
             ]
-            if own:
-                cells = [spread([r[c] for r in own], 1) for c in COLUMNS] + [
-                    spread(gaps, 2),
-                    f"{max(gaps):.2f}",
-                ]
-                cells += [str(len(own)), spread([r.get("passes", 0) for r in own], 1)]
-                print(
-                    f"| `{title}` | "
-                    + " | ".join([*cells, f"{np.mean([r['seconds'] for r in own]):.0f}"])
-                    + " |"
-                )
+            table += f"| `{title}` | {' | '.join(cells)} |\n"
+    return table
+
+
+def kinds(file: Path) -> list[tuple[str, float]]:
+    """Return the kinds of originals that a file has results of: what was done to the images, and the sparsity."""
+    return list(dict.fromkeys((line["kind"], line["sparsity"]) for line in lines(file)))
 
 
 def list_of(kind: Callable[[str], Any]) -> Callable[[str], list[Any]]:
@@ -194,6 +192,7 @@ if __name__ == "__main__":
     parser.add_argument("--retrains", choices=("own", "one"), default="own")
     options = parser.parse_args()
     if options.table:
-        table(options.file)
+        for kind in kinds(options.file):
+            print(table(options.file, *kind))
     else:
         main(options.file, options)

@@ -115,36 +115,49 @@ def lines(path: Path) -> list[dict]:
 COLUMNS = ("unlearning_accuracy", "mia_efficacy", "retain_accuracy", "test_accuracy")
 
 
-def table(path: Path) -> None:
-    found = lines(path)
-    for block in BLOCKS:
-        rows = [r for r in found if r["block"] == block and "why" not in r]
-        exact = {r["seed"]: r for r in rows if r["method"] == "retrain"}
-        if not exact:
-            continue
-        print(f"\n### {block}, {rows[0]['size']:,} images\n")
-        print(
-            "| method | UA % | MIA-efficacy % | RA % | TA % | avg. disparity | IAM of forget | IAM AUC "
-            "| epochs | seconds |"
-        )
-        print("| --- |" + " ---: |" * 9)
-        means = {c: np.mean([r[c] for r in exact.values()]) for c in COLUMNS}
-        for name in dict.fromkeys(r["method"] for r in rows):
-            own = [r for r in rows if r["method"] == name]
-            gaps = []
-            for r in own:  # against the retraining of the same seed; without one, against their mean
-                base = exact.get(r["seed"], means)
-                gaps.append(average_disparity({c: r[c] for c in COLUMNS}, {c: base[c] for c in COLUMNS}))
-            cells = [spread([r[c] for r in own], 1) for c in COLUMNS]
-            cells += [spread(gaps, 2)]
-            cells += [
-                spread([r[k] for r in own], d) if all(k in r for r in own) else ""
-                for k, d in (("iam", 3), ("iam_auc", 3), ("epochs", 2), ("seconds", 0))
-            ]
-            print(f"| `{name}` | " + " | ".join(cells) + " |")
-        for r in found:
-            if r["block"] == block and "why" in r:
-                print(f"\n`{r['method']}`: {r['why']}")
+HEADER = (
+    "| method | seeds | UA % | MIA-efficacy % | RA % | TA % | avg. disparity | IAM of forget | IAM AUC | epochs "
+    "| seconds |\n| --- |" + " ---: |" * 10 + "\n"
+)
+
+
+def table(path: Path, block: str) -> str:
+    """Return the methods of one block as a table in Markdown: the core ones first, then the others by name."""
+    own = [r for r in lines(path) if r["block"] == block]
+    rows = [r for r in own if "why" not in r]
+    first = ["original", *CORE]
+    names = sorted({r["method"] for r in rows}, key=lambda n: (_place(n, first), n))
+    table = HEADER
+    for name in names:
+        cells = figures_of(name, rows)
+        table += f"| `{name}` | {' | '.join(cells)} |\n"
+    return table + "".join(f"\n`{r['method']}`: {r['why']}\n" for r in own if "why" in r)
+
+
+def _place(name: str, first: list[str]) -> int:
+    return next((i for i, one in enumerate(first) if name.split(" ")[0] == one), len(first))
+
+
+def disparities(name: str, rows: list[dict]) -> list[float]:
+    """Return how far a method is from retraining, in points: for each seed from the retraining of that seed."""
+    exact = {r["seed"]: r for r in rows if r["method"] == "retrain"}
+    means = {c: np.mean([r[c] for r in exact.values()]) for c in COLUMNS}
+    return [
+        average_disparity({c: r[c] for c in COLUMNS}, {c: exact.get(r["seed"], means)[c] for c in COLUMNS})
+        for r in rows
+        if r["method"] == name
+    ]
+
+
+def figures_of(name: str, rows: list[dict]) -> list[str]:
+    """Return the cells of a method, as the header has them."""
+    own = [r for r in rows if r["method"] == name]
+    cells = [str(len(own)), *(spread([r[c] for r in own], 1) for c in COLUMNS)]
+    cells += [spread(disparities(name, rows), 2)]
+    return cells + [
+        spread([r[k] for r in own], d) if all(k in r for r in own) else ""
+        for k, d in (("iam", 3), ("iam_auc", 3), ("epochs", 2), ("seconds", 0))
+    ]
 
 
 def spread(values: list[float], digits: int) -> str:
@@ -180,4 +193,5 @@ if __name__ == "__main__":
             not chosen.without_iam,
         )
     else:
-        table(chosen.file)
+        for block in dict.fromkeys(r["block"] for r in lines(chosen.file)):
+            print(f"\n### {block}\n\n{table(chosen.file, block)}")

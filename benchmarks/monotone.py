@@ -1,10 +1,10 @@
 """Is `monotone` better than IAM? Trained worlds, requests and models that its form was not chosen on
-(docs/monotone.md).
+(docs/labbook/monotone.md).
 
     python -m benchmarks.worlds FOLDER DATA --shadows 8 --methods finetune scrub selective_pruning    trains the worlds
     python -m benchmarks.monotone run FOLDER FILE [--data digits ...] [--worlds 16]            appends to FILE.jsonl
     python -m benchmarks.monotone texts FILE         token losses of MUSE-News, from VESTIGE_REFERENCE; appends
-    python -m benchmarks.monotone table FILE [PAGE]  prints the table, or writes it to docs/monotone.md
+    python -m benchmarks.monotone table FILE         prints the table, as `benchmarks.tables` writes it
     python -m benchmarks.monotone cost               processor time of 10,000 records
 
 Of each measure: the mean over worlds of the AUC between forgotten and retained records, the share of forgotten records
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.calibration import signals_of, worlds_of, write
+from benchmarks.calibration import signals_of, worlds_of
 from benchmarks.worlds import ORDERED, STUDIES
 from vestige import llm
 from vestige.measures import measure
@@ -169,24 +169,23 @@ def texts(file: Path) -> None:
     append(file, key, np.array(every), 0.0)
 
 
-def tables(file: Path) -> Iterator[str]:
-    """Yield a line for each data set, request, audited model and shape: IAM, monotone, and their differences."""
+def table(file: Path) -> str:
+    """Return a line for each data set, request, audited model and shape: IAM, monotone, and their differences."""
     known = [json.loads(line) for line in file.read_text().splitlines()]
     of_iam = {_place(one): one for one in known if one["measure"] == "iam"}
-    yield (
-        "| data, request | audited, shadow | worlds | `iam` | `monotone` | difference | recognised | difference "
-        "| same records | difference |\n| --- | --- | ---: |"
-        + " ---: | ---: | --- | ---: | --- | ---: | --- |"
-    )
+    lines = [
+        "| data, request | audited, shadow | worlds | `iam` | `monotone` | difference | recognised | difference |\n"
+        "| --- | --- | ---: | ---: | ---: | --- | ---: | --- |"
+    ]
     for one in known:
-        if one["measure"] != "monotone":
-            continue
-        shape = {"shadow": "same shape", "other": "other shape"}[one["shape"]]
-        cells = [f"{one['data']}, {one['request']}", f"{one['audited']}, {shape}", str(one["worlds"])]
-        cells += [f"{of_iam[_place(one)]['auc']:.3f}"]
-        for figure in FIGURES:
-            cells += [f"{one[figure]:.3f}", _words(one[f"{figure} to iam"])] if figure in one else ["", ""]
-        yield "| " + " | ".join(cells) + " |"
+        if one["measure"] == "monotone":
+            shape = {"shadow": "same shape", "other": "other shape"}[one["shape"]]
+            cells = [f"{one['data']}, {one['request']}", f"{one['audited']}, {shape}", str(one["worlds"])]
+            cells.append(f"{of_iam[_place(one)]['auc']:.3f}")
+            for figure in FIGURES[:2]:
+                cells += [f"{one[figure]:.3f}", _words(one[f"{figure} to iam"])]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _place(record: dict[str, Any]) -> tuple[Any, ...]:
@@ -232,19 +231,15 @@ if __name__ == "__main__":
     trained.add_argument("--shadows", type=int, default=1)
     trained.add_argument("--worlds", type=int, default=16)
     commands.add_parser("texts").add_argument("file", type=Path)
-    shown = commands.add_parser("table")
-    shown.add_argument("file", type=Path)
-    shown.add_argument("page", type=Path, nargs="?")
+    commands.add_parser("table").add_argument("file", type=Path)
     commands.add_parser("cost")
     options = parser.parse_args()
     if options.what == "cost":
         sys.exit(main())
     if options.what == "texts":
         sys.exit(texts(options.file))
-    if options.what == "table" and options.page:
-        sys.exit(write(tables(options.file), options.page))
     if options.what == "table":
-        sys.exit(print("\n".join(tables(options.file))))
+        sys.exit(print(table(options.file)))
     sys.exit(run(
         options.folder, options.file, options.data, options.requests, options.audited, options.shapes,
         options.shadows, options.worlds,

@@ -1,4 +1,4 @@
-"""The tables of docs/results.md, from the folder of a finished run.
+"""The tables of docs/labbook/results.md, from the folder of a finished run.
 
     python -m benchmarks.results FOLDER [METHOD]
 

@@ -1,7 +1,7 @@
 """Every measure on real models: three data sets, three kinds of request, one and four shadow models.
 
     python -m benchmarks.study train FOLDER [DATASET ...]     trains what is missing, saves Signals
-    python -m benchmarks.study table FOLDER [--shadows 1]     prints the tables of docs/results.md
+    python -m benchmarks.study table FOLDER [--shadows 1]     prints the tables of docs/labbook/results.md
 
 The training set, the original and the shadows of a data set are the same for its three requests; each request has
 its own exact retrain. Data come from VESTIGE_DATA.

@@ -6,12 +6,21 @@ import json
 import os
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
+from numpy.random import Generator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# The same examples in every run, however busy the machine is.
+settings.register_profile(
+    "vestige", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("vestige")
+DRAWN: dict[str, dict] = {}
 REAL_DATA = Path(os.environ.get("VESTIGE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -32,10 +41,35 @@ def reference() -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items):
+    """Keep how the generator of each module, its `RNG`, stands before the first test draws from it."""
+    for module in {item.module for item in items if isinstance(getattr(item.module, "RNG", None), Generator)}:
+        DRAWN[module.__name__] = module.RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_draws(request):
+    """A test draws the same numbers from its module's generator, whatever tests ran before it."""
+    if request.module.__name__ in DRAWN:
+        request.module.RNG.bit_generator.state = DRAWN[request.module.__name__]
+
+
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Reports with an empty picture for each figure: most of a report's time is drawing, which its own tests look at."""
+    figure = MagicMock()
+    axes = figure.return_value.add_axes.return_value
+    axes.get_xlim.return_value = (0.0, 1.0)
+    axes.transData.transform.side_effect = lambda points: points
+    monkeypatch.setattr("matplotlib.figure.Figure", figure)
     monkeypatch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+
+
+@pytest.fixture
+def small_attacker(monkeypatch):
+    """SAMIA's transformer in a size that trains in milliseconds; its own tests take it in the published one."""
+    for name, value in {"LAYERS": 1, "WIDTH": 32, "HEADS": 4, "INNER": 32}.items():
+        monkeypatch.setattr(f"vestige.models.samia.{name}", value)
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +96,10 @@ def _teach(folder):
 
     tokenizer = tiny.tokenizer()
 
-    def taught(model, texts):
-        return unlearn("finetune", model, tokenizer, retain=texts, **tiny.LEARN).model
+    def taught(model, texts, **changes):
+        return unlearn("finetune", model, tokenizer, retain=texts, **tiny.LEARN | changes).model
 
-    base, other = (taught(tiny.model(), tiny.news(60, seed)) for seed in (7, 8))
+    base, other = (taught(tiny.model(), tiny.news(60, seed), epochs=12) for seed in (7, 8))
     original = taught(base, tiny.FORGET + tiny.RETAIN)
     retrained = unlearn(
         "retrain", original, tokenizer, tiny.FORGET, tiny.RETAIN, base=base, **tiny.LEARN

@@ -1,6 +1,6 @@
 """Outputs of every kind in worlds whose truth is known: who saw a record fits it better, and nothing else differs.
 
-`python tests/kind_worlds.py 400` says how often each verdict is given there; `docs/outputs.md` has the figures.
+`python tests/kind_worlds.py 400` says how often each verdict is given there; `docs/guide/outputs.md` has the figures.
 """
 
 from __future__ import annotations

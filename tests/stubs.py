@@ -76,9 +76,10 @@ def options(entry: Entry) -> str:
 
 
 def function(entry: Entry, first: str, rest: str, returns: str) -> str:
-    """Return an entry's signature and docstring."""
+    """Return an entry's signature and its docstring, up to the notes: these are for `help()` and the site."""
     star = "" if first.startswith("*") or (rest.startswith(", **") and not entry.own_options) else ", *"
-    docstring = textwrap.indent(f'"""{inspect.getdoc(entry.function)}\n"""', "    ")
+    what = (inspect.getdoc(entry.function) or "").partition("\n\nNotes\n")[0]
+    docstring = textwrap.indent(f'"""{what}\n"""', "    ")
     return f"def {entry.name}({first}{star}{options(entry)}{rest}) -> {returns}:\n{docstring}\n\n"
 
 

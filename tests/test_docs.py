@@ -1,31 +1,81 @@
-"""Every Python block of the documentation runs: a page is one program, in a process of its own."""
+"""Every Python block of the documentation runs, every page can be reached, and every link within it leads somewhere.
+
+A page is one program, in a process of its own. Tutorials are notebooks: `make docs` runs them, and stops at a fault.
+"""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import processes
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+WRITTEN_BY_BUILD = (
+    "reference/api/",
+    "methods/samples/",
+    "methods/texts/",
+    "measures/samples/",
+    "measures/texts/",
+)
+BUILT = ("_build/", "_ext/", "jupyter_execute/", *WRITTEN_BY_BUILD)
+SOURCES = sorted(
+    path for path in DOCS.rglob("*.md") if not path.relative_to(DOCS).as_posix().startswith(BUILT)
+)  # fmt: skip
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *SOURCES]
+}
+NOTEBOOK = "```{code-cell}"
+HOME = "https://vestige.example/"
 PROGRAMS = {
-    page.name: "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
-    for page in PAGES
+    name: "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    for name, text in PAGES.items()
+    if NOTEBOOK not in text
 }
 
 
 @pytest.mark.parametrize("page", [name for name, program in PROGRAMS.items() if program])
 def test_page_runs(page, tmp_path):
-    made = subprocess.run(
-        [sys.executable, "-c", PROGRAMS[page]], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert made.returncode == 0, made.stderr
+    code, _, said = processes.ended(PROGRAMS[page], folder=tmp_path)
+    assert code == 0, said
 
 
-def test_links_lead_somewhere():
-    for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", PAGES[page]):
+        path = (ROOT / page).parent / target
+        built = any(folder in str(path.resolve()) for folder in WRITTEN_BY_BUILD)
+        assert built or path.exists(), f"{page} links to {target}"
+
+
+def test_the_package_index_leads_to_pages_of_the_site():
+    """Links in the README are absolute, since it is read without the repository beside it; each names a page."""
+    text = PAGES["README.md"] + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    targets = re.findall(re.escape(HOME) + r"([\w./-]*)", text)
+    assert len(targets) > 10
+    for target in filter(None, targets):
+        path = DOCS / re.sub(r"\.html$", ".md", target)
+        assert path.exists(), f"{HOME}{target} is no page: {path} is not there"
+    assert not re.findall(r"\]\((?!https:)", PAGES["README.md"])
+
+
+def listed(page, text):
+    """Return the pages that the tables of contents of a page name."""
+    for tree in re.findall(r"```\{toctree\}\n(.*?)```", text, re.DOTALL):
+        for line in filter(None, map(str.strip, tree.splitlines())):
+            if not line.startswith(":"):
+                target = re.sub(r".*<(.+)>", r"\1", line)
+                pattern = target if "*" in target else f"{target}.md"
+                yield from (DOCS / page).parent.glob(pattern)
+
+
+def test_every_page_is_in_a_table_of_contents():
+    reached = {DOCS / "index.md"}
+    for path in SOURCES:
+        reached |= {
+            match.resolve() for match in listed(path.relative_to(DOCS), path.read_text(encoding="utf-8"))
+        }
+    assert [str(path.relative_to(DOCS)) for path in SOURCES if path not in reached] == []

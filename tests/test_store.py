@@ -12,6 +12,7 @@ from vestige.store import (
     array_hash,
     folder_at,
     is_done,
+    is_vacant,
     key_of,
     make_once,
     plain,
@@ -138,6 +139,15 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, name):
         with pytest.raises(InputError) as caught:
             write(tmp_path / name if name else Path("/"))
         assert "\n" not in str(caught.value)
+
+
+def test_a_folder_with_half_a_file_alone_is_vacant(tmp_path):
+    assert is_vacant(tmp_path) and is_vacant(tmp_path / "new")
+    with published(tmp_path / "manifest.json") as temporary:
+        temporary.write_text("{")
+        assert is_vacant(tmp_path)
+        temporary.write_text("{}")
+    assert not is_vacant(tmp_path)
 
 
 def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vestige.data import Dataset, Split, load_dataset, make_split
     from vestige.errors import ArtefactError, InputError, MissingArray, MissingExtra
     from vestige.evaluation import Audit
-    from vestige.experiments import Answer, audit, forget, load_config, run
+    from vestige.experiments import Answer, audit, forget, forget_costs, load_config, run
     from vestige.ledger import Ledger
     from vestige.measures import measure
     from vestige.models import build_model
@@ -52,6 +52,7 @@ _HOME = {
     "collect_sensitivity": "signals",
     "exchanged_deletions": "signals",
     "forget": "experiments",
+    "forget_costs": "experiments",
     "load_config": "experiments",
     "load_dataset": "data",
     "make_split": "data",
@@ -85,6 +86,7 @@ __all__ = [
     "collect_sensitivity",
     "exchanged_deletions",
     "forget",
+    "forget_costs",
     "load_config",
     "load_dataset",
     "make_split",

@@ -155,7 +155,7 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
         path = as_path(value)
         return value if str in parts else path
     try:
-        return TypeAdapter(_plain(wanted), config=FINITE).validate_python(value)
+        return _adapter(wanted).validate_python(value)
     except ValidationError as error:
         if set(kinds) - {type(None)}:
             raise InputError(f"{where}: {name} is {shown(value)}; {_named(parts)} is wanted.") from None
@@ -165,6 +165,12 @@ def fitting(where: str, name: str, value: Any, wanted: Any) -> Any:
         choices = [str(c) for p in parts if get_origin(p) is Literal for c in get_args(p)]
         hint = nearest(value, choices) if text else ""
         raise InputError(f"{where}: {name} is {shown(value)}{end}{hint}") from None
+
+
+@functools.lru_cache(maxsize=4096)
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    """Return pydantic's check of what is plain in a hint; to build one takes longer than to use it."""
+    return TypeAdapter(_plain(hint), config=FINITE)
 
 
 def plain_type(hint: Any) -> Any:

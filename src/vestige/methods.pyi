@@ -179,14 +179,15 @@ def l1_sparse(model: Any, split: Split, *, alpha: float = 0.0005, plain_epochs: 
 def l_codec(model: Any, split: Split, *, perturbations: int = 1000, noise: float = 0.1, ridge: float = 0.01, samples: int = 512, most: int = 20, batch_size: int = 64, scale: float = 1.0, standardise: bool = True, preselect: bool = True, **settings: Unpack[Settings]) -> Unlearned:
     """One Newton step on the channels that matter for the forget samples.
 
-    perturbations, noise  how often and how strongly the batch is perturbed, in input space
-    ridge       added to the Hessian
-    samples     retained samples that it is taken on
-    most        channels at most
-    batch_size  forget samples in the perturbed batch
-    scale       length of the step; 1 = the whole Newton step
-    standardise give all channels' activations one spread before neighbours are looked for
-    preselect   try only the channels that correlate most with the loss, four times `most`
+    perturbations  how often the batch is perturbed
+    noise          deviation of the perturbations, in input space
+    ridge          added to the Hessian
+    samples        retained samples that it is taken on
+    most           channels at most
+    batch_size     forget samples in the perturbed batch
+    scale          length of the step; 1 = the whole Newton step
+    standardise    give all channels' activations one spread before neighbours are looked for
+    preselect      try only the channels that correlate most with the loss, four times `most`
     """
 
 def negative_gradient_plus(model: Any, split: Split, *, alpha: float = 0.95, ceiling: float | None = 10.0, **settings: Unpack[Steps]) -> Unlearned:

@@ -159,7 +159,8 @@ def bound(call: Callable[..., Any], entry: Entry, module: str) -> Callable[..., 
     function.__name__ = function.__qualname__ = entry.name
     function.__module__ = module
     also = f"The other arguments are those of `vestige.{call.__name__}`, which it calls."
-    function.__doc__ = f"{inspect.getdoc(entry.function)}\n\n{also}"
+    what, notes, rest = (inspect.getdoc(entry.function) or "").partition("\n\nNotes\n")
+    function.__doc__ = f"{what}\n\n{also}{notes}{rest}"
     function.__signature__ = shared.replace(parameters=parameters)  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in parameters} | {
         "return": shared.return_annotation

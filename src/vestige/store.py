@@ -153,6 +153,12 @@ def sweep(folder: Path) -> None:
             _remove(path)
 
 
+def is_vacant(folder: Path) -> bool:
+    """Is a folder new, or empty but for what a process left half written when it was killed?"""
+    left = re.compile(r"\..+-[0-9a-f]{8}\.part(\.old)?")
+    return not folder.is_dir() or all(left.fullmatch(path.name) for path in folder.iterdir())
+
+
 def _lives(process: int) -> bool:
     try:
         os.kill(process, 0)

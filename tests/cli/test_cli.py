@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import oracles
+import processes
 from vestige import Signals, audit
 from vestige.cli import main
 from vestige.cli.app import doctor, report
@@ -135,7 +137,7 @@ def test_people_are_told_the_verdict_what_would_decide_it_and_how_sharp_it_was(h
     assert "could still be untouched unseen (1 allowed)" in lines[first]
     assert "more shadow models" in lines[first + 1]
     assert lines[first + 2].startswith("  Of 150 records: ") and " cleared, " in lines[first + 2]
-    assert lines[first + 3].startswith("  Sharpness: it would have found 1 of 150 whole in ")
+    assert lines[first + 3].startswith("  Sharpness: the verdict would have been a vestige in ")
     table = "\n".join(lines[:first])
     assert (
         "Left at most ↓" in table and "Could be untouched unseen ↓" in table and "% (10 % allowed)" in table
@@ -336,22 +338,15 @@ def test_files_that_cannot_be_used_are_one_sentence(tmp_path):
         assert code == 2 and err.startswith(f"vestige: {file}") and err.count("\n") == 1, err
 
 
-def heed_interrupts():
-    """A shell's background jobs ignore interrupts, and so would what they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_that_it_continues(tmp_path, number):
     (tmp_path / "run.yaml").write_text(RUN)
-    command = [sys.executable, "-m", "vestige", "run", "run.yaml"]
-    options = {"stderr": subprocess.PIPE, "text": True, "cwd": tmp_path, "preexec_fn": heed_interrupts}
-    with subprocess.Popen(command, **options) as process:
-        lines = iter(process.stderr.readline, "")
-        assert any("training original" in line for line in lines)
-        process.send_signal(number)
-        told = process.stderr.read()
-    assert process.returncode == 130
+    with processes.started(processes.COMMAND, "run", "run.yaml", folder=tmp_path) as program:
+        while "training original" not in program.stderr and program.code is None:
+            time.sleep(0.02)
+        program.send(number)
+        assert program.wait() == 130, program.stderr
+        told = program.stderr.partition("training original")[2].partition("\n")[2]
     assert told == "vestige: interrupted; the same command continues where it stopped.\n"
     with pytest.raises(InputError, match="holds a run that is not finished; the same vestige run command"):
         report(tmp_path / "runs" / "r", json=True)

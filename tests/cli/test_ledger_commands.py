@@ -127,6 +127,47 @@ def test_the_key_is_destroyed_with_a_yes_alone(run):
 def test_what_cannot_be_is_a_sentence(run, tmp_path):
     assert "churn@v1, are wanted" in run("model", "add", "churn", "w", "--manifest", "ids.txt", code=2)
     assert "nothing to accept" in run("ledger", "accept", "--reason", "x", code=2)
-    assert "git tags cannot be read" in run("model", "tags", "none", code=2)
+    assert "none: git tag says" in run("model", "tags", "none", code=2)
     assert "There is no export" in run("ledger", "export", "xml", code=2)
     assert "no such ledger" in run("ledger", "verify", "--ledger", "sqlite:///none.db", code=2)
+
+
+def test_a_poll_of_a_folder(run, tmp_path):
+    for name in ("v1", "v2"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "model.bin").write_text(name)
+    (tmp_path / "models" / "v1" / "manifest.txt").write_text("r1\nr2\n")
+    poll = ("model", "poll", "--folder", "models", "--line", "churn")
+    assert "churn@v2 waits: " in run(*poll, code=4)
+    (tmp_path / "models" / "v2" / "manifest.txt").write_text("r2\n")
+    polled = run(*poll, "--json")
+    assert [one["id"] for one in polled["added"]] == ["churn@v2"] and polled["waiting"] == []
+    assert "No model version" in run(*poll)
+    assert "one of them" in run("model", "poll", "--folder", "models", code=2)
+
+
+def test_monitor_says_for_machines_what_it_did(run, tmp_path):
+    pytest.importorskip("online_fdr")
+    run("model", "add", "churn@v1", "w", "--manifest", "ids.txt", "--live")
+    assert run("monitor", "churn", "--plan", "--json") == {"waiting": []}
+    said = run("monitor", "churn", "--json")
+    assert said["decisions"] == said["waiting"] == [] and said["budget"]["tests"] == 0
+
+
+def test_several_requests_are_executed_together(run, tmp_path):
+    run("model", "add", "churn@v1", "w", "--manifest", "ids.txt", "--live")
+    names = [
+        run("request", "new", who, "--record", f"r{k}", "--json")["id"]
+        for k, who in ((1, "anna"), (2, "ben"))
+    ]
+    for name in names:
+        run("request", "scope", name)
+    (tmp_path / "rest.txt").write_text("r3\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.bin").write_text("others")
+    run("model", "add", "churn@v2", "other", "--manifest", "rest.txt")
+    done = run("request", "execute", *names, "--version", "churn@v2", "--json")
+    assert [(one["id"], one["state"]) for one in done] == [(name, "executed") for name in names]
+    assert "at least one" in run("request", "execute", code=2) or "Missing argument" in run(
+        "request", "execute", code=2
+    )

@@ -4,6 +4,7 @@ import pytest
 import oracles
 import vestige
 from vestige.errors import ArtefactError, InputError
+from vestige.evaluation import audit_signals
 from vestige.evaluation.calibration import p_values
 from vestige.signals import Signals, exchanged_deletions
 
@@ -124,6 +125,15 @@ def test_the_verdict_does_not_read_what_calibrates_the_measures():
     assert bare.verdict == more.verdict == vestige.audit(with_known, ["iam"]).verdict
 
 
+def test_without_description_scores_controls_and_verdict_are_the_same():
+    signals = oracles.gaussian_world(3, forget=60, retain=200, holdout=200, fit=8.0)
+    whole = audit_signals(signals, ["random"], seed=2)
+    part = audit_signals(signals, ["random"], seed=2, describe=False)
+    assert whole.figures and not part.figures and part.retained is None
+    assert part.verdict == whole.verdict and part.controls == whole.controls and part.limits == whole.limits
+    assert part.scores.equals(whole.scores)
+
+
 def test_the_answer_depends_neither_on_the_order_of_the_rows_nor_on_the_measures():
     order = np.random.default_rng(0).permutation(len(WORLD))
     one, two = vestige.audit(WORLD, ["iam"]), vestige.audit(WORLD.take(order), ["confidence"])
@@ -157,6 +167,32 @@ def test_clusters_are_averaged_and_every_record_gets_its_answer():
     assert (np.ptp(score.reshape(30, 5), axis=1) == 0).all()
 
 
+def test_a_class_without_never_seen_records_is_said_in_the_verdict():
+    wide = oracles.gaussian_world(0, forget=400, retain=600, holdout=900)
+    one = wide.labels == 1
+    world = wide.take(np.where(wide.roles == "forget", one, (wide.roles == "retain") | ~one))
+    verdict = vestige.audit(world, ["random"]).verdict
+    assert (
+        verdict.outcome == "undecided"
+        and verdict.blocked_by[0] == "classes are matched"
+        and not verdict.power
+    )
+    assert (
+        f"{verdict.n} of its records are of classes with fewer than 10 never-seen records" in verdict.sentence
+    )
+
+
+@pytest.mark.parametrize("persons", [1, 10])
+def test_persons_of_twenty_records_are_not_compared_with_single_records(persons):
+    world = oracles.gaussian_world(0, forget=20 * persons, retain=400, holdout=400)
+    person = np.char.add(world.roles.astype(str), (np.arange(len(world)) // 20).astype(str))
+    alone = np.where(world.roles == "holdout", np.arange(len(world)).astype(str), person)
+    fair, unfair = (vestige.audit(world.with_(cluster=names), ["random"]) for names in (person, alone))
+    assert "clusters are matched" not in fair.verdict.blocked_by and fair.verdict.n == persons
+    assert unfair.verdict.outcome == "undecided" and unfair.verdict.blocked_by[0] == "clusters are matched"
+    assert "holds 20 records, the largest never-seen one 1" in unfair.verdict.sentence
+
+
 def answers(result):
     """The verdict on each forget record."""
     rows = (result.scores["role"] == "forget") & (result.scores["measure"] == "trace")
@@ -174,6 +210,13 @@ def test_every_metric_says_how_to_read_it_and_holds_no_nan():
         assert metric.direction and metric.comparison and len(metric.range) == 2
         assert metric.value is None or np.isfinite(metric.value)
         assert (metric.value is None) == (metric.reason is not None)
+
+
+@pytest.mark.parametrize("name", ["unlearned", "original"])
+def test_a_shadow_that_is_another_model_is_named(name):
+    told = [x for x in vestige.audit(WORLD, ["iam"]).limits if "given twice" in x]
+    limits = vestige.audit(WORLD.with_(shadow_out=getattr(WORLD, name), calibration=None), ["random"]).limits
+    assert not told and any(f"exactly what {name} says" in limit for limit in limits)
 
 
 def test_saved_and_loaded(tmp_path):

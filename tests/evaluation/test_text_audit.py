@@ -18,7 +18,8 @@ TOKENIZER = tiny.tokenizer()
 
 
 def test_retraining_is_cleared_and_the_untouched_model_is_not(text_audits):
-    kept, gone = text_audits["original"].audit.verdict, text_audits["retrain"].audit.verdict
+    kept, gone = text_audits["original"].verdict, text_audits["retrain"].verdict
+    assert repr(text_audits["retrain"]) == repr(text_audits["retrain"].audit)
     assert kept.outcome == "under" and kept.counts["under"] > 12
     assert gone.outcome == "unlearned" and gone.completeness > 0.9 and gone.counts["cleared"] > 12
     assert gone.left_at_most <= 0.1 and gone.could_be_whole <= gone.allowed == 1

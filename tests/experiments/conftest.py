@@ -11,4 +11,4 @@ from vestige.experiments.bench import experiment, run_bench
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
-    return run_bench(experiment(tiny(folder)), store=folder / "store", workers=2), folder
+    return run_bench(experiment(tiny(folder)), store=folder / "store", engine_name="inline"), folder

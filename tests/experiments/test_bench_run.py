@@ -7,8 +7,6 @@ import importlib.util
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,14 +15,17 @@ import pytest
 from bench_tables import BLOCK, TINY, tiny
 from typer.testing import CliRunner
 
+import processes
 import vestige
 from vestige.cli.app import app
 from vestige.errors import InputError, MissingExtra
 from vestige.experiments.bench import experiment, experiments, run_bench
+from vestige.experiments.bench.kept import kept_result
 from vestige.experiments.bench.run import read_result
-from vestige.experiments.bench.table import values_of
+from vestige.experiments.bench.table import sentences, values_of
 from vestige.experiments.bench.trackers import tracker
 from vestige.experiments.kinds import kind_of
+from vestige.experiments.leaderboard import write_leaderboard
 from vestige.graph import status
 from vestige.store import read_json, write_json
 
@@ -38,10 +39,11 @@ def test_a_filled_table_is_kept(filled):
     assert {len(v) for c in made_.result["cells"] for v in c["figures"]["auc"]} == {3}
 
 
+@pytest.mark.slow  # the killed runner below has two workers; tests/graph and test_requests.py compare engines as well
 def test_results_do_not_depend_on_how_many_work(filled, tmp_path):
     made_, folder = filled
-    alone = run_bench(experiment(folder / "tiny.yaml"), store=tmp_path, workers=1)
-    assert alone.result["cells"] == made_.result["cells"]
+    together = run_bench(experiment(folder / "tiny.yaml"), store=tmp_path, workers=2)
+    assert together.result["cells"] == made_.result["cells"]
 
 
 def test_a_damaged_file_is_made_again(filled, tmp_path):
@@ -54,7 +56,7 @@ def test_a_damaged_file_is_made_again(filled, tmp_path):
             p for p in store.glob(f"{kind}/*.json") if not p.name.endswith(".json.json")
         )
         victim[0].write_bytes(b"cut")
-    again = run_bench(experiment(folder / "tiny.yaml"), store=store, workers=1)
+    again = run_bench(experiment(folder / "tiny.yaml"), store=store, engine_name="inline")
     assert again.result == made_.result and 1 <= again.done <= 2
 
 
@@ -74,7 +76,7 @@ def test_methods_epsilon_and_degrees(tmp_path):
     made_ = run_bench(
         experiment(tiny(tmp_path, kind="methods", figure="disparity", percent=False, methods=methods, small=small,
                         published={}, favourite=None, over="seed", name="m")),
-        store=tmp_path / "s", workers=1,
+        store=tmp_path / "s", engine_name="inline",
     )  # fmt: skip
     assert made_.missing == []
     assert named(made_) == figures_of(tmp_path / "tiny.yaml")
@@ -85,29 +87,38 @@ def test_methods_epsilon_and_degrees(tmp_path):
     eps = run_bench(
         experiment(tiny(tmp_path, kind="epsilon", figure="epsilon", percent=False, methods=methods, small=small,
                         published={}, favourite=None, name="e")),
-        store=tmp_path / "s", workers=1,
+        store=tmp_path / "s", engine_name="inline",
     )  # fmt: skip
     assert named(eps) == figures_of(tmp_path / "tiny.yaml")
     assert eps.missing == [] and all(np.isfinite(v.mean) for v in values_of(eps.result))
     ui = run_bench(
         experiment(tiny(tmp_path, kind="degrees", figure="pooled", percent=False, small=small, published={}, name="u")),
-        store=tmp_path / "s", workers=1,
+        store=tmp_path / "s", engine_name="inline",
     )  # fmt: skip
     assert named(ui) == figures_of(tmp_path / "tiny.yaml")
     follows = {v.row: v.mean for v in values_of(ui.result)}
     assert ui.missing == [] and follows["IAM-On"] > 0.3 > abs(follows["Random"])
 
 
-def test_a_result_of_another_version_or_configuration_is_refused(filled, tmp_path):
+def test_a_result_of_another_version_says_so(filled, tmp_path):
+    made_, _ = filled
+    path, lines = tmp_path / "old.json", []
+    path.write_text(json.dumps(made_.result | {"vestige": "0.0.1"}))
+    result = kept_result(str(path), "small", "nowhere", lines.append)
+    assert lines == [f"Computed by vestige 0.0.1; this is {vestige.__version__}."]
+    assert sentences(result) == [*sentences(made_.result), *lines]
+    assert lines[0] in write_leaderboard(tmp_path / "page.html", [result]).read_text()
+
+
+def test_a_result_of_another_format_or_configuration_is_refused(filled, tmp_path):
     made_, folder = filled
     chosen = experiment(folder / "tiny.yaml")
     assert read_result(made_.path, chosen) == made_.result
     for change, said in (
-        ({"vestige": "0.0.1"}, "is of vestige 0.0.1"),
         ({"format": 99}, "format 99"),
         ({"kind": "x"}, "not a result"),
-        ({"vestige": "0.0.1"}, "run FILE.yaml --scale small, with the file of 'tiny'"),
-        ({"vestige": "0.0.1", "name": "iam-table1", "scale": "paper"}, "run iam-table1 --scale paper$"),
+        ({"format": 99}, "run FILE.yaml --scale small, with the file of 'tiny'"),
+        ({"format": 99, "name": "iam-table1", "scale": "paper"}, "run iam-table1 --scale paper$"),
     ):
         path = tmp_path / "old.json"
         path.write_text(json.dumps(made_.result | change))
@@ -184,7 +195,7 @@ def test_a_status_that_cannot_be_written_stops_nothing(filled, tmp_path):
     shutil.copytree(folder / "store", tmp_path / "store")
     shutil.rmtree(tmp_path / "store" / "status")
     (tmp_path / "store" / "status").write_text("in the way")
-    again = run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "store", workers=1)
+    again = run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "store", engine_name="inline")
     assert again.result == made_.result
 
 
@@ -197,7 +208,7 @@ def test_a_disk_that_is_full_at_the_end_is_one_sentence(filled, tmp_path, monkey
     shutil.copytree(folder / "store", tmp_path / "store")
     monkeypatch.setattr("vestige.experiments.bench.run.write_text", full)
     with pytest.raises(InputError, match=r"results/tiny-small\.json: the disk is full; free some space"):
-        run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "store", workers=1)
+        run_bench(experiment(folder / "tiny.yaml"), store=tmp_path / "store", engine_name="inline")
 
 
 NO_STEPS = '{"started": 0, "written": 0, "steps": [{}]}'
@@ -218,13 +229,13 @@ def test_failed_steps_are_not_kept_ones(tmp_path, filled):
                "small": TINY["small"] | {"splits": 1, "shadows": 1}}  # fmt: skip
     store = tmp_path / "store"
     shutil.copytree(filled[1] / "store", store)
-    made_ = run_bench(experiment(tiny(tmp_path, **changes)), store=store, workers=1)
+    made_ = run_bench(experiment(tiny(tmp_path, **changes)), store=store, engine_name="inline")
     assert {m["row"] for m in made_.missing} == {
         "ssd"
     } and made_.failed == 3  # unlearned, its outputs, its figures
     told = json.loads((store / "status" / "tiny-small.json").read_text())
     assert made_.done + made_.kept + made_.failed == len(told["steps"]) and made_.kept > 0
-    ran = call("run", tmp_path / "tiny.yaml", "--store", store, "--workers", 1, "--json")
+    ran = call("run", tmp_path / "tiny.yaml", "--store", store, "--engine", "inline", "--json")
     assert ran.exit_code == 1
     summary = json.loads(ran.stdout)
     assert (summary["steps_done"], summary["steps_failed"]) == (0, 3)
@@ -237,7 +248,7 @@ def test_a_result_behind_a_url_is_read_on_another_machine(filled, tmp_path, monk
     shutil.rmtree(tmp_path / "bucket" / "results")
     place = f"file://{tmp_path / 'bucket'}"
     monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "one"))
-    again = run_bench(experiment(folder / "tiny.yaml"), store=place, workers=1)
+    again = run_bench(experiment(folder / "tiny.yaml"), store=place, engine_name="inline")
     assert again.done == 0 and again.result == made_.result
     monkeypatch.setenv("VESTIGE_CACHE", str(tmp_path / "two"))
     read = call("table", folder / "tiny.yaml", "--store", place)
@@ -304,16 +315,13 @@ def test_a_leaderboard_passes_over_foreign_files_in_a_folder(filled, tmp_path):
 
 def test_a_killed_runner_continues_with_identical_results(filled, tmp_path):
     made_, folder = filled
-    script, store = tmp_path / "go.py", tmp_path / "s"
-    script.write_text("from vestige.cli import main\nif __name__ == '__main__': main()")
-    given = ["bench", "run", str(folder / "tiny.yaml"), "--store", str(store), "--workers", "2", "--quiet"]
-    runner = subprocess.Popen([sys.executable, str(script), *given], stdout=subprocess.DEVNULL)
-    end = time.monotonic() + 600
-    while time.monotonic() < end and runner.poll() is None and len(list(store.rglob("*.safetensors"))) < 2:
-        time.sleep(0.05)
-    runner.send_signal(signal.SIGKILL)
-    runner.wait()
-    whole = run_bench(experiment(folder / "tiny.yaml"), store=store, workers=1)
+    store = tmp_path / "s"
+    command = ("bench", "run", folder / "tiny.yaml", "--store", store, "--workers", 2, "--quiet")
+    with processes.started(processes.COMMAND, *command) as program:
+        while program.code is None and len(list(store.rglob("*.safetensors"))) < 2:
+            time.sleep(0.05)
+        program.send(signal.SIGKILL)
+    whole = run_bench(experiment(folder / "tiny.yaml"), store=store, engine_name="inline")
     assert whole.result == made_.result and whole.kept > 0
 
 

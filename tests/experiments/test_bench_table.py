@@ -9,6 +9,7 @@ import pytest
 from bench_tables import BLOCK, TINY, tiny
 from scipy import stats
 
+import vestige
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, render_table, run_bench
 from vestige.experiments.bench.plot import picture, render_plot
@@ -52,7 +53,7 @@ def table_of(values, published, **changes):
     told = experiment_dump(**changes)
     told["published"] = {"c": published}
     return {
-        "experiment": told, "missing": [],
+        "experiment": told, "missing": [], "vestige": vestige.__version__,
         "cells": [{"column": "c", "row": r, "group": 1, "figures": {"auc": v}} for r, v in values.items()],
     }  # fmt: skip
 
@@ -149,7 +150,7 @@ def test_the_leaderboard_shows_every_table_and_says_when_a_control_failed(filled
 
 def test_what_cannot_be_measured_is_a_missing_cell_with_its_reason(tmp_path):
     changes = {"measures": TINY["measures"] | {"SAMIA": "samia"}, "small": TINY["small"] | {"splits": 1}}
-    made_ = run_bench(experiment(tiny(tmp_path, **changes)), store=tmp_path / "store", workers=1)
+    made_ = run_bench(experiment(tiny(tmp_path, **changes)), store=tmp_path / "store", engine_name="inline")
     assert [m["row"] for m in made_.missing] == ["SAMIA"]
     table = render_table(made_.result)
     assert "missing" in table and "sensitivity" in table
@@ -177,7 +178,9 @@ def test_cells_that_were_not_run_say_so(tmp_path):
 
 def test_groups_of_shadow_models_are_columns_and_curves(tmp_path):
     small = TINY["small"] | {"groups": [1, 3]}
-    made_ = run_bench(experiment(tiny(tmp_path, small=small, published={})), store=tmp_path / "s", workers=1)
+    made_ = run_bench(
+        experiment(tiny(tmp_path, small=small, published={})), store=tmp_path / "s", engine_name="inline"
+    )
     assert {v.column for v in values_of(made_.result)} == {"digits · random · 1", "digits · random · 3"}
     assert render_plot(made_.result, tmp_path / "a.svg").read_text().lstrip().startswith("<?xml")
 
@@ -204,7 +207,7 @@ def test_curves(filled, tmp_path):
     """An experiment of curves keeps rates that rise to 1; the figures of the table are as without."""
     made_, folder = filled
     curved = run_bench(
-        experiment(tiny(tmp_path, name="curved", curve=True)), store=folder / "store", workers=1
+        experiment(tiny(tmp_path, name="curved", curve=True)), store=folder / "store", engine_name="inline"
     )
     assert curved.done == 3  # the networks and their outputs are there
     for cell, plain_ in zip(curved.result["cells"], made_.result["cells"], strict=True):

@@ -7,7 +7,10 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 
 import vestige
+from nearest import Nearest
 from vestige.errors import InputError
+from vestige.evaluation.features import OUTPUTS_ALONE
+from vestige.systems.base import represent
 
 PROFILES = vestige.load_dataset("profiles")
 OLD, NEW = PROFILES.take(np.arange(800)), PROFILES.take(np.arange(800, 2400))
@@ -74,3 +77,32 @@ def test_what_is_missing_or_too_much_is_said(models):
 
 def _system(model):
     return vestige.systems.estimators(model, OLD, unseen=NEW)
+
+
+class Showing(Nearest):
+    """Its features tell the class of what a model has seen, and little else."""
+
+    def representations(self, model, rows):
+        way = 2 * self.records.labels[rows] - 1
+        return np.column_stack([self.x[rows], way * (1 + 4 * np.isin(rows, model)) + self.x[rows, 1]])
+
+
+def test_features_of_a_system_are_compared_where_it_gives_them(nearest):
+    system, ids = Showing(), [f"r{k}" for k in range(30)]
+    before, after = system.fit(system.seen, 0), system.fit(system.seen[30:], 0)
+    asked = {"measures": ["random"], "before": before, "data": system, "ids": ids}
+    kept, gone = vestige.audit(after=before, **asked), vestige.audit(after=after, retrained=[after], **asked)
+    assert kept.metric("features", "p_under").value < 0.01 < gone.metric("features", "p_under").value
+    assert gone.metric("features", "probe_accuracy").reference_is == "the exactly retrained models'"
+    answer = vestige.forget(system, ids=ids, measures=["random"])
+    assert answer.audit.metric("features", "p_under").value == gone.metric("features", "p_under").value
+    without = vestige.audit(**asked | {"data": nearest}, after=after)
+    assert without.metric("features", "p_under") is None and OUTPUTS_ALONE in without.limits
+
+
+@pytest.mark.parametrize("values,says", [(np.zeros(3), r"shape \[3\]"), (np.full((3, 2), np.nan), "NaN")])
+def test_features_of_another_form_are_refused(values, says):
+    system = Showing()
+    system.representations = lambda model, rows: values
+    with pytest.raises(InputError, match=says):
+        represent(system, None, np.arange(3))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import processes
 import vestige
 from vestige.config import validated
 from vestige.errors import InputError
@@ -76,6 +74,7 @@ def test_an_answer_has_the_models_and_can_be_kept(nearest, tmp_path):
     answer = vestige.forget(nearest, ids=ASKED)
     assert set(answer.original.tolist()) - set(answer.model.tolist()) == set(range(30))
     assert answer.report.is_file() and len(repr(answer).splitlines()) <= 10
+    assert answer.verdict.outcome in answer._repr_html_() and "Limits" in answer._repr_html_()
     kept = answer.save(tmp_path / "kept")
     assert (kept / "report.html").is_file() and (kept / "models" / "retrain").is_dir()
     with pytest.raises(InputError, match="not empty"):
@@ -126,10 +125,10 @@ def test_bad_requests_are_one_sentence_and_leave_nothing(place, tmp_path, change
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("system = 1 / 0", "ZeroDivisionError"),
+        ("other = 1\nsystem = other / 0", "s.py, line 2: ZeroDivisionError"),
         ("system = 3", "no name, records"),
         ("other = 3", "name 'system'|'system'"),
-        ("def system(:", "SyntaxError"),
+        ("def system(:", "s.py, line 1: SyntaxError"),
         ("import nothing_of_that_name\nsystem = 1", "ModuleNotFoundError"),
     ],
 )
@@ -155,14 +154,14 @@ def test_killed_at_a_random_moment_it_ends_the_same(place, tmp_path):
     run(config(place), tmp_path / "whole", say=lambda text: None)
     yaml = tmp_path / "request.yaml"
     yaml.write_text(f"name: asked\nsystem: {place}\nrequest: {{ids: {ASKED}}}\naudit: {{measures: [iam]}}\n")
-    command = [sys.executable, "-m", "vestige", "run", str(yaml), "--out", str(tmp_path / "cut"), "--quiet"]
+    command = (processes.COMMAND, "run", yaml, "--out", tmp_path / "cut", "--quiet")
     rng = np.random.default_rng(0)
     for _ in range(2):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.5, 3))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        with processes.started(*command) as program:
+            time.sleep(rng.uniform(0.05, 1))
+            program.send(signal.SIGKILL)
+    code, _, said = processes.ended(*command)
+    assert code == 0, said
     assert scores(tmp_path / "cut").equals(scores(tmp_path / "whole"))
 
 
@@ -182,6 +181,17 @@ def test_smaller_shadows_are_said(nearest):
     assert "Each shadow model is trained on" in limits_of(source, roles, shadows)[-1]
     whole = SystemSource.of(nearest)
     assert not limits_of(whole, roles_of(whole, ASKED, shadows, 0), shadows)
+
+
+def test_costs_are_said_of_a_model_in_memory(nearest):
+    ways = ["retrain", {"name": "finetune", "label": "going on"}]
+    told = vestige.forget_costs(nearest, ids=ASKED, how=["retrain"], shadows=2, sharpness=False)
+    assert [model["name"] for model in told.models] == ["original", "shadow-0", "shadow-1", "retrain"]
+    assert told.seconds is not None and not told.outlooks
+    assert "shadow-1: training shadow-1 on 270 records" in repr(told) and "one worker" in told.summary()
+    assert [len(rows) for rows, _ in nearest.fits] == [told.pilot] * 2 and told.pilot < 270
+    with pytest.raises(InputError, match="names no record"):
+        vestige.forget_costs(nearest, ids=[], how=ways)
 
 
 def test_costs_are_said_before_the_work(place, tmp_path):

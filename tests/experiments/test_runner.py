@@ -7,8 +7,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pandas as pd
@@ -16,6 +14,7 @@ import pytest
 import yaml
 from safetensors import SafetensorError
 
+import processes
 import vestige
 from vestige.cli import main
 from vestige.cli.app import report
@@ -224,12 +223,11 @@ def test_killed_at_random_moments_it_ends_the_same(finished, tmp_path):
     path.write_text(yaml.safe_dump(SMALL))
     rng = random.Random(0)
     for files in (1, 5):
-        process = subprocess.Popen([sys.executable, "-c", SCRIPT, path, folder], env=os.environ)
-        while process.poll() is None and len(list(folder.rglob("*.safetensors"))) < files:
-            time.sleep(0.02)
-        time.sleep(rng.uniform(0, 0.2))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with processes.started(SCRIPT, path, folder) as program:
+            while program.code is None and len(list(folder.rglob("*.safetensors"))) < files:
+                time.sleep(0.02)
+            time.sleep(rng.uniform(0, 0.2))
+            program.send(signal.SIGKILL)
     assert not (folder / "report.html").exists()
     run(config(), folder, say=silent)
     for name, table in scores(finished.folder).items():

@@ -59,7 +59,7 @@ def test_a_table_of_degrees(model_folder, tmp_path):
         "published": {"news": {"IAM-On": 0.5}}, "favourite": "IAM-On", "small": {"texts": {"news": own}},
     }  # fmt: skip
     file.write_text(yaml.safe_dump(told))
-    made = run_bench(experiment(file), store=tmp_path / "store", root=str(model_folder), workers=1)
+    made = run_bench(experiment(file), store=tmp_path / "store", root=str(model_folder), engine_name="inline")
     found = {v.row: v for v in values_of(made.result) if v.column == "news"}
     assert min(found[row].mean for row in ("Loss", "Zlib", "IAM-On")) > 0.6
     assert found["RMIA-On"].mean is not None and found["IAM-On"].published == 0.5
@@ -81,7 +81,7 @@ def test_a_table_of_texts(whole, model_folder, tmp_path):
         "published": {"news · retrain": {"IAM-On": 0.9}}, "small": {"texts": {"news": own}},
     }  # fmt: skip
     file.write_text(yaml.safe_dump(told))
-    made = run_bench(experiment(file), store=whole[2] / "store", root=str(model_folder), workers=1)
+    made = run_bench(experiment(file), store=whole[2] / "store", root=str(model_folder), engine_name="inline")
     assert made.done == 1 and made.kept == 4 + 5  # models, and signals of these and of the base
     columns = dict.fromkeys(v.column for v in values_of(made.result))
     assert list(columns) == [f"news · {m}" for m in ("original", "retrain", "npo", "gradient_ascent")]
@@ -92,7 +92,7 @@ def test_a_table_of_texts(whole, model_folder, tmp_path):
     known = {v.column: v.mean for v in values_of(made.result, "membership_forget") if v.row == "IAM-On"}
     assert 0 <= known["news · retrain"] < known["news · original"] <= 1
     with pytest.raises(InputError, match=r"forget\.json is not there"):
-        run_bench(experiment(file), store=tmp_path / "other", root=str(tmp_path), workers=1)
+        run_bench(experiment(file), store=tmp_path / "other", root=str(tmp_path), engine_name="inline")
 
 
 def test_all_faults_of_a_run_on_texts_are_told_together(tmp_path):

@@ -48,6 +48,10 @@ def findings(change: float, memory: float = 0.0, **options):
 )
 def test_the_first_sentence(change, memory, said, tmp_path):
     found = findings(change, memory)
+    assert found.sentence == headline(found) and repr(found) == f"Findings: {found.sentence}"
+    assert len(repr(found.undefended)) < 200 and f"AUC {found.undefended.best.target.auc:.3f}" in repr(
+        found.undefended
+    )
     assert headline(found).startswith(said) or said in headline(found)
     text = write_leaks_report(tmp_path / "r.html", found).read_text()
     assert 'class="sentence">' + headline(found)[:40] in text

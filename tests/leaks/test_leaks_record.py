@@ -27,6 +27,11 @@ def test_saved_and_loaded(tmp_path):
         assert np.array_equal(getattr(read, name), getattr(made, name))
 
 
+def test_a_repr_counts():
+    told = "PosteriorPairs(6 records of 3 classes in 3 sets: 2 deleted, 2 remaining, 2 outside)"
+    assert repr(pairs()) == told
+
+
 def test_parts_and_sets():
     made = pairs()
     assert made.of("deleted", "outside").status.tolist() == ["deleted", "outside", "deleted", "outside"]

@@ -15,10 +15,10 @@ def missing() -> str:
     """Say why there can be no server; "" where there can."""
     if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
         return "no PostgreSQL here (initdb and pg_ctl)"
-    return "" if _user() else "PostgreSQL does not run as root, and there is no other user to run it as"
+    return "" if owner() else "PostgreSQL does not run as root, and there is no other user to run it as"
 
 
-def _user() -> str:
+def owner() -> str:
     """Return the user that the server runs as: this one, or, where that is root, one that is made for it."""
     if os.getuid():
         return pwd.getpwuid(os.getuid()).pw_name
@@ -31,7 +31,7 @@ def _user() -> str:
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[str]:
     """Run a server, and give the URL of an empty database on it."""
-    user, data = _user(), folder / "data"
+    user, data = owner(), folder / "data"
     folder.mkdir(parents=True, exist_ok=True)
     if not os.getuid():
         folder.parent.chmod(0o755)  # where the other user must go through

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from processes import SERVER
 from vestige.errors import InputError
 from vestige.ledger import Ledger, chain
 from vestige.ledger.chain import canonical
@@ -79,8 +79,7 @@ def _write(url, key, number):
 
 def test_eight_writers_at_once_make_one_chain(url, key):
     ledger = Ledger.create(url, key)
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(url, key, number)) for number in range(8)]
+    writers = [SERVER.Process(target=_write, args=(url, key, number)) for number in range(8)]
     for writer in writers:
         writer.start()
     for writer in writers:

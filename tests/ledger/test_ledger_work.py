@@ -212,3 +212,36 @@ def test_a_kill_at_any_moment_loses_nothing_and_says_nothing_done_that_is_not(
         subprocess.run(command, check=True)
         assert ledger.requests.show(about).state == "executed" and not ledger.verify().fault
     ledger.close()
+
+
+def test_one_training_serves_several_requests(book, place, tmp_path):
+    first = begun(book, place, tmp_path / "v1")
+    second = book.requests.new("ben@example.org", [f"r{k}" for k in range(30, 60)]).id
+    book.requests.scope(second)
+    both, options = [first, second], {"system": place, "folder": tmp_path / "runs", **QUICK}
+    assert book.requests.plan(both, system=place).models[-1]["records"] == 240
+    records = book.requests.execute(both, reason="together", costs=False, **options)
+    versions = {record.commitment().version for record in records}
+    assert [record.state for record in records] == ["executed"] * 2 and len(versions) == 1
+    version = book.models.show(versions.pop())
+    assert version.records == 240 and version.id == f"churn@v1-{first}-to-{second}-2-retrain"
+    count = len(book.events())
+    assert book.requests.execute(both, **options) == records and len(book.events()) == count
+    private, public = new_key(tmp_path / "evidence.key", encrypt=False)
+    for request in both:
+        commitment = book.requests.audit(request).commitment()
+        assert commitment.verdict in ("unlearned", "undecided") and commitment.audit["n"] == 30
+        assert (Path(commitment.audit["folder"]) / "report.html").is_file()
+        certified = book.requests.certify(request, key=private).commitment()
+        assert verify(Path(certified.evidence["place"]) / "evidence.json", public).holds
+    assert len(list((tmp_path / "runs").glob("*/models/retrain"))) == 1 and not book.verify().fault
+
+
+def test_what_does_not_go_together_is_refused(book, place, tmp_path):
+    first = begun(book, place, tmp_path / "v1")
+    second = book.requests.new("ben@example.org", ["r40"]).id
+    with pytest.raises(InputError, match="at least one is wanted"):
+        book.requests.execute([], system=place)
+    with pytest.raises(InputError, match=f"{second} is received and has no model line yet"):
+        book.requests.execute([first, second], system=place, folder=tmp_path / "runs")
+    assert book.requests.show(first).state == "scoped"

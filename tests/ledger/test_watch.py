@@ -95,7 +95,7 @@ def test_the_command(watched, audits, tmp_path, monkeypatch, capsys):
     code, out = call(*where, "--plan")
     assert code == 0 and f"{request} under churn@v3" in out
     code, out = call(*where, *pattern)
-    assert code == 4 and "no audit is there yet" in out
+    assert code == 4 and "churn@v3: waits for an audit" in out
     for version, kind in (("v3", "undecided"), ("v4", "under")):
         shutil.copytree(audits[kind], tmp_path / "found" / version / request)
     code, out = call(*where, *pattern)

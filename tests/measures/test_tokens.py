@@ -51,6 +51,10 @@ def test_by_hand():
     distance = 2.0 * 0 + (-1) - (-9)  # best 5 % (one token) minus the mean of the worst 30 %
     flat = signals(np.full(10, -4.0))
     assert llm.measure("pac", tokens=ONE, swapped=[flat, flat]) == pytest.approx([distance])
+    told = [[1.0, -1.0, 3.0, 0.0], [2.0]]
+    assert llm.measure("informia_tokens", information=told) == pytest.approx([-0.75, -2])
+    assert llm.measure("informia_tokens", information=told, share=0.5) == pytest.approx([-2, -2])
+    assert llm.measure("informia_tokens", information=told, share=0.01) == pytest.approx([-3, -2])
 
 
 @pytest.mark.parametrize("name", ["min_k", "min_k_plus", "surp", "zlib"])
@@ -76,6 +80,10 @@ def test_every_measure_says_what_it_needs():
 def test_bad_input():
     for call, message in (
         (lambda: llm.measure("min_k", tokens=ONE, share=0), "greater than 0"),
+        (lambda: llm.measure("informia_tokens", information=[[1.0], []]), r"information\[1\]"),
+        (lambda: llm.measure("informia_tokens", information=[[np.nan]]), "finite numbers"),
+        (lambda: llm.measure("informia_tokens", information=np.zeros(3)), "a list is wanted"),
+        (lambda: llm.measure("informia_tokens", information=[]), "information is empty"),
         (lambda: llm.measure("min_k_plus", tokens=ONE, weighting="none"), "vocabulary"),
         (lambda: llm.measure("zlib", tokens=TWO, texts=["a"]), "texts speaks of 1"),
         (lambda: llm.measure("neighbourhood", nll=[1.0], neighbours=[1.0]), "K losses a text"),

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import oracles
@@ -30,6 +30,7 @@ def expectation(scores, strata, counts):
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(-30, 30), min_size=7, max_size=9), st.integers(1, 3), st.integers(1, 2))
+@example([0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.2e-311], 1, 1)
 def test_its_expectation_is_at_most_one(scores, first, second):
     scores = np.array(scores)
     one = np.zeros(len(scores), int)

@@ -36,8 +36,8 @@ def test_probabilities_become_their_log_odds_and_what_is_clipped_is_said():
     assert signals.scaled_logits("unlearned") == pytest.approx(wanted, rel=1e-9)
     assert signals.scaled_logits("shadow_out")[1] == pytest.approx(wanted, rel=1e-9)
     assert signals.kind == "logits" and signals.notes == (
-        f"8 probabilities in 16 rows were below {floor:.2g} and taken as {floor:.2g}, for the least beside 0 "
-        "can tell no more: how small they were cannot be seen.",
+        f"8 probabilities in 16 rows were below {floor:.2g} and taken as {floor:.2g}: outputs as coarse as these do "
+        "not tell how small they were.",
     )
     assert Signals.from_outputs("probabilities", [0, 1], unlearned=P[:2]).notes == ()
 

@@ -340,3 +340,27 @@ def test_the_fingerprint_tells_data_network_and_training_apart():
     ]
     assert len(set(keys)) == len(keys)
     assert key() == keys[0]
+
+
+@pytest.mark.parametrize("form,kind", [("tuples", Cnn), ("loader", Tied), ("named", TwoInputs)])
+def test_features_are_what_the_last_linear_layer_reads(form, kind):
+    model = network(kind).train()
+    data = Own(X, Y, form) if form == "named" else FORMS[form]()
+    system = networks(model, data, unseen=HALF)
+    before, state = {name: value.clone() for name, value in model.state_dict().items()}, torch.get_rng_state()
+    features = system.representations(model, ROWS)
+    assert torch.equal(state, torch.get_rng_state()) and model.training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert not any(module._forward_pre_hooks for module in model.modules())
+    last = model.extra if kind is TwoInputs else model.head  # the one that runs last
+    if kind is TwoInputs:
+        assert features.shape == (len(ROWS), 2)
+        return
+    with torch.no_grad():
+        logits = last(torch.as_tensor(features)).numpy()
+    np.testing.assert_allclose(logits, system.outputs(model, ROWS).values, atol=1e-5)
+
+
+def test_a_network_without_a_linear_layer_has_no_features():
+    model = nn.Sequential(nn.Conv2d(1, CLASSES, 6), nn.Flatten())
+    assert networks(model, Own(X, Y), unseen=HALF).representations(model, ROWS) is None

@@ -14,7 +14,7 @@ from kind_worlds import CLASSES, ROLE, world
 from vestige.cli import main
 from vestige.errors import InputError
 from vestige.signals import Signals
-from vestige.systems import signals_from_tables
+from vestige.systems import audit_tables, signals_from_tables
 
 NAMES = ["red", "green", "blue", "07"]
 IDS = np.array([f"{k:04d}" for k in range(len(ROLE))])
@@ -254,6 +254,21 @@ def test_the_command_audits_files_of_outputs(files, monkeypatch, capsys):
         monkeypatch, capsys, *COMMAND, "--out", "o", "--id", "id", "--retrained", "shadow.csv"
     )
     assert code == 2 and "o holds another run" in err
+
+
+def test_text_is_a_path_as_well(files):
+    """Files that are named by text are hashed into the manifest, so that a changed one is another audit."""
+    lists = {"forget": "asked.txt", "holdout": "never.csv"}
+    who = {"before": "before.csv", "shadows": "shadow.csv", **lists, "label": "y", "kind": "probabilities"}
+    audit_tables("audit", "after.csv", ["iam"], **who)
+    hashes = json.loads(Path("audit/manifest.json").read_text())["hashes"]
+    assert {"after.csv", "before.csv", "shadow.csv", *lists.values()} < set(hashes)
+    header, *rows = Path("before.csv").read_text().splitlines()
+    Path("before.csv").write_text("\n".join([header, *rows[::-1]]))
+    with pytest.raises(InputError, match="holds another run"):
+        audit_tables("audit", "after.csv", ["iam"], **who)
+    with pytest.raises(InputError, match="type DataFrame; text or a path"):
+        audit_tables("other", "after.csv", ["iam"], **who | {"before": pd.read_csv("before.csv")})
 
 
 def test_the_command_says_what_it_lacks(files, monkeypatch, capsys):

@@ -22,7 +22,10 @@ VERIFIED = (
     "3: it was changed; 4: the gate is undecided; 130: interrupted."
 )
 # fmt: off
-PrivateKey = Annotated[Path, typer.Option("--key", help="Private key; its passphrase is VESTIGE_PASSPHRASE, or asked.")]
+PrivateKey = Annotated[
+    str, typer.Option("--key", help="Private key, its passphrase is VESTIGE_PASSPHRASE or asked; or URI of a signer.")
+]
+Public = Annotated[Path | None, typer.Option("--public-key", help="The public key, where --key is a URI.")]
 PublicKey = Annotated[list[Path], typer.Option("--key", help="Public key that you trust; several: each must sign.")]
 Weights = Annotated[Path | None, typer.Option(help="Folder of the audited model's files.")]
 Salt = Annotated[Path | None, typer.Option(help="disclosure.json. Default: beside the evidence.")]
@@ -44,7 +47,8 @@ def evidence_key(
 
 @command(evidence, "certify", examples=["vestige evidence certify audits/mine --key signing.key"])
 def evidence_certify(
-    audit: Annotated[Path, typer.Argument(help="Folder of an audit.")], key: PrivateKey, weights: Weights = None,
+    audit: Annotated[Path, typer.Argument(help="Folder of an audit.")], key: PrivateKey,
+    public: Public = None, weights: Weights = None,
     facts: Facts = None, out: Annotated[Path | None, typer.Option(help="Default: evidence in the folder.")] = None,
 ) -> None:  # fmt: skip
     """Sign what an audit says. (vestige.evidence.certify)"""
@@ -60,16 +64,18 @@ def evidence_certify(
     for name in ("valid_until", "issued"):
         if name in known:
             known[name] = _moment(known[name], f"{facts}: {name}")
-    path = certify(audit, out, key=key, passphrase=_passphrase(key), weights=weights, **known)
+    path = certify(audit, out, key=key, passphrase=_passphrase(key), public=public, weights=weights, **known)
     print(f"Evidence: {path}\nFor people: {path.with_suffix('.html')}")
 
 
 @command(evidence, "sign", examples=["vestige evidence sign evidence.json --key second.key"])
-def evidence_sign(path: Annotated[Path, typer.Argument(help="evidence.json")], key: PrivateKey) -> None:
+def evidence_sign(
+    path: Annotated[Path, typer.Argument(help="evidence.json")], key: PrivateKey, public: Public = None
+) -> None:
     """Add another signature. (vestige.evidence.sign)"""
     from vestige.evidence import sign
 
-    print(f"Signed: {sign(path, key=key, passphrase=_passphrase(key))}")
+    print(f"Signed: {sign(path, key=key, passphrase=_passphrase(key), public=public)}")
 
 
 @command(evidence, "prove", examples=["vestige evidence prove audits/mine customer-4711"])
@@ -117,14 +123,15 @@ def verify(
     raise typer.Exit(result.exit_code)
 
 
-def _passphrase(key: Path | None = None, twice: bool = False) -> str | None:
+def _passphrase(key: str | None = None, twice: bool = False) -> str | None:
     """Return the passphrase of a key's file: none where it needs none, or the environment has it; else ask."""
     import os
 
     from vestige.evidence.keys import PASSPHRASE
+    from vestige.evidence.signers import is_uri
     from vestige.files import read_bytes
 
-    plain = key is not None and b"ENCRYPTED" not in read_bytes(key)
+    plain = key is not None and (is_uri(key) or b"ENCRYPTED" not in read_bytes(key))
     if plain or os.environ.get(PASSPHRASE) or not sys.stdin.isatty():
         return None
     return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice))

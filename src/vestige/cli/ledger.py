@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from vestige.ledger import Ledger
     from vestige.ledger.records import Version
 
-TAMPERED = 3
+TAMPERED, WAITS = 3, 4
 CHECKED = (
     "Exit code 0: everything fits; 2: input that cannot be used; 3: something was changed, and it is named."
 )
+POLLED = "Exit code 0: everything is registered; 2: input that cannot be used; 4: a version waits for its manifest."
 
 ledger = group(
     "ledger", "The ledger of deletions: make, verify, export it.",
@@ -245,6 +246,86 @@ def model_tags(
     """List git tags such as churn@v1 that are no registered version yet. (vestige.Ledger.models.tags)"""
     tags = open_ledger(url, key).models.tags(repository)
     print("\n".join(f"{line}@{name}" for line, name in tags) or "Every tag is a version.")
+
+
+@command(
+    model,
+    "poll",
+    examples=(
+        "vestige model poll --folder models/churn --line churn",
+        "vestige model poll --mlflow sqlite:///mlflow.db --alias champion",
+        "vestige model poll --git . --path 'models/{line}'",
+    ),
+    codes=POLLED,
+)
+def model_poll(
+    folder: Annotated[Path | None, typer.Option(help="A folder with a folder for each version of --line.")] = None,
+    git: Annotated[Path | None, typer.Option(help="A repository with tags such as churn@v1.")] = None,
+    mlflow: Annotated[str | None, typer.Option(help="URI of an MLflow registry.")] = None,
+    line: Annotated[list[str] | None, typer.Option(help="The model line; of a registry several, default: all.")] = None,
+    path: Annotated[str, typer.Option(help="Of the weights in the repository.")] = "models/{line}",
+    alias: Annotated[str | None, typer.Option(help="In the registry, of the version that is in use.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder that weights are fetched to.")] = Path("versions"),
+    system: System = None, url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator", json: Json = False,
+) -> None:  # fmt: skip
+    """Register new versions of a folder, git tags or an MLflow registry. (vestige.Ledger.models.poll)
+
+    The ids of the records that a version saw stand in its manifest.txt; a version without it waits.
+    """
+    from vestige.cli.show import print_json
+
+    need("sqlalchemy", "ledger", "The ledger")
+    from vestige.ledger import sources
+
+    places = [value for value in (folder, git, mlflow) if value is not None]
+    if len(places) != 1 or (folder is not None and len(line or []) != 1):
+        raise InputError(
+            "Where are the versions? Give --folder and its --line, or --git, or --mlflow; one of them."
+        )
+    source: sources.Source = sources.Registry(mlflow, line, alias, out)
+    if folder is not None and line:
+        source = sources.Folder(folder, line[0])
+    elif git is not None:
+        source = sources.Tags(git, path, out)
+    book = open_ledger(url, key, actor)
+    polled = book.models.poll(source, system=system)
+    if json:
+        print_json(asdict(polled), 2)
+    else:
+        _print_versions(polled.added, False)
+        for name, state in [
+            *((one, "live") for one in polled.live),
+            *((one, "retired") for one in polled.retired),
+        ]:
+            print(f"{name} is {state}.")
+        for name, why in polled.waiting:
+            print(f"{name} waits: {why}")
+    for version in polled.added:
+        _warn_of_return(book, version.id)
+    raise typer.Exit(WAITS if polled.waiting else 0)
+
+
+@command(
+    model,
+    "overview",
+    examples=("vestige model overview churn", "vestige model overview churn --out commitments.html"),
+)
+def model_overview(
+    line: Annotated[str, typer.Argument(help="The model line, such as churn.")],
+    out: Annotated[Path | None, typer.Option(help="A page of it; default: a table on the screen.")] = None,
+    url: Url = DEFAULT, key: KeyFile = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Show the completeness of every commitment under every version. (vestige.Ledger.overview)"""
+    from vestige.cli.show import print_json
+    from vestige.report import write
+
+    overview = open_ledger(url, key).overview(line)
+    if out is not None:
+        write(out, overview.page())
+    if json:
+        print_json(asdict(overview), 2)
+    elif out is None:
+        print(overview.text())
 
 
 @command(model, "live", examples=("vestige model live churn@v2",))

@@ -28,6 +28,7 @@ request = group(
 
 # fmt: off
 Id = Annotated[str, typer.Argument(help="The request, such as R17.")]
+Ids = Annotated[list[str], typer.Argument(help="The request, such as R17; several: one training serves them.")]
 Line = Annotated[str | None, typer.Option(help="The model line, where the request concerns several.")]
 Note = Annotated[str | None, typer.Option(help="Free text; it can be redacted.")]
 Runs = Annotated[Path, typer.Option("--out", help="Folder for models and audits.")]
@@ -122,7 +123,7 @@ def request_scope(
 
 @command(request, "plan", examples=("vestige request plan R17 --system churn.py:system --how retrain",))
 def request_plan(
-    about: Id, how: Annotated[list[str] | None, typer.Option(help="Ways side by side.")] = None, line: Line = None,
+    about: Ids, how: Annotated[list[str] | None, typer.Option(help="Ways side by side.")] = None, line: Line = None,
     system: System = None, shadows: Shadows = 1, url: Url = DEFAULT, key: KeyFile = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Say what it would cost to execute, and how sharp the audit would be; nothing changes. (Ledger.requests.plan)"""
@@ -140,10 +141,11 @@ def request_plan(
     examples=(
         "vestige request execute R17 --system churn.py:system --reason 'retraining is cheap'",
         "vestige request execute R17 --version churn@v2",
+        "vestige request execute R17 R21 R30 --system churn.py:system",
     ),
 )
 def request_execute(
-    about: Id,
+    about: Ids,
     how: Annotated[str, typer.Option(help="retrain, a method with options, retire, or wait.")] = "retrain",
     alternative: Annotated[list[str] | None, typer.Option(help="Also measure what this way costs.")] = None,
     line: Line = None, system: System = None,
@@ -160,11 +162,11 @@ def request_execute(
     if plan:
         request_plan(about, [how, *(alternative or [])], line, system, shadows, url, key, json)
         return
-    record = open_ledger(url, key, actor).requests.execute(
+    records = open_ledger(url, key, actor).requests.execute(
         about, line, how=_ways([how])[0], alternatives=_ways(alternative or []), system=system, version=version,
         until=until, reason=reason, name=name, folder=out, shadows=shadows, workers=workers, say=say_to(json),
     )  # fmt: skip
-    _print_request(record, json)
+    _print_requests(records, json)
 
 
 @command(request, "audit", examples=("vestige request audit R17",))
@@ -184,14 +186,21 @@ def request_audit(
 @command(request, "certify", examples=("vestige request certify R17 --signing-key evidence.key",))
 def request_certify(
     about: Id, line: Line = None,
-    signing_key: Annotated[Path | None, typer.Option(help="The private key that signs the evidence.")] = None,
+    signing_key: Annotated[str | None, typer.Option(help="The private key that signs, or URI of a signer.")] = None,
+    public_key: Annotated[Path | None, typer.Option(help="The public key, where it is a URI.")] = None,
     valid_until: Until = None, out: Annotated[Path | None, typer.Option(help="Folder of the evidence.")] = None,
     assurance: Annotated[str, typer.Option(help="self-attested, reproduced or third-party.")] = "self-attested",
     url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator", json: Json = False,
 ) -> None:  # fmt: skip
     """Sign evidence of an audit that holds. (vestige.Ledger.requests.certify)"""
     record = open_ledger(url, key, actor).requests.certify(
-        about, line, key=signing_key, valid_until=valid_until, assurance=assurance, folder=out
+        about,
+        line,
+        key=signing_key,
+        public=public_key,
+        valid_until=valid_until,
+        assurance=assurance,
+        folder=out,
     )
     _print_request(record, json)
 
@@ -276,6 +285,16 @@ def _print_request(one: Request, json: bool) -> None:
             f"  {c.line}: {c.state}" + "".join(f", {name} {value}" for name, value in facts.items() if value)
         )
     _warn_of_overdue([one])
+
+
+def _print_requests(records: Sequence[Request], json: bool) -> None:
+    from vestige.cli.show import print_json
+
+    if json and len(records) > 1:
+        print_json([asdict(one) for one in records])
+        return
+    for one in records:
+        _print_request(one, json)
 
 
 def _warn_of_overdue(requests: Sequence[Request]) -> None:

@@ -116,7 +116,11 @@ def print_audits(audits: Mapping[str, Audit], report: Path, json: bool) -> None:
     """Print the figures of methods side by side, their verdicts, and where the report is."""
     if json:
         record = {
-            name: {**a.verdict.record(), "metrics": [asdict(m) for m in a.figures]}
+            name: {
+                **a.verdict.record(),
+                "metrics": [asdict(m) for m in a.figures],
+                "retained": None if a.retained is None else a.retained.record(),
+            }
             for name, a in audits.items()
         }
         print_json({"audits": record, "report": str(report)}, indent=2)
@@ -155,7 +159,8 @@ def print_verdicts(audits: Mapping[str, Audit]) -> None:
     """Print of each audit the verdict, what would decide it, the records, and how sharp the audit was."""
     for name, audit in audits.items():
         verdict = audit.verdict
-        lines = [verdict.sentence, verdict.advice, verdict.records_sentence, verdict.sharpness]
+        others = "" if audit.retained is None else audit.retained.sentence
+        lines = [verdict.sentence, verdict.advice, verdict.records_sentence, verdict.sharpness, others]
         text = Text.assemble((name, "bold"), ": ", "\n  ".join(filter(None, lines)))
         Console().print(text, soft_wrap=True)
 

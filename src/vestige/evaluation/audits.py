@@ -17,7 +17,9 @@ from vestige.errors import InputError, every
 from vestige.evaluation import figures
 from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores, strata_of
 from vestige.evaluation.degree import Scale, scales
+from vestige.evaluation.features import OUTPUTS_ALONE, Features, feature_figures
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
+from vestige.evaluation.retained import retained_effects
 from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judgement, judge_signals
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
@@ -37,24 +39,24 @@ ASSUMED = {
     "counterfactual": (
         "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
         "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
-        "ones. On exact retrains of random requests a promised 5 % was at most 7.5 % (docs/calibration.md)."
+        "ones. On exact retrains of random requests a promised 5 % was at most 7.5 % (docs/labbook/calibration.md)."
     ),
     "exchanged": (
         "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
         "original and audited model share theirs, so that a promised 5 % was 32 % with lira_online and bavaria, 21 % "
-        "with dratio, 13 % with rmia_ratio at worst and 8 % with iam (docs/calibration.md)."
+        "with dratio, 13 % with rmia_ratio at worst and 8 % with iam (docs/labbook/calibration.md)."
     ),
     "simulated": (
         "p-values and degrees of measures that compare with the original rest on simulated deletions, whose models are "
         "not the audited one: a promised 5 % was 18 % with lira_online and bavaria and 9 % with rmia_ratio at worst, "
-        "and more for requests of one class (docs/calibration.md)."
+        "and more for requests of one class (docs/labbook/calibration.md)."
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""
 OTHER_KIND = (
     "The request is of other classes, or harder or easier, than never-seen records are: p-values of measures are taken "
     "within strata of class and difficulty. On exact retrains of such requests a promised 5 % was up to 12 % for "
-    "p_under (rmia_ratio), and up to 25 % for p_over of harder ones (docs/calibration.md)."
+    "p_under (rmia_ratio), and up to 25 % for p_over of harder ones (docs/labbook/calibration.md)."
 )
 TRACE = "trace"
 """The name under which the score that the verdict rests on stands beside the measures."""
@@ -71,7 +73,7 @@ class Scored:
 
 
 @checked
-def audit(
+def audit_signals(
     signals: Signals,
     measures: Iterable[MeasureSpec] = DEFAULT_MEASURES,
     *,
@@ -80,54 +82,16 @@ def audit(
     alpha: float = 0.05,
     tolerance: float = 0.1,
     seed: int = 0,
+    features: Features | None = None,
+    describe: bool = True,
 ) -> Audit:
     """Measure every sample of `signals` and say how completely the forget samples were unlearned.
 
-    Parameters
-    ----------
-    signals : Signals
-        The verdict needs at least one shadow and 20 holdout samples; the all-clear also needs retained samples.
-    measures : iterable of str or mapping
-        Names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}. They rank the
-        samples and describe the model; the verdict does not depend on which are chosen. One that has the label of
-        another is numbered: "iam", "iam (2)".
-    name : str
-        What is audited, for the report.
-    preset : "recommended" or "paper"
-        For measures that name none themselves.
-    alpha : float
-        Error rate of each claim of the verdict, from 0.005 and below 1; see `vestige.evaluation.Verdict`.
-    tolerance : float
-        Largest share of the influence that may be left for "unlearned", above 0 and below 1.
-    seed : int
-        Of permutations, planted traces and bootstraps; the same seed gives the same answer.
+    It is `vestige.audit` without its door for two models, and takes, returns and raises the same. Without `describe`
+    scores, controls and verdict are all: no figures, and no word on retained records; it takes a third of the time.
 
-    Returns
-    -------
-    Audit
-        A measure that cannot run is an entry with its reason, never a missing row.
-
-    Raises
-    ------
-    InputError
-        For unknown measures and options, all of them together, and where no measure at all could run.
-
-    References
-    ----------
-    docs/claims.md: every claim, its null, its error rate, and the control that guards it.
-
-    Examples
-    --------
-    >>> import numpy as np, vestige
-    >>> rng = np.random.default_rng(0)
-    >>> labels, role = rng.integers(0, 10, 900), np.repeat(["forget", "retain", "holdout"], [100, 400, 400])
-    >>> def outputs(seen):
-    ...     return rng.normal(size=(900, 10)) + (3 + 8 * np.isin(role, seen))[:, None] * np.eye(10)[labels]
-    >>> signals = vestige.Signals(
-    ...     labels, outputs(["retain"]), outputs(["retain", "forget"]), outputs([]), role=role
-    ... )
-    >>> vestige.audit(signals, ["iam"]).verdict.outcome
-    'unlearned'
+    features  of the audited model and of models that never saw the records, such as what their last linear layers read.
+              The verdict is one of outputs all the same; what features hold stands in the figures and limits
     """
     start = time.perf_counter()
     for option, value in (("alpha", alpha), ("tolerance", tolerance)):
@@ -158,17 +122,25 @@ def audit(
     before = time.perf_counter()
     judged = judge_signals(own, alpha=alpha, tolerance=tolerance, seed=seed)
     runs.insert(0, _trace_run(judged, time.perf_counter() - before))
+    held, said = (
+        ([], OUTPUTS_ALONE)
+        if features is None
+        else feature_figures(own, features, alpha=alpha, tolerance=tolerance, seed=int(seed))
+    )
     return Audit(
         name=name,
         signals=signals,
         scores=_table(own, scored, judged),
-        figures=tuple(figures.model_figures(own) + figures.measure_figures(own, scored, alpha, seed)),
+        figures=tuple(figures.model_figures(own) + held + figures.measure_figures(own, scored, alpha, seed))
+        if describe
+        else (),
         controls=judged.controls,
         measures=tuple(runs),
         verdict=judged.verdict,
-        limits=tuple(_limits(own, judged, deletions)),
+        limits=tuple(_limits(own, judged, deletions, said)),
         seconds=time.perf_counter() - start,
         seed=int(seed),
+        retained=retained_effects(own, alpha=alpha) if describe else None,
     )
 
 
@@ -183,6 +155,23 @@ def _check_call(signals: Any, measures: Any, name: Any, seed: Any) -> None:
         raise InputError(f"measures is {measures!r}; a list of measures is wanted, such as ['iam'].")
 
 
+def _same_models(signals: Signals) -> list[str]:
+    """Name the shadows that are a model of another place by all they say: they saw the records, or count twice."""
+    names = ["unlearned", *(["original"] if signals.original is not None else [])]
+    outputs = [getattr(signals, name) for name in names]
+    sentences = []
+    for number, shadow in enumerate(signals.shadow_out if signals.shadow_out is not None else ()):
+        twins = [name for name, other in zip(names, outputs, strict=True) if np.array_equal(shadow, other)]
+        if twins:
+            sentences.append(
+                f"shadow_out[{number}] says of every record exactly what {' and '.join(twins)} says; a shadow is a "
+                "model of its own that never saw the audited records: was a file given twice?"
+            )
+        names.append(f"shadow_out[{number}]")
+        outputs.append(shadow)
+    return sentences
+
+
 def _trace_run(judged: Judgement, seconds: float) -> MeasureRun:
     """Return the entry of the score that the verdict rests on, beside those of the measures."""
     verdict = judged.verdict
@@ -191,7 +180,7 @@ def _trace_run(judged: Judgement, seconds: float) -> MeasureRun:
         TRACE, "recommended", {"alpha": verdict.alpha, "tolerance": verdict.tolerance},
         "failed" if silent else "scored", seconds, verdict.sentence if silent else None,
         None if silent else f"{verdict.null:,} never-seen {verdict.unit}s, by the audited model itself",
-        "standard deviations of never-seen records", "docs/claims.md",
+        "standard deviations of never-seen records", "docs/labbook/claims.md",
     )  # fmt: skip
 
 
@@ -328,9 +317,9 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
     return intervals
 
 
-def _limits(signals: Signals, judged: Judgement, deletions: Deletions | str) -> list[str]:
-    """Return what this audit cannot say, in sentences."""
-    limits = [*signals.notes, *judged.notes]
+def _limits(signals: Signals, judged: Judgement, deletions: Deletions | str, features: str) -> list[str]:
+    """Return what this audit cannot say, in sentences; `features`: what these hold, or that there were none."""
+    limits = [*_same_models(signals), *signals.notes, *judged.notes]
     if isinstance(deletions, Deletions) and deletions.kind in ASSUMED:
         limits.append(ASSUMED[deletions.kind])
     if strata_of(signals, deletions) is not None:
@@ -348,7 +337,8 @@ def _limits(signals: Signals, judged: Judgement, deletions: Deletions | str) -> 
             "Records are taken as independent of each other; where several are one person's or copies, name them by "
             "`cluster`, or the error rate is not kept."
         )
-    limits.append(
-        "The verdict speaks of the outputs of these models on these records, not of every attack on their weights."
-    )
+    limits += [
+        features,
+        "The verdict speaks of the outputs of these models on these records, not of every attack on their weights.",
+    ]
     return limits

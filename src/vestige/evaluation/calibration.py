@@ -9,7 +9,7 @@ there is, not on what it says:
     simulated deletions (`calibration`), which take three shadow models, where there are few holdout samples;
     the shadows' own training records, with the roles of original and shadow exchanged (`shadow_train`).
 
-docs/calibration.md holds how often each accuses falsely, measured on exact retrains, and why this is the order.
+docs/labbook/calibration.md holds how often each accuses falsely, measured on exact retrains, and why this is the order.
 
     p_under = (1 + #{null <= score}) / (1 + #null)    small: more like a fitted sample than never-seen ones are
     p_over  = (1 + #{null >= score}) / (1 + #null)    small: further away than never-seen samples are

@@ -8,11 +8,11 @@ from typing import Any
 
 import vestige
 from vestige.errors import ArtefactError, InputError
-from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec, audit
+from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec, audit_signals
 from vestige.evaluation.page import write_report
 from vestige.evaluation.result import Audit
 from vestige.signals import Signals
-from vestige.store import file_hash, key_of, read_record
+from vestige.store import file_hash, is_vacant, key_of, read_record
 
 
 def audit_file(
@@ -86,7 +86,7 @@ def audit_into(
     folder, specs = Path(folder), list(DEFAULT_MEASURES if measures is None else measures)
     key = key_of(*source, specs, preset, alpha, tolerance, vestige.__version__)
     _claim(folder, key)
-    result = audit(signals, specs, name=name, preset=preset, alpha=alpha, tolerance=tolerance)
+    result = audit_signals(signals, specs, name=name, preset=preset, alpha=alpha, tolerance=tolerance)
     known = {**config, "measures": specs, "preset": preset}
     result.save(folder, {"key": key, "config": known, "hashes": dict(hashes)})
     return result
@@ -96,7 +96,7 @@ def _claim(folder: Path, key: str) -> None:
     """Refuse a folder that holds something else than this very audit."""
     if folder.is_file():
         raise InputError(f"{folder} is a file; a folder for the results is wanted.")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if is_vacant(folder):
         return
     path = folder / "manifest.json"
     if not path.exists():

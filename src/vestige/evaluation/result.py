@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vestige.errors import ArtefactError
+from vestige.evaluation.retained import Retained
 from vestige.evaluation.verdict import Control, Power, Verdict
 from vestige.files import as_path
 from vestige.report.notebook import notebook_card
@@ -74,7 +75,7 @@ class MeasureRun:
         object.__setattr__(self, "label", self.label or self.measure)
 
 
-HASHED = ("signals/signals.json", "scores.parquet", "metrics.json")
+HASHED, RETAINED = ("signals/signals.json", "scores.parquet", "metrics.json"), "retained.parquet"
 SCORE_COLUMNS = (
     "id", "role", "label", "measure", "score", "low", "high", "p_under", "p_over",
     "degree", "degree_low", "degree_high", "verdict",
@@ -100,6 +101,7 @@ class Audit:
     limits    what this audit cannot say, in sentences
     seconds   wall-clock time of the audit
     seed      of its permutations, planted traces and bootstraps
+    retained  what the deletion did to the records that were kept; None in audits of earlier versions
     """
 
     name: str
@@ -112,11 +114,13 @@ class Audit:
     limits: tuple[str, ...]
     seconds: float
     seed: int = 0
+    retained: Retained | None = None
 
     def summary(self) -> str:
         """Return the verdict, what it rests on and the limits as plain text, the verdict first."""
         verdict = self.verdict
-        lines = [verdict.sentence, verdict.advice, verdict.records_sentence, verdict.power_sentence]
+        others = "" if self.retained is None else self.retained.sentence
+        lines = [verdict.sentence, verdict.advice, verdict.records_sentence, verdict.power_sentence, others]
         return "\n".join([*filter(None, lines), *(f"- {limit}" for limit in self.limits)])
 
     def __repr__(self) -> str:
@@ -219,15 +223,17 @@ class Audit:
         ]
 
     def write(self, folder: Path | str, references: Path | None = None) -> Path:
-        """Write signals/, scores.parquet, metrics.json and, last, audit.json with the hashes of the others.
+        """Write signals/, scores.parquet, retained.parquet, metrics.json and, last, audit.json with their hashes.
 
         references  a saved record of signals that differs in `unlearned` alone; see `Signals.save`
         """
         folder = as_path(folder)
         self.signals.save(folder / "signals", references)
-        with published(folder / "scores.parquet") as temporary:
-            table = pa.Table.from_pandas(self.scores, preserve_index=False)
-            pq.write_table(table, temporary, compression="zstd")
+        _write_table(folder / "scores.parquet", self.scores)
+        files: tuple[str, ...] = HASHED
+        if self.retained is not None:
+            _write_table(folder / RETAINED, self.retained.table)
+            files = (*HASHED, RETAINED)
         record = {
             "name": self.name,
             "verdict": asdict(self.verdict),
@@ -237,10 +243,11 @@ class Audit:
             "limits": list(self.limits),
             "seconds": self.seconds,
             "seed": self.seed,
+            "retained": None if self.retained is None else self.retained.record(),
         }
         write_json(folder / "metrics.json", record)
         write_json(
-            folder / "audit.json", {"name": self.name, "sha256": {f: file_hash(folder / f) for f in HASHED}}
+            folder / "audit.json", {"name": self.name, "sha256": {f: file_hash(folder / f) for f in files}}
         )
         return folder
 
@@ -249,9 +256,10 @@ class Audit:
         """Read an audit back. Raises `ArtefactError` where a file is missing or was changed since."""
         folder = as_path(folder)
         seal = read_record(folder / "audit.json")
-        for name in HASHED:
+        hashes = seal.get("sha256") or {}
+        for name in dict.fromkeys((*HASHED, *([RETAINED] if RETAINED in hashes else []))):
             file = folder / name
-            if not file.is_file() or file_hash(file) != (seal.get("sha256") or {}).get(name):
+            if not file.is_file() or file_hash(file) != hashes.get(name):
                 raise ArtefactError(
                     f"{file} is not what audit.json says: one of the two is missing or was changed since; audit again."
                 )
@@ -272,6 +280,7 @@ class Audit:
             limits=tuple(record["limits"]),
             seconds=record["seconds"],
             seed=record.get("seed", 0),
+            retained=_retained(record.get("retained"), folder),
         )
 
     def to_html(self, path: Path | str) -> Path:
@@ -279,6 +288,15 @@ class Audit:
         from vestige.evaluation.page import write_report
 
         return write_report(as_path(path), {self.name: self})
+
+
+def _write_table(path: Path, rows: pd.DataFrame) -> None:
+    with published(path) as temporary:
+        pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), temporary, compression="zstd")
+
+
+def _retained(record: dict[str, Any] | None, folder: Path) -> Retained | None:
+    return None if record is None else Retained.of_record(record, pd.read_parquet(folder / RETAINED))
 
 
 def none_if_nan(value: float) -> float | None:

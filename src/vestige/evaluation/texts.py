@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from vestige.arguments import Array, checked
 from vestige.data.texts import hash_of
 from vestige.errors import InputError
-from vestige.evaluation import Audit
-from vestige.evaluation import audit as audit_samples
+from vestige.evaluation import Audit, audit_signals
 from vestige.evaluation.roc import auc, bootstrap
+from vestige.evaluation.verdict import Verdict
 from vestige.measures.texts import MEASURES, measure, preset_on_texts
 from vestige.signals import Signals
 from vestige.signals.texts import TextSignals
@@ -49,6 +49,17 @@ class TextAudit:
     audit: Audit
     table: list[dict[str, Any]]
     traces: list[dict[str, Any]]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is left of the texts, for the whole request."""
+        return self.audit.verdict
+
+    def __repr__(self) -> str:
+        return repr(self.audit)
+
+    def _repr_html_(self) -> str:
+        return self.audit._repr_html_()
 
     def save(
         self,
@@ -95,7 +106,7 @@ def audit_texts(
     expect_same_texts(unlearned, original, shadows, extra)
     signals = as_signals(unlearned, original, shadows, roles)
     measured = [{"name": m, "preset": preset_on_texts(m, "recommended")} for m in MEASURED]
-    made = audit_samples(signals, measures=measured, name=name, alpha=alpha, tolerance=tolerance)
+    made = audit_signals(signals, measures=measured, name=name, alpha=alpha, tolerance=tolerance)
     arrays = _arrays(unlearned, original, shadows, roles == "holdout", extra)
     table = [_row(measure_name, arrays, roles, preset) for measure_name in MEASURES]
     return TextAudit(made, table, _traces(unlearned, shadows, roles))

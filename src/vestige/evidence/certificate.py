@@ -20,8 +20,8 @@ from vestige.evaluation.result import MeasureRun
 from vestige.evaluation.verdict import Verdict
 from vestige.evidence import disclosure
 from vestige.evidence.envelope import add_signature, seal
-from vestige.evidence.keys import private_key
 from vestige.evidence.page import write_page
+from vestige.evidence.signers import signer_of
 from vestige.evidence.statement import OUTPUTS, PREDICATE_TYPE, STATEMENT_TYPE, Statement, carried, inside
 from vestige.files import as_path, regular
 from vestige.store import array_hash, file_hash, folder_at, plain, read_record, write_json
@@ -42,8 +42,9 @@ NO_WEIGHTS = (
 
 
 def certify(
-    audit: Audit | Path | str, out: Path | str | None = None, *, key: Path | str, passphrase: str | None = None,
-    weights: Path | str | Iterable[Path | str] | None = None, request: Mapping[str, Any] | None = None,
+    audit: Audit | Path | str, out: Path | str | None = None, *, key: Any, passphrase: str | None = None,
+    public: Path | str | None = None, weights: Path | str | Iterable[Path | str] | None = None,
+    request: Mapping[str, Any] | None = None,
     scope: Mapping[str, Any] | None = None, action: Mapping[str, Any] | None = None,
     assurance: str = "self-attested", issued: datetime | None = None, valid_until: datetime | None = None,
     predicate_type: str = PREDICATE_TYPE, limits: Iterable[str] = (),
@@ -56,10 +57,13 @@ def certify(
         An audit, or the folder of one.
     out : path, optional
         Folder of the three files. Default: `evidence` in the audit's folder.
-    key : path
-        Private key, as `vestige evidence key` makes it.
+    key : path, str or signer
+        Private key, as `vestige evidence key` makes it; or a signer of securesystemslib, as an object or by its URI,
+        for a key that stays in a hardware module or a key service.
     passphrase : str, optional
         Of the key; default: what VESTIGE_PASSPHRASE says.
+    public : path, optional
+        The file of the public key, where `key` is a URI.
     weights : path or several, optional
         The files of the audited model, or their folder. Each is a subject of the statement, with its SHA-256. Without
         them the subject is the array of outputs.
@@ -92,7 +96,7 @@ def certify(
         audit, out = Audit.load(folder), folder / FOLDER if out is None else out
     if out is None:
         raise InputError("An audit in memory has no folder of its own; say with out where the evidence goes.")
-    own, salt = private_key(key, passphrase), disclosure.new_salt()
+    own, salt = signer_of(key, passphrase, public), disclosure.new_salt()
     issued = (issued or datetime.now(UTC)).replace(microsecond=0)
     subject = _subject(weights, audit)
     record = {
@@ -112,13 +116,19 @@ def certify(
     return _write(folder / FILE, seal(statement.record(), own))
 
 
-def sign(path: Path | str, *, key: Path | str, passphrase: str | None = None) -> Path:
+def sign(
+    path: Path | str,
+    *,
+    key: Any,
+    passphrase: str | None = None,
+    public: Path | str | None = None,
+) -> Path:
     """Add a signature to evidence, and write its page again. Raises `InputError` where this key has signed it.
 
     It signs the bytes as they are: verify them first.
     """
     path = as_path(path)
-    return _write(path, add_signature(read_record(path), private_key(key, passphrase)))
+    return _write(path, add_signature(read_record(path), signer_of(key, passphrase, public)))
 
 
 def prove(audit: Audit | Path | str, record: str, salt: Path | str | None = None) -> dict[str, Any]:

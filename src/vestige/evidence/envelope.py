@@ -15,15 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vestige.errors import InputError, need
-from vestige.evidence.keys import key_id
+from vestige.evidence.keys import key_id, signed_by
 from vestige.files import parse_json
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from vestige.evidence.keys import PublicKey
+    from vestige.evidence.signers import Signer
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 INDEX_TYPE = "application/vnd.vestige.index+json"
 INDEX = "index"
+LENGTHS = range(60, 120)
+"""Bytes of a signature: 64 of Ed25519, about 70 and 102 of ECDSA on P-256 and P-384."""
 MOST_SIGNATURES = 100
 """Signatures of an envelope that are looked at."""
 
@@ -50,7 +53,7 @@ def pae(kind: str, body: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(body), body)
 
 
-def seal(value: Any, key: Ed25519PrivateKey, kind: str = PAYLOAD_TYPE) -> dict[str, Any]:
+def seal(value: Any, key: Signer, kind: str = PAYLOAD_TYPE) -> dict[str, Any]:
     """Return the signed envelope of a JSON value, with its index."""
     body = canonical(value)
     envelope: dict[str, Any] = {"payload": _text(body), "payloadType": kind, "signatures": []}
@@ -59,7 +62,7 @@ def seal(value: Any, key: Ed25519PrivateKey, kind: str = PAYLOAD_TYPE) -> dict[s
     return add_signature(envelope, key)
 
 
-def add_signature(envelope: Mapping[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
+def add_signature(envelope: Mapping[str, Any], key: Signer) -> dict[str, Any]:
     """Return the envelope with one more signature. Raises `InputError` where this key has signed it already."""
     fault = malformed(envelope, fresh=True)
     if fault:
@@ -88,8 +91,8 @@ def malformed(envelope: Any, fresh: bool = False) -> Fault | None:
         where = f"signatures[{place}]"
         if not isinstance(signature, Mapping) or not isinstance(signature.get("keyid"), str):
             return Fault(where, "an object with keyid and sig is wanted")
-        if not isinstance(signature.get("sig"), str) or len(_bytes(signature["sig"]) or b"") != 64:
-            return Fault(f"{where}.sig", "the 64 bytes of an Ed25519 signature, as base64, are wanted")
+        if not isinstance(signature.get("sig"), str) or len(_bytes(signature["sig"]) or b"") not in LENGTHS:
+            return Fault(f"{where}.sig", "the bytes of a signature, as base64, are wanted")
         if signature["keyid"] in names:
             return Fault(where, f"it repeats the key of signatures[{names.index(signature['keyid'])}]")
         names.append(signature["keyid"])
@@ -103,7 +106,7 @@ def content(envelope: Any) -> bytes | Fault:
 
 
 def opened(
-    envelope: Mapping[str, Any], keys: Sequence[Ed25519PublicKey], kind: str = PAYLOAD_TYPE
+    envelope: Mapping[str, Any], keys: Sequence[PublicKey], kind: str = PAYLOAD_TYPE
 ) -> bytes | list[Fault]:
     """Return the payload's bytes where each of the pinned keys has signed them, else what does not fit.
 
@@ -119,25 +122,21 @@ def opened(
     return _named(envelope, body, keys, faults) if faults else body
 
 
-def _unsigned(envelope: Mapping[str, Any], body: bytes, key: Ed25519PublicKey) -> Fault | None:
+def _unsigned(envelope: Mapping[str, Any], body: bytes, key: PublicKey) -> Fault | None:
     """Return why a pinned key's signature does not hold. The key is pinned, `keyid` says where to look."""
-    from cryptography.exceptions import InvalidSignature
-
     name, message = key_id(key), pae(envelope["payloadType"], body)
     signatures = envelope["signatures"]
     for place, signature in enumerate(signatures):
         if signature["keyid"] == name:
-            try:
-                key.verify(_bytes(signature["sig"]) or b"", message)
-            except InvalidSignature:
-                return Fault(f"signatures[{place}].sig", f"the key {name[:16]} did not sign these bytes")
-            return None
+            if signed_by(key, _bytes(signature["sig"]) or b"", message):
+                return None
+            return Fault(f"signatures[{place}].sig", f"the key {name[:16]} did not sign these bytes")
     others = ", ".join(signature["keyid"][:16] for signature in signatures)
     return Fault("signatures", f"none is by the pinned key {name[:16]}; they are by {others}")
 
 
 def _named(
-    envelope: Mapping[str, Any], body: bytes, keys: Sequence[Ed25519PublicKey], faults: list[Fault]
+    envelope: Mapping[str, Any], body: bytes, keys: Sequence[PublicKey], faults: list[Fault]
 ) -> list[Fault]:
     """Return the faults with the fields that were changed, where the index is whole and says so."""
     index = envelope.get(INDEX)

@@ -1,6 +1,7 @@
 """Signing keys: Ed25519 in files that any tool reads, PKCS #8 and SubjectPublicKeyInfo in PEM.
 
 A private key is encrypted with a passphrase unless its owner says otherwise, and its file is for the owner alone.
+Signatures are verified by Ed25519 and, for hardware modules and key services, by ECDSA on P-256 and P-384.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from vestige.errors import InputError, need, told
 from vestige.files import as_path, read_bytes
 from vestige.store import folder_at, write_text
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+    PublicKey: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey
 
 KEY_BYTES = 10_000
 """Bytes of a key's file that are read."""
+CURVES = ("secp256r1", "secp384r1")
+KINDS = "Ed25519, or of ECDSA on P-256 or P-384"
 PASSPHRASE = "VESTIGE_PASSPHRASE"
 """The environment variable that holds the passphrase where none is given."""
 
@@ -61,7 +67,7 @@ def new_key(path: Path | str, passphrase: str | None = None, *, encrypt: bool = 
     return path, public
 
 
-def public_text(key: Ed25519PublicKey) -> str:
+def public_text(key: PublicKey) -> str:
     """Return a public key as PEM."""
     from cryptography.hazmat.primitives import serialization
 
@@ -69,7 +75,7 @@ def public_text(key: Ed25519PublicKey) -> str:
     return key.public_bytes(pem, form).decode("ascii")
 
 
-def key_id(key: Ed25519PublicKey) -> str:
+def key_id(key: PublicKey) -> str:
     """Return the name of a public key: SHA-256 of its SubjectPublicKeyInfo, as hex."""
     from cryptography.hazmat.primitives import serialization
 
@@ -98,11 +104,10 @@ def private_key(path: Path | str, passphrase: str | None = None) -> Ed25519Priva
     return key
 
 
-def public_key(path: Path | str) -> Ed25519PublicKey:
+def public_key(path: Path | str) -> PublicKey:
     """Read a public key. Raises `InputError` where the file holds none, or a private one."""
     need("cryptography", "ledger", "Verifying")
     from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     text = read_bytes(path, KEY_BYTES)
     if b"PRIVATE" in text:
@@ -111,9 +116,51 @@ def public_key(path: Path | str) -> Ed25519PublicKey:
         key = serialization.load_pem_public_key(text)
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is no public key ({told(error, 80)}); a PEM file is wanted.") from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{path} holds another kind of key; an Ed25519 public key is wanted.")
+    if not _fits(key):
+        raise InputError(f"{path} holds another kind of key; a public key of {KINDS} is wanted.")
     return key
+
+
+def public_key_of(kind: str, text: str) -> PublicKey:
+    """Return the public key of a signer: raw hex of Ed25519, or PEM. Raises `InputError` for another kind."""
+    need("cryptography", "ledger", "Signing")
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        if kind == "ed25519":
+            return Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+        key = serialization.load_pem_public_key(text.encode())
+    except (ValueError, TypeError) as error:
+        raise InputError(f"The signer's public key cannot be read ({told(error, 80)}).") from None
+    if not _fits(key):
+        raise InputError(f"The signer's key is of {kind}; one of {KINDS} is wanted.")
+    return key
+
+
+def _fits(key: Any) -> TypeGuard[PublicKey]:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.curve.name in CURVES
+    return isinstance(key, ed25519.Ed25519PublicKey)
+
+
+def signed_by(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Is this the key's signature of the message? ECDSA with SHA-256 on P-256 and SHA-384 on P-384, in DER."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            digest = hashes.SHA384() if key.curve.name == "secp384r1" else hashes.SHA256()
+            key.verify(signature, message, ec.ECDSA(digest))
+        else:
+            key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _secret(passphrase: str | None, path: Path) -> bytes:

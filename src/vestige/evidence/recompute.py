@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from vestige import __version__
 from vestige.errors import InputError, MissingExtra
-from vestige.evaluation import Audit
-from vestige.evaluation import audit as audited
+from vestige.evaluation import Audit, audit_signals
 from vestige.evidence import disclosure
 from vestige.evidence.findings import Finding
 from vestige.evidence.statement import OUTPUTS, Audited, Measured, Statement
@@ -69,7 +68,7 @@ def recompute(statement: Statement, folder: Path, salt: bytes) -> list[Finding]:
     if lost:
         return [Finding("tampered", name, _lost(name, own, wanted)) for name in dict.fromkeys(lost)]
     try:
-        again = audited(
+        again = audit_signals(
             signals, [_spec(run) for run in audit.measures if run.measure != "trace"], name=audit.name,
             alpha=audit.verdict.alpha, tolerance=audit.verdict.tolerance, seed=audit.seed,
         )  # fmt: skip

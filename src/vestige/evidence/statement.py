@@ -21,8 +21,8 @@ from vestige.evidence.envelope import canonical, content
 from vestige.files import parse_json
 
 STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://vestige.example/unlearning-audit/v1"
-"""Name of the predicate; an organisation that has a domain puts its own in its place."""
+PREDICATE_TYPE = "urn:vestige:unlearning-audit:1"
+"""Name of the predicate, that of no domain; an organisation that has one puts its own in its place."""
 OUTPUTS = "outputs/unlearned"
 """Name of the subject where no weights were at hand: the outputs that were audited."""
 LONGEST_NAME = 1000

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from vestige.experiments.answer import Answer, forget
+from vestige.experiments.answer import Answer, forget, forget_costs
 from vestige.experiments.audits import audit
 from vestige.experiments.requests import RequestConfig
 from vestige.experiments.runner import Run, run
@@ -10,7 +10,17 @@ from vestige.experiments.runner import Run, run
 if TYPE_CHECKING:
     from vestige.experiments.config import RunConfig, load_config
 
-__all__ = ["Answer", "RequestConfig", "Run", "RunConfig", "audit", "forget", "load_config", "run"]
+__all__ = [
+    "Answer",
+    "RequestConfig",
+    "Run",
+    "RunConfig",
+    "audit",
+    "forget",
+    "forget_costs",
+    "load_config",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

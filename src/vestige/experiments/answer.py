@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,12 +14,15 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.evaluation import Audit
 from vestige.evaluation.verdict import Verdict
+from vestige.experiments.costs import Costs, costs
 from vestige.experiments.plan import Plan
 from vestige.experiments.requests import Forgetting, SystemStep, plan_system
 from vestige.experiments.runner import carry_out_plan
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph.step import Job
-from vestige.store import folder_at
+from vestige.report.notebook import notebook_card
+from vestige.report.words import plural
+from vestige.store import folder_at, is_vacant
 from vestige.systems.doors import system_of
 from vestige.systems.portable import expect_guarded, expect_portable
 from vestige.systems.source import SystemSource
@@ -74,14 +77,23 @@ class Answer:
     def save(self, folder: Path | str) -> Path:
         """Keep everything in a folder of one's own, which must be empty or new; return it."""
         path = folder_at(folder)
-        if any(path.iterdir()):
+        if not is_vacant(path):
             raise InputError(f"{path} is not empty; name another folder.")
         shutil.copytree(self.folder, path, dirs_exist_ok=True)
         return path
 
+    @property
+    def _title(self) -> str:
+        return f"Answer to {plural(len(self.plan.roles.forget), 'id')} by {self.audit.name}"
+
     def __repr__(self) -> str:
-        verdict, asked = self.verdict, len(self.plan.roles.forget)
-        return f"Answer to {asked:,} ids by {self.audit.name}: {verdict.outcome}\n{verdict.sentence}"
+        return f"{self._title}: {self.verdict.outcome}\n{self.verdict.sentence}"
+
+    def _repr_html_(self) -> str:
+        verdict = self.verdict
+        return notebook_card(
+            self._title, verdict.outcome, verdict.sentence, verdict.facts, {"Limits": self.audit.limits}
+        )
 
 
 @checked
@@ -161,38 +173,122 @@ def forget(
     >>> answer.verdict.outcome in ("unlearned", "undecided")
     True
     """
-    names = [str(name) for name in id_list("ids", [] if ids is None else ids)]
-    system: Any = model
-    if not isinstance(model, str):
-        system = system_of(
-            model, data, forget=names, label=label, id=id, unseen=unseen, cluster=cluster, **options
-        )
+    settings: dict[str, Any] = {"shadows": shadows, "alpha": alpha, "tolerance": tolerance, "seed": seed}
+    settings["measures"] = None if measures is None else list(measures)
+    system, names = _asked(model, data, ids, label=label, id=id, unseen=unseen, cluster=cluster, **options)
     if workers is not None and workers > 1:
         expect_guarded()
         if not isinstance(model, str):
             expect_portable(system)
-    source = SystemSource.of(system)
+    kept = None if folder is not None else tempfile.TemporaryDirectory(prefix="vestige-")
+    place = Path(kept.name) / "forget" if kept is not None else Path(str(folder))
     way = Forgetting.of(how)
-    asked = {"measures": None if measures is None else list(measures), "alpha": alpha, "tolerance": tolerance}
+    plan = _planned(system, names, [way], place, **settings)
+    run = carry_out_plan(plan, say=say or (lambda text: None), workers=workers)
+    return Answer(run.audits[way.title], place, plan, kept)
+
+
+@checked
+def forget_costs(
+    model: Any,
+    data: Any = None,
+    ids: Annotated[Iterable[str] | str | None, OWN_CHECK] = None,
+    how: Annotated[str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]], OWN_CHECK] = "retrain",
+    *,
+    label: Any = None,
+    id: Any = None,
+    unseen: Any = None,
+    cluster: Any = None,
+    shadows: Whole = 1,
+    alpha: float | None = None,
+    tolerance: float | None = None,
+    seed: Seed = 0,
+    sharpness: bool = True,
+    **options: Any,
+) -> Costs:
+    """Say what `forget` will cost, and how sharp its verdict will be, before anything is done.
+
+    Two small models are trained on a part of the data; time and sharpness are taken from them. Nothing is written.
+
+    Parameters
+    ----------
+    model, data, ids, label, id, unseen, cluster, shadows, alpha, tolerance, seed, options
+        As of `forget`.
+    how
+        A way to forget, or several side by side.
+    sharpness : bool
+        Whether verdicts are simulated, which takes some seconds.
+
+    Returns
+    -------
+    Costs
+        With `models`, `seconds`, `outlooks`, and `summary()`.
+
+    Raises
+    ------
+    InputError
+        As `forget` does.
+
+    Examples
+    --------
+    >>> import vestige
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> table = load_breast_cancer(as_frame=True).frame
+    >>> costs = vestige.forget_costs(RandomForestClassifier(20), table, [3, 14, 15], label="target", sharpness=False)
+    >>> [model["name"] for model in costs.models]
+    ['original', 'shadow-0', 'retrain']
+    """
+    system, names = _asked(model, data, ids, label=label, id=id, unseen=unseen, cluster=cluster, **options)
+    ways = [Forgetting.of(one) for one in ([how] if isinstance(how, (str, Mapping)) else how)]
+    settings: dict[str, Any] = {
+        "shadows": shadows,
+        "measures": None,
+        "alpha": alpha,
+        "tolerance": tolerance,
+        "seed": seed,
+    }
+    with tempfile.TemporaryDirectory(prefix="vestige-") as folder:
+        return costs(_planned(system, names, ways, Path(folder) / "forget", **settings), sharpness=sharpness)
+
+
+def _asked(model: Any, data: Any, ids: Iterable[str] | str | None, **options: Any) -> tuple[Any, list[str]]:
+    """Return the system of a model, or the place of its file, and who is forgotten."""
+    names = [str(name) for name in id_list("ids", [] if ids is None else ids)]
+    if isinstance(model, str):
+        return model, names
+    return system_of(model, data, forget=names, **options), names
+
+
+def _planned(
+    system: Any,
+    names: list[str],
+    ways: Sequence[Forgetting],
+    place: Path,
+    *,
+    shadows: int,
+    measures: list[Any] | None,
+    alpha: float | None,
+    tolerance: float | None,
+    seed: int,
+) -> Plan:
+    source = SystemSource.of(system)
+    asked = {"measures": measures, "alpha": alpha, "tolerance": tolerance}
     audit = validated(
         AuditConfig, {name: value for name, value in asked.items() if value is not None}, "forget"
     )
     settings = {
         "name": "forget", "title": f"{len(names):,} records leave {source.load().name}", "system": source.place,
-        "request": {"ids": names}, "how": [{"name": way.name, **way.options}], "shadows": {"count": shadows},
-        "audit": audit.model_dump(mode="json"), "seed": seed,
+        "request": {"ids": names}, "how": [{"name": way.name, **way.options} for way in ways],
+        "shadows": {"count": shadows}, "audit": audit.model_dump(mode="json"), "seed": seed,
     }  # fmt: skip
-    kept = None if folder is not None else tempfile.TemporaryDirectory(prefix="vestige-")
-    place = Path(kept.name) / "forget" if kept is not None else Path(str(folder))
-    plan = plan_system(
+    return plan_system(
         source,
         names,
         settings,
         place,
-        ways=[way],
+        ways=ways,
         shadows=ShadowConfig(count=shadows),
         audit=audit,
         seed=seed,
     )
-    run = carry_out_plan(plan, say=say or (lambda text: None), workers=workers)
-    return Answer(run.audits[way.title], place, plan, kept)

@@ -12,16 +12,14 @@ from typing import Any, cast
 import numpy as np
 
 from vestige.errors import InputError
-from vestige.evaluation import Audit
-from vestige.evaluation import audit as audit_signals
+from vestige.evaluation import Audit, Features, audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
-from vestige.experiments.plan import Roles
-from vestige.experiments.requests import Forgetting, Models, SystemStep, plan_system
+from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph import carry_out
 from vestige.graph.step import UNNAMED, Job
 from vestige.signals import Signals
-from vestige.systems.base import System, ask, expect_system
+from vestige.systems.base import System, ask, expect_system, represent
 from vestige.systems.doors import system_of
 from vestige.systems.source import SystemSource
 from vestige.values import id_list
@@ -56,7 +54,8 @@ def audit(
         The verdict needs at least one shadow and 20 holdout samples; the all-clear also needs retained samples.
     measures : iterable of str or mapping
         Names, or mappings with "name", "preset", "label" and options: {"name": "iam", "family": "norm"}. They rank the
-        samples and describe the model; the verdict does not depend on which are chosen.
+        samples and describe the model; the verdict does not depend on which are chosen. One that has the label
+        of another is numbered: "iam", "iam (2)".
     name : str
         What is audited, for the report.
     preset : "recommended" or "paper"
@@ -94,7 +93,7 @@ def audit(
 
     References
     ----------
-    docs/claims.md: every claim, its null, its error rate, and the control that guards it.
+    docs/labbook/claims.md: every claim, its null, its error rate, and the control that guards it.
 
     Examples
     --------
@@ -137,8 +136,8 @@ def audit(
         )
     wanted = [str(one) for one in id_list("ids", ids if ids is not None else ())]
     system = _system(before, data, wanted, options)
-    limits, signals_of_models = _signals(system, wanted, before, after, shadows, retrained, seed)
-    result = audit_signals(signals_of_models, measures, **settings)
+    limits, signals_of_models, features = _signals(system, wanted, before, after, shadows, retrained, seed)
+    result = audit_signals(signals_of_models, measures, features=features, **settings)
     return dataclasses.replace(result, limits=(*result.limits, *limits))
 
 
@@ -167,20 +166,6 @@ class Present(SystemStep):
         return self.held
 
 
-@dataclass(frozen=True, eq=False)
-class Two(Models):
-    """The models of an audit of two: those exist, and shadows are fitted."""
-
-    before: Any = None
-    after: Any = None
-
-    def original(self, roles: Roles, seed: int) -> SystemStep:
-        return Present(source=self.source, role="before", held=self.before)
-
-    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
-        return Present(source=self.source, role="after", held=self.after)
-
-
 def _signals(
     system: System,
     ids: Sequence[str],
@@ -189,24 +174,41 @@ def _signals(
     shadows: int | Sequence[Any],
     retrained: Sequence[Any],
     seed: int,
-) -> tuple[tuple[str, ...], Signals]:
-    """Fit what shadows are wanted, ask all models, and return what limits the audit, and what they say."""
+) -> tuple[tuple[str, ...], Signals, Features | None]:
+    """Fit what shadows are wanted, ask all models, and return what limits the audit, what they say, and features."""
     number, others = (shadows, []) if isinstance(shadows, int) else (0, list(shadows))
     source, settings = SystemSource.of(system), {"name": "audit"}
     with TemporaryDirectory(prefix="vestige-") as folder:
         plan = plan_system(
             source, ids, settings, Path(folder), ways=[Forgetting("after", title="after")],
             shadows=ShadowConfig(count=number), audit=AuditConfig(), seed=seed,
-            maker=Two(source, settings, before, after),
+            maker=Existing(
+                source, settings, Present(source=source, role="before", held=before),
+                Present(source=source, role="after", held=after),
+            ),
         )  # fmt: skip
         step, environment = plan.steps.audits["after"], plan.maker.environment
         carry_out([step.references, step.unlearned], plan.store, environment, name="audit", stop=True)
         job = Job(plan.store.path(step), plan.store, environment, step.key)
-        reading, signals = step.references.reading(job), step.signals(job)
+        reading, signals, features = step.references.reading(job), step.signals(job), step.features(job)
     rows = np.concatenate(list(plan.parts.values()))
     truth = system.records.truth[rows]
     for name, models in (("shadow_out", others), ("retrained", list(retrained))):
         if models:
             said = [reading.logits(ask(system, model, rows).values, truth) for model in models]
             signals = signals.with_(**{name: np.stack(said)})
-    return (*plan.limits, *((SHADOWS_LIMIT,) if others else ())), signals
+            features = _with_features(features, name, system, models)
+    return (*plan.limits, *((SHADOWS_LIMIT,) if others else ())), signals, features
+
+
+def _with_features(
+    features: Features | None, name: str, system: System, models: Sequence[Any]
+) -> Features | None:
+    """Return the features with those of more models of one kind."""
+    if features is None:
+        return None
+    places = system.records.positions(features.ids.tolist(), "features")
+    more = tuple(one for model in models if (one := represent(system, model, places)) is not None)
+    if name == "shadow_out":
+        return dataclasses.replace(features, shadow_out=more)
+    return dataclasses.replace(features, retrained=more)

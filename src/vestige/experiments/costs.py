@@ -50,6 +50,24 @@ class Costs:
     outlooks: list[Outlook]
     limits: list[str]
 
+    def summary(self) -> str:
+        """Return everything as plain text: the models, the time, the sharpness, the limits."""
+        from vestige.report.words import number, plural, seconds
+
+        lines = []
+        for model in self.models:
+            count = "" if model["records"] is None else f", {plural(model['records'], 'record')}"
+            lines.append(f"{model['name']}: {model['what']}{count}{', done' if model['done'] else ''}")
+        if self.seconds is not None:
+            lines.append(f"Training: about {seconds(self.seconds)} by one worker.")
+        lines.append(f"Outputs: {number(self.output_bytes / 2**20, 1)} MiB.")
+        return "\n".join(
+            [*lines, *(view.sentence for view in self.outlooks), *(f"- {limit}" for limit in self.limits)]
+        )
+
+    def __repr__(self) -> str:
+        return self.summary()
+
 
 def costs(plan: Plan, *, sharpness: bool = True) -> Costs:
     """Measure two pilot models, and say what the plan costs and, with `sharpness`, what it will show.

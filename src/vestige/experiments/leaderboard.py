@@ -55,7 +55,7 @@ def write_leaderboard(path: Path | str, results: Sequence[dict[str, Any]]) -> Pa
         [_section(result) for result in results],
         GLOSSARY,
         facts=[f"{len(results)} result files"],
-        manifest={"vestige": results[0]["vestige"], **configuration},
+        manifest={"vestige": ", ".join(sorted({r["vestige"] for r in results})), **configuration},
     )
     return write(path, page)
 

@@ -68,6 +68,11 @@ class Networks:
             "notes": list(data.notes),
         }  # fmt: skip
 
+    @property
+    def represents(self) -> bool:
+        """Features of networks on a data set are not collected: their audits are of outputs alone, and say so."""
+        return False
+
     def rows(self, positions: Positions) -> Samples:
         return Samples(self.source, positions)
 

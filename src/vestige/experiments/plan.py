@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.experiments.settings import AuditConfig, ShadowConfig
-from vestige.experiments.steps import AuditMethod, Collect, ModelStep, References, Rows
+from vestige.experiments.steps import FEATURES, AuditMethod, Collect, ModelStep, References, Rows
 from vestige.graph import Environment, Step, Store
 from vestige.signals.kinds import Outputs
 from vestige.signals.simulate import FEWEST_TO_SIMULATE, MOST_EXCHANGED, exchangeable
 from vestige.store import key_of
 
 Positions = NDArray[np.int64]
-PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration", "exchanged")
+PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration", "exchanged", "features")
+MOST_REPRESENTED = 1_000
+"""Records of a part of which features are collected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class Maker(Protocol):
     config       of the plan, for its manifest
     content      what decides its results, for its key; `ways` is left to the plan
     facts        of its data, for the manifest: name, samples, classes, sha256, notes
+    represents   are there features of its models to collect?
 
     `trial` fits a model now, outside of every step, and returns it as a function.
     """
@@ -80,6 +83,9 @@ class Maker(Protocol):
 
     @property
     def facts(self) -> Mapping[str, Any]: ...
+
+    @property
+    def represents(self) -> bool: ...
 
     def rows(self, positions: Positions) -> Rows: ...
 
@@ -150,6 +156,13 @@ class Plan:
             return np.zeros(0, np.int64)
         return exchangeable(self.members, MOST_EXCHANGED, np.random.default_rng(self.seed("exchanged")))
 
+    @functools.cached_property
+    def represented(self) -> Positions:
+        """Positions of the records of which features are collected: of each part some, drawn at random."""
+        rng = np.random.default_rng(self.seed("features"))
+        some = [np.sort(rng.permutation(part)[:MOST_REPRESENTED]) for part in self.parts.values()]
+        return np.concatenate(some)
+
     @property
     def sources(self) -> NDArray[np.str_]:
         """Where each of the audited records comes from."""
@@ -207,9 +220,11 @@ def _steps(plan: Plan) -> Steps:
         models[way.title] = maker.unlearning(models["original"], roles, way, plan.seed("unlearn"))
     audited, pool = maker.rows(np.concatenate(list(plan.parts.values()))), maker.rows(roles.shadow)
     exchanged = {"exchanged": maker.rows(roles.shadow[plan.exchanged])} if len(plan.exchanged) else {}
+    represented = {FEATURES: maker.rows(plan.represented)} if maker.represents else {}
     outputs = {
         name: Collect(
-            model=model, groups={"audited": audited} | ({"pool": pool} if name in shadows else exchanged),
+            model=model,
+            groups={"audited": audited} | ({"pool": pool} if name in shadows else exchanged) | represented,
             label=f"collecting what {name} says",
         )
         for name, model in models.items()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, field_validator, model_validator
 
 import vestige
@@ -25,7 +26,7 @@ from vestige.graph import Environment
 from vestige.graph.step import UNNAMED, Facts, Job
 from vestige.registry import spelled
 from vestige.signals.kinds import Outputs
-from vestige.systems.base import ask
+from vestige.systems.base import ask, gives_representations, represent
 from vestige.systems.source import SystemRows, SystemSource
 
 RETRAIN = "retrain"
@@ -132,6 +133,10 @@ class SystemStep(ModelStep):
         system, model = self.source.load(), self.model(job)
         return lambda rows: ask(system, model, rows.positions)
 
+    def represent(self, job: Job) -> Callable[[SystemRows], NDArray[np.float32] | None]:
+        system, model = self.source.load(), self.model(job)
+        return lambda rows: represent(system, model, rows.positions)
+
     @property
     def size(self) -> float:
         return 5e6
@@ -215,6 +220,11 @@ class Models:
             "sha256": self.source.fingerprint, "notes": list(system.notes),
         }  # fmt: skip
 
+    @property
+    def represents(self) -> bool:
+        """Are there features to collect?"""
+        return gives_representations(self.source.load())
+
     def rows(self, positions: Positions) -> SystemRows:
         return SystemRows(self.source, positions)
 
@@ -245,6 +255,20 @@ class Models:
         system = self.source.load()
         model = system.fit(np.array(positions), seed)
         return lambda rows: ask(system, model, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Existing(Models):
+    """The models of an audit of two that exist; shadows alone are fitted."""
+
+    before: SystemStep
+    after: SystemStep
+
+    def original(self, roles: Roles, seed: int) -> SystemStep:
+        return self.before
+
+    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
+        return self.after
 
 
 def plan_request(config: RequestConfig, folder: Path, store: str | None = None) -> Plan:
@@ -310,7 +334,11 @@ def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, se
     retain = seen[~np.isin(seen, forget)]
     if not len(retain):
         raise InputError("The request names every record that the original saw; nothing is left to retain.")
-    unseen = np.setdiff1d(np.arange(len(records)), seen)
+    return split(forget, retain, np.setdiff1d(np.arange(len(records)), seen), shadows, seed)
+
+
+def split(forget: Positions, retain: Positions, unseen: Positions, shadows: ShadowConfig, seed: int) -> Roles:
+    """Return which of the records that the original never saw are held out, and what shadow models are fitted on."""
     order = np.random.default_rng(np.random.SeedSequence([seed, 7])).permutation(unseen)
     if not shadows.count:
         held, aside, pool = order[: len(order) // 2], order[len(order) // 2 :], order[:0]

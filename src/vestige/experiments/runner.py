@@ -27,8 +27,8 @@ from vestige.experiments.render import render
 from vestige.experiments.requests import RequestConfig, plan_request
 from vestige.graph import Store, carry_out
 from vestige.graph.engines import check_engine
-from vestige.graph.folder import RECORDS, flat
-from vestige.store import file_hash, read_record, room_in, write_json
+from vestige.graph.folder import FREE, difference, expect_kind
+from vestige.store import file_hash, is_vacant, read_record, room_in, write_json
 
 if TYPE_CHECKING:
     from vestige.experiments.config import RunConfig
@@ -153,15 +153,11 @@ def _claim(plan: Plan, say: Say) -> None:
     A manifest that is lost or damaged is written anew where the folder holds the original model of this very run.
     """
     path = plan.folder / "manifest.json"
-    if plan.folder.is_file():
-        raise InputError(f"{plan.folder} is a file; a folder for the results is wanted.")
-    for kind in ("leaks", "llm"):
-        if (plan.folder / RECORDS[kind]).is_file():
-            raise InputError(f"{plan.folder} holds a run of another kind; name another folder.")
+    expect_kind(plan.folder, "run")
     try:
         manifest = read_record(path)
     except ArtefactError as damage:
-        if plan.folder.is_dir() and any(plan.folder.iterdir()):
+        if not is_vacant(plan.folder):
             if not _has_begun(plan):
                 raise InputError(
                     f"{plan.folder} is not empty and holds no run that this one continues ({damage}); delete it, or "
@@ -193,11 +189,8 @@ def is_finished(manifest: Mapping[str, Any]) -> bool:
 def _difference(manifest: dict[str, Any], plan: Plan) -> str:
     if manifest.get("vestige") != vestige.__version__:
         return f" (of version {manifest.get('vestige')}, this is {vestige.__version__})"
-    old, new = flat(manifest.get("config", {})), flat(dict(plan.maker.config))
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key) and key not in ("title", "data.root"):
-            return f" ({key} is {old.get(key)!r} there and {new.get(key)!r} here)"
-    return " (of other data)"
+    change = difference(manifest.get("config", {}), dict(plan.maker.config), (*FREE, "data.root"))
+    return f" ({change or 'of other data'})"
 
 
 def _manifest(plan: Plan) -> dict[str, Any]:

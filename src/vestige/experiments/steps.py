@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from vestige.data.source import Truth
 from vestige.errors import InputError
-from vestige.evaluation import Metric, audit
+from vestige.evaluation import Audit, Features, Metric, audit_signals
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
@@ -28,6 +28,8 @@ from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
+FEATURES = "features"
+"""The group of records of which features are collected."""
 
 
 class Rows(Protocol):
@@ -51,10 +53,14 @@ class ModelStep(Step):
         """Return the model as a function: from records to what it says about them."""
         raise NotImplementedError
 
+    def represent(self, job: Job) -> Callable[[Any], Values | None]:
+        """Return the model as a function: from records to its features of them, or None where it has none."""
+        return lambda rows: None
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Collect(Step):
-    """Collect what a model says about named groups of records."""
+    """Collect what a model says about named groups of records, and its features of the group "features"."""
 
     model: ModelStep
     groups: Mapping[str, Rows]
@@ -63,8 +69,12 @@ class Collect(Step):
 
     def make(self, job: Job) -> Facts:
         ask = self.model.ask(job)
-        answers = {name: ask(rows) for name, rows in self.groups.items()}
-        save_file({name: np.ascontiguousarray(each.values) for name, each in answers.items()}, job.path)
+        answers = {name: ask(rows) for name, rows in self.groups.items() if name != FEATURES}
+        arrays = {name: np.ascontiguousarray(each.values) for name, each in answers.items()}
+        if FEATURES in self.groups:
+            features = self.model.represent(job)(self.groups[FEATURES])
+            arrays |= {} if features is None else {FEATURES: np.ascontiguousarray(features)}
+        save_file(arrays, job.path)
         return {"kind": next(iter(answers.values())).kind}
 
     def read(self, job: Job) -> dict[str, Values]:
@@ -172,14 +182,24 @@ class AuditMethod(Step):
     suffix: ClassVar[str] = ""
 
     def make(self, job: Job) -> None:
-        config, shared = self.config, job.file(self.references)
+        result = self.audited(job)
+        result = dataclasses.replace(result, figures=(*result.figures, *self._cost(job)))
+        result.write(job.path, job.file(self.references))
+
+    @property
+    def described(self) -> bool:
+        """Are figures computed beside scores and verdict?"""
+        return True
+
+    def audited(self, job: Job) -> Audit:
+        """Return the audit of the signals, with what the plan knows of its limits."""
+        config = self.config
         with named(self.title):
-            result = audit(
+            result = audit_signals(
                 self.signals(job), config.measures, name=self.title, preset=config.preset, alpha=config.alpha,
-                tolerance=config.tolerance,
+                tolerance=config.tolerance, features=self.features(job), describe=self.described,
             )  # fmt: skip
-        figures, limits = (*result.figures, *self._cost(job)), (*result.limits, *self.limits)
-        dataclasses.replace(result, figures=figures, limits=limits).write(job.path, shared)
+        return dataclasses.replace(result, limits=(*result.limits, *self.limits))
 
     def signals(self, job: Job) -> Signals:
         """Return what the audited model says, beside what all others do."""
@@ -195,6 +215,20 @@ class AuditMethod(Step):
             own = reading.logits(answers["exchanged"], values)
             fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
         return references.with_(**fields)
+
+    def features(self, job: Job) -> Features | None:
+        """Return the features that were collected of the audited model and of the references; None: there are none."""
+        rows, own = self.unlearned.groups.get(FEATURES), self.unlearned.read(job).get(FEATURES)
+        if rows is None or own is None:
+            return None
+
+        def of(steps: Sequence[Collect]) -> tuple[Values, ...]:
+            return tuple(values for step in steps if (values := step.read(job).get(FEATURES)) is not None)
+
+        exact = [step for step in self.references.retrained if step is not self.unlearned]
+        before = self.references.original.read(job).get(FEATURES)
+        ids = rows.truth(job.environment.root).ids
+        return Features(ids, own, of(self.references.shadows), of(exact), before)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)

@@ -22,6 +22,7 @@ from vestige.models.language import load_model
 from vestige.signals.changed_texts import lowercased, neighbouring, prefixed, swapped
 from vestige.signals.collect_texts import collect
 from vestige.signals.texts import TextSignals
+from vestige.signals.token_information import token_information
 from vestige.store import file_hash, key_of, write_json
 from vestige.unlearning.text import unlearn
 from vestige.unlearning.text.recovery import quantised, relearned
@@ -181,9 +182,9 @@ class TextOutputs(Step):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ChangedTexts(Step):
-    """Collect what lowercase, ReCaLL, PAC and neighbourhood read: passes over changed texts.
+    """Collect what lowercase, ReCaLL, PAC, neighbourhood and InfoRMIA read: passes over changed texts, and by the base.
 
-    ReCaLL's prefix is a text that was never seen; neighbours are proposed by the base model.
+    ReCaLL's prefix is a text that was never seen; neighbours are proposed by the base model, InfoRMIA's reference.
     """
 
     model: TextModel
@@ -201,6 +202,8 @@ class ChangedTexts(Step):
             "prefixed": prefixed(model, tokenizer, texts, [groups.holdout.texts[-1][:400]]),
             "neighbours": np.stack([collect(model, tokenizer, copy).nll for copy in near], axis=1),
         }
+        told = token_information(model, base, tokenizer, texts)
+        arrays |= {"information": np.concatenate(told), "tokens": np.array([len(one) for one in told])}
         job.path.mkdir(parents=True)
         save_file(arrays, job.path / "arrays.safetensors")
         for number, copy in enumerate(swapped(texts, copies=self.COPIES)):
@@ -209,7 +212,11 @@ class ChangedTexts(Step):
     def read(self, folder: Path) -> dict[str, Any]:
         """Return what the measures read."""
         copies = [TextSignals.load(folder / f"swapped-{number}.parquet") for number in range(self.COPIES)]
-        return {**load_file(folder / "arrays.safetensors"), "swapped": copies}
+        arrays: dict[str, Any] = {**load_file(folder / "arrays.safetensors"), "swapped": copies}
+        if "information" in arrays:
+            ends = np.cumsum(arrays.pop("tokens"))
+            arrays["information"] = np.split(arrays["information"], ends[:-1])
+        return arrays
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -15,26 +15,39 @@ FREE = ("title",)
 """Keys of a configuration that decide no result."""
 
 
+def expect_kind(folder: Path, kind: str) -> None:
+    """Raise `InputError` where a folder is a file, or holds a run of another kind."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; a folder for the results is wanted.")
+    for other, name in RECORDS.items():
+        if other != kind and _of_kind(folder, other) is not None:
+            raise InputError(f"{folder} holds a run of another kind ({name}); name another folder.")
+
+
 def expect_own(folder: Path, kind: str, config: Mapping[str, Any]) -> None:
     """Raise `InputError` where a folder holds a run of another kind, or a finished one of another configuration."""
-    for other, name in RECORDS.items():
-        try:
-            record = read_record(folder / name)
-        except ArtefactError:
-            continue
-        if record.get("kind") != other:
-            continue
-        if other != kind:
-            raise InputError(f"{folder} holds a run of another kind ({name}); name another folder.")
-        before, now = (
-            {k: v for k, v in flat(c).items() if k not in FREE} for c in (record.get("config"), config)
-        )
-        for key in sorted(before.keys() | now.keys()):
-            if before.get(key) != now.get(key):
-                raise InputError(
-                    f"{folder} holds another run ({key} is {before.get(key)!r} there and {now.get(key)!r} here); name "
-                    "another folder."
-                )
+    expect_kind(folder, kind)
+    record = _of_kind(folder, kind)
+    if record is not None and (change := difference(record.get("config"), config)):
+        raise InputError(f"{folder} holds another run ({change}); name another folder.")
+
+
+def _of_kind(folder: Path, kind: str) -> dict[str, Any] | None:
+    """Return the record of a run of a kind in a folder; None where there is none that can be read."""
+    try:
+        record = read_record(folder / RECORDS[kind])
+    except ArtefactError:
+        return None
+    return record if record.get("kind") == kind else None
+
+
+def difference(before: Any, now: Any, free: tuple[str, ...] = FREE) -> str:
+    """Return the first place in which two configurations differ, in words; "" where there is none but the free ones."""
+    old, new = ({k: v for k, v in flat(c).items() if k not in free} for c in (before, now))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            return f"{key} is {old.get(key)!r} there and {new.get(key)!r} here"
+    return ""
 
 
 def kind_in(folder: Path) -> str:

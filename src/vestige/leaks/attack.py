@@ -101,6 +101,12 @@ class Leakage:
     baseline_scores: Floats
     truth: NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        best, alone = self.best, self.baseline
+        both = f"AUC {best.target.auc:.3f} by {best.feature} ({best.model}) of two versions"
+        one = f"{alone.target.auc:.3f} by {alone.feature} of one"
+        return f"Leakage: {both}, {one}; gain {self.gain:.3f} [{self.gain_low:.3f}, {self.gain_high:.3f}]"
+
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each attack."""
         return [

@@ -128,6 +128,16 @@ class Findings:
     rows: int
     sets: int
 
+    @property
+    def sentence(self) -> str:
+        """What was found, in plain words: the first sentence of the report."""
+        from vestige.leaks import page
+
+        return page.headline(self)
+
+    def __repr__(self) -> str:
+        return f"Findings: {self.sentence}"
+
     def record(self) -> dict[str, Any]:
         """Return everything but the scores, for JSON."""
         return {

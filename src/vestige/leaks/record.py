@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vestige.errors import InputError, unknown
 from vestige.files import as_path, read_npz
+from vestige.report.words import plural
 from vestige.store import published
 from vestige.values import as_array, as_floats, as_rows
 
@@ -66,6 +67,12 @@ class PosteriorPairs:
 
     def __len__(self) -> int:
         return len(self.status)
+
+    def __repr__(self) -> str:
+        counts = {name: int((self.status == name).sum()) for name in STATUSES}
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        sets = len(np.unique(self.sets))
+        return f"PosteriorPairs({len(self):,} records of {self.classes} classes in {plural(sets, 'set')}: {told})"
 
     @property
     def classes(self) -> int:

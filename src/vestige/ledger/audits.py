@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ from vestige.errors import InputError
 from vestige.files import as_path
 from vestige.ledger.keys import digests
 from vestige.ledger.models import settle
+from vestige.ledger.plans import Say, commitments_of, ids_of, planned, source_of
 from vestige.ledger.records import Commitment, Request, as_date
-from vestige.ledger.work import RETIRE, Say, planned, recorded
-from vestige.store import file_hash
+from vestige.ledger.work import RETIRE, recorded
+from vestige.store import file_hash, key_of
 
 if TYPE_CHECKING:
     from vestige.evaluation import Audit
@@ -26,61 +28,121 @@ VERDICT = (
 
 
 def audit(
-    ledger: Ledger, request: str, line: str | None = None, *, system: Any = None, folder: Path | str | None = None,
-    workers: int | None = None, say: Say = lambda text: None,
-) -> Request:  # fmt: skip
+    ledger: Ledger, request: str | Sequence[str], line: str | None = None, *, system: Any = None,
+    folder: Path | str | None = None, out: Path | str = "runs", workers: int | None = None,
+    say: Say = lambda text: None, **options: Any,
+) -> list[Request]:  # fmt: skip
     """Measure what is left of each record in the new version, and keep verdict and digests.
 
     Parameters
     ----------
     ledger, request, line
-        The line may be left out where the request concerns one.
+        One request, or several. The line may be left out where they concern one.
     system
-        Where it was given to `execute` from memory; a file is known.
+        Where it was given to `execute` from memory; a file is known. Of a version that was trained elsewhere: who
+        loads and asks it, as for `Ledger.monitor`; all requests that the version serves are asked together.
     folder
         An audit that was made elsewhere, of a version that was trained elsewhere.
+    out
+        Where the audits of versions that were trained elsewhere go.
+    options
+        Of those audits: supplied, shadows, seed, settings; see `vestige.ledger.later.Asking`.
 
     Returns
     -------
-    Request
+    list of Request
         "audited", whatever the verdict; `execute` again where a vestige remains.
     """
-    record = ledger.requests.show(request)
-    commitment = record.commitment(line)
+    pairs = commitments_of(ledger, request, line)
+    for record, one in pairs:
+        _expect_executed(record, one)
+    if folder is not None and len(pairs) > 1:
+        raise InputError(
+            f"{as_path(folder)} is one audit; name the request that it is of, and not {len(pairs)}."
+        )
+    if options and (folder is not None or any(one.folder for _, one in pairs)):
+        raise InputError(
+            f"{', '.join(options)}: options of an audit are for versions that were trained elsewhere and a system that "
+            f"asks them; {pairs[0][1].version} is audited as it was executed."
+        )
+    asked: dict[str, Path] = {}
+    for record, one in pairs:
+        with recorded(ledger, record, one, "audit"):
+            if folder is not None:
+                place = as_path(folder)
+            elif one.folder:
+                place = _audited(ledger, record, one, system, workers, say)
+            elif system is not None:
+                if record.id not in asked:
+                    asked |= _asked(ledger, one, system, folder=out, workers=workers, say=say, **options)
+                if record.id not in asked:
+                    raise InputError(
+                        f"The records of {record.id} are supplied again for each audit; give them."
+                    )
+                place = asked[record.id]
+            else:
+                raise InputError(
+                    f"{one.version} was trained elsewhere; give the system that asks it, or the folder of its audit."
+                )
+            _keep_audit(ledger, record, one, place.resolve())
+    return [ledger.requests.show(record.id) for record, _ in pairs]
+
+
+def _expect_executed(record: Request, commitment: Commitment) -> None:
+    """Raise `InputError` for a request that has no new version to audit."""
     if commitment.state not in ("executed", "audited"):
         raise InputError(
-            f"{request} is {commitment.state} in {commitment.line}; audit is for what is executed."
+            f"{record.id} is {commitment.state} in {commitment.line}; audit is for what is executed."
         )
     if commitment.way == RETIRE:
         raise InputError(
-            f"{request} retired every version of {commitment.line} that saw its records; certify it."
+            f"{record.id} retired every version of {commitment.line} that saw its records; certify it."
         )
-    with recorded(ledger, record, commitment, "audit"):
-        if folder is not None:
-            place = as_path(folder)
-        elif commitment.folder:
-            place = _audited(ledger, record, commitment, system, workers, say)
-        else:
-            raise InputError(f"{commitment.version} was trained elsewhere; give the folder of its audit.")
-        _keep_audit(ledger, record, commitment, place.resolve())
-    return ledger.requests.show(request)
 
 
 def _audited(
     ledger: Ledger, request: Request, commitment: Commitment, system: Any, workers: int | None, say: Say
 ) -> Path:
     from vestige.experiments.runner import carry_out_plan
+    from vestige.experiments.versions import audit_request
 
     known = commitment.plan
     options = {
         "system": known["system"] or system, "shadows": known["shadows"], "seed": int(known["seed"]),
         "audit": known["audit"],
     }  # fmt: skip
-    built, _, plan = planned(ledger, request, commitment, known["how"], Path(commitment.folder), options)
+    requests = [ledger.requests.show(one) for one in known.get("together", [request.id])]
+    built, _, plan = planned(
+        ledger, requests, commitment.line, known["how"], Path(commitment.folder), options
+    )
     if plan["key"] != known["key"]:
         raise InputError(f"The system is another than {request.id} was executed with; give it as it was.")
-    carry_out_plan(built, workers=workers, say=say)
-    return built.store.path(built.steps.audits[commitment.way])
+    if len(requests) == 1:
+        carry_out_plan(built, workers=workers, say=say)
+        return built.store.path(built.steps.audits[commitment.way])
+    source = source_of(options["system"])
+    rows = source.load().records.positions(ids_of(ledger.key, request.records, source))
+    return audit_request(built, commitment.way, request.id, rows, workers=workers, say=say)
+
+
+def _asked(
+    ledger: Ledger, commitment: Commitment, system: Any, folder: Path | str, **options: Any
+) -> dict[str, Path]:
+    """Ask a version that was trained elsewhere about every request that it serves; return their audits.
+
+    Each set of requests has a folder of its own: an audit that the ledger has noted is not written again.
+    """
+    from vestige.ledger.later import Asking
+
+    version = ledger.models.show(commitment.version)
+    served = [
+        one
+        for one in ledger.requests.commitments(commitment.line)
+        if one.version == version.id and one.state in ("executed", "audited")
+    ]
+    name = f"{version.name}-{key_of([one.request for one in served])[:8]}"
+    asking = Asking(ledger, commitment.line, system, served, folder=as_path(folder) / name, **options)
+    return asking.audits(version, served)
 
 
 def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place: Path) -> None:
@@ -109,8 +171,9 @@ def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place:
 
 
 def certify(
-    ledger: Ledger, request: str, line: str | None = None, *, key: Path | str | None = None,
-    passphrase: str | None = None, valid_until: str | date | None = None, assurance: str = "self-attested",
+    ledger: Ledger, request: str, line: str | None = None, *, key: Any = None,
+    passphrase: str | None = None, public: Path | str | None = None,
+    valid_until: str | date | None = None, assurance: str = "self-attested",
     folder: Path | str | None = None,
 ) -> Request:  # fmt: skip
     """Sign evidence of an audit that holds, and note that the request is certified.
@@ -121,8 +184,8 @@ def certify(
     ----------
     ledger, request, line
         The line may be left out where the request concerns one.
-    key, passphrase
-        The private key that signs; see `vestige.evidence.certify`.
+    key, passphrase, public
+        The private key that signs, or a signer; see `vestige.evidence.certify`.
     valid_until
         A day; default: a year from now.
     assurance
@@ -158,7 +221,7 @@ def certify(
         if not retired:
             until = None if valid_until is None else _at_midnight(as_date("valid_until", valid_until))
             body |= _evidence(
-                ledger, record, commitment, folder, key=key, passphrase=passphrase, valid_until=until,
+                ledger, record, commitment, folder, key=key, passphrase=passphrase, public=public, valid_until=until,
                 assurance=assurance,
             )  # fmt: skip
         with ledger.writing() as transaction:

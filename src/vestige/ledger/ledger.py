@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import vestige
 from vestige.errors import ArtefactError, InputError
 from vestige.files import as_path
-from vestige.ledger import export, verify
+from vestige.ledger import export, verify, views, watch
 from vestige.ledger.chain import Event
 from vestige.ledger.database import (
     Transaction,
@@ -241,6 +241,31 @@ class Ledger:
         with self.writing(older=True) as transaction:
             lost = {"lost_sequence": head["sequence"], "lost_digest": head["digest"]}
             return transaction.append("ledger.restored", "", lost, note=reason)
+
+    # later versions
+
+    def monitor(self, line: str, audit: watch.AuditOf | None = None, **options: Any) -> watch.Watch:
+        """Audit every new version of a model line against every open commitment; re-open what it breaks.
+
+        Either with a `system` that loads and asks the versions, or with audits that were made elsewhere. See
+        `vestige.ledger.watch.monitor`.
+        """
+        return watch.monitor(self, line, audit, **options)
+
+    def matrix(self, line: str) -> dict[str, dict[str, str]]:
+        """Return "kept", "reopened", "untested" or "saw", by request and version; what is not decided is absent."""
+        return watch.matrix(self, line)
+
+    def history(self, line: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return outcome, completeness with its interval, and p of each later audit, by request and version."""
+        return watch.history(self, line)
+
+    def overview(self, line: str) -> views.Overview:
+        """Return what is known of each commitment under each version, for a terminal (`.text()`) or as a page.
+
+        See `vestige.ledger.views.overview`.
+        """
+        return views.overview(self, line)
 
     # checking, rebuilding, erasing
 

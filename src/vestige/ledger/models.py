@@ -9,8 +9,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +21,16 @@ from vestige.ledger.chain import canonical
 from vestige.ledger.database import Transaction
 from vestige.ledger.keys import digests
 from vestige.ledger.projections import Row
-from vestige.ledger.records import Version
+from vestige.ledger.records import NAME, Version
 from vestige.ledger.tables import COMMITMENT, EVENT, MANIFEST, REQUEST, VERSION
 from vestige.values import id_list
 
 if TYPE_CHECKING:
     from vestige.ledger.ledger import Ledger
+    from vestige.ledger.sources import Polled, Source
 
 BYTES = 16
 STATES = ("candidate", "live", "retired")
-NAME = re.compile(r"[\w][\w.-]{0,99}")
 DONE = ("executed", "audited", "certified", "monitored", "closed")
 """States of a commitment that a version with its records breaks."""
 
@@ -58,6 +57,9 @@ class Manifest:
         place = bisect.bisect_left(range(len(self)), wanted, key=self._at)
         return place < len(self) and self._at(place) == wanted
 
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._at, range(len(self)))
+
     def _at(self, place: int) -> bytes:
         return self.body[BYTES * place : BYTES * (place + 1)]
 
@@ -68,8 +70,12 @@ class Manifest:
     def without(self, pseudonyms: Iterable[str]) -> Manifest:
         """Return it without some records."""
         gone = {bytes.fromhex(name) for name in pseudonyms}
-        parts = (self._at(place) for place in range(len(self)))
-        return Manifest(b"".join(part for part in parts if part not in gone))
+        return Manifest(b"".join(part for part in self if part not in gone))
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the digest of a version: SHA-256 over the names and digests of its files."""
+    return hashlib.sha256(canonical(dict(files)).encode()).hexdigest()
 
 
 class Models:
@@ -139,7 +145,7 @@ class Models:
             raise InputError(f"{place}: no weights are there; a folder or a file is wanted.")
         version, place = f"{line}@{name}", place.resolve()
         files = digests(place)
-        digest = hashlib.sha256(canonical(files).encode()).hexdigest()
+        digest = digest_of(files)
         known = transaction.get("version", version)
         if known is not None:
             if (known["digest"], known["manifest"]) == (digest, manifest.digest):
@@ -246,15 +252,18 @@ class Models:
 
     def tags(self, repository: Path | str = ".") -> Sequence[tuple[str, str]]:
         """Return the git tags of a repository that are named like versions, "churn@v1", and are not registered."""
-        import subprocess
+        from vestige.ledger.sources import tags
 
-        command = ["git", "-C", str(repository), "tag", "--list", "*@*"]
-        try:
-            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise InputError(f"{repository}: its git tags cannot be read ({error}).") from None
         known = {version.id for version in self.list()}
-        return [(tag.partition("@")[0], tag.partition("@")[2]) for tag in answer.split() if tag not in known]
+        return [
+            (tag.partition("@")[0], tag.partition("@")[2]) for tag in tags(repository) if tag not in known
+        ]
+
+    def poll(self, source: Source, **options: Any) -> Polled:
+        """Register the versions of a source that are new, and follow which are in use. See `vestige.ledger.sources`."""
+        from vestige.ledger.sources import poll
+
+        return poll(self.ledger, source, **options)
 
 
 def _commitments(connection: sa.Connection, line: str, states: Sequence[str]) -> list[Row]:

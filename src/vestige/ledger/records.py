@@ -16,6 +16,8 @@ from vestige.errors import InputError
 from vestige.ledger.projections import ENDED
 
 Row = Mapping[str, Any] | RowMapping
+NAME = re.compile(r"[\w][\w.-]{0,99}")
+"""Of a model line, or of a version in it."""
 WORD = re.compile(r"[\w .-]{0,40}")
 
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import sqlalchemy as sa
 
 from vestige.errors import InputError, unknown
-from vestige.ledger import audits, chain, vault, work
+from vestige.ledger import audits, chain, plans, vault, work
 from vestige.ledger.database import Transaction
 from vestige.ledger.models import settle
 from vestige.ledger.projections import ENDED, Row
@@ -201,8 +201,9 @@ class Requests:
             return self._read(connection, *conditions, limit=limit)
 
     def commitments(self, line: str | None = None) -> Sequence[Commitment]:
-        """Return the commitments that are open: all, or those of a model line."""
-        query = sa.select(COMMITMENT).where(COMMITMENT.c.state != "closed").order_by(COMMITMENT.c.request)
+        """Return the commitments that are open, as they came: all, or those of a model line."""
+        order = sa.func.length(COMMITMENT.c.request), COMMITMENT.c.request
+        query = sa.select(COMMITMENT).where(COMMITMENT.c.state != "closed").order_by(*order)
         if line is not None:
             query = query.where(COMMITMENT.c.line == line)
         ended = sa.select(REQUEST.c.id).where(REQUEST.c.state.in_(ENDED))
@@ -331,17 +332,43 @@ class Requests:
         """Find which versions of which models saw which records. See `vestige.ledger.work.scope`."""
         return work.scope(self.ledger, request, system)
 
-    def plan(self, request: str, line: str | None = None, **options: Any) -> Costs:
-        """Say what `execute` would do and cost; nothing is written. See `vestige.ledger.work.plan`."""
-        return work.plan(self.ledger, request, line, **options)
+    def plan(self, request: str | Sequence[str], line: str | None = None, **options: Any) -> Costs:
+        """Say what `execute` would do and cost; nothing is written. See `vestige.ledger.plans.plan`."""
+        return plans.plan(self.ledger, request, line, **options)
 
-    def execute(self, request: str, line: str | None = None, **options: Any) -> Request:
-        """Forget the records and register the version without them. See `vestige.ledger.work.execute`."""
-        return work.execute(self.ledger, request, line, **options)
+    @overload
+    def execute(self, request: str, line: str | None = None, **options: Any) -> Request: ...
 
-    def audit(self, request: str, line: str | None = None, **options: Any) -> Request:
-        """Measure what is left of each record, and keep the verdict. See `vestige.ledger.audits.audit`."""
-        return audits.audit(self.ledger, request, line, **options)
+    @overload
+    def execute(
+        self, request: Sequence[str], line: str | None = None, **options: Any
+    ) -> Sequence[Request]: ...
+
+    def execute(
+        self, request: str | Sequence[str], line: str | None = None, **options: Any
+    ) -> Request | Sequence[Request]:
+        """Forget the records, of one request or of several in one training, and register the version without them.
+
+        See `vestige.ledger.work.execute`.
+        """
+        records = work.execute(self.ledger, request, line, **options)
+        return records[0] if isinstance(request, str) else records
+
+    @overload
+    def audit(self, request: str, line: str | None = None, **options: Any) -> Request: ...
+
+    @overload
+    def audit(self, request: Sequence[str], line: str | None = None, **options: Any) -> Sequence[Request]: ...
+
+    def audit(
+        self, request: str | Sequence[str], line: str | None = None, **options: Any
+    ) -> Request | Sequence[Request]:
+        """Measure what is left of each record, of one request or of several, and keep the verdicts.
+
+        See `vestige.ledger.audits.audit`.
+        """
+        records = audits.audit(self.ledger, request, line, **options)
+        return records[0] if isinstance(request, str) else records
 
     def certify(self, request: str, line: str | None = None, **options: Any) -> Request:
         """Write evidence of an audit that holds. See `vestige.ledger.audits.certify`."""

@@ -142,6 +142,13 @@ def content(
     return content
 
 
+def state_of(ledger: Ledger, request: str) -> str:
+    """Return what there is of a request's records: "stored", "supplied", "destroyed", or "" where nothing was kept."""
+    query = sa.select(ESCROW.c.state).where(ESCROW.c.request == request)
+    with ledger.reading() as connection:
+        return str(connection.execute(query).scalar() or "")
+
+
 def _unsealed(ledger: Ledger, request: str, wrapped: bytes, body: bytes) -> dict[str, bytes]:
     from cryptography.exceptions import InvalidTag
 

@@ -1,18 +1,25 @@
 """Monitoring: every new version of a model line against every open commitment, by one budget that the chain keeps.
 
 A pair of a commitment and a version's digest is decided once. Decision, state of the procedure and re-opening are
-written together: whoever is stopped between two pairs goes on with the next, by the budget that is left.
+written together: whoever is stopped between two pairs goes on with the next, by the budget that is left. What an audit
+could not test, for a control of it failed, costs nothing and is tried again by the next call.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from vestige.errors import InputError
+from vestige.ledger.later import Asking
 from vestige.ledger.records import Commitment, Version
+from vestige.ledger.tables import FACT
 from vestige.monitoring import Budget, Decision, Test, budget, decide, start
 from vestige.monitoring.control import DEFAULT
 
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 
 WATCHED = ("certified", "monitored")
 """States of a commitment in which later versions are audited."""
+UNTESTED = Decision("", "", "untested")
 AuditOf = Callable[[Commitment, Version], "Audit | Path | str | None"]
 
 
@@ -34,7 +42,7 @@ class Watch:
     decisions : tuple of Decision
         Of this call, in their order; `commitment` is the request's id, `digest` the version's.
     waiting : tuple of (str, str)
-        Request and version that no audit was there for.
+        Request and version that no audit was there for, or one that could test nothing.
     budget : Budget
         What is left of the error budget.
     """
@@ -50,71 +58,128 @@ class Watch:
 
 
 def pairs(ledger: Ledger, line: str) -> Iterator[tuple[Commitment, Version]]:
-    """Yield what is still to be audited: each commitment that is watched, with each version that came after its own.
+    """Yield what is still to be audited: each version with each commitment that is watched and was kept before it came.
 
     A version that saw the records by its manifest is none of them: when it goes live, it re-opens them unmeasured.
     """
-    versions = ledger.models.list(line)
-    known = _known(ledger, line)
+    versions, known = ledger.models.list(line), _known(ledger, line)
     order = {version.id: place for place, version in enumerate(versions)}
-    for commitment in ledger.requests.commitments(line):
-        if commitment.state not in WATCHED:
+    watched = [one for one in ledger.requests.commitments(line) if one.state in WATCHED]
+    records = {one.request: ledger.requests.show(one.request).records for one in watched}
+    for place, version in enumerate(versions):
+        waiting = [
+            one
+            for one in watched
+            if place > order.get(one.version, -1)
+            and version.id not in one.saw
+            and known.get((one.request, version.digest), UNTESTED).outcome == "untested"
+        ]
+        if version.state == "retired" or not waiting:
             continue
-        for version in versions[order.get(commitment.version, -1) + 1 :]:
-            decided = (commitment.request, version.digest) in known
-            if version.state != "retired" and version.id not in commitment.saw and not decided:
-                yield commitment, version
+        manifest = ledger.models.read_manifest(version.id)
+        for one in waiting:
+            if not manifest.holds(records[one.request]):
+                yield one, version
 
 
 def monitor(
-    ledger: Ledger, line: str, audit: AuditOf, *, procedure: str = DEFAULT, alpha: float = 0.05,
-    by_records: bool = False,
+    ledger: Ledger, line: str, audit: AuditOf | None = None, *, system: Any = None, procedure: str = DEFAULT,
+    alpha: float = 0.05, by_records: bool = False, **options: Any,
 ) -> Watch:  # fmt: skip
-    """Decide on every pair that is still open, and re-open the commitments that a version breaks.
+    """Audit every new version of a model line against every open commitment; re-open what it breaks.
+
+    A pair of commitment and version is decided once. All commitments are asked of a version together, so that it is
+    loaded once and its shadow models are fitted once; what was done is in the folder, and is not done again.
 
     Parameters
     ----------
-    ledger, line
-    audit : function
-        Of a commitment and a version: the audit of the commitment's records under that version, or its folder; None
-        where there is none yet, and the pair waits.
+    ledger
+    line : str
+        The model line, such as "churn".
+    audit : function, optional
+        Of a commitment and a version: an audit that was made elsewhere, or its folder; None where there is none yet,
+        and the pair waits.
+    system
+        In its place, how versions are loaded and asked: a `System`, or "file.py:name". It must know the records of the
+        commitments; where they are gone from its data, it is a function that takes what was kept of them, {id: bytes},
+        and returns the system with these records in it. It also knows at least 40 records that no version saw; some of
+        them train shadow models.
     procedure, alpha
-        Of the error control; they count at the first call for a line, and stay. See `vestige.monitoring.start`.
+        Of the error control over all audits of the line; they count at the first call. See `vestige.monitoring.start`.
     by_records : bool
         Whether a record that stands out in two versions' audits re-opens its commitment; it has no error control.
+    options
+        Beside a system: supplied, folder, shadows, seed, settings, workers, say; see `vestige.ledger.later.Asking`.
 
     Returns
     -------
     Watch
+        With `decisions`, `reopened`, `waiting` and `budget`.
 
     Raises
     ------
     InputError
-        Where an audit lacks records of its request.
+        Where an audit lacks records of its request, where the system does not know the records, where no records are
+        left that no version saw, and where the weights of a version are not what was registered.
     """
+    if (audit is None) == (system is None) or (options and system is None):
+        raise InputError(
+            "How are versions audited? Give a system that is asked, or audits that were made, one of them."
+        )
+    start(procedure, alpha)  # a name that is unknown is refused before any work
+    open_pairs = list(pairs(ledger, line))
+    asking = None
+    if system is not None and open_pairs:
+        watched = {one.request: one for one, _ in open_pairs}
+        asking = Asking(ledger, line, system, list(watched.values()), **options)
     decisions: list[Decision] = []
-    waiting = []
-    for commitment, version in list(pairs(ledger, line)):
-        if any(one.commitment == commitment.request and one.outcome == "reopened" for one in decisions):
-            continue
-        result = audit(commitment, version)
-        if result is None:
-            waiting.append((commitment.request, version.id))
-            continue
-        test = _test(ledger, commitment, version, result)
-        with ledger.writing():
-            known = _known(ledger, line)
-            if (test.commitment, test.digest) in known:
+    waiting, reopened = [], set[str]()
+    for version, group in groupby(open_pairs, lambda pair: pair[1]):
+        commitments = [one for one, _ in group if one.request not in reopened]
+        commitments = [one for one in commitments if asking is None or asking.watches(one)]
+        made = asking.audits(version, commitments) if asking is not None and commitments else {}
+        for commitment in commitments:
+            result = made.get(commitment.request) if audit is None else audit(commitment, version)
+            if result is None:
+                waiting.append((commitment.request, version.id))
+                continue
+            decision = _decided(ledger, commitment, version, result, start(procedure, alpha), by_records)
+            if decision is None:
                 continue  # by another process, meanwhile
-            state = _state(ledger, line) or start(procedure, alpha)
-            after, (decision,) = decide(state, [test], known, by_records=by_records)
-            ledger.set_fact(_name(line), after)
-            ledger.set_fact(_name(line, test.commitment, test.digest), asdict(decision))
-            if decision.outcome == "reopened":
-                facts = {"by": decision.by, "p": decision.p, "level": decision.level}
-                ledger.requests.reopen(commitment.request, line, version.id, "audit", facts)
-        decisions.append(decision)
+            decisions.append(decision)
+            waiting += [(commitment.request, version.id)] if decision.outcome == "untested" else []
+            reopened |= {commitment.request} if decision.outcome == "reopened" else set()
     return Watch(tuple(decisions), tuple(waiting), budget_of(ledger, line, procedure, alpha))
+
+
+def _decided(
+    ledger: Ledger, commitment: Commitment, version: Version, result: Audit | Path | str, first: dict[str, Any],
+    by_records: bool,
+) -> Decision | None:  # fmt: skip
+    """Decide on a pair, and write decision, state of the procedure and re-opening together; None where it is decided.
+
+    first  the state of the procedure, where the line has none yet
+    """
+    audit, line = _audit(ledger, commitment, version, result), commitment.line
+    ids = audit.signals.of_role("forget").names.tolist()
+    names = dict(zip(ids, ledger.key.pseudonyms("record", ids), strict=True))
+    test = Test.of(audit, commitment.request, version.digest, names)
+    with ledger.writing():
+        known = _known(ledger, line, commitment.request)
+        before = known.pop((test.commitment, test.digest), UNTESTED)
+        if before.outcome != "untested":
+            return None
+        after, (decision,) = decide(_state(ledger, line) or first, [test], known, by_records=by_records)
+        if decision == before:
+            return decision  # nothing to test once more
+        ledger.set_fact(_name(line), after)
+        ledger.set_fact(
+            _name(line, test.commitment, test.digest), asdict(decision) | {"verdict": _figures(audit)}
+        )
+        if decision.outcome == "reopened":
+            facts = {"by": decision.by, "p": decision.p, "level": decision.level}
+            ledger.requests.reopen(commitment.request, line, version.id, "audit", facts)
+    return decision
 
 
 def budget_of(ledger: Ledger, line: str, procedure: str = DEFAULT, alpha: float = 0.05) -> Budget:
@@ -141,19 +206,42 @@ def matrix(ledger: Ledger, line: str) -> dict[str, dict[str, str]]:
     return rows
 
 
-def _test(ledger: Ledger, commitment: Commitment, version: Version, result: Audit | Path | str) -> Test:
+def history(ledger: Ledger, line: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return what each audit said, by request and version: outcome, completeness, low, high, and p.
+
+    Completeness is the share of the records' influence that is gone: 1 where all of it is, noise takes it beyond; None
+    where the audit could not say. p is 1 over the e-value where the procedure takes that.
+    """
+    by_digest = {version.digest: version.id for version in ledger.models.list(line)}
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for (request, digest), body in _bodies(ledger, line).items():
+        if digest in by_digest:
+            rows.setdefault(request, {})[by_digest[digest]] = {**body["verdict"], "p": body["p"]}
+    return rows
+
+
+def _audit(ledger: Ledger, commitment: Commitment, version: Version, result: Audit | Path | str) -> Audit:
+    """Return the audit of a pair. Raises `InputError` where it lacks records that any version saw."""
     from vestige.evaluation import Audit
 
     audit = result if isinstance(result, Audit) else Audit.load(result)
-    ids = audit.signals.of_role("forget").names.tolist()
-    names = dict(zip(ids, ledger.key.pseudonyms("record", ids), strict=True))
-    missing = set(ledger.requests.show(commitment.request).records) - set(names.values())
+    names = set(ledger.key.pseudonyms("record", audit.signals.of_role("forget").names.tolist()))
+    records = ledger.requests.show(commitment.request).records
+    saw = {one for v in commitment.saw for one in ledger.models.read_manifest(v).holds(records)}
+    missing = saw - names
     if missing:
         raise InputError(
-            f"The audit of {commitment.request} under {version.id} has {len(ids)} forget records, and {len(missing)} "
+            f"The audit of {commitment.request} under {version.id} has {len(names)} forget records, and {len(missing)} "
             "of the request are not among them."
         )
-    return Test.of(audit, commitment.request, version.digest, names)
+    return audit
+
+
+def _figures(audit: Audit) -> dict[str, Any]:
+    """Return what the chain holds of a verdict on a later version."""
+    return {
+        name: getattr(audit.verdict, name) for name in ("outcome", "completeness", "low", "high", "n", "null")
+    }
 
 
 def _name(*parts: str) -> str:
@@ -164,13 +252,20 @@ def _state(ledger: Ledger, line: str) -> dict[str, Any]:
     return ledger.fact(_name(line))
 
 
-def _known(ledger: Ledger, line: str) -> dict[tuple[str, str], Decision]:
-    """Return every decision on a line, by request and digest."""
-    known: dict[tuple[str, str], Decision] = {}
-    head = _name(line, "")
-    for event in ledger.events("fact.set"):
-        if event.about.startswith(head):
-            body: dict[str, Any] = dict(event.body)
-            decision = Decision(**body | {name: tuple(body[name]) for name in ("records", "twice")})
-            known[decision.commitment, decision.digest] = decision
+def _bodies(ledger: Ledger, line: str, request: str = "") -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what was written of every decision on a line, or on one request of it, by request and digest."""
+    head = _name(line, request, "") if request else _name(line, "")
+    query = sa.select(FACT.c.body).where(FACT.c.name.startswith(head, autoescape=True)).order_by(FACT.c.event)
+    with ledger.reading() as connection:
+        bodies = [json.loads(body) for body in connection.execute(query).scalars()]
+    return {(body["commitment"], body["digest"]): {"verdict": {}, **body} for body in bodies}
+
+
+def _known(ledger: Ledger, line: str, request: str = "") -> dict[tuple[str, str], Decision]:
+    """Return every decision on a line, or on one request of it, by request and digest."""
+    names = Decision.__dataclass_fields__
+    known = {}
+    for pair, body in _bodies(ledger, line, request).items():
+        values = {name: body[name] for name in names}
+        known[pair] = Decision(**values | {name: tuple(body[name]) for name in ("records", "twice")})
     return known

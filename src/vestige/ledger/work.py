@@ -9,29 +9,27 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError
 from vestige.files import as_path
 from vestige.ledger import chain
-from vestige.ledger.keys import Key
+from vestige.ledger.plans import Say, commitments_of, planned, records_of, source_of, title_of
 from vestige.ledger.records import Commitment, Request, Version, as_date
 
 if TYPE_CHECKING:
-    from vestige.experiments.costs import Costs
     from vestige.experiments.plan import Plan
     from vestige.ledger.ledger import Ledger
-    from vestige.systems.source import SystemSource
 
 READY = ("scoped", "re-opened", "audited")
 OPEN_STATES = ("received", "scoped", "re-opened", "executed", "audited", "certified", "monitored")
 RETIRE, WAIT = "retire", "wait"
-Say = Callable[[str], None]
 
 
 def scope(ledger: Ledger, request: str, system: Any = None) -> Request:
@@ -76,122 +74,28 @@ def _of_subject(ledger: Ledger, subject: str, request: str, system: Any) -> list
     """Return the pseudonyms of a subject's records: the system's cluster of that name."""
     if system is None:
         raise InputError(f"{request} names no records; give the system, which knows whose they are.")
-    records = _source(system).load().records
+    records = source_of(system).load().records
     if records.cluster is None:
         raise InputError(f"{request} names no records, and the system does not say whose they are (cluster).")
     people = np.array(ledger.key.pseudonyms("subject", records.cluster.tolist()))
     return sorted(ledger.key.pseudonyms("record", records.ids[people == subject].tolist()))
 
 
-def _source(system: Any) -> SystemSource:
-    from vestige.systems.source import SystemSource
-
-    return SystemSource.of(system)
-
-
-def ids_of(key: Key, records: Sequence[str], source: SystemSource) -> list[str]:
-    """Return the ids of the records that a system's original saw and that have these pseudonyms."""
-    known = source.load()
-    names = known.records.ids[np.sort(known.seen)].tolist()
-    wanted = set(records)
-    return [name for name, seen in zip(names, key.pseudonyms("record", names), strict=True) if seen in wanted]
-
-
-# plans
-
-
-def plan(
-    ledger: Ledger, request: str, line: str | None = None, *, how: Any = ("retrain",), folder: Path | str = "runs",
-    **options: Any,
-) -> Costs:  # fmt: skip
-    """Measure what ways to forget would cost, and how sharp the audit would be; nothing is written, see `execute`.
-
-    Parameters
-    ----------
-    ledger, request, line, options
-        As for `execute`: system, shadows, measures, alpha, tolerance, seed.
-    how
-        Ways, side by side: "retrain", or methods that the system knows.
-    """
-    from vestige.experiments.costs import costs
-
-    record = ledger.requests.show(request)
-    ways = [how] if isinstance(how, (str, Mapping)) else list(how)
-    built, _, _ = planned(ledger, record, record.commitment(line), ways, as_path(folder) / request, options)
-    return costs(built)
-
-
-def planned(
-    ledger: Ledger, request: Request, commitment: Commitment, ways: Sequence[Any], folder: Path,
-    options: Mapping[str, Any],
-) -> tuple[Plan, Version, dict[str, Any]]:  # fmt: skip
-    """Return the plan, the version that the system's original is, and what the ledger keeps of the settings."""
-    from vestige.config import validated
-    from vestige.experiments.requests import Forgetting, plan_system
-    from vestige.experiments.settings import AuditConfig, ShadowConfig
-
-    kept: dict[str, Any] = {"system": None, "shadows": 1, "seed": 0, "audit": {}}
-    strange = sorted(options.keys() - kept.keys())
-    if strange:
-        raise InputError(unknown("option of an execution", strange[0], kept))
-    kept |= options
-    system = kept["system"]
-    if system is None:
-        raise InputError("Which system is trained? Give it, such as churn.py:system.")
-    source = _source(system)
-    parent = _parent(ledger, commitment, source)
-    ids = ids_of(ledger.key, request.records, source)
-    if not ids:
-        raise InputError(
-            f"The system has none of the records of {request.id}; it was loaded from data without them."
-        )
-    forgettings = [Forgetting.of(way) for way in ways]
-    audit = validated(AuditConfig, dict(kept["audit"]), "audit")
-    settings = {
-        "name": request.id, "title": f"{request.id}: {len(ids):,} records leave {parent.id}", "system": source.place,
-        "request": {"ids": ids}, "how": [{"name": way.name, **way.options} for way in forgettings],
-        "shadows": {"count": kept["shadows"]}, "audit": audit.model_dump(mode="json"), "seed": kept["seed"],
-    }  # fmt: skip
-    built = plan_system(
-        source, ids, settings, folder, ways=forgettings, shadows=ShadowConfig(count=kept["shadows"]), audit=audit,
-        seed=kept["seed"],
-    )  # fmt: skip
-    facts = {
-        "system": source.place or "", "fingerprint": source.fingerprint, "shadows": kept["shadows"],
-        "seed": str(kept["seed"]), "audit": audit.model_dump(mode="json"), "key": built.key,
-        "how": [way if isinstance(way, str) else dict(way) for way in ways], "parent": parent.id,
-    }  # fmt: skip
-    return built, parent, facts
-
-
-def _parent(ledger: Ledger, commitment: Commitment, source: SystemSource) -> Version:
-    """Return the version of a line that saw what the system's original saw; a live one before others."""
-    manifest = ledger.models.manifest_of(source.place or source.held)
-    same = [v for v in ledger.models.list(commitment.line) if v.manifest == manifest.digest]
-    same = [v for v in same if v.state == "live"] or [v for v in same if v.state == "candidate"] or same
-    if not same:
-        raise InputError(
-            f"The system saw {len(manifest):,} records, which is what no version of {commitment.line} saw; give the "
-            "system as it was when the version was trained, or add its version."
-        )
-    return same[-1]
-
-
 # execution
 
 
 def execute(
-    ledger: Ledger, request: str, line: str | None = None, *, how: Any = "retrain", system: Any = None,
+    ledger: Ledger, request: str | Sequence[str], line: str | None = None, *, how: Any = "retrain", system: Any = None,
     version: str | None = None, until: str | date | None = None, reason: str | None = None,
     folder: Path | str = "runs", name: str | None = None, costs: bool = True, alternatives: Sequence[Any] = (),
     workers: int | None = None, say: Say = lambda text: None, **options: Any,
-) -> Request:  # fmt: skip
+) -> list[Request]:  # fmt: skip
     """Forget the records in one model line, and register the version without them as a candidate.
 
     Parameters
     ----------
     ledger, request, line
-        The line may be left out where the request concerns one.
+        One request, or several that one training serves. The line may be left out where they concern one.
     how
         "retrain", or a method that the system knows; "retire": the versions that saw the records are used no more;
         "wait": for a retraining that comes anyway, `until` a day.
@@ -212,35 +116,62 @@ def execute(
 
     Returns
     -------
-    Request
-        "executed"; "scoped" still after "wait". The same where it was executed in this way already.
+    list of Request
+        "executed"; "scoped" still after "wait". The same where they were executed in this way already.
     """
-    record = ledger.requests.show(request)
-    commitment = record.commitment(line)
+    pairs = commitments_of(ledger, request, line)
     way = version or (how if isinstance(how, str) else str(dict(how).get("name", "")))
-    if commitment.state == "executed" and commitment.way == way:
-        return record
-    if commitment.state not in READY:
-        raise InputError(
-            f"{request} is {commitment.state} in {commitment.line}; execute is for {', '.join(READY)}."
-        )
-    with recorded(ledger, record, commitment, "execute"):
-        if version is not None:
-            _take(ledger, record, commitment, version, reason)
-        elif way == RETIRE:
-            _retire(ledger, commitment, reason)
-        elif way == WAIT:
-            _wait(ledger, commitment, until, reason)
-        else:
-            again = _again(ledger, commitment)
-            place = as_path(folder) / f"{request}-{commitment.line}{again}"
-            options = {"system": system, **options}
-            built, parent, plan = planned(ledger, record, commitment, [how], place, options)
-            tried = _measured(ledger, record, commitment, [how, *alternatives], options) if costs else []
-            _decide(ledger, commitment, way, plan, tried, reason)
-            named = name or f"{parent.name}-{request}-{built.ways[0].title}{again}"
-            _make(ledger, record, commitment, built, parent, named, workers, say)
-    return ledger.requests.show(request)
+    pending = [(record, one) for record, one in pairs if (one.state, one.way) != ("executed", way)]
+    for record, one in pending:
+        if one.state not in READY:
+            raise InputError(f"{record.id} is {one.state} in {one.line}; execute is for {', '.join(READY)}.")
+    with contextlib.ExitStack() as stack:
+        for record, one in pending:
+            stack.enter_context(recorded(ledger, record, one, "execute"))
+        if version is not None or way in (RETIRE, WAIT):
+            for record, one in pending:
+                if version is not None:
+                    _take(ledger, record, one, version, reason)
+                elif way == RETIRE:
+                    _retire(ledger, one, reason)
+                else:
+                    _wait(ledger, one, until, reason)
+        elif pending:
+            settings = _Settings(as_path(folder), name, costs, alternatives, {"system": system, **options})
+            _train(ledger, pending, how, settings, reason, workers, say)
+    return [ledger.requests.show(record.id) for record, _ in pairs]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """How models are trained: where, under which name, whether costs are measured, and what the plan takes."""
+
+    folder: Path
+    name: str | None
+    costs: bool
+    alternatives: Sequence[Any]
+    plan: Mapping[str, Any]
+
+
+def _train(
+    ledger: Ledger, pairs: Sequence[tuple[Request, Commitment]], how: Any, settings: _Settings, reason: str | None,
+    workers: int | None, say: Say,
+) -> None:  # fmt: skip
+    """Forget the records of all requests in one training, and note for each how that was decided."""
+    requests, line = [record for record, _ in pairs], pairs[0][1].line
+    again = max((_again(ledger, one) for _, one in pairs), key=len)
+    place = settings.folder / f"{title_of(requests)}-{line}{again}"
+    built, parent, plan = planned(ledger, requests, line, [how], place, settings.plan)
+    way = how if isinstance(how, str) else str(dict(how)["name"])
+    tried = (
+        _measured(ledger, requests, line, [how, *settings.alternatives], settings.plan)
+        if settings.costs
+        else []
+    )
+    for _, one in pairs:
+        _decide(ledger, one, way, plan, tried, reason)
+    named = settings.name or f"{parent.name}-{title_of(requests)}-{built.ways[0].title}{again}"
+    _make(ledger, pairs, built, parent, named, workers, say)
 
 
 def _again(ledger: Ledger, commitment: Commitment) -> str:
@@ -263,14 +194,14 @@ def _decide(
 
 
 def _measured(
-    ledger: Ledger, request: Request, commitment: Commitment, ways: Sequence[Any], options: Mapping[str, Any]
+    ledger: Ledger, requests: Sequence[Request], line: str, ways: Sequence[Any], options: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return what each way costs: seconds of training as pilot models say, None where that is the method's business."""
     from vestige.experiments.costs import costs
     from vestige.experiments.requests import RETRAIN
 
     wanted = [*ways] if any(way == RETRAIN for way in ways) else [*ways, RETRAIN]
-    built, _, _ = planned(ledger, request, commitment, wanted, Path("runs") / request.id, options)
+    built, _, _ = planned(ledger, requests, line, wanted, Path("runs") / title_of(requests), options)
     known = costs(built, sharpness=False)
     open_records = sum(model["records"] for model in known.models if not model["done"] and model["records"])
     each = None if known.seconds is None or not open_records else known.seconds / open_records
@@ -286,28 +217,28 @@ def _measured(
 
 
 def _make(
-    ledger: Ledger, request: Request, commitment: Commitment, built: Plan, parent: Version, name: str,
+    ledger: Ledger, pairs: Sequence[tuple[Request, Commitment]], built: Plan, parent: Version, name: str,
     workers: int | None, say: Say,
 ) -> None:  # fmt: skip
     from vestige.experiments.runner import make_models
 
-    way = built.ways[0].title
+    way, line = built.ways[0].title, pairs[0][1].line
     make_models(built, [way], say=say, workers=workers)
     step = built.steps.models[way]
-    place = built.store.path(step)
-    manifest = ledger.models.read_manifest(parent.id).without(request.records)
-    facts = built.store.record(step)
+    place, facts = built.store.path(step), built.store.record(step)
+    gone = records_of([record for record, _ in pairs])
+    manifest = ledger.models.read_manifest(parent.id).without(gone)
     with ledger.writing() as transaction:
-        row = transaction.get("commitment", request.id, commitment.line)
-        assert row is not None
-        if row["state"] == "executed":  # another process was faster
+        rows = [transaction.get("commitment", record.id, line) for record, _ in pairs]
+        if any(row is not None and row["state"] == "executed" for row in rows):  # another process was faster
             return
-        version = ledger.models.register(transaction, commitment.line, name, place, manifest, parent.id)
-        body = {
-            "line": commitment.line, "way": way, "version": version, "folder": str(built.folder.resolve()),
-            "seconds": facts.get("unlearn_seconds"), "parent": parent.id, "records": len(request.records),
-        }  # fmt: skip
-        transaction.append("request.executed", request.id, body)
+        version = ledger.models.register(transaction, line, name, place, manifest, parent.id)
+        for record, _ in pairs:
+            body = {
+                "line": line, "way": way, "version": version, "folder": str(built.folder.resolve()),
+                "seconds": facts.get("unlearn_seconds"), "parent": parent.id, "records": len(record.records),
+            }  # fmt: skip
+            transaction.append("request.executed", record.id, body)
 
 
 def _take(ledger: Ledger, request: Request, commitment: Commitment, version: str, reason: str | None) -> None:

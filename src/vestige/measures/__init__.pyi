@@ -26,16 +26,22 @@ def confidence_difference(signals: Signals, *, preset: str = ...) -> Scores:
 
 def dratio(signals: Signals, *, c: float = 0.001, preset: str = ...) -> Scores:
     """Share of the way from the original's signal to the shadows' that was gone; 1 = all of it or more.
+
+    c  added to both ways, so that a short one does not decide
     """
 
 def emia_population(signals: Signals, *, loss: Literal["cross_entropy", "true_logit"] = "cross_entropy", preset: str = ...) -> Scores:
     """Share of never-seen samples whose loss under the unlearned model is smaller; uniform if never seen.
+
+    loss  "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published
 
     The population is `population`, or else the holdout samples (each then counts itself as a tie).
     """
 
 def emia_reference(signals: Signals, *, loss: Literal["cross_entropy", "true_logit"] = "cross_entropy", preset: str = ...) -> Scores:
     """Quantile of the sample's loss among its losses under never-seen models; 0.5 = in their middle.
+
+    loss  "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published
     """
 
 def iam(signals: Signals, *, family: Literal["gumbel", "norm", "ecdf", "beta", "kde"] = "gumbel", scale: Literal["calibrated", "pooled", "per_sample"] = "calibrated", steps: int | None = None, signal: Literal["logloss", "probability", "taylor_soft_margin", "scaled_logit", "negative_loss"] = "logloss", mode: Literal["auto", "online", "offline"] = "auto", output: Literal["score", "log_odds"] = "score", eps1: float = 0.01, eps2: float = 1e-05, towards: Literal["original", "shadow"] = "original", batch: int | None = None, preset: str = ...) -> Scores:
@@ -68,6 +74,12 @@ def informia(signals: Signals, *, parameters: Literal["cifar10", "cinic10", "cif
     The population is `population` with its `shadow_out`, or else the holdout samples.
     """
 
+def informia_tokens(*, information: Any, share: float = 1.0, preset: str = ...) -> Scores:
+    """Minus the mean information of the `share` of a text's tokens that tell most beyond a reference; 0 = as it.
+
+    share  of the tokens, at least one; 1: all of them, as published
+    """
+
 def ldiff(signals: Signals, *, preset: str = ...) -> Scores:
     """How unusual the change of the scaled logit is among never-seen samples; 0.5 = as among them.
 
@@ -76,6 +88,8 @@ def ldiff(signals: Signals, *, preset: str = ...) -> Scores:
 
 def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] = "shrunk_logit", preset: str = ...) -> Scores:
     """Share of the way from fitted (0) to never seen (1 in `paper`; below 1 in `recommended`, which shrinks).
+
+    form  "shrunk_logit": of scaled logits, near 0 where the way is short; "loss_ratio": of losses, as published
     """
 
 def lira_offline(signals: Signals, *, variance: Literal["pooled", "per_sample"] = "pooled", tail: Literal["one_sided", "two_sided", "quantile"] = "one_sided", preset: str = ...) -> Scores:
@@ -97,6 +111,8 @@ def lira_online(signals: Signals, *, variance: Literal["pooled", "per_sample", "
 
 def logloss_difference(signals: Signals, *, eps1: float = 0.01, eps2: float = 1e-05, preset: str = ...) -> Scores:
     """Difference of the bounded Gumbel signal that IAM works on; 0 = unchanged.
+
+    eps1, eps2  bounds of the Gumbel map, as in `iam`
     """
 
 def loss(*, nll: Any, preset: str = ...) -> Scores:
@@ -113,34 +129,46 @@ def lowercase(*, nll: Any, lower: Any, preset: str = ...) -> Scores:
 
 def mia_confidence(signals: Signals, *, attack: Literal["logistic", "svc"] = "logistic", preset: str = ...) -> Scores:
     """Non-membership by the true-label confidence (its log-odds in the recommended form).
+
+    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
     """
 
 def mia_correctness(signals: Signals, *, attack: Literal["logistic", "svc"] = "logistic", preset: str = ...) -> Scores:
     """Non-membership by whether the prediction is right.
+
+    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
     """
 
 def mia_entropy(signals: Signals, *, attack: Literal["logistic", "svc"] = "logistic", preset: str = ...) -> Scores:
     """Non-membership by the entropy of the prediction; does not look at the label.
+
+    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
     """
 
 def mia_modified_entropy(signals: Signals, *, attack: Literal["logistic", "svc"] = "logistic", form: Literal["right", "published"] = "right", preset: str = ...) -> Scores:
     """Non-membership by the modified entropy, which grows where the confidence goes to a wrong label.
 
+    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
     form  "right", or "published": what the code of Unlearn-Sparse computes where a batch holds every class,
           - sum over k of (1 - p_k) log p_k, which does not depend on the label
     """
 
 def mia_probability(signals: Signals, *, attack: Literal["logistic", "svc"] = "logistic", preset: str = ...) -> Scores:
     """Non-membership by the whole probability vector (its logarithms in the recommended form).
+
+    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
     """
 
 def min_k(*, tokens: Any, share: float = 0.2, preset: str = ...) -> Scores:
     """Minus the mean log-probability of the `share` of tokens that surprise most, at least one.
+
+    share  of the tokens of a text
     """
 
 def min_k_plus(*, tokens: Any, share: float = 0.2, weighting: Literal["model", "vocabulary"] = "model", preset: str = ...) -> Scores:
     """The same, each token's log-probability centred and scaled over the vocabulary.
 
+    share      of the tokens of a text
     weighting  "model": mean and deviation weighted by the model's probabilities, as the method is defined;
                "vocabulary": each token alike, as the published benchmarks compute it
     """
@@ -162,6 +190,9 @@ def pac(*, tokens: Any, swapped: Any, high: float = 0.05, low: float = 0.3, pres
     """Polarised distance (best `high` share minus worst `low` share of log p) of the text minus that of swapped ones.
 
     A text known by heart has no bad tokens, and its swapped copies have: the lower, the more of it is known.
+
+    high  share of the best tokens
+    low   share of the worst tokens
     """
 
 def quantile(signals: Signals, *, trees: int = 60, folds: int = 5, preset: str = ...) -> Scores:
@@ -174,6 +205,8 @@ def quantile(signals: Signals, *, trees: int = 60, folds: int = 5, preset: str =
 
 def random(signals: Signals, *, seed: int = 0, preset: str = ...) -> Scores:
     """Uniform noise, fixed by each sample's id: what a measure that knows nothing scores; its AUC is 0.5.
+
+    seed  of the noise
     """
 
 def ratio(*, nll: Any, out: Any, preset: str = ...) -> Scores:
@@ -201,6 +234,11 @@ def rmia_online(signals: Signals, *, parameters: Literal["cifar10", "cinic10", "
 
     Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population. On texts gamma
     is 1; the published 2 ties every text that is not far likelier than the others.
+
+    parameters  a named set of constants, see `rmia_offline`
+    signal      "softmax", or "taylor_soft_margin" as published
+    gamma       how many times the ratio must be exceeded; default: the set's
+    ties        how an exact tie counts, from 0 (published) to 1
     """
 
 def rmia_ratio(signals: Signals, *, preset: str = ...) -> Scores:
@@ -215,6 +253,7 @@ def samia(signals: Signals, *, folds: int = 3, epochs: int = 20, optimiser: Lite
     folds      parts for cross-fitting; 1: one attacker that has seen what it scores
     epochs     of the attacker's training
     optimiser  "adam", or "sgd" as published
+    seed       of the attacker's weights and batches
     limit      at most so many members and non-members train the attacker
     """
 
@@ -226,16 +265,24 @@ def surp(*, tokens: Any, share: float = 0.4, max_entropy: float = 2.0, preset: s
     """Minus the mean log p of tokens in the lowest `share` whose prediction has an entropy below `max_entropy` nats.
 
     A text without such tokens scores as its least likely token does.
+
+    share        quantile of the text's own log-probabilities below which a token surprises
+    max_entropy  in nats, of predictions that are sure
     """
 
 def unleak(signals: Signals, *, attack: Literal["logistic", "mlp"] = "logistic", seed: int = 0, preset: str = ...) -> Scores:
     """Probability that the sample was deleted, by a classifier trained on simulated deletions.
+
+    attack  "logistic": logistic regression, with the scaled logits too; "mlp": the published network
+    seed    of the network
     """
 
 def update_lira(signals: Signals, *, variance: Literal["pooled", "per_sample"] = "pooled", preset: str = ...) -> Scores:
     """Drop of the sample's quantile among never-seen models, from the original to the unlearned; 0 = unchanged.
 
     With one shadow and the published variance, the score is -1, 0 or 1.
+
+    variance  "pooled" and "per_sample" as in `lira_offline`
     """
 
 def zlib(*, tokens: Any, texts: Any, per: Literal["byte", "ratio"] = "byte", preset: str = ...) -> Scores:

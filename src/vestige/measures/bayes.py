@@ -1,18 +1,10 @@
 """BaVarIA: a likelihood ratio whose variance is estimated from the sample's own models and from those of all others.
 
-Brännvall: Exponential-Family Membership Inference: From LiRA and RMIA to BaVarIA. 2026, arXiv 2603.11799. Only its
-abstract was at hand: conjugate normal-inverse-gamma priors on the variance in the place of a switch between a pooled
-and a sample's own variance, and a Student-t predictive. What follows is derived from that; its constants are ours.
-Applied to unlearning as `lira_online` is: the original is the one model that saw the sample, shadows are those that
-did not.
-
-Scaled logits x of n models on one sample, a flat prior on their mean, and sigma^2 ~ IG(nu/2, nu tau^2 / 2), with tau^2
-the variance between models pooled over samples:
-
-    t(x)  = Student-t with nu + n - 1 degrees, centre mean(x), scale^2 = (1 + 1/n) (nu tau^2 + SS) / (nu + n - 1)
-    score = log t_out(u) - log t_in(u),     SS = sum of squared deviations from the mean; 0 for the one that saw it
-
-As nu grows it is LiRA with a pooled variance; as nu vanishes, LiRA with the sample's own.
+Only the abstract of the paper was at hand: conjugate normal-inverse-gamma priors on the variance in the place of a
+switch between a pooled and a sample's own variance, and a Student-t predictive. The form here is derived from that,
+with a flat prior on the mean and sigma^2 ~ IG(nu/2, nu tau^2 / 2); its constants are ours. Applied to unlearning as
+`lira_online` is: the original is the one model that saw the sample, shadows are those that did not. As nu grows it
+is LiRA with a pooled variance; as nu vanishes, LiRA with the sample's own.
 """
 
 from __future__ import annotations
@@ -39,10 +31,34 @@ Floats = NDArray[np.float64]
     cites="Brännvall 2026 (BaVarIA)",
 )
 def bavaria(signals: Signals, *, weight: Positive = 4.0, predictive: Literal["t", "normal"] = "t") -> Floats:
-    """Log-likelihood ratio "never seen" against "still fitted", with a Bayesian variance; above 0 = unlearned.
+    r"""Log-likelihood ratio "never seen" against "still fitted", with a Bayesian variance; above 0 = unlearned.
 
     weight      nu, of how many models the pooled variance counts as; LiRA pools at infinity
     predictive  "t": Student's; "normal": a normal of the posterior variance
+
+    Notes
+    -----
+    .. math::
+
+        t(x) = \mathrm{Student}_{\nu + n - 1}\left( \bar x, \; \left(1 + \tfrac{1}{n}\right) \frac{\nu
+        \tau^2 + SS}{\nu + n - 1} \right), \qquad
+        \mathrm{score} = \log t_{\mathrm{out}}(\lambda_u) - \log t_{\mathrm{in}}(\lambda_u)
+
+    x are the scaled logits of n models on one record, SS their squared deviations from the mean, tau^2 the
+    variance between models pooled over records, nu is `weight`. For the one model that saw the record SS is 0.
+
+    **When to use.** With a handful of shadows, where a record's own variance is worth something and not to be
+    trusted alone: between `lira_online` with the pooled and with its own variance.
+
+    **When it fails.** As `lira_online`: where a shadow has the class that goes, or the spread of models
+    differs between classes. Only the abstract of the paper was at hand, so that the constants are ours. No
+    table of the lab book measures it.
+
+    **Cost.** The original and one shadow model.
+
+    References
+    ----------
+    Brännvall: Exponential-Family Membership Inference: From LiRA and RMIA to BaVarIA. 2026, arXiv 2603.11799.
     """
     u, mean, spread = outputs = outputs_of(signals)
     n = signals.shadows

@@ -1,13 +1,5 @@
 """L-Diff and D-ratio: the predecessors of IAM, which need no shadow model or one number from it.
 
-Wang et al.: Has Approximate Machine Unlearning been evaluated properly?, arXiv 2403.12830 v1, in the form that the
-code of Wang et al. 2025 (IAM) keeps.
-
-    L-Diff   (A + B) / 2, with the scaled logit lambda and a population of never-seen samples
-             A = (1 + Phi((lambda_o - m)/s) - Phi((lambda_u - m)/s)) / 2,  m, s of lambda_u over the population
-             B = 1 - Laplace CDF(lambda_u - lambda_o), fitted to the population's differences
-    D-ratio  (c + max(r_o - r_u, 1e-10)) / (c + max(r_o - mean r_s, 1e-10)), clipped to [0, 1], r = logloss
-
 Both presets are the same. The deviation s is that of a sample (ddof 1); the Laplace distribution is fitted by maximum
 likelihood: median, mean deviation from it. Differs from the authors: they put a floor of 1e-45 under both logarithms of
 lambda, which holds it within 103 nats; here it is exact at any logit.
@@ -35,9 +27,35 @@ CITES = "Wang et al. 2024 (arXiv 2403.12830)"
     cites=CITES,
 )  # fmt: skip
 def ldiff(signals: Signals) -> Floats:
-    """How unusual the change of the scaled logit is among never-seen samples; 0.5 = as among them.
+    r"""How unusual the change of the scaled logit is among never-seen samples; 0.5 = as among them.
 
     The population is `population` with its `original`, or else the holdout samples.
+
+    Notes
+    -----
+    .. math::
+
+        \mathrm{score} = \frac{A + B}{2}, \qquad
+        A = \frac{1}{2} \left( 1 + \Phi\left( \tfrac{\lambda_O - m}{s} \right) - \Phi\left( \tfrac{\lambda_u
+        - m}{s} \right) \right), \qquad
+        B = 1 - \mathrm{Laplace}(\lambda_u - \lambda_O)
+
+    m and s are the mean and the standard deviation of the scaled logit over never-seen records; the Laplace
+    distribution is fitted to their differences.
+
+    **When to use.** Where there is no shadow, but never-seen records with the original's outputs: 0.970 on
+    random requests of Location-30, ahead of every plain difference (lab book, results: which measure).
+
+    **When it fails.** It compares with records of all difficulties: 0.605 on Adult, where a plain difference
+    of confidences has 0.659, and 0.054 recognised at 1 % of retained records missed, where that has 0.176
+    (lab book, results).
+
+    **Cost.** The original, and its outputs on never-seen records.
+
+    References
+    ----------
+    Wang et al.: Has Approximate Machine Unlearning been evaluated properly? 2024, arXiv 2403.12830 v1, in the
+    form that the code of Wang et al. 2025 (IAM) keeps.
     """
     population = signals.population
     if population is None or population.original is None:
@@ -67,7 +85,32 @@ def ldiff(signals: Signals) -> Floats:
     cites=CITES,
 )
 def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
-    """Share of the way from the original's signal to the shadows' that was gone; 1 = all of it or more."""
+    r"""Share of the way from the original's signal to the shadows' that was gone; 1 = all of it or more.
+
+    c  added to both ways, so that a short one does not decide
+
+    Notes
+    -----
+    .. math::
+
+        \mathrm{score} = \frac{c + \max(r_O - r_u, 0)}{c + \max(r_O - \bar r_S, 0)} \quad \mathrm{in} \; [0,
+        1]
+
+    r is the bounded Gumbel signal of IAM, the bar its mean over shadows. The maxima have a floor of 1e-10.
+
+    **When to use.** To read a share of the way between 0 and 1 off each record.
+
+    **When it fails.** All that went the whole way or further score 1 and tie: at 1 % of retained records
+    missed it recognises none of the forgotten ones on any data set. Its p-values from exchanged shadows
+    accuse 11 to 21 % at a promised 5 % (lab book, results; calibration).
+
+    **Cost.** The original and one shadow model.
+
+    References
+    ----------
+    Wang et al.: Has Approximate Machine Unlearning been evaluated properly? 2024, arXiv 2403.12830 v1, in the
+    form that the code of Wang et al. 2025 (IAM) keeps.
+    """
     u, o = (logloss_of(signals.scaled_logits(x)) for x in ("unlearned", "original"))
     out = np.empty(len(signals))
     for part in signals.chunks():

@@ -1,15 +1,9 @@
 """InfoRMIA: how many nats the unlearned model tells of a sample beyond its references, against never-seen samples.
 
-Tao and Shokri: (Token-Level) InfoRMIA: Stronger Membership Inference and Memorization Assessment for LLMs. ICLR 2026,
-arXiv 2510.05582. Only the abstract and summaries of it were at hand; its form by tokens takes the token losses of a
-reference model, which signals of texts do not hold. With RMIA's reference p(x), over OUT models of which 20 % are
-trimmed either side:
-
-    r(x)  = log t_u(x) - log p(x),   p(x) = (1 + a)/2 * mean_x + (1 - a)/2
-    score = mean_z r(z) - r(x),      z of the population; minus mean_z r(z) estimates KL(p || t_u)
-
-Where RMIA counts the z that x exceeds by a factor, this takes the logarithms: no threshold, no steps, and the
-population sets where 0 lies alone.
+Only the abstract and summaries of the paper were at hand; its form by tokens is `informia_tokens`. The reference is
+that of RMIA, over OUT models of which 20 % are trimmed either side. Where RMIA counts the z that x exceeds by a factor,
+this takes the logarithms: no threshold, no steps, and the population sets where 0 lies alone. Minus the mean of r(z)
+estimates KL(reference || unlearned).
 """
 
 from __future__ import annotations
@@ -34,11 +28,34 @@ Floats = NDArray[np.float64]
     cites="Tao and Shokri 2026 (InfoRMIA)",
 )
 def informia(signals: Signals, *, parameters: Parameters = "cifar10") -> Floats:
-    """Log-ratio of reference to unlearned confidence, above that of never-seen samples; 0 = as these on average.
+    r"""Log-ratio of reference to unlearned confidence, above that of never-seen samples; 0 = as these on average.
 
     parameters  a named set of constants, of which it takes temperature and a; see `rmia_offline`
 
     The population is `population` with its `shadow_out`, or else the holdout samples.
+
+    Notes
+    -----
+    .. math::
+
+        r(x) = \log \frac{t_u(x)}{\frac{1 + a}{2} \, \bar t_S(x) + \frac{1 - a}{2}}, \qquad
+        \mathrm{score}(x) = \frac{1}{|Z|} \sum_{z \in Z} r(z) - r(x)
+
+    t is a model's confidence in the true label, the bar its mean over shadow models, trimmed; Z is the
+    population of never-seen records. It sets where 0 lies alone.
+
+    **When to use.** As `rmia_offline`, where a score without steps is wanted: no threshold, no ties.
+
+    **When it fails.** As `rmia_offline`, it does not know what the original made of the record. Only the
+    abstract and summaries of the paper were at hand; its form by tokens is `informia_tokens`. No table of the
+    lab book measures it.
+
+    **Cost.** One shadow model and a population with the shadows' outputs.
+
+    References
+    ----------
+    Tao, Shokri: (Token-Level) InfoRMIA: Stronger Membership Inference and Memorization Assessment for LLMs.
+    ICLR 2026, arXiv 2510.05582.
     """
     temperature, a, _ = constants_of(parameters, None)
 

@@ -1,15 +1,5 @@
 """IAM, interpolated approximate measurement: where the unlearned model lies between fitted and never seen.
 
-Wang, Li, Xiang, Cao, Wang: Towards Lifecycle Unlearning Commitment Management: Measuring Sample-level
-Unlearning Completeness. USENIX Security 2025, arXiv 2506.06112.
-
-Per sample j, with a signal (larger = more fitted) of the original model O_j, of shadows S_{s,j} that never
-saw j, and of the unlearned model u_j:
-
-    X_a    = (1 - a) S_s + a O,   0 <= a <= 1           a = 0: never seen, a = 1: fitted
-    F_a(u) = CDF of X_a at u, a distribution of `family` with the mean and scale of X_a
-    score  = 1 - 2 * integral of a F_a(u) da            1 = as never trained on, 0 = as fitted
-
 Differs from the authors in cost: mean and variance of X_a are linear and quadratic in a, so four pooled
 moments and the mean over shadows replace the array [shadows, steps, samples]; the result is the same.
 `paper`: 100 steps with the weight of the next step, scale pooled over the queried samples, so that a score
@@ -108,7 +98,7 @@ def iam(
     towards: Literal["original", "shadow"] = "original",
     batch: Annotated[int, Field(ge=2)] | None = None,
 ) -> Floats:
-    """Interpolated approximate measurement: 1 = like models that never saw the sample, 0 = like the original.
+    r"""Interpolated approximate measurement: 1 = like models that never saw the sample, 0 = like the original.
 
     family   distribution of the interpolated signal: "gumbel", "norm", "ecdf", "beta", "kde"
     scale    "calibrated": standard deviation over a calibration set (the retained samples);
@@ -127,6 +117,34 @@ def iam(
              (published for language models: 64); None: all together
 
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
+
+    Notes
+    -----
+    .. math::
+
+        X_a = (1 - a) \, S + a \, O, \qquad
+        \mathrm{score}(u) = 1 - 2 \int_0^1 a \, F_a(u) \, da
+
+    O, S and u are a record's signals, larger where the model fits it better: under the original, under shadow
+    models that never saw it, and under the unlearned model. F_a is the distribution function of X_a: of
+    `family`, with its mean and scale. a = 0 is never seen, a = 1 is fitted.
+
+    **When to use.** As the first choice for random requests: on Location-30 and Adult it was first or level
+    with the first, with one shadow as with four (0.974 and 0.656; lab book, results: which measure). A
+    verdict takes its log-odds where the original is given.
+
+    **When it fails.** On CIFAR-10 `rmia_online` and `rmia_ratio` were ahead of it (0.714 and 0.709; 0.691),
+    and at 1 % of the retained records missed the plain differences of loss and confidence recognise as many
+    (lab book, results). 0.5 is no threshold, and scores of two data sets cannot be compared. On requests that
+    are harder or easier than the retained records its AUC misleads (lab book, monotone).
+
+    **Cost.** The original and one shadow model; then 0.2 s for thousands of records, and time that hardly
+    grows with the shadows.
+
+    References
+    ----------
+    Wang, Li, Xiang, Cao, Wang: Towards Lifecycle Unlearning Commitment Management: Measuring Sample-level
+    Unlearning Completeness. USENIX Security 2025, arXiv 2506.06112.
     """
     if towards == "shadow" or batch is not None:
         score = partial(

@@ -1,18 +1,14 @@
-"""The monotone likelihood ratio: IAM's assumption without its family; a measure of our own, see docs/monotone.md.
+"""The monotone likelihood ratio: IAM's assumption without its family; our own, see docs/labbook/monotone.md.
 
 With the scaled logit a of the original, b of the shadows on average and u of the unlearned model, IAM's score falls
-with u, and rises with a and with b, whatever family it assumes. Here the ratio
+with u, and rises with a and with b, whatever family it assumes. Here the likelihood ratio is fitted under exactly
+these constraints: boosted trees, monotone in each of the three, between records whose truth is known. Still fitted
+are the retained records. Never seen are the holdout records, with what the original would have said of them had it
+been trained on them (`vestige.signals.counterfactual`). Both are scored by trees that have not seen them.
 
-    log P(a, b, u | never seen by the unlearned model) / P(a, b, u | still fitted)
-
-is fitted under exactly these constraints: boosted trees, monotone in each of the three, between records whose truth is
-known. Still fitted are the retained records. Never seen are the holdout records, with what the original would have
-said of them had it been trained on them (`vestige.signals.counterfactual`). Both are scored by trees that have not
-seen them.
-
-The trees are coarse where records are few, and IAM is smooth. Their log-odds are combined by a logistic regression on
-the same records, out of fold, which gives each the weight that it earns: with few records mostly IAM, with many mostly
-the trees. Below 50 records of either kind the score is that of IAM alone.
+The trees are coarse where records are few, and IAM is smooth. Their log-odds are combined by a logistic regression
+on the same records, out of fold, which gives each the weight that it earns: with few records mostly IAM, with many
+mostly the trees. Below 50 records of either kind the score is that of IAM alone.
 """
 
 from __future__ import annotations
@@ -86,7 +82,7 @@ def fitted(
     needs=("unlearned", "original", "shadow_out"),
     uses=("role",),
     unit="nats",
-    cites="vestige (docs/monotone.md)",
+    cites="vestige (docs/labbook/monotone.md)",
     fit=fitted,
 )
 def monotone(
@@ -97,12 +93,38 @@ def monotone(
     penalty: Positive = 5.0,
     folds: Annotated[int, Field(ge=2, le=50)] = 3,
 ) -> Floats:
-    """Log-likelihood ratio "never seen" against "still fitted", fitted under IAM's monotonicity; above 0 = unlearned.
+    r"""Log-likelihood ratio "never seen" against "still fitted", fitted under IAM's monotonicity; above 0 = unlearned.
 
     trees    boosted trees in each fold
     leaves   of each tree, at most
     penalty  L2, on the values of leaves
     folds    into which the records of known truth are split by their ids
+
+    Notes
+    -----
+    .. math::
+
+        \mathrm{score} = \log \frac{P(\lambda_O, \bar \lambda_S, \lambda_u \,|\, \mathrm{never \;
+        seen})}{P(\lambda_O, \bar \lambda_S, \lambda_u \,|\, \mathrm{still \; fitted})}
+
+    lambda is the scaled logit under the original, on average over the shadows, and under the unlearned model.
+    The ratio is fitted by boosted trees that rise in the first two and fall in the third, and combined with
+    IAM's log-odds.
+
+    **When to use.** Where the request is like the retained records and hundreds of these are at hand: ahead
+    of `iam` by 0.010 on random requests of Location-30 and by 0.025 on Adult, and by 0.03 to 0.04 at 1 % of
+    retained records missed (lab book, monotone).
+
+    **When it fails.** On requests that are harder or easier than the retained records its AUC is no fair
+    figure: it tells models that have forgotten nothing from retained records as well as retrained ones (0.898
+    and 0.898 on easy digits). No verdict rests on it (lab book, monotone).
+
+    **Cost.** The original and one shadow model; 0.3 s for 7,300 records. Below 50 records of either kind it
+    is IAM.
+
+    References
+    ----------
+    A measure of our own: the lab book, monotone.
     """
     return fitted(signals, trees=trees, leaves=leaves, penalty=penalty, folds=folds)(signals)
 

@@ -1,11 +1,5 @@
 """SAMIA: does a transformer that sees output, sensitivity and label take the sample for a member or not?
 
-Yuan and Zhang: Membership Inference Attacks and Defenses in Neural Network Pruning. USENIX Security 2022; the attacker
-of Sharma et al. 2024 (Discriminative Adversarial Unlearning).
-
-    sensitivity  mean |f(x + sigma u) - f(x)| / sigma per class; sigma = 1e-3, 10 copies (`collect_sensitivity`)
-    network      `vestige.models.samia`: one token (probability, sensitivity, is the label) per class
-
 Members are the retained samples, non-members the holdout samples of the unlearned model itself; the authors train on
 five shadow models. `paper`: one attacker, trained as published (SGD 1e-3, momentum 0.9, weight decay 5e-4, 100 epochs,
 batch 128, a tenth of the rate after half and three quarters), which scores samples that it was trained on.
@@ -51,12 +45,39 @@ def samia(
     limit: Count = 4000,
     seed: Seed = 0,
 ) -> Floats:
-    """Non-membership by a transformer on output, sensitivity and label.
+    r"""Non-membership by a transformer on output, sensitivity and label.
 
     folds      parts for cross-fitting; 1: one attacker that has seen what it scores
     epochs     of the attacker's training
     optimiser  "adam", or "sgd" as published
+    seed       of the attacker's weights and batches
     limit      at most so many members and non-members train the attacker
+
+    Notes
+    -----
+    .. math::
+
+        s_k = \frac{1}{m} \sum_{i=1}^{m} \frac{|f_k(x + \sigma \xi_i) - f_k(x)|}{\sigma}, \qquad
+        \mathrm{score} = \log \frac{P(\mathrm{non\,member} \,|\, p, s, y)}{P(\mathrm{member} \,|\, p, s, y)}
+
+    s is the sensitivity of the output to noise in the input, and the attacker is a transformer with a token
+    (p_k, s_k, is k the label) for each class. Members are the retained records, non-members the holdout
+    records.
+
+    **When to use.** On part of a class: 0.968 on Location-30 and 0.789 on CIFAR-10, ahead of all others (lab
+    book, results: which measure). There it sees the sensitivity, which the output does not show.
+
+    **When it fails.** It is a measure of the unlearned model alone: 0.543 on random requests of Adult, 0.629
+    of CIFAR-10, behind a plain difference (lab book, results). As published it scores records that it was
+    fitted on.
+
+    **Cost.** Ten more passes over all records for the sensitivity, and the training of the attacker: two
+    minutes where others take milliseconds.
+
+    References
+    ----------
+    Yuan and Zhang: Membership Inference Attacks and Defenses in Neural Network Pruning. USENIX Security 2022;
+    the attacker of Sharma et al. 2024 (Discriminative Adversarial Unlearning).
     """
     if folds > len(signals):
         raise InputError(

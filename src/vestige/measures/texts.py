@@ -31,6 +31,8 @@ ARRAYS = {
     "tokens": "the signals of every token after unlearning, `TextSignals` of N texts",
     "swapped": "the signals of K texts with words swapped for each text, a list of K `TextSignals`",
     "texts": "the N texts themselves",
+    "information": "what every token tells beyond a reference, a list of N arrays, as "
+    "vestige.signals.token_information.token_information gives",
 }
 LOSSES = ("nll", "fit", "out", "lower", "prefixed", "neighbours", "population")
 
@@ -54,6 +56,7 @@ def measure(
     tokens: TextSignals | None = None,
     swapped: Sequence[TextSignals] | None = None,
     texts: Sequence[str] | None = None,
+    information: Sequence[Any] | None = None,
     **options: Any,
 ) -> Floats:
     """Score every text: float64 [N], larger = more unlearned.
@@ -72,7 +75,7 @@ def measure(
     entry, chosen = MEASURES[name], preset_on_texts(name, preset)
     given = {
         "nll": nll, "fit": fit, "out": out, "lower": lower, "prefixed": prefixed, "neighbours": neighbours,
-        "population": population, "tokens": tokens, "swapped": swapped, "texts": texts,
+        "population": population, "tokens": tokens, "swapped": swapped, "texts": texts, "information": information,
     }  # fmt: skip
     arrays = _checked(name, {array: given[array] for array in entry.texts})
     if entry.of_samples:
@@ -129,6 +132,8 @@ def _check_objects(name: str, arrays: Mapping[str, Any]) -> None:
     swapped = arrays.get("swapped", ())
     if not isinstance(swapped, (list, tuple)) or ("swapped" in arrays and not swapped):
         raise InputError(f"{name}: swapped is {shown(swapped)}; a list of `TextSignals` is wanted.")
+    if "information" in arrays and not arrays["information"]:
+        raise InputError(f"{name}: information is empty; an array for each text is wanted.")
     for one in (*([arrays["tokens"]] if "tokens" in arrays else []), *swapped):
         if not isinstance(one, TextSignals):
             raise InputError(

@@ -82,7 +82,8 @@ def log_e_value(
     spread = np.median(np.abs(scores - centre)) or scores.std() or 1.0
 
     def standard(values: Floats) -> Floats:
-        return np.asarray(np.clip((values - centre) / spread, -CLIP, CLIP))
+        with np.errstate(over="ignore"):  # what overflows is beyond the clip
+            return np.asarray(np.clip((values - centre) / spread, -CLIP, CLIP))
 
     every, own, place = standard(scores), standard(scores[forget] - moved), strata[forget]
     counts = np.bincount(strata)

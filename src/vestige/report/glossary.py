@@ -50,6 +50,19 @@ TERMS: dict[str, str] = {
         "Neither higher nor lower is better: the best value is that of a model retrained without the forget "
         "samples."
     ),
+    "Newly exposed": (
+        "Of a retained record: the model before the deletion does not show that it was trained on it, and the "
+        "models before and after together do (TC-UMIA, Fu et al. 2026)."
+    ),
+    "Damaged": (
+        "Of a retained record: the model before tells it from never-seen ones, and the audited model treats it as "
+        "one of these; such falls are rarer under exact retraining, where as many records rise as fall."
+    ),
+    "Features": (
+        "What the last layer of a network reads of a sample. A linear probe is a logistic regression that reads the "
+        "class from them; the mixture estimate says where its margins lie between those of never-seen samples (0) and "
+        "of retained ones (1)."
+    ),
     "Undecided": "Not an acquittal: the evidence at hand cannot answer. The limits say what is missing.",
     # texts
     "Loss": (
@@ -82,3 +95,41 @@ TERMS: dict[str, str] = {
     "Positive control": "Exact retraining: it must come out at no distance from retraining.",
     "Toy data": "Data that come with the library and are too easy to conclude from.",
 }
+
+ABBREVIATIONS: dict[str, str] = {
+    # figures
+    "UA": "unlearning accuracy, 100 % minus the accuracy on the forget samples",
+    "RA": "remaining accuracy, on the retained samples",
+    "TA": "test accuracy, on samples that no model saw",
+    "MIA": "membership inference attack, which guesses whether a sample was in the training set",
+    "ROC": "receiver operating characteristic, the curve of true against false positives over all thresholds",
+    "AUC": "area under the ROC curve; 0.5 = chance, 1 = always right",
+    "TPR": "true positive rate, the share of what is looked for that is found",
+    "FPR": "false positive rate, the share of all others that is taken for it",
+    "TNR": "true negative rate, the share of all others that is not taken for it",
+    "FNR": "false negative rate, the share of what is looked for that is missed",
+    "FDR": "false discovery rate, the share of wrong ones among what was found",
+    "BinUI": "binary unlearning inference: was a sample unlearned, or never seen?",
+    "ScoreUI": "score-based unlearning inference: how far was a sample unlearned?",
+    # measures and methods, by their papers' names
+    "IAM": "interpolated approximate measurement, a measure of completeness (Wang et al. 2025)",
+    "LiRA": "likelihood ratio attack (Carlini et al. 2022)",
+    "RMIA": "robust membership inference attack (Zarifzadeh et al. 2024)",
+    "EMIA": "enhanced membership inference attacks (Ye et al. 2022)",
+    "SAMIA": "self-attention membership inference attack (Yuan and Zhang 2022)",
+    "DAU": "discriminative adversarial unlearning (Sharma et al. 2024)",
+    "SISA": "sharded, isolated, sliced and aggregated training (Bourtoule et al. 2021)",
+    "SSD": "selective synaptic dampening (Foster et al. 2024)",
+    # statistics and training
+    "ECDF": "empirical cumulative distribution function",
+    "KDE": "kernel density estimate",
+    "DP": "differential privacy",
+    "SGD": "stochastic gradient descent",
+    "MLP": "multilayer perceptron, a network of fully connected layers",
+    "CNN": "convolutional neural network",
+    # files and rules
+    "GDPR": "General Data Protection Regulation of the European Union",
+    "DSSE": "Dead Simple Signing Envelope, a format of signed files",
+    "HMAC": "hash-based message authentication code, a digest that only the holder of a key can make",
+}
+"""What short words stand for: the site explains them wherever they stand."""

@@ -126,12 +126,12 @@ def _collect_part(
         )
     offsets = np.concatenate([[0], np.cumsum(lengths - 1)]).astype(np.int64)
     values = {name: np.empty(offsets[-1], np.float32) for name in PER_TOKEN}
-    windows = [w for i, n in enumerate(lengths) for w in _windows(i, int(n), context)]
+    windows = [w for i, n in enumerate(lengths) for w in windows_of(i, int(n), context)]
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            batches = list(_batches(windows, batch_tokens))
+            batches = list(batches_of(windows, batch_tokens))
             for batch in track(batches, label or "", disable=label is None):
                 for window, found in zip(
                     batch, _scored(model, [words[w.text][0] for w in batch], batch), strict=True
@@ -149,7 +149,8 @@ def _collect_part(
     )  # fmt: skip
 
 
-def _windows(text: int, length: int, context: int) -> Iterator[Window]:
+def windows_of(text: int, length: int, context: int) -> Iterator[Window]:
+    """Yield the windows of a text of `length` tokens, each token scored in one of them."""
     begin, scored = 0, 1
     while True:
         end = min(begin + context, length)
@@ -159,7 +160,7 @@ def _windows(text: int, length: int, context: int) -> Iterator[Window]:
         begin, scored = begin + context // 2, end
 
 
-def _batches(windows: list[Window], batch_tokens: int) -> Iterator[list[Window]]:
+def batches_of(windows: list[Window], batch_tokens: int) -> Iterator[list[Window]]:
     """Yield windows sorted by length, as many as fit."""
     batch: list[Window] = []
     for window in sorted(windows, key=lambda w: w.begin - w.end):
@@ -175,6 +176,16 @@ def _scored(model: Any, ids: list[list[int]], batch: list[Window]) -> Iterator[l
     """Yield, for each window, the signals of its scored tokens in the order of `PER_TOKEN`."""
     import torch
 
+    for predicted, wanted in predictions(model, ids, batch):
+        parts = zip(torch.split(predicted, CHUNK), torch.split(wanted, CHUNK), strict=True)
+        chunks = [statistics(*part) for part in parts]
+        yield [torch.cat(column).cpu().numpy() for column in zip(*chunks, strict=True)]
+
+
+def predictions(model: Any, ids: list[list[int]], batch: list[Window]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield, for each window, the logits [t, V] from which its scored tokens are predicted, and these tokens [t]."""
+    import torch
+
     width = max(w.end - w.begin for w in batch)
     tokens, mask = (
         torch.zeros(len(batch), width, dtype=torch.long),
@@ -188,10 +199,7 @@ def _scored(model: Any, ids: list[list[int]], batch: list[Window]) -> Iterator[l
     logits = answered(model, tokens, mask if padded else None)
     for row, window in enumerate(batch):
         first, last = window.first - window.begin, window.end - window.begin
-        predicted, wanted = logits[row, first - 1 : last - 1], tokens[row, first:last]
-        parts = zip(torch.split(predicted, CHUNK), torch.split(wanted, CHUNK), strict=True)
-        chunks = [statistics(*part) for part in parts]
-        yield [torch.cat(column).cpu().numpy() for column in zip(*chunks, strict=True)]
+        yield logits[row, first - 1 : last - 1], tokens[row, first:last]
 
 
 def statistics(logits: Tensor, wanted: Tensor) -> tuple[Tensor, ...]:

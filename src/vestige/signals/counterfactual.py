@@ -9,7 +9,7 @@ scaled logit and to keep its rank (rank invariance; Doksum 1974, and "changes in
     a_i'      = F_1^-1(F_0(a_i | b_i) | b_i)                       within bins of b
 
 The audited model and the shadows stay as they are, so that what ties their outputs to the original's, the training
-records that they share, is in the null too; see docs/calibration.md for what it costs and where it fails.
+records that they share, is in the null too; see docs/labbook/calibration.md for what it costs and where it fails.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ SIGNAL_KINDS = ("logits", "true_label", "labels")
 label is right alone."""
 
 HOW_TO_GET = {
-    "original": "the logits [N, C] of the model before unlearning, on the same samples",
-    "shadow_out": "the logits [S, N, C] of at least one model that never saw these samples",
+    "original": "the logits [N, C] of the model before unlearning, on the same samples (of tables: before)",
+    "shadow_out": "the logits [S, N, C] of at least one model that never saw these samples (of tables: shadows)",
     "shadow_fit": "the true-label confidence [M] of the shadow models on their own training samples",
     "retrained": "the logits [R, N, C] of models trained without the forget set",
     "population": "`Signals` of samples that no audited model was trained on, or rows with the role 'holdout'",

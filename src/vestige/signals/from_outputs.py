@@ -153,13 +153,13 @@ def _each(
     return arrays, counts
 
 
-def clipped_words(count: int, rows: int, floor: float = FLOOR) -> str:
-    """Return how many probabilities were clipped, in a sentence."""
-    why = "" if floor <= FLOOR else ", for the least beside 0 can tell no more"
-    return (
-        f"{count:,} probabilities in {rows:,} rows were below {floor:.2g} and taken as {floor:.2g}{why}: how small "
-        "they were cannot be seen."
-    )
+def clipped_words(count: int, rows: int, floor: float = FLOOR, of: str = "") -> str:
+    """Return how many probabilities were clipped, in a sentence; `of` says whose they are."""
+    whose = f" of {of}" if of else ""
+    coarse = "how small they were cannot be seen"
+    if floor > FLOOR:
+        coarse = "outputs as coarse as these do not tell how small they were"
+    return f"{count:,} probabilities{whose} in {rows:,} rows were below {floor:.2g} and taken as {floor:.2g}: {coarse}."
 
 
 def _listed(value: Any) -> list[NDArray[Any]]:

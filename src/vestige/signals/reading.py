@@ -58,6 +58,6 @@ class Reading:
         return np.asarray(truth) if self.kind in OF_CLASSES else np.zeros(len(truth), np.int64)
 
     def notes(self, values: NDArray[Any]) -> tuple[str, ...]:
-        """Return what was clipped of one model's outputs, in a sentence."""
+        """Return what was clipped of the audited model's outputs, in a sentence."""
         clipped = class_logits(values, self.kind, self.floor)[1] if self.kind in OF_CLASSES else 0
-        return (clipped_words(clipped, len(values), self.floor),) if clipped else ()
+        return (clipped_words(clipped, len(values), self.floor, "the audited model"),) if clipped else ()

@@ -203,6 +203,14 @@ class System:
         """
         return None
 
+    def representations(self, model: Any, rows: Positions) -> NDArray[Any] | None:
+        """Return features [n, D] of some records, such as what the last layer of a model reads; None: it has none.
+
+        An audit compares what they hold of a request with what those of models hold that never saw it. They leave the
+        model as it is.
+        """
+        return None
+
     def unlearn(
         self, method: str, model: Any, forget: Positions, retain: Positions, *, seed: int, **options: Any
     ) -> tuple[Any, dict[str, Any]]:
@@ -281,3 +289,28 @@ def ask(system: System, model: Any, rows: Positions) -> Outputs:
             f"{system.name}: outputs() answers {len(answer)} of {len(rows)} records; all are wanted."
         )
     return answer
+
+
+def gives_representations(system: Any) -> bool:
+    """Does the system say how features are read?"""
+    method = getattr(type(system), "representations", None)
+    return method is not None and method is not System.representations
+
+
+def represent(system: Any, model: Any, rows: Positions) -> NDArray[np.float32] | None:
+    """Return features [n, D] of some records, after a look at them; None where the system has none.
+
+    Raises `InputError` where they are not one row of finite numbers a record.
+    """
+    values = system.representations(model, rows)
+    if values is None:
+        return None
+    array = as_array(f"{system.name}: representations()", values)
+    if array.ndim != 2 or len(array) != len(rows) or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"{system.name}: representations() returns {array.dtype} of shape {list(array.shape)}; numbers of shape "
+            f"[{len(rows)}, D] are wanted."
+        )
+    if not np.isfinite(array).all():
+        raise InputError(f"{system.name}: representations() returns a NaN or infinite number.")
+    return array.astype(np.float32)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from vestige.data.dataset import Dataset
 from vestige.data.split import Split
@@ -18,6 +18,7 @@ from vestige.errors import InputError, told
 from vestige.files import memory, size_of
 from vestige.models.copies import copied
 from vestige.models.device import device_of, pick_device
+from vestige.models.features import last_input
 from vestige.models.initial import reinitialise
 from vestige.models.threads import few_threads
 from vestige.signals.collect import evaluating
@@ -26,7 +27,7 @@ from vestige.store import key_of
 from vestige.systems.answers import KINDS, Asked, numbers_of, readable
 from vestige.systems.base import PROBE, Positions, Records, System
 from vestige.systems.descent import train_streaming
-from vestige.systems.items import Items, part_of
+from vestige.systems.items import Batch, Items, part_of
 from vestige.systems.seeding import all_seeded
 from vestige.systems.weights import keep, read, unwrapped
 from vestige.training.loop import train
@@ -116,29 +117,55 @@ class Networks(System):
 
     def outputs(self, model: nn.Module, rows: Positions) -> Outputs:
         """Return logits, or predictions, in evaluation mode; the network and the random state stay as they are."""
-        where = pick_device(self.device)
-        result = np.empty((len(rows), self.width), np.float32)
-        home, at = device_of(model), 0
+
+        def read(network: nn.Module, batch: Batch) -> Tensor:
+            values = numbers_of(network, batch)
+            if values.shape[1] != self.width:
+                raise InputError(f"The network has {values.shape[1]} outputs; {self.width} are wanted.")
+            return values
+
+        result = self._passed(model, rows, read)
+        if result is None:  # of no records
+            return Outputs(np.empty((0, self.width), np.float32), KINDS[self.task])
+        wrong = ~np.isfinite(result).all(axis=1)
+        if wrong.any():
+            name = str(self.records.ids[rows[int(wrong.argmax())]])
+            raise InputError(f"The network gives a NaN or infinite output for record {name!r}.")
+        return Outputs(result, KINDS[self.task])
+
+    def representations(self, model: nn.Module, rows: Positions) -> NDArray[np.float32] | None:
+        """Return what the linear layer that runs last reads, [n, D]; None where none runs, or on another form."""
+
+        def read(network: nn.Module, batch: Batch) -> Tensor | None:
+            with last_input(network) as reader:
+                numbers_of(network, batch)
+            value = reader.value
+            return value if value is not None and value.ndim == 2 and len(value) == len(batch) else None
+
+        return self._passed(model, rows, read)
+
+    def _passed(
+        self, model: nn.Module, rows: Positions, read: Callable[[nn.Module, Batch], Tensor | None]
+    ) -> NDArray[np.float32] | None:
+        """Return what `read` takes of each batch, [n, ...], one behind the other; None where it finds nothing."""
+        where, home = pick_device(self.device), device_of(model)
+        result, at = None, 0
         with evaluating(model), all_seeded(0):
             first = self.items.first(rows).to(where)
             network = readable(model.to(where), first)
             try:
                 with few_threads(Asked(network, first), first.main, self.batch_size), torch.inference_mode():
                     for batch in self.items.batches(rows, self.batch_size):
-                        values = numbers_of(network, batch.to(where))
-                        if values.shape[1] != self.width:
-                            raise InputError(
-                                f"The network has {values.shape[1]} outputs; {self.width} are wanted."
-                            )
+                        values = read(network, batch.to(where))
+                        if values is None:
+                            return None
+                        if result is None:
+                            result = np.empty((len(rows), *values.shape[1:]), np.float32)
                         result[at : at + len(batch)] = values.float().cpu().numpy()
                         at += len(batch)
             finally:
                 model.to(home)
-        wrong = ~np.isfinite(result).all(axis=1)
-        if wrong.any():
-            name = str(self.records.ids[rows[int(wrong.argmax())]])
-            raise InputError(f"The network gives a NaN or infinite output for record {name!r}.")
-        return Outputs(result, KINDS[self.task])
+        return result
 
     def unlearn(
         self, method: str, model: Any, forget: Positions, retain: Positions, *, seed: int, **options: Any

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import inspect
 import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +21,9 @@ from vestige.files import regular
 from vestige.store import array_hash, file_hash, key_of
 from vestige.systems.base import Positions, System, expect_system, fingerprint_of
 
+Content = Mapping[str, bytes]
+"""What records hold, by id."""
+
 
 @dataclass(frozen=True, eq=False)
 class SystemSource:
@@ -25,22 +32,30 @@ class SystemSource:
     fingerprint  what it must be
     place        "churn.py:system", a Python file and a name in it; None: the system is held in memory
     held         the system itself; other processes read the file instead, where there is one
+    content      what the function of that name is given; None: it takes nothing
     """
 
     fingerprint: str
     place: str | None = None
     held: System | None = field(default=None, repr=False)
+    content: Content | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, system: System | str) -> SystemSource:
+    def of(cls, system: Any, content: Callable[[], Content] = dict) -> SystemSource:
         """Return the source of a system, or of "file.py:name".
 
-        Raises `InputError` where there is none.
+        Either may be a function of the records that are in the system's data no more, {id: bytes}; it is given what
+        `content` returns. Raises `InputError` where there is no system.
         """
-        if isinstance(system, str):
-            place = _absolute(system)
+        if not isinstance(system, str):
+            held = _built(system, "the system", content()) if takes_content(system) else system
+            return cls(fingerprint_of(expect_system(held)), None, held)
+        place = _absolute(system)
+        if not takes_content(_value_at(place)):
             return cls(_fingerprint(place), place, read_system(place))
-        return cls(fingerprint_of(expect_system(system)), None, system)
+        kept = dict(content())
+        held = _built(_value_at(place), place, kept)
+        return cls(key_of(fingerprint_of(held), file_hash(Path(place.rpartition(":")[0]))), place, held, kept)
 
     @property
     def key(self) -> str:
@@ -51,13 +66,13 @@ class SystemSource:
         if self.held is not None:
             return self.held
         assert self.place is not None
-        system = read_system(self.place)
-        if _fingerprint(self.place) != self.fingerprint:
+        again = self.of(self.place, lambda: self.content or {})
+        if again.fingerprint != self.fingerprint:
             raise InputError(
                 f"{self.place}: the system is not the one that this step was planned with. Give every machine the same "
                 "files, and run the command again."
             )
-        return system
+        return again.load()
 
     def __getstate__(self) -> dict[str, Any]:
         kept = dict(self.__dict__)
@@ -100,28 +115,83 @@ def read_system(place: str) -> System:
 
 @lru_cache(maxsize=8)
 def _read(file: str, name: str, digest: str) -> System:
-    """Import a file as it is now; `digest` is of its content, so that a changed file is read anew."""
+    """Return the system of a file as it is now; `digest` is of its content, so that a changed file is read anew."""
+    value = _value(file, name, digest)
+    with _own_code(file), _importing(file):
+        value = value() if callable(value) and not hasattr(value, "records") else value
+    return expect_system(value, f"{file}:{name}")
+
+
+def _value_at(place: str) -> Any:
+    file, _, name = place.rpartition(":")
+    return _value(file, name, file_hash(regular(Path(file))))
+
+
+@lru_cache(maxsize=8)
+def _value(file: str, name: str, digest: str) -> Any:
+    """Import a file, and return what has a name in it."""
     module_name = f"vestige_system_{digest[:16]}"
     spec = importlib.util.spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
         raise InputError(f"{file}: a Python file, such as system.py:system, is wanted.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
+    with _own_code(file), _importing(file):
+        spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        names = [known for known in vars(module) if not known.startswith("_")]
+        raise InputError(f"{file}: {unknown('name', name, names)}")
+    return getattr(module, name)
+
+
+def takes_content(value: Any) -> bool:
+    """Is it a function of what was kept of records, and no system itself?"""
+    if not callable(value) or hasattr(value, "records"):
+        return False
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):  # a function that does not say what it takes
+        return False
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return len([one for one in parameters if one.kind in plain and one.default is one.empty]) == 1
+
+
+def _built(function: Callable[[Content], Any], where: str, content: Content) -> System:
+    with _own_code(where):
+        system = function(content)
+    return expect_system(system, where)
+
+
+@contextlib.contextmanager
+def _importing(file: str) -> Iterator[None]:
+    """Let the file import what lies beside it."""
     sys.path.insert(0, str(Path(file).parent))
     try:
-        spec.loader.exec_module(module)
-        if not hasattr(module, name):
-            names = [known for known in vars(module) if not known.startswith("_")]
-            raise InputError(f"{file}: {unknown('name', name, names)}")
-        value = getattr(module, name)
-        value = value() if callable(value) and not hasattr(value, "records") else value
-    except InputError:
-        raise
-    except Exception as error:  # the user's own code: whatever it raises is a fault of that file
-        raise InputError(f"{file}: {type(error).__name__}: {told(error)}.") from error
+        yield
     finally:
         sys.path.remove(str(Path(file).parent))
-    return expect_system(value, f"{file}:{name}")
+
+
+@contextlib.contextmanager
+def _own_code(where: str) -> Iterator[None]:
+    """Raise what the user's own code raises as `InputError`: it is a fault of that file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{where}{_line_of(where, error)}: {type(error).__name__}: {told(error)}."
+        ) from error
+
+
+def _line_of(where: str, error: BaseException) -> str:
+    """Return the last line of the user's file that was at work when it failed; "" where none was."""
+    file = where if where.endswith(".py") else where.rpartition(":")[0]
+    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == file]
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == file else None
+    line = lines[-1] if lines else line
+    return "" if line is None else f", line {line}"
 
 
 def _absolute(place: str) -> str:

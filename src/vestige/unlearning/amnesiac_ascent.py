@@ -1,11 +1,5 @@
 """Amnesiac ascent: undo, on the trained network, the path that a fresh network takes when it learns the forget set.
 
-The method called "ascent" in Wang et al. 2025 (IAM), after Graves et al., Amnesiac Machine Learning, AAAI 2021, which
-subtracts logged updates; without a log, a stand-in is trained.
-
-    train a fresh network on D_f by SGD; after each of its steps, with gradient g and learning rate lr:
-    theta <- theta + lr * g
-
 Five epochs, learning rate 0.01 with a cosine, which in `paper` falls once an epoch and in `recommended` at every step;
 momentum 0.9 and weight decay 5e-4 of the stand-in, which have no part in what is added. The gradients are those of
 another network: that they undo anything in this one is hoped for, not known.
@@ -34,7 +28,32 @@ if TYPE_CHECKING:
     trial=Trial(strong={"lr": 0.5}),
 )
 def amnesiac_ascent(model: nn.Module, split: Split, work: Work) -> nn.Module:
-    """Add a fresh network's gradients on the forget samples to the trained weights; reads nothing else."""
+    r"""Add a fresh network's gradients on the forget samples to the trained weights; reads nothing else.
+
+    Notes
+    -----
+    .. math::
+
+        \theta \leftarrow \theta + \eta_t \, \nabla_{\phi} L(\phi_t; B_t), \qquad B_t \subset D_f
+
+    Here the phi_t are the weights of a fresh network that learns D_f by stochastic gradient descent, and eta_t
+    is its learning rate: each of its gradients is added to the trained weights theta.
+
+    **When to use.** As a lower bound in a comparison, or to reproduce the rows called "ascent" in Wang et al.
+    2025. It reads the forget samples alone.
+
+    **When it fails.** The gradients are those of another network, and nothing says that they undo anything in
+    this one. It left a class of CIFAR-10 as it was (47.6 points from retraining; the untouched original
+    stands at 49.0), and random requests at an AUC of 0.49 to 0.50 (lab book, results; reproduction, Table 8).
+
+    **Cost.** Five passes over the forget samples: half a pass over the retained ones where a tenth is
+    forgotten.
+
+    References
+    ----------
+    The method called "ascent" in Wang et al. 2025 (IAM), after Graves et al., Amnesiac Machine Learning, AAAI
+    2021, which subtracts logged updates; without a log, a stand-in is trained.
+    """
     from vestige.models import reinitialise
 
     stand_in = reinitialise(model, work.seed)

@@ -1,12 +1,5 @@
 """DeltaGrad: replay the training that was recorded, without the deleted samples, with few true gradients.
 
-Wu, Dobriban, Davidson: DeltaGrad: Rapid Retraining of Machine Learning Models. ICML 2020, arXiv 2006.14755.
-
-    recorded: theta_t, mean gradient g_t of batch B_t, by plain SGD
-    replayed: every T0 steps and in the first j0: the true gradient on B_t at the new theta; in between
-              g_t + Q (theta_new - theta_t), Q from the last m pairs of differences by L-BFGS
-    theta_new <- theta_new - lr (|B_t| g - sum over deleted i in B_t of grad_i(theta_new)) / (|B_t| - deleted)
-
 T0 = 5, j0 = 10, m = 2. Both presets are the same. It needs the recording: train by `record`, which has no momentum, as
 theirs. Theory and accuracy are for strongly convex losses and small requests; there the whole replay is the authors'.
 Differs from the authors elsewhere: a pair along whose step the curvature is not positive is left out, they keep
@@ -124,11 +117,54 @@ def record(
 def deltagrad(
     model: nn.Module, split: Split, work: Work, *, period: Count = 5, burn_in: Count = 10, pairs: Count = 2
 ) -> nn.Module:
-    """Replay a recorded training without the forget samples; for models trained by `record`.
+    r"""Replay a recorded training without the forget samples; for models trained by `record`.
 
     period   steps from one true gradient to the next
     burn_in  first steps with true gradients
     pairs    differences that the curvature is taken from
+
+    Notes
+    -----
+    .. math::
+
+        \tilde g_t = \begin{cases} g_{B_t}(\theta'_t) & t < j_0 \;\; \mathrm{or} \;\; t \equiv 0 \pmod{T_0} \\
+        g_t + Q_t (\theta'_t - \theta_t) & \mathrm{otherwise} \end{cases}
+
+    .. math::
+
+        \theta'_{t+1} = \theta'_t - \eta \, \frac{|B_t| \, \tilde g_t - \sum_{i \in D_f \cap B_t} \nabla
+        \ell_i(\theta'_t)}{|B_t| - |D_f \cap B_t|}
+
+    The weights theta_t and mean gradients g_t of the batches B_t were recorded in training; Q_t is the
+    curvature by L-BFGS from the last m pairs of differences. T_0 is `period`, j_0 `burn_in`, m `pairs`.
+
+    **When to use.** For models of a strongly convex loss and small requests, where the training can be
+    recorded beforehand by `record`: there the replay ends near what training without the samples would have
+    given.
+
+    **When it fails.** On networks its theory does not hold, and pairs along which the curvature is not
+    positive are left out. It needs plain stochastic gradient descent without momentum, and the memory of
+    every step. No table of the lab book measures it; its replay agrees with the authors' code where the loss
+    is convex.
+
+    **Cost.** A fifth of the gradients of the training, and the gradients of the deleted samples in the
+    batches that held them.
+
+    References
+    ----------
+    Wu, Dobriban, Davidson: DeltaGrad: Rapid Retraining of Machine Learning Models. ICML 2020, arXiv 2006.14755.
+
+    Examples
+    --------
+    >>> import vestige
+    >>> from vestige.methods import deltagrad
+    >>> from vestige.unlearning.deltagrad import record
+    >>> data = vestige.load_dataset("digits")
+    >>> split = vestige.make_split(data, "random", forget=20, train=120, holdout=200, shadow=300, seed=0)
+    >>> start = vestige.build_model("mlp", data.shape, 10, hidden=(32,))
+    >>> recorded = record(start, data.take(split.train), epochs=5, batch_size=32)
+    >>> deltagrad(recorded, split).epochs > 0
+    True
     """
     if not isinstance(model, Recorded):
         raise InputError(

@@ -1,20 +1,12 @@
 """Fisher forgetting (FF): noise on every weight, the more the less the retained samples need it.
 
-Golatkar, Achille, Soatto: Eternal Sunshine of the Spotless Net. CVPR 2020, arXiv 1911.04933; as run by Jia et al. 2023.
-
-    F = Fisher information of D_r, diagonal
-    variance v = alpha * min(1 / (F + 1e-8), 1e3), last layer min(.., 1e2); averaged over dim 1 of tensors;
-                 times 10 for the last layer and for vectors (biases, batch norm)
-    theta <- theta + sqrt(v) * normal noise
-
 Where the whole of a class is forgotten, its row of the last layer is drawn anew: mean 0, variance 1e-3, which is the
 published 1e-4 with the factor 10 of the last layer. `paper` squares the gradients of batch means (size 32), label by
 label weighted by the batch's mean probability: 1/32 of the Fisher, plus a mean term; its last batch is as short as it
 comes and weighs as much as the others, so that 65 samples in place of 64 change the result by a quarter.
-`recommended` squares per-sample
-gradients, with one label a sample drawn from the model, which is unbiased. alpha has no published value that transfers;
-the code's default, 0.2, destroys the model. Differs from the authors: their code wipes the last class whenever 4,500
-samples are forgotten at random; that is not reproduced.
+`recommended` squares per-sample gradients, with one label a sample drawn from the model, which is unbiased. alpha
+has no published value that transfers; the code's default, 0.2, destroys the model. Differs from the authors: their
+code wipes the last class whenever 4,500 samples are forgotten at random; that is not reproduced.
 """
 
 from __future__ import annotations
@@ -61,12 +53,39 @@ def fisher_forgetting(
     batch_size: Count = 32,
     short_last: bool = False,
 ) -> nn.Module:
-    """Add noise by the inverse Fisher information of the retained samples; no gradient step is taken.
+    r"""Add noise by the inverse Fisher information of the retained samples; no gradient step is taken.
 
     alpha       the noise's scale; too small does nothing, too large destroys
     fisher      squared gradients "per_sample", with a label drawn from the model, or of each "batch_mean", over labels
     batch_size  samples in such a batch; per sample, of speed only
     short_last  of "batch_mean": the last batch holds what is left over, else all are of one size, to one sample
+
+    Notes
+    -----
+    .. math::
+
+        \theta \leftarrow \theta + \sqrt{v} \odot \xi, \quad \xi \sim \mathcal{N}(0, I), \qquad
+        v = \alpha \, \min\left( \frac{1}{F + 10^{-8}}, \, 10^3 \right)
+
+    F is the diagonal Fisher information of D_r. In the last layer the bound is 100. The variances are averaged
+    over the second dimension of tensors, and are ten times as large for the last layer and for vectors (biases,
+    batch normalisation).
+
+    **When to use.** On a whole class: its row of the last layer is drawn anew, which alone brings it to 0.74
+    ± 0.47 points from retraining on CIFAR-10, in one pass (lab book, results).
+
+    **When it fails.** On a random request it does nothing that can be seen (completeness -0.11; 12.3 points
+    from retraining, the untouched original 13.3; lab book, results), and a larger alpha, such as the 0.2 of
+    the published code, destroys the model before it forgets. Drawing a row anew hides the class from the
+    output; the features keep it.
+
+    **Cost.** One pass over the retained samples for the Fisher information, sample by sample: four times the
+    seconds of a pass of training on a ResNet-18.
+
+    References
+    ----------
+    Golatkar, Achille, Soatto: Eternal Sunshine of the Spotless Net. CVPR 2020, arXiv 1911.04933; as run by Jia
+    et al. 2023.
     """
     last = last_linear(model, split.data, work.method)
     head = {id(p) for p in last.parameters()}

@@ -1,9 +1,5 @@
 """l1-sparse: finetune on the retained samples while weights are pulled to zero, ever less.
 
-Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023, arXiv 2304.04934.
-
-    minimise CE(D_r) + alpha_t * sum |theta|,   alpha_t = alpha * (1 - t / (E - E_plain)), t = epoch, from 0
-
 Over all parameters, batch norm and biases included, as the authors have it: `paper`. `recommended` leaves vectors
 (biases, scales) alone. The code's default alpha, 0.2, destroys the model; 5e-4 is used here.
 """
@@ -41,11 +37,33 @@ def l1_sparse(
     plain_epochs: Whole = 0,
     vectors: bool = False,
 ) -> nn.Module:
-    """Finetune with an l1 penalty that falls to zero.
+    r"""Finetune with an l1 penalty that falls to zero.
 
     alpha         weight of the penalty at the start
     plain_epochs  last epochs without penalty
     vectors       penalise biases and normalisation scales too
+
+    Notes
+    -----
+    .. math::
+
+        \min_\theta \; \mathrm{CE}(D_r) + \alpha_t \sum_j |\theta_j|, \qquad \alpha_t = \alpha \left( 1 -
+        \frac{t}{E - E_{\mathrm{plain}}} \right)
+
+    t counts epochs from 0 and E is their number.
+
+    **When to use.** Where finetuning is what can be afforded: it forgets a little more at the same cost (28.0
+    against 31.7 points on a class of CIFAR-10, completeness 0.26 against 0.19 on a random request; lab book,
+    results).
+
+    **When it fails.** As finetuning does: it ends above the retained accuracy of retraining (98 against 91
+    %), with most of the class still known. The published code's alpha, 0.2, destroys the model.
+
+    **Cost.** Ten passes over the retained samples.
+
+    References
+    ----------
+    Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023, arXiv 2304.04934.
     """
     if plain_epochs >= work.steps.epochs:
         raise InputError(

@@ -1,10 +1,5 @@
 """Negative gradient plus (NegGrad+): descend on the retained samples while climbing on the forget samples.
 
-The baseline of Kurmanji, Triantafillou, Hayes, Triantafillou: Towards Unbounded Machine Unlearning. NeurIPS 2023,
-arXiv 2302.09880.
-
-    minimise alpha * CE(D_r) - (1 - alpha) * CE(D_f)
-
 SGD, learning rate 0.01, 10 epochs, alpha between 0.95 and 0.9999 by setting. Nothing bounds the climb: on a whole class
 of CIFAR-10 the published form ends in NaN. `recommended` leaves a forget sample alone once its loss is above `ceiling`,
 and keeps the running statistics of batch normalisation. In `paper` a single forget sample is normalised by them
@@ -36,10 +31,31 @@ if TYPE_CHECKING:
 def negative_gradient_plus(
     model: nn.Module, split: Split, work: Work, *, alpha: Weight = 0.95, ceiling: Positive | None = 10.0
 ) -> nn.Module:
-    """Descend on retained and climb on forget samples in every step.
+    r"""Descend on retained and climb on forget samples in every step.
 
     alpha    weight of the retained samples, from 0 to 1; 1 is finetuning
     ceiling  loss in nats from which on a forget sample is not climbed any further; None: there is none
+
+    Notes
+    -----
+    .. math::
+
+        \min_\theta \; \alpha \, \mathrm{CE}(D_r) - (1 - \alpha) \, \mathrm{CE}(D_f)
+
+    **When to use.** Among the first to be tried, for a class and for random requests alike: 1.95 points from
+    retraining on a class of CIFAR-10, and on a random request 5.5, second of all, with a completeness of 0.36
+    (lab book, results).
+
+    **When it fails.** Nothing bounds the climb as published: on a whole class `preset="paper"` ended in NaN;
+    `ceiling` leaves a sample alone above 10 nats. A completeness of 0.36 says that most of the influence is
+    left. It costs more than retraining where the original had fewer than twenty epochs.
+
+    **Cost.** Ten passes over the retained samples, each with as many forget samples beside: 20 passes.
+
+    References
+    ----------
+    The baseline of Kurmanji, Triantafillou, Hayes, Triantafillou: Towards Unbounded Machine Unlearning. NeurIPS
+    2023, arXiv 2302.09880.
     """
     from torch.nn.functional import cross_entropy
 

@@ -1,10 +1,5 @@
 """Saliency unlearning (SalUn): random labels, on the weights that the forget samples care about.
 
-Fan, Liu, Zhang, Wei, Wong, Liu: SalUn. ICLR 2024, arXiv 2310.12508.
-
-    mask = |gradient of CE on D_f| in its top half, over all weights together
-    random labels (see there), updating masked weights only
-
 10 epochs, learning rate 0.013 (10 % of CIFAR-10), one optimiser through all passes. Momentum and weight decay must
 respect the mask too: here every other weight is put back after each step. `paper` may draw the true label,
 `recommended` does not. Differs from the authors: their script steps uphill between the batches of which it adds up the
@@ -39,10 +34,33 @@ if TYPE_CHECKING:
 def salun(
     model: nn.Module, split: Split, work: Work, *, share: Share = 0.5, true_label: bool = False
 ) -> nn.Module:
-    """Random labels on the salient weights only.
+    r"""Random labels on the salient weights only.
 
     share       of the weights that may change, those with the largest gradients on the forget samples
     true_label  may the drawn label be the true one?
+
+    Notes
+    -----
+    .. math::
+
+        m = 1\left[ |\nabla_\theta L_{D_f}(\theta_0)| \ge q_s \right], \qquad
+        \theta \leftarrow \theta - \eta \, m \odot \nabla_\theta L
+
+    L is the loss of `random_labels`, in its passes over D_f and D_r; q_s is the quantile above which a share s
+    of all weights lies.
+
+    **When to use.** As `random_labels`, which it narrows to the weights with the largest gradients: 10.7
+    points from retraining on a class of CIFAR-10, where `random_labels` has 11.8 (lab book, results).
+
+    **When it fails.** As `random_labels`: completeness 0.25 on a random request (lab book, results; measured
+    before all passes had one optimiser). Half of the weights are no small part, and the mask hardly changes
+    the outcome.
+
+    **Cost.** Ten passes over all samples, and one for the mask.
+
+    References
+    ----------
+    Fan, Liu, Zhang, Wei, Wong, Liu: SalUn. ICLR 2024, arXiv 2310.12508.
     """
     forget, retain = split.rows("forget"), split.rows("retain")
     sizes = {name: g.abs() for name, g in mean_gradient(model, forget, work).items()}

@@ -1,10 +1,5 @@
 """SCRUB: a student that disobeys its teacher on the forget samples and follows it on the retained ones.
 
-Kurmanji, Triantafillou, Hayes, Triantafillou: Towards Unbounded Machine Unlearning. NeurIPS 2023, arXiv 2302.09880.
-
-    max step  on D_f:  maximise KL(teacher || student),                       in the first `msteps` epochs
-    min step  on D_r:  minimise gamma * CE + alpha * KL(teacher || student)
-
 KL at temperature 2, times its square; alpha 0.5, gamma 1, 3 of 5 to 10 epochs with max steps; learning rate 5e-4, a
 tenth of it from each of the epochs 5, 8 and 9 on, where there are so many. All steps have one optimiser. The teacher is
 the original model, in evaluation mode. Nothing bounds the max step: on a class of 1,000 CIFAR-10 images it ended in NaN
@@ -53,12 +48,43 @@ def scrub(
     temperature: Positive = 2.0,
     ceiling: Positive | None = 10.0,
 ) -> nn.Module:
-    """Move away from the original on forget samples, stay with it on retained ones, in turns.
+    r"""Move away from the original on forget samples, stay with it on retained ones, in turns.
 
     alpha, gamma  weights of the teacher and of the labels on the retained samples
     msteps        epochs that begin with a pass over the forget samples
     temperature   of both softmaxes in the KL divergence
     ceiling       divergence in nats from which on a forget sample is not driven any further; None: there is none
+
+    Notes
+    -----
+    .. math::
+
+        \max_\theta \; \frac{1}{|D_f|} \sum_{x \in D_f} \mathrm{KL}\left(p_{\theta_0}(x) \,\|\,
+        p_\theta(x)\right), \quad \mathrm{in \; the \; first} \; M \; \mathrm{epochs}
+
+    .. math::
+
+        \min_\theta \; \frac{1}{|D_r|} \sum_{(x, y) \in D_r} \left( \gamma \, \mathrm{CE}(f_\theta(x), y)
+        + \alpha \, \mathrm{KL}\left(p_{\theta_0}(x) \,\|\, p_\theta(x)\right) \right)
+
+    theta_0 is the original, the teacher. The divergence is taken at `temperature`, times its square; M is
+    `msteps`.
+
+    **When to use.** Where a class goes and the answers on all others should stay as they are: 7.3 points from
+    retraining on CIFAR-10, retained accuracy 92 % where retraining has 91 (lab book, results).
+
+    **When it fails.** As published nothing bounds the step away: on a class of 1,000 images it ended in NaN
+    in its first epoch; `ceiling` stops it at 10 nats. On a random request it left the model as it was
+    (completeness -0.06; measured before the ceiling and before all passes had one optimiser; lab book,
+    results).
+
+    **Cost.** Five passes over the retained and three over the forget samples, a forward pass of the teacher
+    beside each: seven passes.
+
+    References
+    ----------
+    Kurmanji, Triantafillou, Hayes, Triantafillou: Towards Unbounded Machine Unlearning. NeurIPS 2023, arXiv
+    2302.09880.
     """
     teacher = copied(model).to(work.where).eval()
     forget, retain = split.rows("forget"), split.rows("retain")

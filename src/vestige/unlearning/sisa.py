@@ -1,13 +1,5 @@
 """SISA: train so that a deletion touches one shard from one slice on. Exact.
 
-Bourtoule, Chandrasekaran, Choquette-Choo, Jia, Travers, Zhang, Lie, Papernot: Machine Unlearning. IEEE S&P 2021, arXiv
-1912.03817.
-
-    sharded   S models, each trained on its own part of the samples; answers are averaged, or voted on
-    sliced    each part is divided in R slices; a model is trained on slice 1, then 1 and 2, ...; its state before each
-              slice is kept
-    deleted   a shard goes back to the state before the first slice with a deleted sample, and trains on from there
-
 With R slices each stage takes 2 / (R + 1) of the epochs, so that the sample passes are those of plain training. Both
 presets are the same. A sample's shard and slice depend on its id and the seed alone, so that what is left after a
 deletion is what training without the sample would have been. Differs from the authors: each slice begins with an
@@ -172,9 +164,48 @@ def train_sisa(
     own_model=True,
 )
 def sisa(model: Any, split: Split, work: Work) -> Any:
-    """Refit the touched shards of a SISA ensemble from their first touched slice on; exact, for SISA models only.
+    r"""Refit the touched shards of a SISA ensemble from their first touched slice on; exact, for SISA models only.
 
     `slices_trained` of the result says how many slices were trained.
+
+    Notes
+    -----
+    .. math::
+
+        f(x) = \frac{1}{S} \sum_{s=1}^{S} f_{\theta_s}(x), \qquad
+        \theta_{s,r} = \mathrm{train}\left(\theta_{s,r-1}, \; D_{s,1} \cup \ldots \cup D_{s,r}\right)
+
+    Each of S shards is divided in R slices, and the state before each slice is kept. A deletion from slice r of
+    shard s trains that
+    shard again from its state before slice r, and nothing else. Answers are averaged, or voted on.
+
+    **When to use.** Where deletions are expected beforehand and must be exact: train by `train_sisa`. One
+    deletion from 5 shards of 4 slices trains 2 of 20 slices (lab book, benchmarks).
+
+    **When it fails.** Each model sees a part of the data only, which costs accuracy where data are few, and a
+    request that touches every shard trains everything. It does not hide who was deleted: the two-version
+    attack still finds the record (AUC 0.958, from scratch 0.981; reproduction, the two-version attack).
+
+    **Cost.** In training as many passes as plain training, with the states of all slices kept. For a
+    deletion, the touched shards from their first touched slice on.
+
+    References
+    ----------
+    Bourtoule, Chandrasekaran, Choquette-Choo, Jia, Travers, Zhang, Lie, Papernot: Machine Unlearning. IEEE S&P
+    2021, arXiv 1912.03817.
+
+    Examples
+    --------
+    >>> import vestige
+    >>> from vestige.methods import sisa
+    >>> from vestige.unlearning.sisa import train_sisa
+    >>> data = vestige.load_dataset("digits")
+    >>> split = vestige.make_split(data, "random", forget=2, train=120, holdout=200, shadow=300, seed=0)
+    >>> recipe = vestige.Recipe(epochs=5, batch_size=32, lr=0.05)
+    >>> start = vestige.build_model("mlp", data.shape, 10, hidden=(32,))
+    >>> ensemble = train_sisa(start, data.take(split.train), recipe, shards=4, slices=2)
+    >>> sisa(ensemble, split).model.slices_trained <= 8
+    True
     """
     if not isinstance(model, (Sisa, SisaClassifier)):
         raise InputError(

@@ -207,7 +207,7 @@ def make_audit(
     runs = [
         MeasureRun("trace", "recommended", {"alpha": 0.05}, "scored" if compared else "failed", 0.8,
                    None if compared else verdict.sentence, "120 never-seen records" if compared else None,
-                   "standard deviations of never-seen records", "docs/claims.md"),
+                   "standard deviations of never-seen records", "docs/labbook/claims.md"),
         *(MeasureRun(m, "recommended", {"family": "gumbel", "steps": None} if m == "iam" else {}, "scored", 0.4321,
                      null="holdout samples" if compared else None, unit="unlearning score", cites="Wang et al. 2025")
           for m in measures),

@@ -133,8 +133,8 @@ def test_sections_come_in_order(audit: Callable[..., Audit], manifest: dict[str,
     page = Page(render({"x": audit()}, manifest=manifest))
     order = [found["id"] for tag, found in page.tags if tag == "section"]
     assert order == [
-        "verdict", "methods", "controls", "scores", "roc", "before-after", "samples", "measures", "limits",
-        "configuration", "reading",
+        "verdict", "methods", "controls", "scores", "roc", "before-after", "samples", "retained", "measures",
+        "limits", "configuration", "reading",
     ]  # fmt: skip
     shown = " ".join(page.text)
     for piece in ("train.lr", "not set", "9f2c" * 16, "class 3", "vestige 0.1.0", "2026-11-21T18:00:00Z"):
@@ -144,6 +144,7 @@ def test_sections_come_in_order(audit: Callable[..., Audit], manifest: dict[str,
     assert all(found["role"] == "img" and found["aria-label"] for found in charts)
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("kind", ["reference", "sharpness"])
 def test_what_blocks_a_verdict_is_said_before_everything(audit: Callable[..., Audit], kind: str) -> None:
     made = audit("retrain", failing=kind)
@@ -155,6 +156,7 @@ def test_what_blocks_a_verdict_is_said_before_everything(audit: Callable[..., Au
     assert shown.count("A control failed: no sample is cleared.") == 1
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_trace_found_by_a_blunt_audit_stands(audit: Callable[..., Audit]) -> None:
     shown = " ".join(Page(render({"x": audit(failing="sharpness")}, manifest={})).text)
     assert "Under-unlearned" in shown and "blocked" not in shown
@@ -171,6 +173,7 @@ def test_ten_thousand_samples_eight_measures_three_methods(
     assert "3 methods audited: 1 unlearned (" in " ".join(page.text)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_many_methods_are_a_table_with_the_cards_folded(audit: Callable[..., Audit]) -> None:
     """Up to six methods have a card each; more are rows, a dash in place of each reason, which the card tells."""
     made = {
@@ -212,6 +215,7 @@ def test_hostile_text_is_escaped(audit: Callable[..., Audit]) -> None:
     assert evil in "".join(page.text)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_pictures_are_embedded_once(audit: Callable[..., Audit], png: Callable[..., bytes]) -> None:
     made = {"a": audit("retrain"), "b": audit("finetune")}
     text = render(made, manifest={}, pictures=lambda ids: {name: png(int(name)) for name in ids})
@@ -252,11 +256,13 @@ def test_an_audit_without_any_score(audit: Callable[..., Audit]) -> None:
         assert piece in shown
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_measure_of_one_method_only(audit: Callable[..., Audit]) -> None:
     made = {"a": audit("retrain"), "b": audit("finetune", measures=("iam",))}
     assert "lira was not requested for this method." in " ".join(page_of(render(made, manifest={})).text)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_true_audit_with_a_repeated_measure(audit: Callable[..., Audit]) -> None:
     signals = audit(roles=(60, 200, 120)).signals
     made = vestige.audit(signals, ["confidence", "iam", {"name": "iam", "family": "norm"}], name="x")

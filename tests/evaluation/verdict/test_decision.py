@@ -14,20 +14,29 @@ def verdict(margins, **options):
     return judge(margins, with_power=False, **options).verdict
 
 
+def worlds(quick, whole):
+    """How many worlds a rate is counted over: a part of them, and all where slow tests run too."""
+    return pytest.mark.parametrize("count", [quick, pytest.param(whole, marks=pytest.mark.slow)])
+
+
 def partly(n, whole, rest=0.0):
     left = np.full(n, rest)
     left[:whole] = 1.0
     return left
 
 
-def test_exact_retraining_is_unlearned_where_the_audit_is_sharp():
-    outcomes = [verdict(world(seed, gap=10, m=1000, shadows=3)).outcome for seed in range(20)]
-    assert outcomes.count("unlearned") >= 15 and outcomes.count("over") + outcomes.count("under") <= 2
+@worlds(8, 20)
+def test_exact_retraining_is_unlearned_where_the_audit_is_sharp(count):
+    outcomes = [verdict(world(seed, gap=10, m=1000, shadows=3)).outcome for seed in range(count)]
+    assert outcomes.count("unlearned") >= 0.75 * count
+    assert outcomes.count("over") + outcomes.count("under") <= 0.1 * count
 
 
-def test_exact_retraining_is_rarely_accused():
-    accused = [verdict(world(seed, n=40, m=150, pool=60, q=150, scale=0.3)).outcome for seed in range(150)]
-    assert accused.count("under") + accused.count("over") <= 0.05 * 150 + 3 * np.sqrt(0.05 * 0.95 * 150)
+@worlds(50, 150)
+def test_exact_retraining_is_rarely_accused(count):
+    accused = [verdict(world(seed, n=40, m=150, pool=60, q=150, scale=0.3)).outcome for seed in range(count)]
+    most = 0.05 * count + 3 * np.sqrt(0.05 * 0.95 * count)
+    assert accused.count("under") + accused.count("over") <= most
 
 
 @pytest.mark.parametrize("left", [0.15, 0.5, 1.0])
@@ -92,10 +101,13 @@ def test_a_holdout_that_was_trained_on_accuses_nobody():
         assert one.outcome == "undecided" and "never-seen sources agree" in one.blocked_by
 
 
+@worlds(8, 20)
 @pytest.mark.parametrize("hard", [True, False])
-def test_a_hard_request_is_not_damage(hard):
-    outcomes = [verdict(world(seed, n=80, q=320, m=800, hard=hard, shadows=3)).outcome for seed in range(20)]
-    assert outcomes.count("over") + outcomes.count("under") <= 3
+def test_a_hard_request_is_not_damage(hard, count):
+    outcomes = [
+        verdict(world(seed, n=80, q=320, m=800, hard=hard, shadows=3)).outcome for seed in range(count)
+    ]
+    assert outcomes.count("over") + outcomes.count("under") <= 0.15 * count
 
 
 def test_one_class_without_never_seen_records_of_it_is_blocked():
@@ -146,9 +158,10 @@ def test_a_handful_of_kept_records_bounds_nothing():
     assert few.low is None and few.high is None and "not bounded" in few.sentence
 
 
-def test_alike_records_of_one_person_count_once_where_they_are_named():
+@worlds(16, 40)
+def test_alike_records_of_one_person_count_once_where_they_are_named(count):
     rng, accused, naive = np.random.default_rng(0), 0, 0
-    for seed in range(40):
+    for seed in range(count):
         margins = world(seed, n=20, q=400, m=600, pool=0)
         person = np.arange(len(margins)) // 20
         alike = margins.with_(unlearned=margins.unlearned + rng.normal(0, 1.5, person.max() + 1)[person])
@@ -156,7 +169,7 @@ def test_alike_records_of_one_person_count_once_where_they_are_named():
         assert len(row) == len(alike) and (np.bincount(row) == grouped.size).all()
         accused += verdict(grouped, unit="cluster").outcome in ("under", "over")
         naive += verdict(alike).outcome in ("under", "over")
-    assert accused <= 4 and naive > 4
+    assert accused <= 0.1 * count < naive
 
 
 def test_a_broken_model_is_blocked_or_said():
@@ -192,11 +205,12 @@ def test_the_same_seed_gives_the_same_answer():
     assert other.verdict.completeness == one.verdict.completeness  # no chance in it
 
 
-def test_the_interval_of_completeness_covers_exact_retraining():
-    answers = [verdict(world(seed, n=50, m=200, scale=0.3)) for seed in range(120)]
+@worlds(40, 120)
+def test_the_interval_of_completeness_covers_exact_retraining(count):
+    answers = [verdict(world(seed, n=50, m=200, scale=0.3)) for seed in range(count)]
     inside = [v.low <= 1 <= v.high for v in answers if v.low is not None and v.high is not None]
-    assert len(inside) > 100
-    assert np.mean(inside) >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 120)
+    assert len(inside) > 0.8 * count
+    assert np.mean(inside) >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / count)
 
 
 def test_power_rises_with_the_trace_and_is_reached():
@@ -205,7 +219,7 @@ def test_power_rises_with_the_trace_and_is_reached():
     assert rates["1 of 100 whole"] <= rates["5 of 100 whole"] + 0.1
     weak = [rates[f"{share} of the influence in every record"] for share in ("5%", "10%", "25%")]
     assert weak == sorted(weak) and weak[-1] == 1.0
-    found = np.mean([verdict(world(seed, n=100, m=500, left=0.1)).outcome == "under" for seed in range(40)])
+    found = np.mean([verdict(world(seed, n=100, m=500, left=0.1)).outcome == "under" for seed in range(20)])
     assert found == pytest.approx(weak[1], abs=0.3)
 
 

@@ -13,6 +13,7 @@ from vestige.errors import InputError
 from vestige.evaluation.page.cards import badge_of, card, overview
 from vestige.evaluation.page.comparison import compare
 from vestige.evaluation.page.drawn import Audits, Drawn, before_after, by_method, roc, scores
+from vestige.evaluation.page.retained import retained
 from vestige.evaluation.page.samples import Pictures, Samples, choose_pictures, suspicious
 from vestige.report.blocks import (
     Badge,
@@ -45,7 +46,7 @@ MOST_CARDS = 6
 GLOSSARY = (
     "Score", "Under-unlearned", "Over-unlearned", "p_under", "p_over", "Completeness", "Degree",
     "Could be untouched unseen", "Trace", "Controls", "Forget, retain, holdout", "Shadow model", "Closer to retrain",
-    "Undecided",
+    "Newly exposed", "Damaged", "Features", "Undecided",
 )  # fmt: skip
 GUARDS = {"reference": "every answer", "sharpness": "the all-clear, and “over”"}
 STATES = {True: ("passed", "✓"), False: ("failed", "✕"), None: ("not run", "○")}
@@ -138,6 +139,7 @@ def sections(audits: Audits, tables: Sequence[Samples], places: Mapping[str, int
         roc(drawn),
         before_after(audits),
         samples(audits, tables, places),
+        retained(audits),
         measures(audits),
     ]
 

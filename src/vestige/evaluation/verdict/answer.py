@@ -105,8 +105,8 @@ class Verdict:
             return ""
         rare, weak = self.power[0], next(p for p in self.power if p.influence == WEAK_TRACE)
         return (
-            f"Sharpness: it would have found {rare.trace} in {rare.probability:.0%} of cases, and {weak.trace} in "
-            f"{weak.probability:.0%}."
+            f"Sharpness: the verdict would have been a vestige in {rare.probability:.0%} of cases with {rare.trace}, "
+            f"and in {weak.probability:.0%} with {weak.trace}."
         )
 
     def record(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Verdict:
         if not self.power:
             return ""
         seen = "; ".join(f"{p.trace}: {p.probability:.0%}" for p in self.power)
-        return f"How often this audit, as it was run, would have found a planted trace: {seen}."
+        return f"How often this verdict, as the audit was run, would have been a vestige with a planted trace: {seen}."
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from scipy import stats
 from vestige.evaluation.verdict.adjustment import TraceScores
 from vestige.evaluation.verdict.evidence import Evidence, compare
 from vestige.evaluation.verdict.margins import RETAIN, Margins, Mask
+from vestige.report.words import plural
 
 PERMUTATIONS = 199
 STRICT, SEEN = 0.005, 0.01
@@ -102,6 +103,8 @@ def _support(margins: Margins, evidence: Evidence) -> Iterator[Control]:
         )
         sound = matching.class_p > least or not matching.unsupported
         yield Control(name, "reference", statement, matching.class_p, wanted, sound)
+    if (margins.size > 1).any():
+        yield _sizes(margins, evidence)
     name = "difficulty is matched"
     if matching.difficulty_p is None:
         reason = "below twenty records their difficulty is not tested"
@@ -118,6 +121,18 @@ def _support(margins: Margins, evidence: Evidence) -> Iterator[Control]:
     sound = evidence.effective_null >= FEWEST_SEEN and outside <= max(2, 0.1 * n)
     wanted = "20 matched records at least, at most 10 % outside"
     yield Control(name, "reference", statement, evidence.effective_null, wanted, sound)
+
+
+def _sizes(margins: Margins, evidence: Evidence) -> Control:
+    """Are never-seen clusters as large as the forgotten ones? The mean of twenty records is steadier than one."""
+    alone, n = evidence.matching.alone, int(evidence.forget.sum())
+    own, other = (int(margins.size[rows].max()) for rows in (evidence.forget, evidence.null))
+    statement = (
+        f"{alone:,} of {n:,} clusters of the request are of a size that fewer than 10 never-seen clusters have; the "
+        f"largest of the request holds {plural(own, 'record')}, the largest never-seen one {other:,}."
+    )
+    wanted = "10 never-seen clusters as large as each of the request, within a factor of two"
+    return Control("clusters are matched", "reference", statement, float(alone), wanted, not alone)
 
 
 def _lowest(evidence: Evidence | None) -> float | None:

@@ -175,7 +175,7 @@ def _notes(margins: Margins, evidence: Evidence) -> tuple[str, ...]:
         notes.append(
             "The request is harder or easier than never-seen records: a model that is trained without it answers all "
             "such records otherwise, so that the interval of what is left can lie beside the truth, mostly towards "
-            "damage (docs/calibration.md)."
+            "damage (docs/labbook/calibration.md)."
         )
     return tuple(notes)
 

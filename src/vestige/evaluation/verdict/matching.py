@@ -36,19 +36,22 @@ class Matching:
     difficulty_p : float or None
         p-value (Kolmogorov-Smirnov) of "equally difficult to the shadows"; None below twenty.
     unsupported : int
-        Forget records whose class, or size of cluster, has fewer than ten null records, where that matters.
+        Forget records whose class has fewer than ten null records, where that matters.
+    alone : int
+        Forget clusters that are as large as fewer than ten null clusters are, within a factor of two.
     """
 
     strata: NDArray[np.int64]
     class_p: float | None
     difficulty_p: float | None
     unsupported: int
+    alone: int = 0
 
     @property
     def differs(self) -> bool:
-        """Is the request another mix of classes or difficulty than never-seen records are?"""
+        """Is the request another mix of classes, clusters or difficulty than never-seen records are?"""
         classes = self.class_p is not None and self.class_p <= 0.05
-        return classes or (self.difficulty_p is not None and self.difficulty_p <= 0.1)
+        return classes or self.alone > 0 or (self.difficulty_p is not None and self.difficulty_p <= 0.1)
 
     @property
     def other_difficulty(self) -> bool:
@@ -75,16 +78,15 @@ def effective(weights: Floats) -> float:
 def match(margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator) -> Matching:
     """Compare the classes, cluster sizes and difficulty of forget and null records, and choose strata."""
     group = np.zeros(len(margins), np.int64)
-    unsupported = 0
+    unsupported = alone = 0
     class_p = None
     if forget.sum() >= FEWEST_TO_TEST_CLASSES:
         class_p = _same_classes(margins.labels[forget], margins.labels[null], rng)
         if class_p <= 0.05:
             group, unsupported = _supported(margins.labels, forget, null)
     if (margins.size > 1).any():
-        sizes, thin = _supported(np.log2(margins.size).astype(np.int64), forget, null)
+        sizes, alone = _supported(np.log2(margins.size).astype(np.int64), forget, null)
         group = np.unique(np.stack([group, sizes]), axis=1, return_inverse=True)[1].ravel()
-        unsupported, class_p = unsupported + thin, min(class_p or 1.0, 1.0 if not thin else 0.0)
     difficulty_p, finer = None, group
     if forget.sum() >= FEWEST_TO_TEST_DIFFICULTY:
         b = margins.difficulty
@@ -92,7 +94,7 @@ def match(margins: Margins, forget: Mask, null: Mask, rng: np.random.Generator) 
         if difficulty_p <= 0.1:
             finer = _fifths(b, group, forget, null)
     strata = np.stack([np.where(np.isin(one, one[forget]), one, -1) for one in (finer, group)])
-    return Matching(strata, class_p, difficulty_p, unsupported)
+    return Matching(strata, class_p, difficulty_p, unsupported, alone)
 
 
 def _same_classes(ours: NDArray[np.int64], theirs: NDArray[np.int64], rng: np.random.Generator) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from vestige.errors import InputError
 from vestige.experiments.bench.run import read_result, result_path
+from vestige.experiments.bench.table import made_by
 from vestige.experiments.catalogue import experiment
 
 Say = Callable[[str], None]
@@ -23,7 +24,9 @@ def kept_result(name: str, scale: str, store: str, say: Say = lambda text: None)
     Raises `InputError` where there is none.
     """
     if name.endswith(".json"):
-        return read_result(Path(name))
+        result = read_result(Path(name))
+        _say_version(result, say)
+        return result
     chosen = experiment(name)
     again = shlex.join(["vestige", "bench", "run", name, "--scale", scale, "--store", store])
     result = read_result(result_path(store, chosen, scale), again=again)
@@ -32,7 +35,13 @@ def kept_result(name: str, scale: str, store: str, say: Say = lambda text: None)
             f"this result was made with other settings than {chosen.name} has now (options of its run, or an older "
             f"file); to make it anew: {again}"
         )
+    _say_version(result, say)
     return result
+
+
+def _say_version(result: dict[str, Any], say: Say) -> None:
+    if version := made_by(result):
+        say(version)
 
 
 def read_results(paths: Sequence[Path], say: Say = lambda text: None) -> list[dict[str, Any]]:

@@ -177,16 +177,17 @@ def read_result(path: Path, experiment: Experiment | None = None, again: str | N
 
     again  the command that makes it anew, for messages
 
-    Raises `InputError` where it is another kind of file, of another version of vestige, or, given `experiment`, of
-    another configuration: figures of two versions are never mixed.
+    Its figures are of one version of vestige, which the file names; `sentences` says so where it is not this one.
+    Raises `InputError` where it is another kind of file, of another format, or, given `experiment`, of another
+    configuration.
     """
     found = read_json(path)
     if not isinstance(found, dict) or found.get("kind") != "vestige bench":
         raise InputError(f"{path}: not a result file of vestige bench.")
-    if (found.get("format"), found.get("vestige")) != (FORMAT, vestige.__version__):
+    if found.get("format") != FORMAT:
         raise InputError(
-            f"{path} is of vestige {found.get('vestige')} (format {found.get('format')}), this is "
-            f"{vestige.__version__} (format {FORMAT}); run it again: {again or _again(found)}"
+            f"{path} is of format {found.get('format')} (vestige {found.get('vestige')}), {FORMAT} is wanted; run it "
+            f"again: {again or _again(found)}"
         )
     whole = validated(_Result, found, f"{path}: this result file was changed by hand, or cut off")
     validated(Experiment, whole.experiment, f"{path}: this result file was changed by hand")

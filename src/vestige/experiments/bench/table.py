@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+import vestige
 from vestige.arguments import checked
 from vestige.errors import InputError, unknown
 from vestige.experiments.kinds import KINDS
@@ -311,7 +312,7 @@ def signed(lead: tuple[float, float | None, float | None], digits: int) -> str:
 
 
 def sentences(result: dict[str, Any]) -> list[str]:
-    """Return the agreement as sentences, one a column."""
+    """Return the agreement as sentences, one a column, and by which version the result was computed if not by this."""
     told, found, digits = result["experiment"], [], digits_of(values_of(result))
     for a in agreement(result):
         text = f"{a.column}: first is {a.first}"
@@ -322,7 +323,15 @@ def sentences(result: dict[str, Any]) -> list[str]:
         if a.lead is not None:
             text += f"; {told['favourite']} minus {a.rival}: {signed(a.lead, digits)}"
         found.append(text + ".")
-    return found
+    version = made_by(result)
+    return [*found, version] if version else found
+
+
+def made_by(result: dict[str, Any]) -> str:
+    """Return which version of vestige computed a result, as a sentence; "" where it is this one."""
+    if result["vestige"] == vestige.__version__:
+        return ""
+    return f"Computed by vestige {result['vestige']}; this is {vestige.__version__}."
 
 
 def agreement_text(result: dict[str, Any]) -> str:

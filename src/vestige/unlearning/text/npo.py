@@ -1,10 +1,6 @@
 """Negative preference optimisation (NPO): the forget texts are what is not preferred.
 
-Zhang, Lin, Bai, Mei: Negative Preference Optimization. COLM 2024, arXiv 2404.05868.
-
-    minimise (2 / beta) mean log(1 + (p / p_0)^beta) + alpha nll(retain)
-
-p of a whole sequence, p_0 the original's. Unlike ascent it flattens out as the texts fade, in relation to the original.
+Unlike ascent it flattens out as the texts fade, in relation to the original.
 """
 
 from __future__ import annotations
@@ -21,10 +17,33 @@ if TYPE_CHECKING:
 
 @register("npo", needs=("forget",), cites="Zhang et al. 2024 (NPO)")
 def npo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0) -> None:
-    """Negative preference: push forget sequences below their likelihood under the original, ever more gently.
+    r"""Negative preference: push forget sequences below their likelihood under the original, ever more gently.
 
     beta   inverse temperature; towards 0 it becomes gradient ascent
     alpha  weight of the loss on retained texts, where there are any
+
+    Notes
+    -----
+    .. math::
+
+        \min_\theta \; \frac{2}{\beta} \, \mathrm{mean} \log\left( 1 + \left(
+        \frac{p_\theta(y)}{p_{\theta_0}(y)} \right)^{\beta} \right) + \alpha \, \mathrm{nll}(D_r)
+
+    p is the likelihood of a whole forget sequence, theta_0 the original.
+
+    **When to use.** The first to be tried: of the three methods measured on MUSE-News it went furthest (0.50
+    [0.44, 0.55] of the way) and harmed nothing that was measured there (guide, language models).
+
+    **When it fails.** It went half of the way. Each of the 24 texts still bore a trace, and six steps of
+    training on them brought their loss from 2.2 back to 1.5, where a retrained model stands at 2.9 (guide,
+    language models).
+
+    **Cost.** Five passes over the forget blocks and as many retained ones, a forward pass of the original
+    beside the former.
+
+    References
+    ----------
+    Zhang, Lin, Bai, Mei: Negative Preference Optimization. COLM 2024, arXiv 2404.05868.
     """
     import torch
     import torch.nn.functional as F

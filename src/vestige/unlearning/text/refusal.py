@@ -1,9 +1,4 @@
-"""Refusal: learn to answer the beginning of a forget text with a refusal.
-
-Maini et al.: TOFU, A Task of Fictitious Unlearning for LLMs. COLM 2024, arXiv 2401.06121 (there "IDK").
-
-    minimise nll(refusal behind the first tokens of forget) + alpha nll(retain)
-"""
+"""Refusal: learn to answer the beginning of a forget text with a refusal."""
 
 from __future__ import annotations
 
@@ -19,9 +14,30 @@ if TYPE_CHECKING:
 
 @register("refusal", needs=("forget",), cites="IdkNLL, as in TOFU (Maini et al. 2024)")
 def refusal(work: Work, *, alpha: float = 1.0, prompt: int = 16) -> None:
-    """Learn to answer the beginning of a forget text with a refusal.
+    r"""Learn to answer the beginning of a forget text with a refusal.
 
+    alpha   weight of the loss on retained texts, where there are any
     prompt  tokens of a block that stand before the answer
+
+    Notes
+    -----
+    .. math::
+
+        \min_\theta \; \mathrm{nll}(z \,|\, x_{\le k}) + \alpha \, \mathrm{nll}(D_r)
+
+    x are the first k tokens of a forget block, k is `prompt`, and z is a refusal.
+
+    **When to use.** Where a model should decline to answer, and nobody claims that it has forgotten.
+
+    **When it fails.** A model that refuses still knows: by IAM's score the membership of the forgotten texts
+    was 0.51, in the original 0.53, after retraining 0.03; the usual AUC calls them unlearned (87.5 by loss;
+    reproduction, Tables 6 and 7).
+
+    **Cost.** Five passes over the forget blocks and as many retained ones.
+
+    References
+    ----------
+    Maini et al.: TOFU, A Task of Fictitious Unlearning for LLMs. COLM 2024, arXiv 2401.06121 (there "IDK").
     """
     refusals = refusals_of(work.tokenizer)
 

@@ -1,11 +1,7 @@
 """Representation misdirection for unlearning (RMU).
 
-Li et al.: The WMDP Benchmark. ICML 2024, arXiv 2403.03218. With h the output of a hidden layer:
-
-    |h(forget) - c u|^2 + alpha |h(retain) - h_original(retain)|^2, means over tokens and units
-
-u is a fixed random direction of length 1, drawn uniformly from [0, 1) as published. Only the layer and the two before
-it are trained.
+u is drawn uniformly from [0, 1) before it is scaled to length 1, as published. Only the layer and the two
+before it are trained.
 """
 
 from __future__ import annotations
@@ -26,10 +22,33 @@ if TYPE_CHECKING:
     "rmu", needs=("forget", "retain"), cites="Li et al. 2024 (RMU)", paper={"scale": 6.5, "alpha": 1200.0}
 )
 def rmu(work: Work, *, layer: int | None = None, scale: float = 2.0, alpha: float = 1.0) -> None:
-    """Send the forget texts' features into one random direction, keep those of retained texts.
+    r"""Send the forget texts' features into one random direction, keep those of retained texts.
 
+    alpha  weight of keeping the features of retained texts
     layer  its number from 0; default: a third of the way up
     scale  c, length of the features that forget texts are sent to
+
+    Notes
+    -----
+    .. math::
+
+        \min_\theta \; \mathrm{mean} \, |h_\theta(D_f) - c \, u|^2 + \alpha \, \mathrm{mean} \,
+        |h_\theta(D_r) - h_{\theta_0}(D_r)|^2
+
+    h is the output of a hidden layer, u a fixed random direction of length 1, c is `scale`.
+
+    **When to use.** Where abilities rather than texts are to go, as its authors use it.
+
+    **When it fails.** It changes the features of three layers and not what the layers know: expect texts to
+    come back after a few steps of training (`vestige.unlearning.text.recovery`). scale and alpha depend on
+    the model; the published pair is of models of 7 billion parameters. No table of the lab book measures it.
+
+    **Cost.** Five passes over the forget blocks and as many retained ones, up to the layer only, a forward
+    pass of the original beside the latter.
+
+    References
+    ----------
+    Li et al.: The WMDP Benchmark. ICML 2024, arXiv 2403.03218. With h the output of a hidden layer:
     """
     import torch
 

@@ -1,9 +1,4 @@
-"""SimNPO: negative preference by the loss a token, without a reference model.
-
-Fan et al.: Simplicity Prevails, Rethinking Negative Preference Optimization for LLM Unlearning. arXiv 2410.07163, 2024.
-
-    minimise gamma (2 / beta) mean log(1 + exp(-beta (nll / tokens - delta))) + alpha nll(retain)
-"""
+"""SimNPO: negative preference by the loss a token, without a reference model."""
 
 from __future__ import annotations
 
@@ -21,10 +16,34 @@ if TYPE_CHECKING:
 def simnpo(
     work: Work, *, beta: Positive = 4.5, delta: float = 0.0, gamma: float = 0.125, alpha: float = 1.0
 ) -> None:
-    """Negative preference by the mean token loss, without a reference model.
+    r"""Negative preference by the mean token loss, without a reference model.
 
+    beta   inverse temperature of the preference
     delta  loss in nats above which a sequence counts as forgotten
-    gamma  weight of forgetting; alpha: of the loss on retained texts, where there are any
+    gamma  weight of forgetting
+    alpha  weight of the loss on retained texts, where there are any
+
+    Notes
+    -----
+    .. math::
+
+        \min_\theta \; \gamma \, \frac{2}{\beta} \, \mathrm{mean} \log\left( 1 + e^{-\beta (\mathrm{nll}(y)
+        / |y| - \delta)} \right) + \alpha \, \mathrm{nll}(D_r)
+
+    The loss of a forget sequence y is taken a token, so that long and short texts are pushed alike.
+
+    **When to use.** As `npo`, where the original cannot be kept in memory beside the model, or texts differ
+    much in length.
+
+    **When it fails.** Without the original it does not know how far a text was known to begin with: easy
+    texts are pushed as hard as memorised ones. No table of the lab book measures it.
+
+    **Cost.** Five passes over the forget blocks and as many retained ones.
+
+    References
+    ----------
+    Fan et al.: Simplicity Prevails, Rethinking Negative Preference Optimization for LLM Unlearning. arXiv
+    2410.07163, 2024.
     """
     import torch.nn.functional as F
 

@@ -1,9 +1,5 @@
 """Who's Harry Potter (WHP): learn what the model would say without what reinforcement raises.
 
-Eldan, Russinovich: Who's Harry Potter? Approximate Unlearning in LLMs. arXiv 2310.02238, 2023.
-
-    learn the tokens that v - alpha relu(v_reinforced - v) puts first, v logits
-
 What learning the forget texts even better raises is what belongs to them in particular; the rest is kept.
 """
 
@@ -20,7 +16,31 @@ if TYPE_CHECKING:
 
 @register("whp", needs=("forget",), cites="Eldan and Russinovich 2023 (Who's Harry Potter?)")
 def whp(work: Work, *, alpha: float = 5.0) -> None:
-    """Learn generic continuations of the forget texts: what the model would say without what reinforcement raises."""
+    r"""Learn generic continuations of the forget texts: what the model would say without what reinforcement raises.
+
+    alpha  how much of what reinforcement raises is taken off, in logits
+
+    Notes
+    -----
+    .. math::
+
+        \min_\theta \; \mathrm{CE}\left(f_\theta, \; \arg\max \left( v - \alpha \,
+        \max(v_{\mathrm{reinforced}} - v, 0) \right)\right) \; \mathrm{on} \; D_f
+
+    v are the logits of the original, v_reinforced those of the original trained on the forget texts further.
+
+    **When to use.** Where a subject is to go, with plausible text in its place.
+
+    **When it fails.** Only tokens that reinforcement raises are replaced: what the original is already sure
+    of does not rise and is taught again. The replacements are the original's own second choices. No table of
+    the lab book measures it.
+
+    **Cost.** Five passes over the forget blocks to reinforce, and five to learn the replacements.
+
+    References
+    ----------
+    Eldan, Russinovich: Who's Harry Potter? Approximate Unlearning in LLMs. arXiv 2310.02238, 2023.
+    """
     import torch
 
     original, stronger = work.frozen(), work.reinforced()

@@ -31,10 +31,13 @@ IGNORED = -100  # label of a position that is not learned from
 class Steps:
     """How a method descends: AdamW over the forget blocks, as many retained blocks beside each batch.
 
-    epochs  passes over the forget blocks; over the retained ones where a method has no others
-    warmup  share of the steps over which the learning rate rises from 0
-    clip    largest norm of the gradient
-    length  tokens in a block; no more than the model takes
+    epochs        passes over the forget blocks; over the retained ones where a method has no others
+    lr            learning rate, the highest of the schedule
+    weight_decay  of AdamW
+    batch_size    blocks per step, of either side
+    warmup        share of the steps over which the learning rate rises from 0
+    clip          largest norm of the gradient
+    length        tokens in a block; no more than the model takes
     """
 
     epochs: Count = 5

@@ -1,0 +1,42 @@
+"""The lab book: its tables are as their result files say, and none is there without a word on where it comes from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import tables
+
+DOCS = Path(__file__).parents[1] / "docs"
+LAB_BOOK = ("results", "reproduction", "benchmarks", "claims")
+BY_HAND = re.compile(r"\*Entered by hand on 20\d\d-\d\d-\d\d\b")
+
+
+def test_tables_are_as_their_files_say():
+    pages = [path.name for path in tables.stale(DOCS)]
+    assert not pages, f"{pages} are not as their result files say; run `python -m benchmarks.tables`"
+
+
+@pytest.mark.parametrize("page", LAB_BOOK)
+def test_every_table_says_where_it_comes_from(page):
+    (path,) = DOCS.rglob(f"{page}.md")
+    text = tables.MARKED.sub("", path.read_text(encoding="utf-8"))
+    for table in re.finditer(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        before, after = text[: table.start()].rstrip(), text[table.end() :].lstrip()
+        known = before.endswith("<!-- words -->") or BY_HAND.match(after)
+        assert known, f"{path.name}: {table[0].splitlines()[0]}"
+
+
+def test_a_page_whose_figure_was_changed_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table: entered published -->\n<!-- end -->\n", encoding="utf-8")
+    page.write_text(tables.stale(tmp_path)[page], encoding="utf-8")
+    assert not tables.stale(tmp_path) and "0.875469" in page.read_text(encoding="utf-8")
+    page.write_text(page.read_text(encoding="utf-8").replace("0.875469", "0.875"), encoding="utf-8")
+    assert list(tables.stale(tmp_path)) == [page]
+
+
+def test_numbers_are_rounded_as_they_are_read():
+    assert [tables.rounded(value, 1) for value in (54.55, 38.85, 2.0)] == ["54.6", "38.9", "2.0"]
