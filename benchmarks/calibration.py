@@ -58,12 +58,13 @@ BY_NEVER_SEEN = (
 )  # whatever the null
 SLOW = ("monotone", "quantile")  # simulated in an eighth of the worlds
 LEVEL, LIMIT = 0.05, 0.08
+TRACED = "half unlearned"  # what is accused there bears a trace
 SIMULATED = (
     Row("exact"),
     Row("exact, imbalance 1 to 90", imbalance=0.5),
     Row("exact, the hardest fifth", chosen="hard by truth"),
     Row("damaged by half", share=1.0, strength=-0.5),
-    Row("half unlearned", share=1.0, strength=0.5),
+    Row(TRACED, share=1.0, strength=0.5),
 )
 SHIFT = "exact, never-seen records easier by half a deviation"
 SIZE = {"n": 100, "q": 400, "m": 400, "pool": 0, "gap": 2.0}
@@ -275,7 +276,7 @@ def _cell(record: dict[str, Any] | None) -> str:
         return ""
     power = "" if record["request"] == "class" else f" ({record['power']:.0%})"
     text = f"{record['under']:.1%}{power}"
-    return f"**{text}**" if record["under"] > LIMIT else text
+    return f"**{text}**" if record["under"] > LIMIT and record["request"] != TRACED else text
 
 
 def _largest_over(records: list[dict[str, Any]]) -> str:

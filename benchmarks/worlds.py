@@ -100,7 +100,7 @@ def train(folder: Path, name: str, seeds: Sequence[int], shadows: int, methods: 
             world[key] = value
         if len(world) > before:
             part = file.with_suffix(".part.npz")
-            np.savez(part, **world)  # type: ignore[arg-type]
+            np.savez(part, **world)
             os.replace(part, file)
         print(f"{name} {seed}: {len(world) - before} arrays, {time.perf_counter() - start:.0f} s", flush=True)
 
