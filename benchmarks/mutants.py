@@ -8,8 +8,9 @@
 
 A mutation is a file, a text that stands in it once, what it becomes, and the test files that ought to notice. The
 source is mutated in a temporary copy, which the tests import in its place, each mutant in a fork of one process that
-has loaded the other libraries. "survived" is a gap in the tests, "killed" is as it should be, "lost" says that the text
-is gone and the list must follow the source.
+has loaded the other libraries. Of these files the tests run first that are named after the mutated file or after a
+measure or method in it, and all of them where none of those fails. "survived" is a gap in the tests, "killed" is as it
+should be, "lost" says that the text is gone and the list must follow the source.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ SOURCE = ROOT / "src"
 SECONDS = 3600
 LIBRARIES = (
     "numpy", "scipy.stats", "pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.svm", "sklearn.neural_network",
-    "pydantic", "hypothesis", "torch", "torch.func", "rich.progress", "typer",
+    "pydantic", "hypothesis", "torch", "torch.func", "torch._dynamo", "rich.progress", "typer", "jsonschema",
 )  # fmt: skip
 
 
@@ -55,6 +56,20 @@ class Mutation:
         """The hash of the mutation and of the file that it changes."""
         text = json.dumps(asdict(self)) + (SOURCE / "vestige" / self.file).read_text(encoding="utf-8")
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def stands(self) -> bool:
+        """Does its text stand in the source, once?"""
+        return (SOURCE / "vestige" / self.file).read_text(encoding="utf-8").count(self.before) == 1
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tests are named after: the file, and what is registered in it; none where all tests are of the file."""
+        stem = Path(self.file).stem
+        if all(stem in test for test in self.tests):
+            return ()
+        text = (SOURCE / "vestige" / self.file).read_text(encoding="utf-8")
+        return (stem, *re.findall(r'@register\(\s*"(\w+)"', text))
 
     def __str__(self) -> str:
         return f"{self.file}: {self.before.strip()!r} -> {self.after.strip()!r}"
@@ -78,20 +93,26 @@ def outcome(mutation: Mutation, copy: Path, mark: str) -> tuple[str, str]:
     """Run the tests against the mutated copy: "killed", "survived" or "lost", and what killed it."""
     path = copy / "vestige" / mutation.file
     text = (SOURCE / "vestige" / mutation.file).read_text(encoding="utf-8")
-    if text.count(mutation.before) != 1:
+    if not mutation.stands:
         return "lost", ""
     path.write_text(text.replace(mutation.before, mutation.after), encoding="utf-8")
     try:
-        by = killer(mutation.tests, copy, mark)
+        by = killer(mutation.tests, copy, mark, mutation.words) if mutation.words else ""
+        by = by or killer(mutation.tests, copy, mark)
         return ("killed", by) if by else ("survived", "")
     finally:
         path.write_text(text, encoding="utf-8")
 
 
-def killer(tests: tuple[str, ...], copy: Path, mark: str) -> str:
-    """Run test files with the library of `copy`; return the test that fails, or "" (a hang is a failure)."""
+def killer(tests: tuple[str, ...], copy: Path, mark: str, words: tuple[str, ...] = ()) -> str:
+    """Run test files with the library of `copy`; return the test that fails, or "" (a hang is a failure).
+
+    words  run those tests alone whose file or name holds one of them
+    """
     log = copy.parent / "log.txt"
-    process = get_context("fork").Process(target=_run_tests, args=(tests, copy, mark, log))
+    process = get_context("fork").Process(
+        target=_run_tests, args=(tests, copy, mark, " or ".join(words), log)
+    )
     process.start()
     process.join(SECONDS)
     if process.exitcode is None:
@@ -99,13 +120,15 @@ def killer(tests: tuple[str, ...], copy: Path, mark: str) -> str:
         process.join()
         return f"no end in {SECONDS} s"
     told = log.read_text(encoding="utf-8", errors="replace")
+    if words and process.exitcode == 5:  # no test is named so
+        return ""
     if process.exitcode not in (0, 1, 2):  # 2: the mutated file cannot be imported
         sys.exit(f"pytest ended with {process.exitcode}:\n{told[-2000:]}")
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", told, re.MULTILINE)
     return "" if process.exitcode == 0 else (failed or ["not collected"])[0]
 
 
-def _run_tests(tests: tuple[str, ...], copy: Path, mark: str, log: Path) -> None:
+def _run_tests(tests: tuple[str, ...], copy: Path, mark: str, words: str, log: Path) -> None:
     """Be the process in which one mutant is tested: libraries are loaded, the library under test is not."""
     folders = [str(folder) for folder in (copy, ROOT / "tests", ROOT)]
     sys.path[:0] = folders
@@ -115,7 +138,7 @@ def _run_tests(tests: tuple[str, ...], copy: Path, mark: str, log: Path) -> None
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", mark]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", mark, "-k", words]
     code = int(pytest.main([*options, *(str(ROOT / "tests" / test) for test in tests)]))
     sys.stdout.flush()
     os._exit(code)
@@ -140,7 +163,7 @@ def main() -> None:
     asked = parser.parse_args()
     mutations = [mutation for mutation in every() if asked.only in str(mutation)][: asked.most]
     if asked.list:
-        print("\n".join(map(str, mutations)))
+        print("\n".join(f"{'' if mutation.stands else 'lost: '}{mutation}" for mutation in mutations))
         sys.exit(f"{len(mutations)} mutations")
     load_libraries()
     known = {}

@@ -20,7 +20,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ('stale = FIELDS if "labels" in changed else changed', "stale = changed"),
             ("None if value is None else value[:, rows]", "value"),
             ('values[models] if field == "shadow_out" else values', "values"),
-            ('changed & {"shadow_out", "population_in", *ATTACHED}', 'changed & {"population_in"}'),
+            ('changed & {"shadow_out", "population_in", "kind", *ATTACHED}', 'changed & {"population_in"}'),
         ]
     },
     "signals/test_simulate.py": {
@@ -104,8 +104,8 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ("100 * (1 - float(correct[forget].mean()))", "100 * float(correct[forget].mean())"),
             (".predict(asked / scale) == 0", ".predict(asked / scale) == 1"),
             (
-                "holdout[~np.isin(signals.labels[holdout], gone)]",
-                "holdout[np.isin(signals.labels[holdout], gone)]",
+                "holdout[~np.isin(classes[holdout], gone)]",
+                "holdout[np.isin(classes[holdout], gone)]",
             ),
         ]
     },
@@ -196,9 +196,9 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     },
     "graph/test_graph_folder.py": {
         "graph/folder.py": [
-            ("if other != kind:", "if False:"),
-            ("if before.get(key) != now.get(key):", "if before.get(key) == now.get(key):"),
-            ("for k, v in flat(c).items() if k not in FREE", "for k, v in flat(c).items()"),
+            ("if other != kind and _of_kind", "if False and _of_kind"),
+            ("if old.get(key) != new.get(key):", "if old.get(key) == new.get(key):"),
+            ("for k, v in flat(c).items() if k not in free", "for k, v in flat(c).items()"),
         ]
     },
     "graph/test_progress.py": {

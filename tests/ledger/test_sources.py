@@ -102,5 +102,7 @@ def test_a_registry_of_mlflow(book, tmp_path, monkeypatch):
     assert book.models.poll(source).live == ("churn@v1",)
     assert book.requests.show(request).state == "re-opened", "a roll-back brings the records back"
     assert book.models.poll(source).added == () and not book.verify().fault
+    other = book.models.poll(Registry(uri, live="chmapion", out=tmp_path / "versions"))
+    assert other.retired == (), "an alias that nothing has retires nothing"
     with pytest.raises(InputError, match=r"sqlite:///.*: "):
         book.models.poll(Registry(uri, ["none"]))

@@ -40,6 +40,12 @@ def test_each_version_has_what_its_audit_said(watched):
     assert overview.records == {request: 6} and overview.states == {request: "re-opened"}
 
 
+def test_a_request_that_was_denied_says_so(scoped):
+    ledger, request = scoped
+    ledger.requests.deny(request, "no match")
+    assert ledger.overview("churn").states == {request: "denied"}
+
+
 def test_the_table_and_the_page_show_it(watched):
     ledger, request = watched
     head, row, *_ = ledger.overview("churn").text().splitlines()

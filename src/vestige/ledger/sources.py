@@ -218,7 +218,8 @@ class Registry:
 
     uri     of the registry, such as "sqlite:///mlflow.db" or "https://mlflow.example.org"; None: as MLflow is set
     lines   registered models; None: all
-    live    alias of the version that is in use, such as "champion"; None: the registry is not asked
+    live    alias of the version that is in use, such as "champion"; None: the registry is not asked. Where no version
+            of a model has it, which are in use stays as it is
     out     folder that the files are written to, as out/churn/v3
     """
 
@@ -242,7 +243,7 @@ class Registry:
             for one in sorted(versions, key=lambda one: int(one.version)):
                 if one.status != "READY":
                     continue
-                live = None if self.live is None else str(one.version) == str(current)
+                live = None if current is None else str(one.version) == str(current)
                 yield Offer(
                     line, f"v{one.version}", partial(self._fetched, client, one),
                     parent=str((one.tags or {}).get("parent", "")), live=live,

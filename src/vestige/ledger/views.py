@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vestige.ledger import watch
+from vestige.ledger.projections import ENDED
 from vestige.report import Badge, Cell, Column, Page, Section, Table, Text
 from vestige.report.words import DASH, OUTCOME_WORDS, is_missing, plural
 
@@ -80,7 +81,7 @@ class Overview:
     records : dict of str to int
         How many each request is about; requests in the order in which they came.
     states : dict of str to str
-        What state each commitment is in now.
+        What state each commitment is in now; how the request ended, where it has.
     looks : dict of str to dict of str to Look
         By request and version.
     """
@@ -153,7 +154,10 @@ def overview(ledger: Ledger, line: str) -> Overview:
         line,
         versions,
         {request.id: len(request.records) for request in requests},
-        {request.id: request.commitment(line).state for request in requests},
+        {
+            request.id: request.state if request.state in ENDED else request.commitment(line).state
+            for request in requests
+        },
         looks,
     )
 
