@@ -39,7 +39,8 @@ ASSUMED = {
     "counterfactual": (
         "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
         "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
-        "ones. On exact retrains of random requests a promised 5 % was at most 7.8 % (docs/labbook/calibration.md)."
+        "ones. On exact retrains of random requests a promised 5 % was at most 8.1 % for p_under and 8.9 % for p_over "
+        "(docs/labbook/calibration.md)."
     ),
     "exchanged": (
         "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
@@ -49,14 +50,15 @@ ASSUMED = {
     "simulated": (
         "p-values and degrees of measures that compare with the original rest on simulated deletions, whose models are "
         "not the audited one: a promised 5 % was 23 % with lira_online and bavaria and 9 % with rmia_ratio at worst, "
-        "and more for requests of one class (docs/labbook/calibration.md)."
+        "and more for harder, easier and one-class requests (docs/labbook/calibration.md)."
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""
 OTHER_KIND = (
     "The request is of other classes, or harder or easier, than never-seen records are: p-values of measures are taken "
     "within strata of class and difficulty. On exact retrains of such requests a promised 5 % was up to 12 % for "
-    "p_under (rmia_ratio), and up to 25 % for p_over of harder ones (docs/labbook/calibration.md)."
+    "p_under (rmia_ratio of harder, emia_population and quantile of easier ones) and 19 % for p_over of harder "
+    "ones (docs/labbook/calibration.md)."
 )
 TRACE = "trace"
 """The name under which the score that the verdict rests on stands beside the measures."""
