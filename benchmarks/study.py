@@ -1,7 +1,8 @@
 """Every measure on real models: three data sets, three kinds of request, one and four shadow models.
 
-    python -m benchmarks.study train FOLDER [DATASET ...]     trains what is missing, saves Signals
-    python -m benchmarks.study table FOLDER [--shadows 1]     prints the tables of docs/labbook/results.md
+    python -m benchmarks.study train FOLDER [DATASET ...]                      trains what is missing, saves Signals
+    python -m benchmarks.study measure FOLDER FILE [MEASURE ...] [--shadows 1]  writes a line of JSON for each figure
+    python -m benchmarks.study table FILE [--shadows 1]                        prints AUC and TNR at FNR 1 %
 
 The training set, the original and the shadows of a data set are the same for its three requests; each request has
 its own exact retrain. Data come from VESTIGE_DATA.
@@ -9,9 +10,11 @@ its own exact retrain. Data come from VESTIGE_DATA.
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,53 +96,85 @@ def train(folder: Path, names: list[str]) -> None:
             ).save(folder / f"{name}-{request}")  # fmt: skip
 
 
-def table(folder: Path, shadows: int) -> None:
-    """Print AUC and TNR at FNR 1 % of every measure, a column for each data set and request."""
-    columns = [
-        (name, request) for name in STUDIES for request in REQUESTS if (folder / f"{name}-{request}").is_dir()
-    ]
-    found = {column: _figures(Signals.load(folder / "-".join(column)), shadows) for column in columns}
-    for figure, title in (("auc", "AUC"), ("tnr_at_fnr_1%", "TNR at FNR 1 %")):
-        print(f"\n{title}, {'one OUT shadow' if shadows == 1 else 'four shadows'}\n")
-        print("| measure |" + "".join(f" {name}, {request} |" for name, request in columns) + " seconds |")
-        print("| --- |" + " --- |" * (len(columns) + 1))
-        for measure in (name for name in MEASURES if MEASURES[name].of_samples):
-            cells = [found[column][measure] for column in columns]
-            values = "".join(f" {cell if isinstance(cell, str) else _cell(cell, figure)} |" for cell in cells)
-            seconds = [cell[2] for cell in cells if not isinstance(cell, str)]
-            print(f"| `{measure}` |{values} {max(seconds, default=0):.2f} |")
+def measured(folder: Path, file: Path, shadows: int, names: list[str]) -> None:
+    """Write a line of JSON for each data set, request and measure, with the measure's figures or why it has none."""
+    for name in STUDIES:
+        for request in REQUESTS:
+            if (folder / f"{name}-{request}").is_dir():
+                signals = Signals.load(folder / f"{name}-{request}")
+                for measure, figure in _figures(signals, shadows, names).items():
+                    line = {
+                        "data": name,
+                        "request": request,
+                        "shadows": shadows,
+                        "measure": measure,
+                        **figure,
+                    }
+                    with file.open("a") as lines:
+                        lines.write(json.dumps(line) + "\n")
 
 
-def _cell(found, figure: str) -> str:
-    value, spread, _ = found
-    return f"{value[figure]:.3f} [{spread[figure][0]:.3f}, {spread[figure][1]:.3f}]"
+def lines_of(file: Path, shadows: int) -> list[dict[str, Any]]:
+    """Return the lines of a file that are of one shadow, or of four."""
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [line for line in lines if line["shadows"] == shadows]
 
 
-def _figures(signals: Signals, shadows: int):
-    """Return, for each measure, its figures, their intervals and its seconds; or why it has none."""
+def table(file: Path, figure: str, shadows: int) -> str:
+    """Return one figure of every measure as a table in Markdown, a column for each data set and request."""
+    lines = lines_of(file, shadows)
+    columns = list(dict.fromkeys((line["data"], line["request"]) for line in lines))
+    head = ["measure", *(f"{name}, {request}" for name, request in columns), "seconds"]
+    rows = [head, ["---"] * len(head)]
+    for measure in sorted({line["measure"] for line in lines}):
+        own = {(line["data"], line["request"]): line for line in lines if line["measure"] == measure}
+        cells = [_cell(own[column], figure) if column in own else "not run" for column in columns]
+        seconds = max((line["seconds"] for line in own.values() if "seconds" in line), default=0)
+        rows.append([f"`{measure}`", *cells, f"{seconds:.2f}"])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cell(line: dict[str, Any], figure: str) -> str:
+    return line["why"] if "why" in line else "{:.3f} [{:.3f}, {:.3f}]".format(*line[figure])
+
+
+def _figures(signals: Signals, shadows: int, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return, for each measure, its figures with their intervals and its seconds; or why it has none."""
     if shadows == 1:
         known = signals.calibration
         known = None if known is None else known.with_(shadow_out=known.shadow_out[:1])
         others = signals.population.with_(shadow_out=signals.population.shadow_out[:1])
         signals = signals.with_(shadow_out=signals.shadow_out[:1], calibration=known, population=others)
     found = {}
-    for name in (name for name in MEASURES if MEASURES[name].of_samples):
+    for name in names or [name for name in MEASURES if MEASURES[name].of_samples]:
         start = time.perf_counter()
         try:
             scores = vestige.measure(name, signals)
         except InputError as error:
-            found[name] = str(error).split(":")[0]
+            found[name] = {"why": str(error).split(":")[0]}
             continue
         seconds = time.perf_counter() - start
         groups = scores[signals.roles == "forget"], scores[signals.roles == "retain"]
-        found[name] = figures(*groups), bootstrap(*groups, draws=500), seconds
+        values, spread = figures(*groups), bootstrap(*groups, draws=500)
+        found[name] = {
+            key: [round(float(x), 4) for x in (values[figure], *spread[figure])]
+            for key, figure in (("auc", "auc"), ("tnr", "tnr_at_fnr_1%"))
+        } | {"seconds": round(seconds, 3)}
     return found
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3 or sys.argv[1] not in ("train", "table"):
-        sys.exit(__doc__)
-    if sys.argv[1] == "train":
-        train(Path(sys.argv[2]), sys.argv[3:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("train", "measure", "table"))
+    parser.add_argument("path", type=Path)
+    parser.add_argument("names", nargs="*", help="data sets to train on; of measure: the file, then measures")
+    parser.add_argument("--shadows", type=int, choices=(1, SHADOWS), default=1)
+    chosen = parser.parse_args()
+    if chosen.command == "train":
+        train(chosen.path, chosen.names)
+    elif chosen.command == "measure":
+        measured(chosen.path, Path(chosen.names[0]), chosen.shadows, chosen.names[1:])
     else:
-        table(Path(sys.argv[2]), 1 if "1" in sys.argv[3:] else SHADOWS)
+        print(table(chosen.path, "auc", chosen.shadows), table(chosen.path, "tnr", chosen.shadows), sep="\n")

@@ -12,6 +12,7 @@ Between `<!-- table: KIND NAME -->` and `<!-- end -->` stands what the kind make
     epsilon NAME       NAME-small.json, all of its figures
     calibration PART   calibration.jsonl; PART is random, other or simulated
     monotone all       monotone.jsonl
+    study FIGURE       study.jsonl, one shadow; FIGURE is auc or tnr
     entered NAME       entered/NAME.json: figures that were copied from what a command printed, with the command and
                        the day; what the command had written is not in the repository
 """
@@ -31,6 +32,7 @@ from benchmarks import claims as simulated
 from benchmarks import dau_classes as classes
 from benchmarks import methods as trained
 from benchmarks import monotone as compared
+from benchmarks import study as models
 from vestige.experiments.bench import render_table
 from vestige.experiments.bench.run import read_result
 from vestige.experiments.bench.table import agreement_text
@@ -85,6 +87,11 @@ def epsilon(name: str) -> str:
     return markdown(["method", *(title for title, _ in titles.values())], ["---", *["---:"] * 4], rows)
 
 
+def study(figure: str) -> str:
+    """Return one figure of the measures on real models, with one shadow."""
+    return models.table(RESULTS / "study.jsonl", figure, 1)
+
+
 def rounded(value: float, digits: int) -> str:
     """Return a number as it is read: 54.55 is 54.6, whichever way its binary form lies."""
     return str(Decimal(str(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
@@ -108,7 +115,7 @@ def read_entered(name: str) -> dict[str, Any]:
 
 KINDS: dict[str, Callable[[str], str]] = {
     one.__name__: one
-    for one in (bench, methods, dau_classes, claims, epsilon, calibration, monotone, entered)
+    for one in (bench, methods, dau_classes, claims, epsilon, calibration, monotone, study, entered)
 }
 
 

@@ -247,7 +247,9 @@ def test_an_edited_verdict_is_not_printed(two, here):
 
 
 @pytest.mark.parametrize(
-    "names", [("metrics.json",), ("metrics.json", "audit.json", "scores.parquet", "signals")], ids=len
+    "names",
+    [("metrics.json",), ("metrics.json", "audit.json", "scores.parquet", "retained.parquet", "signals")],
+    ids=len,
 )
 def test_swapped_audits_are_refused(two, names, tmp_path):
     """Also where all files of both were swapped, so that each seal is whole: the manifest knows its own."""

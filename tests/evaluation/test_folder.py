@@ -14,7 +14,15 @@ from vestige.evaluation import audit_file
 from vestige.evaluation.folder import report_again
 
 WORLD = oracles.gaussian_world(3, fit=8.0)
-FILES = {"audit.json", "manifest.json", "metrics.json", "report.html", "scores.parquet", "signals"}
+FILES = {
+    "audit.json",
+    "manifest.json",
+    "metrics.json",
+    "report.html",
+    "retained.parquet",
+    "scores.parquet",
+    "signals",
+}
 
 
 @pytest.fixture

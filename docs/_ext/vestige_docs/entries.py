@@ -7,14 +7,11 @@ costs and the references; the rest is the registration. So a new method has its 
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -27,9 +24,9 @@ from vestige.signals.fields import HOW_TO_GET
 from vestige.unlearning import METHODS
 from vestige.unlearning.text import METHODS as TEXT_METHODS
 from vestige_docs import examples, results
-from vestige_docs.columns import UNDERLINE, columns, paragraphs
+from vestige_docs.columns import columns, paragraphs
+from vestige_docs.notes import Notes, implementation, notes_of
 
-MARKS = {"when": "**When to use.**", "fails": "**When it fails.**", "cost": "**Cost.**"}
 LINKS = {
     "lab book, results": "labbook/results.md",
     "lab book, calibration": "labbook/calibration.md",
@@ -39,111 +36,12 @@ LINKS = {
     "reproduction,": "labbook/reproduction.md",
     "guide, language models": "guide/llm.md",
 }
-GREEK = "alpha|beta|gamma|delta|epsilon|eta|theta|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|Phi"
-LETTER = re.compile(
-    rf"(?<![\w.'])(?:(?P<greek>{GREEK})(?:_(?P<below>[A-Za-z0-9]+))?(?:\^(?P<above>[A-Za-z0-9]))?|"
-    r"(?P<latin>[A-Za-z])(?=[_^])(?:_(?P<below2>[A-Za-z0-9]+))?(?:\^(?P<above2>[A-Za-z0-9]))?)(?![\w(])"
-)
 ROLES = {
     "forget": "the samples to forget",
     "retain": "the retained samples",
     "shadow": "the shadow pool, whose samples it is then trained on: judge nothing on them",
 }
 WORLDS = {"torch": "networks (torch)", "sklearn": "estimators (scikit-learn)"}
-
-
-@dataclass(frozen=True)
-class Notes:
-    """What the docstring of an entry says.
-
-    summary     its first line
-    options     what each option is, by name
-    body        Markdown that stands before the notes, without the options
-    equation    Markdown with the equation and what its letters are
-    when, fails, cost  a paragraph each, "" where it is not there
-    references  a line each
-    example     lines of a session, "" where there is none
-    """
-
-    summary: str
-    options: Mapping[str, str]
-    body: str
-    equation: str
-    when: str
-    fails: str
-    cost: str
-    references: tuple[str, ...]
-    example: str
-
-
-def notes_of(entry: Entry) -> Notes:
-    """Read an entry's docstring."""
-    doc = inspect.getdoc(entry.function) or ""
-    parts = sections(doc)
-    summary, *rest = list(paragraphs(parts.get("", [])))
-    options: dict[str, str] = {}
-    body: list[str] = []
-    for block in rest:
-        rows = columns(block)
-        if not rows:
-            body.append(" ".join(block))
-        for names, meaning in rows:
-            options |= dict.fromkeys(names.split(", "), " ".join(meaning))
-    marked = dict.fromkeys(MARKS, "")
-    equation: list[str] = []
-    for block in paragraphs(parts.get("Notes", [])):
-        text = " ".join(block)
-        kind = next((kind for kind, mark in MARKS.items() if text.startswith(mark)), None)
-        if kind is not None:
-            marked[kind] = text.removeprefix(MARKS[kind]).strip()
-        elif block[0].startswith(" "):
-            equation.append("\n".join(["$$", *(line.strip() for line in block), "$$"]))
-        elif text != ".. math::":
-            equation.append(letters(text))
-    references = tuple(" ".join(block) for block in paragraphs(parts.get("References", [])))
-    example = "\n".join(parts.get("Examples", [])).strip()
-    return Notes(
-        " ".join(summary),
-        options,
-        "\n\n".join(body),
-        "\n\n".join(equation),
-        **marked,
-        references=references,
-        example=example,
-    )
-
-
-def letters(text: str) -> str:
-    """Return a sentence about an equation with the equation's letters as they stand in it: `theta_0`, `D_f`, `rho`."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if i % 2 else LETTER.sub(_letter, part) for i, part in enumerate(parts))
-
-
-def _letter(match: re.Match[str]) -> str:
-    letter = f"\\{match['greek']}" if match["greek"] else match["latin"]
-    below, above = match["below"] or match["below2"], match["above"] or match["above2"]
-    word = below if below is None or len(below) == 1 else rf"\mathrm{{{below}}}"
-    return f"${letter}{'' if word is None else f'_{{{word}}}'}{'' if above is None else f'^{{{above}}}'}$"
-
-
-def sections(doc: str) -> dict[str, list[str]]:
-    """Return the lines of a docstring by numpydoc's sections, "" for what stands before them."""
-    lines, name = doc.splitlines(), ""
-    parts: dict[str, list[str]] = {"": []}
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        if UNDERLINE.match(following) and line.strip():
-            name = line.strip()
-            parts[name] = []
-        elif not (UNDERLINE.match(line) and name):
-            parts[name].append(line)
-    return parts
-
-
-def implementation(entry: Entry) -> str:
-    """Return what the head of its file says of how it is implemented, without the first line."""
-    module = ast.parse(Path(inspect.getfile(entry.function)).read_text(encoding="utf-8"))
-    text = ast.get_docstring(module) or ""
-    return "\n\n".join(" ".join(block) for block in list(paragraphs(text.splitlines()))[1:])
 
 
 def kind_of(hint: Any) -> str:
@@ -239,7 +137,7 @@ def linked(text: str, depth: int = 2) -> str:
 
 def facts(rows: list[tuple[str, str]]) -> str:
     """Return facts as a list of terms."""
-    return "\n".join(f"{term}\n: {text}\n" for term, text in rows if text)
+    return "\n".join(f"{term}\n: {text[0].upper()}{text[1:]}\n" for term, text in rows if text)
 
 
 def page(entry: Entry, what: list[tuple[str, str]], measured: str, call: str, of: str = "") -> str:
@@ -333,7 +231,7 @@ def measure_page(entry: Measure) -> str:
     what = [
         ("Direction", "Larger = more unlearned."),
         ("Range", range_text(entry)),
-        ("Unit", entry.unit if entry.unit != "1" else "None, a ratio."),
+        ("Unit", f"{entry.unit}." if entry.unit != "1" else "None, a ratio."),
         ("Needs", "; ".join(needs) + "." if needs else "" if texts else "No model."),
         (
             "Reads where it is there",

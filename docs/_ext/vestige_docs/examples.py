@@ -42,6 +42,7 @@ arrays = {
     "lower": out * 1.1,                                            # of the texts in lower case
     "prefixed": out * 0.95,                                        # behind a prefix
     "neighbours": out[:, None] * [1.0, 1.1],                       # of two neighbours of each text
+    "information": [rng.normal(size=40) for _ in out],             # of every token, vestige.signals.token_information
     "information": list(rng.normal(size=(100, 40))),               # of 40 tokens, vestige.signals.token_information
 }
 """

@@ -87,10 +87,10 @@ def of_measures(folder: Path, names: Iterable[str]) -> None:
             rows = [
                 (
                     f"{results.DATA[data]}, {what}",
-                    [values[data, request][0] for values in study.values()],
-                    study[name][data, request],
+                    [values[data, request][0] for values in study.values() if (data, request) in values],
+                    study[name].get((data, request)),
                 )
-                for data in ("location30", "adult", "cifar10")
+                for data in results.STUDIED
                 for request, what in results.REQUESTS.items()
             ]
             write(folder, name, 3.4, rows, "AUC (0.5 = chance, 1 = without error)", (0.0, 1.03))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import methods as trained
+from benchmarks import study as models
 from benchmarks.tables import RESULTS, read_entered
 from vestige.experiments.bench.run import read_result
 from vestige.experiments.bench.table import digits_of, values_of
@@ -22,6 +23,7 @@ RESULTS_PAGE = "[results](../../labbook/results.md)"
 REPRODUCTION = "[reproduction](../../labbook/reproduction.md)"
 LLM = "[language models](../../guide/llm.md)"
 DATA = {"location30": "Location-30", "adult": "Adult", "cifar10": "CIFAR-10", "digits": "digits"}
+STUDIED = ("location30", "adult", "cifar10")
 REQUESTS = {"random": "a random request", "partial_class": "part of a class", "class": "a class"}
 METHOD_COLUMNS = ("Points from retraining, a class", "A random tenth", "Passes, a class")
 TEXT_METHOD_COLUMNS = ("Completeness", "Loss of forgotten texts", "After relearning")
@@ -77,16 +79,25 @@ def bench(name: str) -> Mapping[tuple[str, str], str]:
     }
 
 
+Cells = Mapping[tuple[str, str], tuple[float, float, float]]
+"""A figure with its interval, by data set and request."""
+
+
 @cache
-def study() -> Mapping[str, Mapping[tuple[str, str], tuple[float, float, float]]]:
-    """Return the AUC of every measure with one shadow, with its interval: by measure, then by data set and request."""
+def study(figure: str = "auc") -> Mapping[str, Cells]:
+    """Return a figure of every measure with one shadow, with its interval: "auc", or "tnr" at 1 % missed.
+
+    What was measured later stands behind what was measured first, and does not replace it.
+    """
     table: dict[str, dict[tuple[str, str], tuple[float, float, float]]] = {}
-    for measure, row in entered("study-auc-1-shadow").items():
+    for measure, row in entered(f"study-{figure}-1-shadow").items():
         table[measure] = {
-            (data, request): numbers(row[f"{data}, {request}"])
-            for data in ("location30", "adult", "cifar10")
-            for request in REQUESTS
+            (data, request): numbers(row[f"{data}, {request}"]) for data in STUDIED for request in REQUESTS
         }
+    first = set(table)
+    for line in models.lines_of(RESULTS / "study.jsonl", 1):
+        if line["measure"] not in first and figure in line:
+            table.setdefault(line["measure"], {})[line["data"], line["request"]] = tuple(line[figure])
     return table
 
 
@@ -262,27 +273,23 @@ def text_method_cells(name: str) -> list[str]:
     return [row.get(column, "") for column in ("completeness", "loss forget", "after relearning")]
 
 
+def shown(cells: Cells, data: str, request: str) -> str:
+    """Return a figure with its interval as a cell, or that it was not measured."""
+    if (data, request) not in cells:
+        return "not run"
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*cells[data, request])
+
+
 def of_measure(name: str) -> str:
     """Return what was measured of a measure on samples."""
-    values = study().get(name)
     text = ""
-    if values:
+    if name in study():
+        areas, strict = study()[name], study("tnr")[name]
         rows = [
-            [
-                what,
-                *(
-                    "{:.3f} [{:.3f}, {:.3f}]".format(*values[data, request])
-                    for data in ("location30", "adult", "cifar10")
-                ),
-            ]
-            for request, what in REQUESTS.items()
+            [what, *(shown(areas, data, request) for data in STUDIED)] for request, what in REQUESTS.items()
         ]
-        strict = entered("study-tnr-1-shadow")[name]
         rows += [
-            [
-                f"{what}, recognised at 1 %",
-                *(strict[f"{data}, {request}"] for data in ("location30", "adult", "cifar10")),
-            ]
+            [f"{what}, recognised at 1 %", *(shown(strict, data, request) for data in STUDIED)]
             for request, what in REQUESTS.items()
         ]
         text = (
@@ -293,7 +300,7 @@ def of_measure(name: str) -> str:
                 "figures, and the share of forgotten records that is recognised where 1 % of the retained ones may be "
                 f"missed ({RESULTS_PAGE}: which measure).\n\n"
             )
-            + markdown(["Request", "Location-30", "Adult", "CIFAR-10"], rows)
+            + markdown(["Request", *(DATA[data] for data in STUDIED)], rows)
         )
     return text + published_rows(name)
 
@@ -302,7 +309,7 @@ def measure_alt(name: str) -> str:
     """Return what the picture of a measure shows."""
     values = study()[name]
     parts = [
-        f"{values[data, 'random'][0]:.3f} on {DATA[data]}" for data in ("location30", "adult", "cifar10")
+        f"{values[data, 'random'][0]:.3f} on {DATA[data]}" for data in STUDIED if (data, "random") in values
     ]
     return (
         f"The AUC of {name} on random requests is {', '.join(parts)}; all other measures stand beside it, parts of "
@@ -340,10 +347,8 @@ def published_rows(name: str) -> str:
 
 def measure_cells(name: str) -> list[str]:
     """Return the cells of a measure in the table of comparison: random requests, one shadow."""
-    values = study().get(name)
-    return [
-        f"{values[data, 'random'][0]:.3f}" if values else "" for data in ("location30", "adult", "cifar10")
-    ]
+    values = study().get(name, {})
+    return [f"{values[data, 'random'][0]:.3f}" if (data, "random") in values else "" for data in STUDIED]
 
 
 def of_text_measure(name: str) -> str:

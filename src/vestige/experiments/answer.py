@@ -241,15 +241,12 @@ def forget_costs(
     """
     system, names = _asked(model, data, ids, label=label, id=id, unseen=unseen, cluster=cluster, **options)
     ways = [Forgetting.of(one) for one in ([how] if isinstance(how, (str, Mapping)) else how)]
-    settings: dict[str, Any] = {
-        "shadows": shadows,
-        "measures": None,
-        "alpha": alpha,
-        "tolerance": tolerance,
-        "seed": seed,
-    }
+    settings: dict[str, Any] = {"shadows": shadows, "alpha": alpha, "tolerance": tolerance, "seed": seed}
     with tempfile.TemporaryDirectory(prefix="vestige-") as folder:
-        return costs(_planned(system, names, ways, Path(folder) / "forget", **settings), sharpness=sharpness)
+        return costs(
+            _planned(system, names, ways, Path(folder) / "forget", measures=None, **settings),
+            sharpness=sharpness,
+        )
 
 
 def _asked(model: Any, data: Any, ids: Iterable[str] | str | None, **options: Any) -> tuple[Any, list[str]]:

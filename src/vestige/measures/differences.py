@@ -102,7 +102,7 @@ def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
 
     **When it fails.** All that went the whole way or further score 1 and tie: at 1 % of retained records
     missed it recognises none of the forgotten ones on any data set. Its p-values from exchanged shadows
-    accuse 11 to 21 % at a promised 5 % (lab book, results; calibration).
+    accuse up to 21 % at a promised 5 % (lab book, results; calibration).
 
     **Cost.** The original and one shadow model.
 

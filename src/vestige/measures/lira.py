@@ -113,7 +113,7 @@ def lira_online(
     **When it fails.** As published, with 1e-30 for the variance of the one model that saw the record, the
     score is the difference of two logits on a scale of 1e59, whatever the shadows say: the same from two
     shadows on (reproduction, Figure 5). On whole classes of Adult, where a shadow has the class, it falls to
-    0.69, and its p-values from simulated deletions accuse 10 to 12 % at a promised 5 % (lab book, results;
+    0.69, and its p-values from simulated deletions accuse 10 % and more at a promised 5 % (lab book, results;
     calibration).
 
     **Cost.** The original and one shadow model.

@@ -95,7 +95,7 @@ def confidence_difference(signals: Signals) -> Floats:
 
     **When it fails.** A record that the original never fitted has nothing to lose: it looks kept. On part of
     a class it is behind measures with shadows (0.655; `iam` 0.952 on Location-30). Its p-values accuse up to
-    7.3 % on Adult at a promised 5 % (lab book, results; calibration).
+    7 % on Adult at a promised 5 % (lab book, results; calibration).
 
     **Cost.** The original.
 

@@ -25,7 +25,7 @@ def dpo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0, prompt: int = 1
     -----
     .. math::
 
-        \min_\theta \; -\frac{1}{\beta} \, \mathrm{mean} \log \sigma\left( \beta \left( \log
+        \min_\theta \; -\frac{1}{\beta} \, \mathrm{mean} \, \log \sigma\left( \beta \left( \log
         \frac{p_\theta(z)}{p_{\theta_0}(z)}
         - \log \frac{p_\theta(y)}{p_{\theta_0}(y)} \right) \right) + \alpha \, \mathrm{nll}(D_r)
 

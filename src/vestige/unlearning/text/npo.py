@@ -26,7 +26,7 @@ def npo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0) -> None:
     -----
     .. math::
 
-        \min_\theta \; \frac{2}{\beta} \, \mathrm{mean} \log\left( 1 + \left(
+        \min_\theta \; \frac{2}{\beta} \, \mathrm{mean} \, \log\left( 1 + \left(
         \frac{p_\theta(y)}{p_{\theta_0}(y)} \right)^{\beta} \right) + \alpha \, \mathrm{nll}(D_r)
 
     p is the likelihood of a whole forget sequence, theta_0 the original.

@@ -27,7 +27,7 @@ def simnpo(
     -----
     .. math::
 
-        \min_\theta \; \gamma \, \frac{2}{\beta} \, \mathrm{mean} \log\left( 1 + e^{-\beta (\mathrm{nll}(y)
+        \min_\theta \; \gamma \, \frac{2}{\beta} \, \mathrm{mean} \, \log\left( 1 + e^{-\beta (\mathrm{nll}(y)
         / |y| - \delta)} \right) + \alpha \, \mathrm{nll}(D_r)
 
     The loss of a forget sequence y is taken a token, so that long and short texts are pushed alike.
