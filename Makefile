@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-lifecycle test test-all bench docs stubs hooks clean
+.PHONY: demo demo-lifecycle test test-all bench docs links stubs hooks clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vestige demo
@@ -25,6 +25,12 @@ test test-all: $(VENV)/.dev
 # The site, in docs/_build/html: nothing is fetched, and a warning is a fault.
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W -n --keep-going -q -b html docs docs/_build/html
+
+# Every link within the site, its anchors too.
+links: docs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'linkchecker>=10.6'
+	printf '[filtering]\ncheckextern=0\n[AnchorCheck]\n' > docs/_build/linkcheckerrc
+	$(BIN)/linkchecker -f docs/_build/linkcheckerrc --no-status docs/_build/html/index.html
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tests/stubs.py

@@ -68,6 +68,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!vestige\.).*")]
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_static_path = ["_static"]
+html_extra_path = ["../llms.txt"]
 html_css_files = ["site.css"]
 html_js_files = ["accessible.js"]
 html_copy_source = False

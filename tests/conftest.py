@@ -20,7 +20,7 @@ settings.register_profile(
     "vestige", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("vestige")
-DRAWN: dict[str, dict] = {}
+DRAWN = {}
 REAL_DATA = Path(os.environ.get("VESTIGE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -43,15 +43,17 @@ def reference() -> Path:
 
 def pytest_collection_modifyitems(items):
     """Keep how the generator of each module, its `RNG`, stands before the first test draws from it."""
-    for module in {item.module for item in items if isinstance(getattr(item.module, "RNG", None), Generator)}:
-        DRAWN[module.__name__] = module.RNG.bit_generator.state
+    for module in {getattr(item, "module", None) for item in items}:
+        if isinstance(getattr(module, "RNG", None), Generator):
+            DRAWN[module] = module.RNG.bit_generator.state
 
 
 @pytest.fixture(autouse=True)
 def same_draws(request):
     """A test draws the same numbers from its module's generator, whatever tests ran before it."""
-    if request.module.__name__ in DRAWN:
-        request.module.RNG.bit_generator.state = DRAWN[request.module.__name__]
+    module = getattr(request.node, "module", None)
+    if module in DRAWN:
+        module.RNG.bit_generator.state = DRAWN[module]
 
 
 @pytest.fixture
@@ -96,10 +98,10 @@ def _teach(folder):
 
     tokenizer = tiny.tokenizer()
 
-    def taught(model, texts, **changes):
-        return unlearn("finetune", model, tokenizer, retain=texts, **tiny.LEARN | changes).model
+    def taught(model, texts):
+        return unlearn("finetune", model, tokenizer, retain=texts, **tiny.LEARN).model
 
-    base, other = (taught(tiny.model(), tiny.news(60, seed), epochs=12) for seed in (7, 8))
+    base, other = (taught(tiny.model(), tiny.news(60, seed)) for seed in (7, 8))
     original = taught(base, tiny.FORGET + tiny.RETAIN)
     retrained = unlearn(
         "retrain", original, tokenizer, tiny.FORGET, tiny.RETAIN, base=base, **tiny.LEARN

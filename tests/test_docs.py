@@ -35,9 +35,18 @@ PROGRAMS = {
     for name, text in PAGES.items()
     if NOTEBOOK not in text
 }
+SLOW = ("README.md", "docs/start/model.md", "docs/guide/systems.md")
+"""Ten seconds or more each. The first two hold the program of five-minutes.md, tests/systems what the third is about."""
 
 
-@pytest.mark.parametrize("page", [name for name, program in PROGRAMS.items() if program])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else [])
+        for name, program in PROGRAMS.items()
+        if program
+    ],
+)
 def test_page_runs(page, tmp_path):
     code, _, said = processes.ended(PROGRAMS[page], folder=tmp_path)
     assert code == 0, said
@@ -53,7 +62,8 @@ def test_links_lead_somewhere(page):
 
 def test_the_package_index_leads_to_pages_of_the_site():
     """Links in the README are absolute, since it is read without the repository beside it; each names a page."""
-    text = PAGES["README.md"] + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    others = ["pyproject.toml", "llms.txt", "CITATION.cff"]
+    text = "".join([PAGES["README.md"], *((ROOT / name).read_text(encoding="utf-8") for name in others)])
     targets = re.findall(re.escape(HOME) + r"([\w./-]*)", text)
     assert len(targets) > 10
     for target in filter(None, targets):

@@ -93,9 +93,9 @@ def page(package: str) -> str:
         title,
         "=" * len(title),
         "",
-        summary,
-        "",
         f".. py:module:: {package}",
+        "",
+        summary,
         "",
     ]
     elsewhere = [homes()[own] for own in owned if homes()[own] != own]
@@ -122,11 +122,40 @@ def page(package: str) -> str:
     return "\n".join(lines)
 
 
+CALLS = {
+    "vestige.methods": (
+        "vestige.unlearning",
+        "METHODS",
+        "methods/samples",
+        "Every unlearning method as a function.",
+    ),
+    "vestige.measures": ("vestige.measures", "MEASURES", "measures/samples", "Every measure as a function."),
+}
+"""Modules that give each entry of a registry as a function; where its page is."""
+
+
+def calls(module: str) -> str:
+    """Return a line for each entry of a registry: how it is called, what it does, and where its page is."""
+    home, registry, folder, what = CALLS[module]
+    entries = getattr(importlib.import_module(home), registry)
+    lines = [what, ""]
+    for name in sorted(entries):
+        function = getattr(importlib.import_module(module), name)
+        parameters = [p.replace(annotation=p.empty) for p in inspect.signature(function).parameters.values()]
+        call = f"{module}.{name}{inspect.Signature(parameters)}"
+        lines += [f".. py:function:: {call}", "", f"   {entries[name].summary}", ""]
+        lines += [f"   :doc:`All about it </{folder}/{name}>`.", ""]
+    return "\n".join(lines)
+
+
 def write(app: Sphinx) -> None:
     """Write the pages, and leave those alone that have not changed."""
     folder = Path(app.srcdir) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     pages = {f"{package}.rst": page(package) for package in PACKAGES}
+    for module in CALLS:
+        title = f"``{module}``\n{'=' * (len(module) + 4)}\n\n.. py:module:: {module}\n\n"
+        pages[f"{module}.rst"] = pages.get(f"{module}.rst", title) + "\n" + calls(module)
     for path in folder.glob("*.rst"):
         if path.name not in pages:
             path.unlink()
@@ -171,7 +200,7 @@ class Names(SphinxTransform):
             if (
                 not name.startswith("vestige.")
                 or name not in homes()
-                or isinstance(literal.parent, nodes.reference)
+                or isinstance(literal.parent, nodes.reference | pending_xref)
             ):
                 continue
             link = pending_xref(

@@ -158,10 +158,9 @@ def test_a_handful_of_kept_records_bounds_nothing():
     assert few.low is None and few.high is None and "not bounded" in few.sentence
 
 
-@worlds(16, 40)
-def test_alike_records_of_one_person_count_once_where_they_are_named(count):
+def test_alike_records_of_one_person_count_once_where_they_are_named():
     rng, accused, naive = np.random.default_rng(0), 0, 0
-    for seed in range(count):
+    for seed in range(40):
         margins = world(seed, n=20, q=400, m=600, pool=0)
         person = np.arange(len(margins)) // 20
         alike = margins.with_(unlearned=margins.unlearned + rng.normal(0, 1.5, person.max() + 1)[person])
@@ -169,7 +168,7 @@ def test_alike_records_of_one_person_count_once_where_they_are_named(count):
         assert len(row) == len(alike) and (np.bincount(row) == grouped.size).all()
         accused += verdict(grouped, unit="cluster").outcome in ("under", "over")
         naive += verdict(alike).outcome in ("under", "over")
-    assert accused <= 0.1 * count < naive
+    assert accused <= 4 and naive > 4
 
 
 def test_a_broken_model_is_blocked_or_said():
