@@ -72,7 +72,7 @@ def test_pages_and_tables_hold_every_entry_once():
     assert set(named) == set(MEASURES)
     for path, page in pages.items():
         for target in re.findall(r"\]\((?!https?:)([^)#\s]+\.md)", page):
-            where = (ROOT / "docs" / path).parent / target
+            where = ((ROOT / "docs" / path).parent / target).resolve()
             assert where.exists(), f"{path} links to {target}"
 
 

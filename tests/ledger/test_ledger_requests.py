@@ -218,7 +218,7 @@ def test_an_audit_of_others_is_refused(executed, audits):
         ledger.requests.audit(other, folder=audits["undecided"])
     assert ledger.requests.show(other).failed == "audit churn"
     assert ledger.requests.show(other).state == "executed"
-    with pytest.raises(InputError, match="give the folder of its audit"):
+    with pytest.raises(InputError, match="give the system that asks it, or the folder of its audit"):
         ledger.requests.audit(request)
 
 

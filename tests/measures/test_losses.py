@@ -168,4 +168,4 @@ def test_what_reads_texts_alone_is_not_asked_of_samples():
         vestige.measure("min_k", vestige.Signals([0, 1], [[1.0, 0.0], [2.0, 0.0]]))
     with pytest.raises(InputError, match="no text measure 'samia'"):
         llm.measure("samia", nll=[1.0])
-    assert "samia" not in llm.MEASURES and "min_k" in llm.MEASURES and len(llm.MEASURES) == 15
+    assert "samia" not in llm.MEASURES and "min_k" in llm.MEASURES and len(llm.MEASURES) == 16

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import tables
 
 DOCS = Path(__file__).parents[1] / "docs"
-LAB_BOOK = ("results", "reproduction", "benchmarks", "claims", "others")
+LAB_BOOK = ("results", "reproduction", "benchmarks", "claims", "others", "calibration", "monotone")
 BY_HAND = re.compile(r"\*Entered by hand on 20\d\d-\d\d-\d\d\b")
 
 
