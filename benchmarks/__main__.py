@@ -19,6 +19,7 @@ SECTIONS = (
     "epsilon",
     "bootstrap",
     "rmia",
+    "monotone",
     "collecting",
     "training",
     "fleet",

@@ -1,86 +1,125 @@
-"""Do per-record p-values keep their rate with one shadow, two and three? Trained worlds, exact retrains.
+"""Do per-record p-values keep their rate with 1, 2, 3 and 8 shadows? Trained worlds and simulated ones.
 
-    python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]    trains the worlds
-    python -m benchmarks.calibration FOLDER [DATA ...] [--requests random] [--audited retrain] [--worlds 40] [--over]
+    python -m benchmarks.worlds FOLDER DATA --shadows 8                          trains the worlds
+    python -m benchmarks.calibration real FOLDER FILE [--data digits ...] [--worlds 5]      appends to FILE.jsonl
+    python -m benchmarks.calibration simulate FILE [--worlds 200]                           appends to FILE.jsonl
+    python -m benchmarks.calibration table FILE             prints the tables, as `benchmarks.tables` writes them
 
-For each measure that compares with the original: the share of forgotten records with p_under <= 5 % (with --over:
-p_over), which is a false accusation where the model was retrained without them, with its standard error over worlds,
-and in brackets the same share of retained records, the power. Columns: the number of shadows, and what calibrates: the
-records that no model saw with what the original would have said of them (counterfactual); the shadows' training
-records with the roles exchanged (exchanged; of two shadows, the other is a second reference beside the original), or
-with the other shadow alone as the reference, one for the audited records too (pairs); simulated deletions.
+For each measure: the share of forgotten records with p_under <= 5 % (a false accusation where the model was retrained
+without them), the same share of retained records (the power), and the share of forgotten records with p_over <= 5 %.
+What calibrates measures that compare with the original is, by the number of shadows: records that no model saw with
+what the original would have said of them (counterfactual); the shadows' training records with the roles exchanged
+(exchanged; of two shadows, the other is a second reference beside the original), or with the other shadow alone as the
+reference, one for the audited records too (pairs); simulated deletions. Other measures are calibrated by never-seen
+records (holdout).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.claims_real import STUDIES
+from benchmarks.claims import Row, world
+from benchmarks.worlds import STUDIES
 from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
 
-COMPARING = (
-    "iam", "lira_online", "update_lira", "rmia_ratio", "loss_difference", "scaled_logit_difference",
-    "confidence_difference", "dratio", "monotone",
+MEASURED = (
+    "iam", "monotone", "rmia_ratio", "rmia_offline", "informia", "lira_online", "lira_offline", "update_lira",
+    "bavaria", "quantile", "dratio", "loss_difference", "scaled_logit_difference", "confidence_difference",
+    "emia_population", "linear_gap",
 )  # fmt: skip
-WAYS = (
-    "1 counterfactual",
-    "1 exchanged",
-    "2 counterfactual",
-    "2 exchanged",
-    "2 pairs",
-    "3 counterfactual",
-    "3 simulated",
+WAYS: tuple[tuple[int, str], ...] = (
+    (1, "counterfactual"), (2, "counterfactual"), (3, "counterfactual"), (8, "counterfactual"),
+    (1, "exchanged"), (2, "exchanged"), (2, "pairs"), (3, "simulated"), (8, "simulated"),
+)  # fmt: skip
+OTHER_REQUESTS: tuple[tuple[int, str], ...] = ((1, "counterfactual"), (3, "counterfactual"), (3, "simulated"))
+COUNTS = (1, 2, 3, 8)
+PARTS: dict[str, Sequence[tuple[int, str]]] = {
+    "random": WAYS, "other": OTHER_REQUESTS, "simulated": tuple((count, "counterfactual") for count in COUNTS),
+}  # fmt: skip
+WITHOUT_SHADOWS = ("quantile", "emia_population")  # the same with any number of them
+BY_NEVER_SEEN = (
+    "rmia_offline",
+    "informia",
+    "lira_offline",
+    "linear_gap",
+    *WITHOUT_SHADOWS,
+)  # whatever the null
+SLOW = ("monotone", "quantile")  # simulated in an eighth of the worlds
+LEVEL, LIMIT = 0.05, 0.08
+TRACED = "half unlearned"  # what is accused there bears a trace
+SIMULATED = (
+    Row("exact"),
+    Row("exact, imbalance 1 to 90", imbalance=0.5),
+    Row("exact, the hardest fifth", chosen="hard by truth"),
+    Row("damaged by half", share=1.0, strength=-0.5),
+    Row(TRACED, share=1.0, strength=0.5),
 )
-LEVEL = 0.05
+SHIFT = "exact, never-seen records easier by half a deviation"
+SIZE = {"n": 100, "q": 400, "m": 400, "pool": 0, "gap": 2.0}
 
 
-def two_columns(margins: np.ndarray) -> np.ndarray:
-    """Return logits [..., 2] whose scaled logit of class 0 is the margin."""
+@dataclass(frozen=True)
+class Shares:
+    """Shares at 5 %: of forgotten records p_under, of retained ones p_under, of forgotten ones p_over."""
+
+    under: float
+    power: float
+    over: float
+
+
+def columns(margins: NDArray[Any], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """Return logits [..., classes] whose scaled logit of the true label is the margin, the others alike."""
     margins = margins.astype(np.float64)
-    return np.stack([margins, np.zeros_like(margins)], axis=-1)
+    logits = np.zeros((*margins.shape, classes))
+    logits[..., np.arange(len(labels)), labels] = margins + np.log(max(classes - 1, 1))
+    return logits
 
 
-def signals_of(file: Path, request: str, audited: str, way: str) -> Signals:
-    """Return the signals of one trained world with the calibration that so many shadows give."""
+def signals_of(
+    file: Path, request: str, audited: str, count: int, null: str, shape: str = "shadow"
+) -> Signals:
+    """Return the signals of one trained world with so many shadows, and what that null takes.
+
+    shape  "shadow", or "other": the shadow of another shape than the original, one of it
+    """
     with np.load(file) as arrays:
-        world = {name: arrays[name] for name in arrays}
-    count = int(way[0])
-    role = np.where(world["source"] == "train", "retain", "holdout")
-    role[world[f"forget-{request}"]] = "forget"
-    models = {
-        name: two_columns(world[name]) for name in world if name.startswith(("original", "shadow", audited))
-    }
-    shadows = np.stack([models[f"shadow-{number}"] for number in range(count)])
-    seen = world["seen"][:count]
-    own = models["original" if audited == "original" else f"{audited}-{request}"]
-    labels, ids = np.zeros(len(role), np.int64), np.arange(len(role)).astype(str)
-    asked = np.flatnonzero(~seen.any(axis=0))
+        own = "original" if audited == "original" else f"{audited}-{request}"
+        names = [f"{shape}-{number}" for number in range(count)]
+        keys = ("labels", "source", "seen", "original", own, f"forget-{request}", *names)
+        one = {key: arrays[key] for key in keys}
+    labels, source, seen = one["labels"], one["source"], one["seen"][:count]
+    role = np.where(source == "train", "retain", "holdout")
+    role[one[f"forget-{request}"]] = "forget"
+    models = {key: columns(one[key], labels, int(labels.max()) + 1) for key in ("original", own, *names)}
+    shadows, ids = np.stack([models[name] for name in names]), np.arange(len(role)).astype(str)
     fields: dict[str, Any] = {}
-    if count < 3:
-        fields["shadow_train"] = exchanged_deletions(labels, shadows, seen, models["original"], own, ids=ids)
-    else:
-        pool = world["source"] == "pool"
+    if null in ("exchanged", "pairs"):
+        known = exchanged_deletions(labels, shadows, seen, models["original"], models[own], ids=ids)
+        if null == "pairs":
+            known, shadows = known.with_(shadow_out=known.shadow_out[1:]), shadows[:1]
+        fields["shadow_train"] = known
+    elif null == "simulated":
+        pool = source == "pool"
         fields["calibration"] = simulated_deletions(
             labels[pool], shadows[:, pool], seen[:, pool], ids=ids[pool]
         )
         shadows = shadows[: fields["calibration"].shadows]
-    if way.endswith("counterfactual"):
-        fields = {}
-    if way == "2 pairs":
-        known = fields["shadow_train"]
-        fields["shadow_train"] = known.with_(shadow_out=known.shadow_out[1:], shadow_train=None)
-        shadows = shadows[:1]
+    asked = np.flatnonzero(~seen.any(axis=0))
     return Signals(
-        labels[asked], own[asked], models["original"][asked], shadows[:, asked], role=role[asked], ids=ids[asked],
-        source=world["source"][asked], group=world["labels"][asked].astype(str), **fields,
+        labels[asked], models[own][asked], models["original"][asked], shadows[:, asked], role=role[asked],
+        ids=ids[asked], source=source[asked], **fields,
     )  # fmt: skip
 
 
@@ -89,59 +128,184 @@ def worlds_of(folder: Path, data: str) -> list[Path]:
     return sorted(folder.glob(f"{data}-*.npz"), key=lambda path: int(path.stem.split("-")[1]))
 
 
-def shares(signals: Signals, name: str, way: str, over: bool) -> tuple[float, float]:
-    """Return the shares of forgotten and of retained records with p_under, or p_over, at most 5 %."""
-    options = MEASURES[name].resolve({})
+def deletions_by(signals: Signals, null: str) -> Deletions | str:
+    """Return the exact deletions of that kind, whichever the audit would take."""
+    if null in ("exchanged", "pairs"):
+        assert signals.shadow_train is not None
+        return Deletions(signals.shadow_train, "exchanged")
+    if null == "simulated":
+        assert signals.calibration is not None
+        return Deletions(signals.calibration, "simulated")
+    return deletions_of(signals)
+
+
+def shares(signals: Signals, name: str, deletions: Deletions | str) -> Shares | str:
+    """Return the shares at 5 %, or the sentence that says why there are none."""
     scores = measure(name, signals)
-    kind = way.split()[-1]
-    deletions = (
-        Deletions(signals.shadow_train, "exchanged")
-        if kind in ("exchanged", "pairs")
-        else deletions_of(signals)
-    )
-    known = reference_scores(name, signals, scores, options, deletions)
+    known = reference_scores(name, signals, scores, MEASURES[name].resolve({}), deletions)
     if not isinstance(known, Reference):
-        raise ValueError(known)
-    p = known.p_values(scores)[int(over)]
-    return tuple(float((p[signals.roles == role] <= LEVEL).mean()) for role in ("forget", "retain"))
+        return known
+    under, over = known.p_values(scores)
+    forget, retain = (signals.roles == role for role in ("forget", "retain"))
+    return Shares(*(float((p <= LEVEL).mean()) for p in (under[forget], under[retain], over[forget])))
 
 
-def rows(options: argparse.Namespace, data: str, request: str) -> Iterator[str]:
-    files = worlds_of(options.folder, data)[: options.worlds]
-    every: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for file in files:
-        for way in options.ways:
-            signals = signals_of(file, request, options.audited, way).remembering()
-            for name in options.measures:
-                every.setdefault((name, way), []).append(shares(signals, name, way, options.over))
-    for name in options.measures:
-        cells = []
-        for way in options.ways:
-            wrong, power = np.array(every[name, way]).T
-            error = wrong.std(ddof=1) / np.sqrt(len(wrong)) if len(wrong) > 1 else np.nan
-            cells.append(f"{wrong.mean():.1%} ± {error:.1%} ({power.mean():.0%})")
-        yield f"| {data} | {request} | {name} | {len(files)} | " + " | ".join(cells) + " |"
+def records(
+    key: dict[str, Any], names: Sequence[str], worlds: Sequence[Callable[[], Signals]]
+) -> Iterator[dict[str, Any]]:
+    """Yield a record of each measure over the worlds of one cell."""
+    start, every = time.process_time(), {name: [] for name in names}
+    for draw in worlds:
+        signals = draw().remembering()
+        deletions = deletions_by(signals, key["null"])
+        for name in names:
+            every[name].append(shares(signals, name, deletions))
+    seconds = time.process_time() - start
+    for name in names:
+        known = [each for each in every[name] if isinstance(each, Shares)]
+        silent = next((each for each in every[name] if isinstance(each, str)), None)
+        record = key | {"measure": name, "worlds": len(known), "seconds": round(seconds, 1)}
+        for field in ("under", "power", "over"):
+            values = np.array([getattr(each, field) for each in known])
+            record[field] = round(float(values.mean()), 5) if len(values) else None
+            record[f"{field} error"] = (
+                round(float(values.std(ddof=1) / np.sqrt(len(values))), 5) if len(values) > 1 else None
+            )
+        yield record | ({"silent": silent} if silent else {})
 
 
-def main(options: argparse.Namespace) -> None:
-    heads = ["data", "request", "measure", "worlds", *options.ways]
-    print("| " + " | ".join(heads) + " |\n| --- | --- | --- | ---: |" + " ---: |" * len(options.ways))
-    for data in options.data or STUDIES:
-        for request in options.requests:
-            for line in rows(options, data, request):
-                print(line, flush=True)
+def append(
+    file: Path, key: dict[str, Any], names: Sequence[str], worlds: Sequence[Callable[[], Signals]]
+) -> None:
+    """Compute a cell and append its records, where the file has them not."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    done = {one["measure"] for one in map(json.loads, lines) if key.items() <= one.items()}
+    wanted = [name for name in names if name not in done]
+    if not wanted or not worlds:
+        return
+    made = list(records(key, wanted, worlds))
+    with file.open("a") as out:
+        out.writelines(json.dumps(one) + "\n" for one in made)
+    print(", ".join(map(str, key.values())), f"{made[0]['seconds']} s", flush=True)
+
+
+def real(folder: Path, file: Path, data: Sequence[str], worlds: int, requests: Sequence[str]) -> None:
+    for name in data:
+        for request in STUDIES[name].requests:
+            if request not in requests:
+                continue
+            for count, null in WAYS if request == "random" else OTHER_REQUESTS:
+                files = []
+                for path in worlds_of(folder, name):
+                    with np.load(path) as arrays:
+                        if {f"retrain-{request}", f"shadow-{count - 1}"} <= set(arrays.files):
+                            files.append(path)
+                draws = [
+                    lambda path=path, request=request, count=count, null=null: signals_of(
+                        path, request, "retrain", count, null
+                    )
+                    for path in files[:worlds]
+                ]
+                key = {"data": name, "request": request, "shadows": count, "null": null}
+                append(file, key, measured(count, null), draws)
+
+
+def measured(count: int, null: str) -> list[str]:
+    """Return the measures on which such a cell says something new."""
+    known = BY_NEVER_SEEN if null != "counterfactual" else WITHOUT_SHADOWS if count > 1 else ()
+    return [name for name in MEASURED if name not in known]
+
+
+def drawn(row: Row, seed: int, shift: float = 0.0) -> Signals:
+    """Return a simulated world as signals; `shift`: by how much never-seen records are easier to every model."""
+    margins = world(row, seed).margins
+    easier = shift * (margins.role == "holdout")
+    labels, classes = margins.labels, row.classes
+    models = (
+        columns(one + easier, labels, classes)
+        for one in (margins.unlearned, margins.original, margins.shadows)
+    )
+    return Signals(labels, *models, role=margins.role)
+
+
+def simulate(file: Path, worlds: int) -> None:
+    """Append the figures of every kind of world; the slow measures come last."""
+    kinds = [(row, row.name, 0.0) for row in SIMULATED] + [(Row(""), SHIFT, 0.75)]
+    for slow in (False, True):
+        for row, name, shift in kinds:
+            for count in COUNTS:
+                one = Row(**{**row.__dict__, **SIZE, "shadows": count})
+                draws = [
+                    lambda seed=seed, one=one, shift=shift: drawn(one, seed, shift) for seed in range(worlds)
+                ]
+                key = {"data": "simulated", "request": name, "shadows": count, "null": "counterfactual"}
+                names = [name for name in measured(count, "counterfactual") if (name in SLOW) is slow]
+                append(file, key, names, draws[:: 8 if slow else 1])
+
+
+def table(file: Path, part: str) -> str:
+    """Return the tables of a part, "random", "other" or "simulated": false accusations (power), bold above 8 %."""
+    known = [json.loads(line) for line in file.read_text().splitlines()]
+    cells = {(r["data"], r["request"], r["shadows"], r["null"], r["measure"]): r for r in known}
+    ways: Sequence[tuple[int, str]] = PARTS[part]
+    heads = " | ".join(f"{count} {null}" for count, null in ways)
+    lines = [f"| data, request | measure | worlds | {heads} |\n| --- | --- | ---: |" + " ---: |" * len(ways)]
+    most = [f"| data, request | {heads} |\n| --- |" + " --- |" * len(ways)]
+    for data, request in dict.fromkeys((r["data"], r["request"]) for r in known):
+        if part != ("simulated" if data == "simulated" else "random" if request == "random" else "other"):
+            continue
+        for name in MEASURED:
+            row = [cells.get((data, request, *way, name)) for way in ways]
+            if any(row):
+                counts = sorted({cell["worlds"] for cell in row if cell})
+                words = " to ".join(map(str, counts[:: max(len(counts) - 1, 1)]))
+                lines.append(
+                    f"| {data}, {request} | `{name}` | {words} | " + " | ".join(map(_cell, row)) + " |"
+                )
+        each = [
+            [r for r in known if (r["data"], r["request"], r["shadows"], r["null"]) == (data, request, *way)]
+            for way in ways
+        ]
+        most.append(f"| {data}, {request} | " + " | ".join(map(_largest_over, each)) + " |")
+    words = "The largest share of forgotten records with `p_over` at most 5 %, and its measure:"
+    return "\n".join([*lines, "", words, "", *most])
+
+
+def _cell(record: dict[str, Any] | None) -> str:
+    if record is None or record["under"] is None:
+        return ""
+    power = "" if record["request"] == "class" else f" ({record['power']:.0%})"
+    text = f"{record['under']:.1%}{power}"
+    return f"**{text}**" if record["under"] > LIMIT and record["request"] != TRACED else text
+
+
+def _largest_over(records: list[dict[str, Any]]) -> str:
+    known = [record for record in records if record["over"] is not None]
+    if not known:
+        return ""
+    most = max(known, key=lambda record: record["over"])
+    return f"{most['over']:.1%} `{most['measure']}`"
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("data", nargs="*")
-    parser.add_argument("--requests", nargs="+", default=["random"])
-    parser.add_argument("--audited", default="retrain")
-    parser.add_argument("--worlds", type=int, default=40)
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
-    parser.add_argument("--over", action="store_true")
-    parser.add_argument("--measures", nargs="+", default=[name for name in COMPARING if name in MEASURES])
-    sys.exit(main(parser.parse_args()))
+    commands = parser.add_subparsers(dest="what", required=True)
+    trained = commands.add_parser("real")
+    trained.add_argument("folder", type=Path)
+    trained.add_argument("file", type=Path)
+    trained.add_argument("--data", nargs="+", default=list(STUDIES), choices=tuple(STUDIES))
+    trained.add_argument("--requests", nargs="+", default=["random", "class", "partial", "hard", "easy"])
+    trained.add_argument("--worlds", type=int, default=5)
+    simulation = commands.add_parser("simulate")
+    simulation.add_argument("file", type=Path)
+    simulation.add_argument("--worlds", type=int, default=200)
+    shown = commands.add_parser("table")
+    shown.add_argument("file", type=Path)
+    options = parser.parse_args()
+    if options.what == "real":
+        sys.exit(real(options.folder, options.file, options.data, options.worlds, options.requests))
+    if options.what == "simulate":
+        sys.exit(simulate(options.file, options.worlds))
+    print("\n\n".join(table(options.file, part) for part in PARTS))

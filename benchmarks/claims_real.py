@@ -1,95 +1,26 @@
 """Does a verdict keep its word on real data? Networks trained and retrained, and what was said of them.
 
-    python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]   trains what is missing
-    python -m benchmarks.claims_real table FOLDER [--shadows 1 3]                        prints the table
-
-For each seed: another split, an original, three shadows, and for each request an exact retrain and a finetuned model.
-Requests are random, the hardest and the easiest fifth by a model that takes no part in the audit, and one class. The
-answers are kept as scaled logits of the true label, so that the table is made in minutes; `seen` [3, rows] says which
-shadow was trained on which of the pool's records. Data: VESTIGE_DATA.
+python -m benchmarks.worlds FOLDER digits|location30|adult [--seeds 40]   trains the worlds
+python -m benchmarks.claims_real FOLDER [DATA] [--shadows 1 3]            prints the table
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-import vestige
 from benchmarks.claims import interval
 from vestige.evaluation.verdict import Margins, judge
+from vestige.evaluation.verdict.adjustment import trace_scores
 from vestige.evaluation.verdict.decision import allowed
-from vestige.signals import collect_logits
-from vestige.signals.transforms import scaled_logit
+from vestige.evaluation.verdict.matching import match
 
-STUDIES = {  # counts, forget, size of a shadow, hidden units, epochs
-    "digits": ({"train": 500, "holdout": 500, "shadow": 797}, 100, 400, (64,), 30),
-    "location30": ({"train": 1700, "holdout": 710, "shadow": 2600}, 300, 1400, (256, 128), 40),
-    "adult": ({"train": 3000, "holdout": 2000, "shadow": 5000}, 300, 2700, (128, 64), 30),
-}
+DATA = ("digits", "location30", "adult")
 REQUESTS = ("random", "hard", "easy", "class")
-SHADOWS = 3
-
-
-def train(folder: Path, name: str, seeds: int) -> None:
-    counts, n, size, hidden, epochs = STUDIES[name]
-    data = vestige.load_dataset(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    for seed in range(seeds):
-        file = folder / f"{name}-{seed}.npz"
-        if file.exists():
-            continue
-        start = time.perf_counter()
-        split = vestige.make_split(data, "random", forget=n, seed=seed, **counts)
-        rng = np.random.default_rng([seed, 3])
-        recipe = vestige.Recipe(epochs=epochs, batch_size=64, lr=0.05)
-
-        def fit(rows, number, recipe=recipe, seed=seed):
-            one = 100 * seed + number
-            fresh = vestige.build_model("mlp", data.shape, len(data.classes), seed=one, hidden=hidden)
-            return vestige.train(fresh, data.take(rows), recipe.model_copy(update={"seed": one})).model
-
-        members = np.stack([rng.permutation(len(split.shadow))[:size] for _ in range(SHADOWS + 1)])
-        rows = np.concatenate([split.train, split.holdout, split.shadow])
-        seen = np.stack([np.isin(rows, split.shadow[chosen]) for chosen in members[:SHADOWS]])
-        asked = data.take(rows)
-
-        def margins(model, asked=asked):
-            return scaled_logit(collect_logits(model, asked), asked.y).astype(np.float32)
-
-        original = fit(split.train, 0)
-        judge_of_difficulty = margins(fit(split.shadow[members[SHADOWS]], 9))
-        models = {"original": margins(original)}
-        for number in range(SHADOWS):
-            models[f"shadow-{number}"] = margins(fit(split.shadow[members[number]], 1 + number))
-        for number, request in enumerate(REQUESTS):
-            forget = _forget(request, asked.y, judge_of_difficulty, len(split.train), n, rng)
-            kept = np.setdiff1d(np.arange(len(split.train)), forget)
-            models[f"forget-{request}"] = np.isin(np.arange(len(rows)), forget)
-            models[f"retrain-{request}"] = margins(fit(rows[kept], 20 + number))
-            one = vestige.Split(data, rows[forget], rows[kept], split.holdout, split.shadow)
-            tuned = vestige.unlearn("finetune", original, one, epochs=2, seed=seed).model
-            models[f"finetune-{request}"] = margins(tuned)
-        sizes = [len(split.train), len(split.holdout), len(split.shadow)]
-        source = np.repeat(["train", "holdout", "pool"], sizes)
-        np.savez(file, labels=asked.y, source=source, seen=seen, **models)
-        print(f"{name} {seed}: {time.perf_counter() - start:.0f} s", flush=True)
-
-
-def _forget(
-    request: str, labels: np.ndarray, ease: np.ndarray, trained: int, n: int, rng: np.random.Generator
-):
-    """Return the rows of a request among the first `trained`."""
-    if request == "random":
-        return np.sort(rng.permutation(trained)[:n])
-    if request == "class":
-        return np.flatnonzero(labels[:trained] == 1)[:n]
-    order = np.argsort(ease[:trained])
-    return np.sort(order[: trained // 5] if request == "hard" else order[-(trained // 5) :])
 
 
 def world(file: Path, request: str, audited: str, shadows: int) -> Margins:
@@ -116,7 +47,7 @@ def table(folder: Path, only: str | None, counts: list[int]) -> None:
         + " ---: |"
         * 11
     )
-    for name in [only] if only else STUDIES:
+    for name in [only] if only else DATA:
         files = sorted(folder.glob(f"{name}-*.npz"))
         for request in REQUESTS if files else ():
             for audited in ("retrain", "finetune", "original"):
@@ -144,16 +75,53 @@ def _line(name: str, files: list[Path], request: str, audited: str, shadows: int
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
+def bias(folder: Path, only: str | None, worlds: int = 12) -> None:
+    """Print the mean trace scores of requests under an exact retrain, under a shadow in its place, and untouched.
+
+    0 where the allowance for difficulty is right; under a shadow no deletion is in it.
+    """
+    print(
+        "| data | request | regression | change | shadow in place: regression, change | a whole record: regression, "
+        "change |\n| --- | --- | ---: | ---: | ---: | ---: |"
+    )
+    for name in [only] if only else DATA:
+        for request in ("hard", "easy", "random"):
+            files = sorted(folder.glob(f"{name}-*.npz"))[:worlds]
+            each = []
+            for file in files:
+                one = world(file, request, "retrain", 3)
+                assert one.original is not None
+                placebo = one.with_(unlearned=one.shadows[2], shadows=one.shadows[:2])
+                each.append([_shift(one), _shift(placebo), _shift(one.with_(unlearned=one.original))])
+            own, shadow, whole = np.mean(each, axis=0)
+            spread = np.std(each, axis=0, ddof=1)[0] / np.sqrt(len(each))
+            print(
+                f"| {name} | {request} | {own[0]:.2f} ± {spread[0]:.2f} | {own[1]:.2f} ± {spread[1]:.2f} "
+                f"| {shadow[0]:.2f}, {shadow[1]:.2f} | {whole[0]:.2f}, {whole[1]:.2f} |", flush=True,
+            )  # fmt: skip
+
+
+def _shift(margins: Margins) -> list[float]:
+    """Return the mean of each trace score of the forgotten records, less that of never-seen ones of their strata."""
+    forget, null = margins.of("forget"), margins.of("holdout")
+    trace, matching = trace_scores(margins, null), match(margins, forget, null, np.random.default_rng(0))
+    assert trace is not None
+    shifts = []
+    for score, values in enumerate(trace.values):
+        weights = matching.weights(score, forget, null)
+        shifts.append(float(values[forget].mean() - np.average(values[null], weights=weights)))
+    return shifts
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("train", "table"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("data", nargs="?", choices=tuple(STUDIES))
-    parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("data", nargs="?", choices=DATA)
     parser.add_argument("--shadows", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--bias", action="store_true")
     options = parser.parse_args()
-    if options.what == "train":
-        sys.exit(train(options.folder, options.data or parser.error("name the data"), options.seeds))
+    if options.bias:
+        sys.exit(bias(options.folder, options.data))
     sys.exit(table(options.folder, options.data, options.shadows))

@@ -17,7 +17,7 @@ import sys
 import numpy as np
 
 import vestige
-from benchmarks.claims_real import STUDIES
+from benchmarks.worlds import STUDIES
 from vestige.evaluation import Features
 from vestige.models.features import last_input
 from vestige.signals import Signals, collect_logits
@@ -62,7 +62,8 @@ def hidden(original, teacher, forget: vestige.Dataset, retain: vestige.Dataset):
 
 def world(data: vestige.Dataset, seed: int) -> dict[str, tuple[Signals, Features]]:
     """Return signals and features of one split for each audited model."""
-    counts, n, size, *_ = STUDIES[NAME]
+    study = STUDIES[NAME]
+    counts, n, size = study.counts, study.forget, study.shadow
     split = vestige.make_split(data, "random", forget=n, seed=seed, **counts)
 
     def fit(rows: np.ndarray, number: int):

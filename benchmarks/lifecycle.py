@@ -221,7 +221,7 @@ def summary(records: list[dict[str, Any]]) -> str:
     facts = pd.DataFrame([fact for one in arms[True] for fact in one["returned"]])
     facts = facts[facts.version == "august"]
     sizes = []
-    for low, high in ((1, 2), (3, 5), (6, 9), (10, 14), (15, 24), (25, 40)):
+    for low, high in ((1, 2), (3, 5), (10, 14), (15, 24), (25, 40)):
         own = facts[facts.records.between(low, high)]
         median = f"{own.e.median():.2g}" if len(own) else "–"
         sizes.append({

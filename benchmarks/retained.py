@@ -1,6 +1,6 @@
 """What is said of retained records, where the truth is known: does the rate hold, and is planted harm named?
 
-    python -m benchmarks.claims_real train FOLDER digits|location30|adult [--seeds 40]    trains the worlds
+    python -m benchmarks.worlds FOLDER digits|location30|adult [--seeds 40]               trains the worlds
     python -m benchmarks.retained real FOLDER [DATA ...] [--worlds 20]
     python -m benchmarks.retained simulated [--worlds 200]
 
@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.calibration import signals_of, two_columns, worlds_of
+from benchmarks.calibration import columns, signals_of, worlds_of
 from benchmarks.claims import interval
-from benchmarks.claims_real import REQUESTS, STUDIES
+from benchmarks.claims_real import DATA, REQUESTS
 from vestige.evaluation.retained import retained_effects
 from vestige.signals import Signals
 
@@ -52,7 +52,7 @@ def harmed(signals: Signals, unseen: np.ndarray, harm: str, seed: int) -> tuple[
     else:
         before = signals.scaled_logits("original")
         margins[hit] = before[hit] + RISE * before.std()
-    return signals.with_(unlearned=two_columns(margins)), hit
+    return signals.with_(unlearned=columns(margins, signals.labels, signals.classes)), hit
 
 
 def figures(signals: Signals, hit: np.ndarray) -> dict[str, tuple[int, int, int]]:
@@ -88,14 +88,14 @@ HEAD = (
 
 
 def real(folder: Path, data: list[str], worlds: int) -> Iterator[str]:
-    for name in data or STUDIES:
+    for name in data or DATA:
         files = worlds_of(folder, name)[:worlds]
         for request in REQUESTS:
             for audited in ("retrain", "finetune", "original"):
                 harms = HARMS if request == "random" and audited != "original" else HARMS[:1]
                 results: dict[str, list[dict[str, tuple[int, int, int]]]] = {harm: [] for harm in harms}
                 for seed, file in enumerate(files):
-                    signals = signals_of(file, request, audited, "1 counterfactual")
+                    signals = signals_of(file, request, audited, 1, "counterfactual")
                     with np.load(file) as arrays:
                         unseen = arrays["shadow-2"][signals.names.astype(int)].astype(float)
                         outside = ~arrays["seen"][2][signals.names.astype(int)]
@@ -130,9 +130,8 @@ def simulated_world(gap: float, kind: str, seed: int) -> tuple[Signals, np.ndarr
         "scaled": 1.5 * retrain,
     }.get(kind, retrain)
     labels = np.zeros(len(role), np.int64)
-    return Signals(
-        labels, two_columns(audited), two_columns(original), two_columns(shadow), role=role
-    ), unseen  # fmt: skip
+    models = (columns(margins, labels, 2) for margins in (audited, original, shadow))
+    return Signals(labels, *models, role=role), unseen
 
 
 def simulated(worlds: int) -> Iterator[str]:

@@ -10,6 +10,8 @@ Between `<!-- table: KIND NAME -->` and `<!-- end -->` stands what the kind make
     dau_classes KIND   dau_classes.jsonl; KIND as in `crop`, `crop sparse`
     claims all         claims.jsonl
     epsilon NAME       NAME-small.json, all of its figures
+    calibration PART   calibration.jsonl; PART is random, other or simulated
+    monotone all       monotone.jsonl
     study FIGURE       study.jsonl, one shadow; FIGURE is auc or tnr
     entered NAME       entered/NAME.json: figures that were copied from what a command printed, with the command and
                        the day; what the command had written is not in the repository
@@ -25,9 +27,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
+from benchmarks import calibration as calibrated
 from benchmarks import claims as simulated
 from benchmarks import dau_classes as classes
 from benchmarks import methods as trained
+from benchmarks import monotone as compared
 from benchmarks import study as models
 from vestige.experiments.bench import render_table
 from vestige.experiments.bench.run import read_result
@@ -58,6 +62,16 @@ def dau_classes(kind: str) -> str:
 def claims(_: str) -> str:
     """Return the simulated worlds."""
     return simulated.table(RESULTS / "claims.jsonl")
+
+
+def calibration(part: str) -> str:
+    """Return false accusations and power of per-record p-values."""
+    return calibrated.table(RESULTS / "calibration.jsonl", part)
+
+
+def monotone(_: str) -> str:
+    """Return the comparison of `monotone` with IAM."""
+    return compared.table(RESULTS / "monotone.jsonl")
 
 
 def epsilon(name: str) -> str:
@@ -100,7 +114,8 @@ def read_entered(name: str) -> dict[str, Any]:
 
 
 KINDS: dict[str, Callable[[str], str]] = {
-    one.__name__: one for one in (bench, methods, dau_classes, claims, epsilon, study, entered)
+    one.__name__: one
+    for one in (bench, methods, dau_classes, claims, epsilon, calibration, monotone, study, entered)
 }
 
 

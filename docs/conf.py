@@ -45,7 +45,8 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
-nb_execution_in_temp = True  # what a page writes is no part of the manual, and is not there when it runs again
+# What a page writes is no part of the manual, and is not there when it runs again.
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_execution_show_tb = True

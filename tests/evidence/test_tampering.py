@@ -354,14 +354,14 @@ def test_rounded_scores_differ_and_are_not_tampered(case):
 def test_another_machine_rounds_in_another_way(case, monkeypatch, off, holds):
     from vestige.evidence import recompute as module
 
-    real = module.audited
+    real = module.audit_signals
 
     def elsewhere(*args, **options):
         audit = real(*args, **options)
         audit.scores["score"] *= 1 + off
         return audit
 
-    monkeypatch.setattr(module, "audited", elsewhere)
+    monkeypatch.setattr(module, "audit_signals", elsewhere)
     result = case.verify(signals=True)
     assert result.holds is holds and {f.kind for f in result.findings} <= {"differs"}
 

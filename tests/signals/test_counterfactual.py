@@ -109,7 +109,8 @@ def test_what_calibrates_is_chosen_by_what_there_is():
     assert "shadow_train" in deletions_of(few)
     assert deletions_of(few.with_(shadow_train=EXACT)).kind == "exchanged"
     assert "there are 10" in deletions_of(few.with_(shadow_train=EXACT.take(np.arange(10))))
-    assert deletions_of(signals.with_(calibration=EXACT)).kind == "simulated"
+    assert deletions_of(signals.with_(calibration=EXACT)).kind == "counterfactual"
+    assert deletions_of(few.with_(calibration=EXACT)).kind == "simulated"
 
 
 def test_shadow_records_of_one_class_do_not_calibrate_another():

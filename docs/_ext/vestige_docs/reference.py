@@ -126,10 +126,10 @@ CALLS = {
     "vestige.methods": (
         "vestige.unlearning",
         "METHODS",
-        "methods/samples",
+        "methods",
         "Every unlearning method as a function.",
     ),
-    "vestige.measures": ("vestige.measures", "MEASURES", "measures/samples", "Every measure as a function."),
+    "vestige.measures": ("vestige.measures", "MEASURES", "measures", "Every measure as a function."),
 }
 """Modules that give each entry of a registry as a function; where its page is."""
 
@@ -144,7 +144,8 @@ def calls(module: str) -> str:
         parameters = [p.replace(annotation=p.empty) for p in inspect.signature(function).parameters.values()]
         call = f"{module}.{name}{inspect.Signature(parameters)}"
         lines += [f".. py:function:: {call}", "", f"   {entries[name].summary}", ""]
-        lines += [f"   :doc:`All about it </{folder}/{name}>`.", ""]
+        of = "samples" if getattr(entries[name], "of_samples", True) else "texts"
+        lines += [f"   :doc:`All about it </{folder}/{of}/{name}>`.", ""]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vestige.arguments import checked
 from vestige.errors import InputError, every
 from vestige.evaluation import figures
-from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores
+from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores, strata_of
 from vestige.evaluation.degree import Scale, scales
 from vestige.evaluation.features import OUTPUTS_ALONE, Features, feature_figures
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
@@ -39,16 +39,27 @@ ASSUMED = {
     "counterfactual": (
         "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
         "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
-        "ones. On exact retrains a promised 5 % was up to 7.5 % for random requests, and up to 12 % (rmia_ratio) for "
-        "harder or easier ones (docs/labbook/calibration.md)."
+        "ones. On exact retrains of random requests a promised 5 % was at most 8.1 % for p_under and 8.9 % for p_over "
+        "(docs/labbook/calibration.md)."
     ),
     "exchanged": (
         "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
-        "original and audited model share theirs, so that a promised 5 % was 21 % with dratio, 32 % with lira_online, "
-        "13 % with rmia_ratio at worst and 8 % with iam (docs/labbook/calibration.md)."
+        "original and audited model share theirs, so that a promised 5 % was 32 % with lira_online and bavaria, 21 % "
+        "with dratio, 13 % with rmia_ratio at worst and 8 % with iam (docs/labbook/calibration.md)."
+    ),
+    "simulated": (
+        "p-values and degrees of measures that compare with the original rest on simulated deletions, whose models are "
+        "not the audited one: a promised 5 % was 23 % with lira_online and bavaria and 9 % with rmia_ratio at worst, "
+        "and more for harder, easier and one-class requests (docs/labbook/calibration.md)."
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""
+OTHER_KIND = (
+    "The request is of other classes, or harder or easier, than never-seen records are: p-values of measures are taken "
+    "within strata of class and difficulty. On exact retrains of such requests a promised 5 % was up to 12 % for "
+    "p_under (rmia_ratio of harder, emia_population and quantile of easier ones) and 19 % for p_over of harder "
+    "ones (docs/labbook/calibration.md)."
+)
 TRACE = "trace"
 """The name under which the score that the verdict rests on stands beside the measures."""
 
@@ -128,7 +139,7 @@ def audit_signals(
         controls=judged.controls,
         measures=tuple(runs),
         verdict=judged.verdict,
-        limits=tuple(_limits(signals, judged, deletions, said)),
+        limits=tuple(_limits(own, judged, deletions, said)),
         seconds=time.perf_counter() - start,
         seed=int(seed),
         retained=retained_effects(own, alpha=alpha) if describe else None,
@@ -313,6 +324,8 @@ def _limits(signals: Signals, judged: Judgement, deletions: Deletions | str, fea
     limits = [*_same_models(signals), *signals.notes, *judged.notes]
     if isinstance(deletions, Deletions) and deletions.kind in ASSUMED:
         limits.append(ASSUMED[deletions.kind])
+    if strata_of(signals, deletions) is not None:
+        limits.append(OTHER_KIND)
     if signals.shadows == 1:
         limits.append(
             "There is one shadow model: the spread of the measures' scores between training runs is unknown."

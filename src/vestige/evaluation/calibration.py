@@ -5,18 +5,18 @@ does not look at the original, any sample that the audited model never saw will 
 there is, not on what it says:
 
     holdout samples, for measures that do not look at the original;
-    simulated deletions (`calibration`), which take three shadow models;
     holdout samples, with what the original would have said of them had it been trained on them (`counterfactual`);
+    simulated deletions (`calibration`), which take three shadow models, where there are few holdout samples;
     the shadows' own training records, with the roles of original and shadow exchanged (`shadow_train`).
 
-docs/labbook/calibration.md holds how often each accuses falsely, measured on exact retrains.
+docs/labbook/calibration.md holds how often each accuses falsely, measured on exact retrains, and why this is the order.
 
     p_under = (1 + #{null <= score}) / (1 + #null)    small: more like a fitted sample than never-seen ones are
     p_over  = (1 + #{null >= score}) / (1 + #null)    small: further away than never-seen samples are
 
 Conformal p-values (Vovk et al. 2005): valid for any measure as long as an exactly unlearned sample and the null samples
-are exchangeable. Counterfactual ones are taken within strata, where the request holds other classes, or harder or
-easier samples, than the never-seen ones do (Mondrian). They rank the samples of one measure. The verdict does not rest
+are exchangeable. Those by holdout samples are taken within strata, where the request holds other classes, or harder or
+easier samples, than they do (Mondrian). They rank the samples of one measure. The verdict does not rest
 on them: simulated deletions come from other models than the audited one, whose scale and offset differ from run to
 run, and the others are not exact enough for a claim about a group.
 """
@@ -86,11 +86,12 @@ class Deletions:
 
 def deletions_of(signals: Signals) -> Deletions | str:
     """Return the exact deletions that there are, or the sentence that says why there are none."""
-    if signals.calibration is not None:
-        return Deletions(signals.calibration, "simulated")
     counts = [int((signals.roles == role).sum()) for role in ("holdout", "retain")]
     if signals.original is not None and signals.shadows and min(counts) >= ENOUGH:
-        return Deletions(counterfactual_deletions(signals), "counterfactual", _strata(signals))
+        strata = strata_of(signals)
+        return Deletions(counterfactual_deletions(signals), "counterfactual", strata)
+    if signals.calibration is not None:
+        return Deletions(signals.calibration, "simulated")
     if signals.shadow_train is not None:
         return _exchanged(signals, signals.shadow_train)
     return (
@@ -99,8 +100,15 @@ def deletions_of(signals: Signals) -> Deletions | str:
     )
 
 
-def _strata(signals: Signals) -> tuple[Strata, Strata] | None:
-    """Return strata of class and difficulty where the request differs from the holdout samples, as the verdict's."""
+def strata_of(signals: Signals, deletions: Deletions | str | None = None) -> tuple[Strata, Strata] | None:
+    """Return strata of class and difficulty where the request differs from the holdout samples, as the verdict's.
+
+    deletions  which hold them already, where they are counterfactual
+    """
+    if isinstance(deletions, Deletions) and deletions.kind == "counterfactual":
+        return deletions.strata
+    if not signals.shadows or not {"forget", "holdout"} <= set(signals.roles):
+        return None
     margins, order = margins_of(signals)
     forget, null = margins.of("forget"), margins.of("holdout")
     matching = match(margins, forget, null, np.random.default_rng(0))
@@ -142,7 +150,8 @@ def reference_scores(
     compares = entry.compares_with_original(signals, options)
     holdout, retain = (scores[signals.roles == role] for role in ("holdout", "retain"))
     if not compares and len(holdout) >= ENOUGH:
-        return Reference(holdout, retain, f"{len(holdout):,} holdout samples, which no model saw")
+        text = f"{len(holdout):,} holdout samples, which no model saw"
+        return Reference(holdout, retain, text, strata_of(signals, deletions))
     deletions = deletions_of(signals) if deletions is None else deletions
     if isinstance(deletions, str):
         also = "" if compares else f", or at least {ENOUGH} holdout samples"

@@ -91,7 +91,7 @@ class Audit:
     scores    one row per sample x measure: id, role, label, measure, score (larger = more unlearned), low and
               high (95 % interval over shadow models; null with fewer than two), p_under, p_over (null where
               the measure has no null distribution), degree with its 95 % interval (0 = untouched, 1 = exactly
-              deleted, above 1 = beyond, the ends of -0.5 to 2 mean "or further"; null without simulated deletions).
+              deleted, above 1 = beyond, the ends of -0.5 to 2 mean "or further"; null where nothing calibrates).
               The rows of the measure "trace", which the verdict rests on, hold in `verdict` the answer for each
               forget sample: "cleared", "under", "over" or "undecided"; elsewhere it is ""
     figures   each with direction, range and interval; `metrics` is their table

@@ -49,9 +49,11 @@ def fitted(
     own = signals.without("calibration", "shadow_train", "population", "population_in")
     for field in ("original", "shadow_out"):
         own.require(field, "monotone")
-    if min((own.roles == role).sum() for role in ("holdout", "retain")) < FEWEST:
+    kept, never = (int((own.roles == role).sum()) for role in ("retain", "holdout"))
+    if min(kept, never) < FEWEST:
         raise MissingArray(
-            f"monotone needs {FEWEST} retained and {FEWEST} holdout samples: {HOW_TO_GET['role']}."
+            f"monotone needs {FEWEST} retained and {FEWEST} holdout samples; there are {kept} and {never}: "
+            f"{HOW_TO_GET['role']}."
         )
     known = counterfactual_deletions(own)
     known = known.take(np.argsort(known.names, kind="stable"))

@@ -50,7 +50,7 @@ def test_order_and_rounding(audit: Callable[..., Audit]) -> None:
     assert [title for title, _ in listing.columns] == [
         "Sample", "Class", "Verdict", "Degree", "p_under", "p_over", "Score",
     ]  # fmt: skip
-    assert "Degree: by iam, from simulated deletions; 0 = untouched, 1 = exactly deleted." in table.notes
+    assert "Degree: by iam, from deletions of known truth; 0 = untouched, 1 = exactly deleted." in table.notes
     assert listing.rows[0] == (
         ["d", "2", 0, "0 (-0.5 or less to 1)", "1.23e-5", "1", "-3.9"],
         [0, 1.234e-5, 1, -3.9],

@@ -184,7 +184,9 @@ def _notes(audit: Audit, forget: pd.DataFrame, measure: str) -> list[str]:
         notes.append("A control failed: no sample is cleared.")
     ranked = ranking_measure(audit)
     if measure == "trace" and forget["degree"].notna().any():
-        notes.append(f"Degree: by {ranked}, from simulated deletions; 0 = untouched, 1 = exactly deleted.")
+        notes.append(
+            f"Degree: by {ranked}, from deletions of known truth; 0 = untouched, 1 = exactly deleted."
+        )
     if len(forget) > MOST_ROWS:
         notes.append(
             f"Listed are the {MOST_ROWS:,} most suspicious of {plural(len(forget), 'forget sample')}; "

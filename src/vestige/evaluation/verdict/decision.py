@@ -164,12 +164,20 @@ def _trace_beside_named(
 
 
 def _notes(margins: Margins, evidence: Evidence) -> tuple[str, ...]:
-    if margins.original is not None or not evidence.matching.differs:
-        return ()
-    return (
-        "The request is of other classes or of another difficulty than never-seen records, and the original's outputs "
-        "are not given: what a whole record of it would look like is taken from retained records, which may differ.",
-    )
+    notes = []
+    if margins.original is None and evidence.matching.differs:
+        notes.append(
+            "The request is of other classes or of another difficulty than never-seen records, and the original's "
+            "outputs are not given: what a whole record of it would look like is taken from retained records, which "
+            "may differ."
+        )
+    if evidence.matching.other_difficulty:
+        notes.append(
+            "The request is harder or easier than never-seen records: a model that is trained without it answers all "
+            "such records otherwise, so that the interval of what is left can lie beside the truth, mostly towards "
+            "damage (docs/labbook/calibration.md)."
+        )
+    return tuple(notes)
 
 
 def limited(margins: Margins) -> NDArray[np.int64]:

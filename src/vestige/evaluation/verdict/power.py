@@ -46,10 +46,10 @@ class Power:
 def power(evidence: Evidence, kept: Mask, alpha: float, rng: np.random.Generator) -> tuple[Power, ...]:
     """Return the power for one whole record, 1 % and 5 % of them, and for 5, 10 and 25 % left in every record.
 
-    Nothing where no never-seen record is comparable with the request.
+    None of it where the request has no class, and no difficulty, in common with a never-seen record.
     """
-    if not (evidence.null & (evidence.matching.strata >= 0).all(axis=0)).any():
-        return ()  # no never-seen record is comparable with the request
+    if not _comparable(evidence).any():
+        return ()
     n = int(evidence.forget.sum())
     counts = list(dict.fromkeys([1, *(max(1, round(share * n)) for share in RARE)]))
     planted = [(count, 1.0) for count in counts] + [(n, share) for share in WEAK]
@@ -74,11 +74,16 @@ def _words(count: int, n: int, share: float) -> str:
     return f"{share:.0%} of the influence in every record" if share < 1 else f"{count:,} of {n:,} whole"
 
 
+def _comparable(evidence: Evidence) -> Mask:
+    """Return which records are never-seen ones in a stratum of the request."""
+    return np.asarray(evidence.null & (evidence.matching.strata >= 0).all(axis=0))
+
+
 def _draw(evidence: Evidence, kept: Mask, rng: np.random.Generator) -> tuple[Rows, Rows, Rows]:
     """Return positions [DRAWS, n] of pseudo-forget, [DRAWS, m] of pseudo-null and [DRAWS, n] of kept records."""
     n = min(int(evidence.forget.sum()), MOST)
-    matched = np.asarray((evidence.matching.strata >= 0).all(axis=0))
-    used = np.flatnonzero(evidence.null & matched)
+    matched = _comparable(evidence)
+    used = np.flatnonzero(matched)
     weights = evidence.null_weights(1)[np.flatnonzero(matched[evidence.null])]
     forget = rng.choice(used, (DRAWS, n), p=weights / weights.sum())
     return forget, rng.choice(used, (DRAWS, len(used))), rng.choice(np.flatnonzero(kept), (DRAWS, n))
