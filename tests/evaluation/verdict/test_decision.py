@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from margin_worlds import world
 
-from vestige.evaluation.verdict import adjustment, by_cluster, decision, evidence, judge, matching
+from vestige.evaluation.verdict import (
+    Control,
+    adjustment,
+    answer,
+    by_cluster,
+    decision,
+    evidence,
+    judge,
+    matching,
+)
 from vestige.evaluation.verdict.decision import allowed, limited
 
 
@@ -231,6 +240,25 @@ def test_large_sets_are_limited_but_never_the_request():
     rows = limited(margins)
     part = margins.take(rows)
     assert [int(part.of(r).sum()) for r in ("forget", "retain", "holdout")] == [30, 20_000, 20_000]
+
+
+SOUND = answer.Figures(100, 0.4, 0.4, 0.01, -0.05, 0.05, 1, 1, 0, 0, 0.05, 0.1, 200, 500, "record")
+RECOGNISED = (Control("retained records are recognised", "sharpness", "", 0.001, "p <= 0.01", True),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, "unlearned"),
+        ({"could_be_whole": 2}, "undecided"),
+        ({"left_high": 0.11}, "undecided"),
+        ({"left_low": -0.11}, "undecided"),
+        ({"p_over": 0.02}, "undecided"),
+        ({"p_under": 0.02}, "under"),
+    ],
+)
+def test_each_condition_of_the_all_clear_is_needed(changes, outcome):
+    assert decision._decide(dataclasses.replace(SOUND, **changes), RECOGNISED, True)[0] == outcome
 
 
 def test_sentences_state_every_figure():
