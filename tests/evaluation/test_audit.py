@@ -212,6 +212,16 @@ def test_every_metric_says_how_to_read_it_and_holds_no_nan():
         assert (metric.value is None) == (metric.reason is not None)
 
 
+def test_a_record_s_p_value_is_never_zero():
+    """Conformal: (1 + those above) / (1 + all of the null), however far out the record lies."""
+    far = WORLD.unlearned.copy()
+    far[0, WORLD.labels[0]] += 1000
+    rows = vestige.audit(WORLD.with_(unlearned=far), ["random"]).scores.query("measure == 'trace'")
+    never = int((WORLD.roles == "holdout").sum())
+    assert WORLD.roles[0] == "forget" and 1 / (1 + never) <= rows["p_under"].iloc[0] < 0.2
+    assert (rows[["p_under", "p_over"]] >= 1 / (1 + never) - 1e-12).all(axis=None)
+
+
 @pytest.mark.parametrize("name", ["unlearned", "original"])
 def test_a_shadow_that_is_another_model_is_named(name):
     told = [x for x in vestige.audit(WORLD, ["iam"]).limits if "given twice" in x]

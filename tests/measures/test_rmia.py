@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 import vestige
 from vestige.errors import InputError, MissingArray
-from vestige.measures.rmia import exceeded
+from vestige.measures.rmia import exceeded, trimmed
 from vestige.signals import Signals
 
 VALUES = st.floats(-8, 8).map(lambda v: round(v, 1))
@@ -51,6 +51,20 @@ def test_offline_by_hand():
     wanted = [1 - np.mean([p > q for q in z]) for p in pr]
     found = vestige.measure("rmia_offline", FULL, parameters="cifar100", gamma=1.0, ties=0.0)
     assert found.tolist() == wanted == [0.0, 0.25, 0.75]
+
+
+def test_the_bar_weighs_a_record_s_own_difficulty_more():
+    # "cifar100": 0.8 p_out + 0.2; with the weights exchanged 0.5 / 0.8 would be below all of 0.9 / 0.9
+    own = Signals(np.zeros(1, int), column([0]), None, column([-4])[None])
+    others = Signals(np.zeros(1, int), column([2]), None, column([0])[None], role=["holdout"])
+    ratio = 0.5 / (0.8 * sigmoid(-4) + 0.2)
+    assert ratio > sigmoid(2) / (0.8 * 0.5 + 0.2) > 0.5 / (0.2 * sigmoid(-4) + 0.8)
+    signals = own.with_(population=others)
+    assert vestige.measure("rmia_offline", signals, parameters="cifar100", gamma=1.0).tolist() == [0.0]
+
+
+def test_a_fifth_of_the_shadows_is_cut_off_on_either_side():
+    assert trimmed(np.array([0.0, 1, 5, 6, 100])) == 4
 
 
 def test_online_by_hand():
