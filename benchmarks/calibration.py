@@ -30,7 +30,13 @@ from numpy.typing import NDArray
 
 from benchmarks.claims import Row, world
 from benchmarks.worlds import STUDIES
-from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores
+from vestige.evaluation.calibration import (
+    Deletions,
+    Reference,
+    deletions_of,
+    nulls_of,
+    reference_scores,
+)
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
 
@@ -142,7 +148,7 @@ def deletions_by(signals: Signals, null: str) -> Deletions | str:
 def shares(signals: Signals, name: str, deletions: Deletions | str) -> Shares | str:
     """Return the shares at 5 %, or the sentence that says why there are none."""
     scores = measure(name, signals)
-    known = reference_scores(name, signals, scores, MEASURES[name].resolve({}), deletions)
+    known = reference_scores(name, signals, scores, MEASURES[name].resolve({}), nulls_of(signals, deletions))
     if not isinstance(known, Reference):
         return known
     under, over = known.p_values(scores)

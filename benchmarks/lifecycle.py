@@ -12,6 +12,7 @@ decision. A version of May that was fine-tuned is taken to be refused, as it is 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -32,9 +33,7 @@ from vestige.monitoring import Test, decide, group_e_value, start
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lifecycle"
 RESULTS = Path(__file__).parent / "results" / "lifecycle.jsonl"
 sys.path.insert(0, str(EXAMPLE))
-
-import churn  # noqa: E402
-import year as script  # noqa: E402
+churn, script = importlib.import_module("churn"), importlib.import_module("year")
 
 ALPHA = 0.05
 

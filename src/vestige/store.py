@@ -28,6 +28,8 @@ from vestige.errors import ArtefactError, InputError, told
 from vestige.files import RECORD_BYTES, as_path, parse_json, read_text
 
 FULL = "the disk is full; free some space and run again, finished steps are kept"
+HALF_WRITTEN = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.part(\.old)?")
+"""How `published` names what is not finished: for the file, the machine and the process that writes it."""
 
 
 def disk_full(error: BaseException) -> bool:
@@ -146,17 +148,15 @@ def _machine() -> str:
 
 def sweep(folder: Path) -> None:
     """Remove what a process of this machine left half written in a folder when it was killed."""
-    ours = re.compile(rf"\..+\.{_machine()}-(\d+)-[0-9a-f]{{8}}\.part(\.old)?")
     for path in list(folder.rglob(".*.part*")):
-        match = ours.fullmatch(path.name)
-        if match and not _lives(int(match[1])):
+        match = HALF_WRITTEN.fullmatch(path.name)
+        if match and match["machine"] == _machine() and not _lives(int(match["process"])):
             _remove(path)
 
 
 def is_vacant(folder: Path) -> bool:
     """Is a folder new, or empty but for what a process left half written when it was killed?"""
-    left = re.compile(r"\..+-[0-9a-f]{8}\.part(\.old)?")
-    return not folder.is_dir() or all(left.fullmatch(path.name) for path in folder.iterdir())
+    return not folder.is_dir() or all(HALF_WRITTEN.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _lives(process: int) -> bool:

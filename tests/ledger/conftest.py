@@ -105,3 +105,21 @@ def _audit(folder, gap, n=400):
     )
     vestige.audit(signals, measures=["scaled_logit_difference"]).save(folder)
     return folder
+
+
+@pytest.fixture
+def watched(executed, audits, tmp_path):
+    """A ledger whose request is certified, with two later versions."""
+    from vestige.evidence import new_key
+
+    ledger, request = executed
+    new_key(tmp_path / "signer", encrypt=False)
+    ledger.requests.audit(request, folder=audits["undecided"])
+    ledger.requests.certify(request, key=tmp_path / "signer", folder=tmp_path / "evidence")
+    for name in ("v3", "v4"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.bin").write_text(name)
+        ledger.models.add(
+            "churn", name, tmp_path / name, manifest=[f"r{k}" for k in range(6, 60)], parent="churn@v2"
+        )
+    return ledger, request

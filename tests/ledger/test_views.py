@@ -7,29 +7,21 @@ import sys
 
 import pytest
 
-from vestige.evidence import new_key
 from vestige.ledger.views import Look
 
 pytest.importorskip("online_fdr")
 
 
 @pytest.fixture
-def watched(executed, audits, tmp_path):
+def reopened(watched, audits):
     """A request that is certified with v2, kept by v3 and opened again by v4."""
-    ledger, request = executed
-    new_key(tmp_path / "signer", encrypt=False)
-    ledger.requests.audit(request, folder=audits["undecided"])
-    ledger.requests.certify(request, key=tmp_path / "signer", folder=tmp_path / "evidence")
-    for name in ("v3", "v4"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.bin").write_text(name)
-        ledger.models.add("churn", name, tmp_path / name, manifest=[f"r{k}" for k in range(6, 60)])
+    ledger, request = watched
     ledger.monitor("churn", lambda one, version: audits["under" if version.name == "v4" else "undecided"])
     return ledger, request
 
 
-def test_each_version_has_what_its_audit_said(watched):
-    ledger, request = watched
+def test_each_version_has_what_its_audit_said(reopened):
+    ledger, request = reopened
     overview = ledger.overview("churn")
     looks = overview.looks[request]
     assert overview.versions == ("churn@v1", "churn@v2", "churn@v3", "churn@v4")
@@ -46,8 +38,8 @@ def test_a_request_that_was_denied_says_so(scoped):
     assert ledger.overview("churn").states == {request: "denied"}
 
 
-def test_the_table_and_the_page_show_it(watched):
-    ledger, request = watched
+def test_the_table_and_the_page_show_it(reopened):
+    ledger, request = reopened
     head, row, *_ = ledger.overview("churn").text().splitlines()
     assert head.split() == ["request", "records", "1", "2", "3", "4", "state"]
     shares = row.replace(" %", "%").split()
@@ -62,10 +54,10 @@ def test_a_missing_figure_is_a_dash():
     assert Look("reopened", 0.08, -0.1, 0.3).text == "8 %!" and Look("saw").text == "saw"
 
 
-def test_the_command(watched, tmp_path, monkeypatch, capsys):
+def test_the_command(reopened, tmp_path, monkeypatch, capsys):
     from vestige.cli import main
 
-    ledger, request = watched
+    ledger, request = reopened
     place = ["--ledger", ledger.engine.url.render_as_string(), "--key", str(ledger.key_path)]
     for options in ([], ["--json"], ["--out", str(tmp_path / "page.html")]):
         monkeypatch.setattr(sys, "argv", ["vestige", "model", "overview", "churn", *place, *options])

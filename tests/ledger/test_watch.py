@@ -10,24 +10,6 @@ from vestige.ledger import watch
 pytest.importorskip("online_fdr")
 
 
-@pytest.fixture
-def watched(executed, audits, tmp_path):
-    """A ledger whose request is certified, with two later versions."""
-    from vestige.evidence import new_key
-
-    ledger, request = executed
-    new_key(tmp_path / "signer", encrypt=False)
-    ledger.requests.audit(request, folder=audits["undecided"])
-    ledger.requests.certify(request, key=tmp_path / "signer", folder=tmp_path / "evidence")
-    for name in ("v3", "v4"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.bin").write_text(name)
-        ledger.models.add(
-            "churn", name, tmp_path / name, manifest=[f"r{k}" for k in range(6, 60)], parent="churn@v2"
-        )
-    return ledger, request
-
-
 def test_a_version_that_bears_a_trace_re_opens(watched, audits):
     ledger, request = watched
     assert [(c.request, v.id) for c, v in watch.pairs(ledger, "churn")] == [

@@ -73,7 +73,7 @@ def _cell(value: Any) -> str:
 
 def print_costs(costs: Costs, json: bool) -> None:
     """Print what a plan will cost, and how sharp its verdict will be."""
-    from vestige.report.words import number, seconds
+    from vestige.report.words import number
 
     if json:
         print_json(asdict(costs), indent=2)
@@ -88,13 +88,7 @@ def print_costs(costs: Costs, json: bool) -> None:
         for m in costs.models
     ]
     print_rows("What will be done", rows, whole=("Model",))
-    if costs.seconds is not None:
-        print(f"Training: about {seconds(costs.seconds)} by one worker.")
-    print(f"Outputs: {costs.output_bytes / 2**20:,.1f} MiB.")
-    for view in costs.outlooks:
-        print(view.sentence)
-    for limit in costs.limits:
-        print(f"- {limit}")
+    print("\n".join(costs.sentences))
 
 
 def say_to(silent: bool) -> Callable[[str], None]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vestige.arguments import checked
 from vestige.errors import InputError, every
 from vestige.evaluation import figures
-from vestige.evaluation.calibration import Deletions, Reference, deletions_of, reference_scores, strata_of
+from vestige.evaluation.calibration import Deletions, Nulls, Reference, nulls_of, reference_scores
 from vestige.evaluation.degree import Scale, scales
 from vestige.evaluation.features import OUTPUTS_ALONE, Features, feature_figures
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
@@ -112,15 +112,15 @@ def audit_signals(
     own = signals.remembering()
     runs: list[MeasureRun] = []
     scored: list[Scored] = []
-    deletions = deletions_of(own)
+    nulls = nulls_of(own)
     for (measure_name, measure_preset, options, _), label in zip(requested, _labels(requested), strict=True):
-        outcome = _score(measure_name, measure_preset, options, label, own, deletions)
+        outcome = _score(measure_name, measure_preset, options, label, own, nulls)
         runs.append(outcome if isinstance(outcome, MeasureRun) else outcome.run)
         if isinstance(outcome, Scored):
             scored.append(outcome)
     if not scored:
         raise InputError("No measure could run. " + " ".join(run.reason or "" for run in runs))
-    scored = _with_scales(own, scored, deletions)
+    scored = _with_scales(own, scored, nulls.deletions)
     before = time.perf_counter()
     judged = judge_signals(own, alpha=alpha, tolerance=tolerance, seed=seed)
     runs.insert(0, _trace_run(judged, time.perf_counter() - before))
@@ -139,7 +139,7 @@ def audit_signals(
         controls=judged.controls,
         measures=tuple(runs),
         verdict=judged.verdict,
-        limits=tuple(_limits(own, judged, deletions, said)),
+        limits=tuple(_limits(own, judged, nulls, said)),
         seconds=time.perf_counter() - start,
         seed=int(seed),
         retained=retained_effects(own, alpha=alpha) if describe else None,
@@ -206,7 +206,7 @@ def _score(
     options: dict[str, Any],
     label: str,
     signals: Signals,
-    deletions: Deletions | str,
+    nulls: Nulls,
 ) -> Scored | MeasureRun:
     entry, start = MEASURES[name], time.perf_counter()
     values = entry.resolve(options, preset)
@@ -218,7 +218,7 @@ def _score(
         reason = str(error)
         return MeasureRun(name, preset, values, "failed", seconds, reason, None, unit, entry.cites, label)
     seconds = time.perf_counter() - start
-    known = reference_scores(name, signals, scores, values, deletions)
+    known = reference_scores(name, signals, scores, values, nulls)
     text = known.text if isinstance(known, Reference) else None
     run = MeasureRun(name, preset, values, "scored", seconds, None, text, unit, entry.cites, label)
     return Scored(run, scores, known)
@@ -319,12 +319,12 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
     return intervals
 
 
-def _limits(signals: Signals, judged: Judgement, deletions: Deletions | str, features: str) -> list[str]:
+def _limits(signals: Signals, judged: Judgement, nulls: Nulls, features: str) -> list[str]:
     """Return what this audit cannot say, in sentences; `features`: what these hold, or that there were none."""
     limits = [*_same_models(signals), *signals.notes, *judged.notes]
-    if isinstance(deletions, Deletions) and deletions.kind in ASSUMED:
-        limits.append(ASSUMED[deletions.kind])
-    if strata_of(signals, deletions) is not None:
+    if isinstance(nulls.deletions, Deletions) and nulls.deletions.kind in ASSUMED:
+        limits.append(ASSUMED[nulls.deletions.kind])
+    if nulls.strata is not None:
         limits.append(OTHER_KIND)
     if signals.shadows == 1:
         limits.append(

@@ -100,13 +100,28 @@ def deletions_of(signals: Signals) -> Deletions | str:
     )
 
 
-def strata_of(signals: Signals, deletions: Deletions | str | None = None) -> tuple[Strata, Strata] | None:
-    """Return strata of class and difficulty where the request differs from the holdout samples, as the verdict's.
+@dataclass(frozen=True, eq=False)
+class Nulls:
+    """What the measures of one record of signals are calibrated by.
 
-    deletions  which hold them already, where they are counterfactual
+    deletions  as `deletions_of` returns them
+    strata     as `strata_of` does
     """
+
+    deletions: Deletions | str
+    strata: tuple[Strata, Strata] | None
+
+
+def nulls_of(signals: Signals, deletions: Deletions | str | None = None) -> Nulls:
+    """Return what all measures are calibrated by, looked for once; `deletions` in place of those that there are."""
+    deletions = deletions_of(signals) if deletions is None else deletions
     if isinstance(deletions, Deletions) and deletions.kind == "counterfactual":
-        return deletions.strata
+        return Nulls(deletions, deletions.strata)
+    return Nulls(deletions, strata_of(signals))
+
+
+def strata_of(signals: Signals) -> tuple[Strata, Strata] | None:
+    """Return strata of class and difficulty where the request differs from the holdout samples, as the verdict's."""
     if not signals.shadows or not {"forget", "holdout"} <= set(signals.roles):
         return None
     margins, order = margins_of(signals)
@@ -140,19 +155,20 @@ def reference_scores(
     signals: Signals,
     scores: Floats,
     options: Mapping[str, Any],
-    deletions: Deletions | str | None = None,
+    nulls: Nulls | None = None,
 ) -> Reference | str:
     """Return the measure's reference scores, or the sentence that says why there are none.
 
-    deletions  as `deletions_of` returns them, where they are at hand
+    nulls  as `nulls_of` returns them, where they are at hand
     """
+    nulls = nulls_of(signals) if nulls is None else nulls
     entry = MEASURES[name]
     compares = entry.compares_with_original(signals, options)
     holdout, retain = (scores[signals.roles == role] for role in ("holdout", "retain"))
     if not compares and len(holdout) >= ENOUGH:
         text = f"{len(holdout):,} holdout samples, which no model saw"
-        return Reference(holdout, retain, text, strata_of(signals, deletions))
-    deletions = deletions_of(signals) if deletions is None else deletions
+        return Reference(holdout, retain, text, nulls.strata)
+    deletions = nulls.deletions
     if isinstance(deletions, str):
         also = "" if compares else f", or at least {ENOUGH} holdout samples"
         return f"{name} has nothing to be calibrated by here; it takes {deletions}{also}."

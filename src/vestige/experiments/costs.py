@@ -52,18 +52,22 @@ class Costs:
 
     def summary(self) -> str:
         """Return everything as plain text: the models, the time, the sharpness, the limits."""
-        from vestige.report.words import number, plural, seconds
+        from vestige.report.words import plural
 
         lines = []
         for model in self.models:
             count = "" if model["records"] is None else f", {plural(model['records'], 'record')}"
             lines.append(f"{model['name']}: {model['what']}{count}{', done' if model['done'] else ''}")
-        if self.seconds is not None:
-            lines.append(f"Training: about {seconds(self.seconds)} by one worker.")
-        lines.append(f"Outputs: {number(self.output_bytes / 2**20, 1)} MiB.")
-        return "\n".join(
-            [*lines, *(view.sentence for view in self.outlooks), *(f"- {limit}" for limit in self.limits)]
-        )
+        return "\n".join([*lines, *self.sentences])
+
+    @property
+    def sentences(self) -> list[str]:
+        """The time, the size, the sharpness and the limits, a line each."""
+        from vestige.report.words import seconds
+
+        lines = [] if self.seconds is None else [f"Training: about {seconds(self.seconds)} by one worker."]
+        lines.append(f"Outputs: {self.output_bytes / 2**20:,.1f} MiB.")
+        return [*lines, *(view.sentence for view in self.outlooks), *(f"- {limit}" for limit in self.limits)]
 
     def __repr__(self) -> str:
         return self.summary()
