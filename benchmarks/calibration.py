@@ -98,7 +98,10 @@ def signals_of(
 ) -> Signals:
     """Return the signals of one trained world with so many shadows, and what that null takes.
 
-    shape  "shadow", or "other": the shadow of another shape than the original, one of it
+    Parameters
+    ----------
+    shape : str
+        "shadow", or "other": the shadow of another shape than the original, one of it.
     """
     with np.load(file) as arrays:
         own = "original" if audited == "original" else f"{audited}-{request}"

@@ -37,10 +37,16 @@ NOISE, EASE = 0.7, 1.5
 class Row:
     """One kind of world.
 
-    share, strength  of the request bear a trace, of so much of the influence; below 0: damaged
-    rest             influence left in the other records
-    gap              effect of having seen a record, in standard deviations of the noise
-    chosen           how the forget set came about
+    Attributes
+    ----------
+    share, strength : float
+        Of the request bear a trace, of so much of the influence; below 0: damaged.
+    rest : float
+        Influence left in the other records.
+    gap : float
+        Effect of having seen a record, in standard deviations of the noise.
+    chosen : str
+        How the forget set came about.
     """
 
     name: str

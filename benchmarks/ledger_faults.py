@@ -118,8 +118,12 @@ def killed(
 ) -> tuple[float, Any, list[str]]:
     """Kill so many pieces of work; return their undisturbed seconds, the states after the kills, and the faults.
 
-    begin  prepares the work of a number, and returns it as a function that begins the process, and a token
-    after  says in which state the work of a token is, and raises where that cannot be
+    Parameters
+    ----------
+    begin : Callable[[int], Any]
+        Prepares the work of a number, and returns it as a function that begins the process, and a token.
+    after : Callable[[Any], str]
+        Says in which state the work of a token is, and raises where that cannot be.
     """
     rng, states, faults, whole = random.Random(0), collections.Counter[str](), [], 0.0
     for number in range(times + 2):

@@ -131,7 +131,10 @@ class Years:
     def ask(self, life: Life, name: str, model: Any, manifest: np.ndarray, trained: np.ndarray) -> bool:
         """Decide on every commitment that is watched; return whether the version re-opens any.
 
-        manifest, trained  what the version is said to have seen, and what it did see
+        Parameters
+        ----------
+        manifest, trained : ndarray
+            What the version is said to have seen, and what it did see.
         """
         assert life.ever is not None
         life.manifests[name], life.ever[manifest] = manifest, True

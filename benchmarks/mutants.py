@@ -107,7 +107,10 @@ def outcome(mutation: Mutation, copy: Path, mark: str) -> tuple[str, str]:
 def killer(tests: tuple[str, ...], copy: Path, mark: str, words: tuple[str, ...] = ()) -> str:
     """Run test files with the library of `copy`; return the test that fails, or "" (a hang is a failure).
 
-    words  run those tests alone whose file or name holds one of them
+    Parameters
+    ----------
+    words : tuple[str, ...]
+        Run those tests alone whose file or name holds one of them.
     """
     log = copy.parent / "log.txt"
     process = get_context("fork").Process(

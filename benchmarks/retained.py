@@ -36,7 +36,10 @@ GAPS = {"strong memory": 4.0, "weak memory": 1.0, "no memory": 0.0}
 def harmed(signals: Signals, unseen: np.ndarray, harm: str, seed: int) -> tuple[Signals, np.ndarray]:
     """Return signals in which retained records are harmed, and which of all records are.
 
-    unseen  [N] margins of a model that never saw the records
+    Parameters
+    ----------
+    unseen : array [N]
+        Margins of a model that never saw the records.
     """
     hit = np.zeros(len(signals), bool)
     if harm == "none":
@@ -109,9 +112,13 @@ def real(folder: Path, data: list[str], worlds: int) -> Iterator[str]:
 def simulated_world(gap: float, kind: str, seed: int) -> tuple[Signals, np.ndarray]:
     """Return signals of 200 forgotten, 1,000 retained and 1,000 never-seen records, and what another shadow says.
 
-    gap   by how many standard deviations of a run training raises the margin of a record
-    kind  of audited model: "retrain", "same" as the original, "drift": every retained record a little lower, "scaled":
-          all margins by half as much again, "heavy tails": of all noise
+    Parameters
+    ----------
+    gap : float
+        By how many standard deviations of a run training raises the margin of a record.
+    kind : str
+        Of audited model: "retrain", "same" as the original, "drift": every retained record a little lower,
+        "scaled": all margins by half as much again, "heavy tails": of all noise.
     """
     rng, role = np.random.default_rng(seed), np.repeat(["forget", "retain", "holdout"], [200, 1000, 1000])
     ease = rng.normal(0, 2, len(role))

@@ -93,7 +93,10 @@ def test_a_new_entry_has_its_page_from_its_docstring_alone():
     def halved(signals, *, weight: float = 0.5):
         r"""Half of nothing.
 
-        weight  of the other half
+        Parameters
+        ----------
+        weight : float
+            Of the other half.
 
         Notes
         -----
@@ -115,7 +118,7 @@ def test_a_new_entry_has_its_page_from_its_docstring_alone():
         """
 
     notes = entries.notes_of(Entry(name="halved", function=halved, cites="nobody"))
-    assert notes.summary == "Half of nothing." and notes.options == {"weight": "of the other half"}
+    assert notes.summary == "Half of nothing." and notes.options == {"weight": "Of the other half."}
     assert notes.equation == "$$\ns = w \\, x\n$$\n\nwhere x is what is there."
     assert (notes.when, notes.fails, notes.cost) == ("Never.", "Always.", "None.")
     assert notes.references == ("Nobody: Nothing.",)

@@ -50,7 +50,10 @@ DENIED, EXTENDED, SUPPLIED = 13, 16, 17
 class Year:
     """A company in a folder: its table of contracts, its models, and its ledger.
 
-    snapshot  is August trained on the copy? If not, it is the same year without a return of data
+    Parameters
+    ----------
+    snapshot : bool
+        Is August trained on the copy? If not, it is the same year without a return of data.
     """
 
     def __init__(self, folder: Path, seed: int = 0, *, snapshot: bool = True, say=print) -> None:

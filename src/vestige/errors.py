@@ -23,7 +23,10 @@ class InputError(ValueError):
     Its text can be printed, whatever it repeats: one line, or one for each fault, of at most 1,500 characters; of a
     longer one the middle is left out.
 
-    faults  each by itself, where several are told together; else empty
+    Attributes
+    ----------
+    faults : tuple[str, ...]
+        Each by itself, where several are told together; else empty.
     """
 
     faults: tuple[str, ...] = ()

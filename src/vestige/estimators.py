@@ -42,12 +42,17 @@ def expect_classifier(model: Any) -> Any:
 def fit_sklearn(estimator: Estimator, rows: Dataset, seed: int, *, places: bool = False) -> Estimator:
     """Return a fitted clone of a classifier or pipeline; the one that is given stays as it is.
 
-    rows    images are flattened to [N, C * H * W], their bytes as they are
-    seed    becomes every `random_state` among the parameters, those of inner steps included
-    places  fit on `rows.y` whatever classes a fitted estimator knows
-
     The clone has the classes that a fitted one was fitted on, by name or by place. Raises `InputError` where
     scikit-learn refuses the samples, for example because one class is left, or a fold has none of a class.
+
+    Parameters
+    ----------
+    rows : Dataset
+        Images are flattened to [N, C * H * W], their bytes as they are.
+    seed : int
+        Becomes every `random_state` among the parameters, those of inner steps included.
+    places : bool
+        Fit on `rows.y` whatever classes a fitted estimator knows.
     """
     y: NDArray[Any] = rows.y
     known = None if places else getattr(estimator, "classes_", None)
@@ -139,7 +144,11 @@ def class_places(model: Any, rows: Dataset) -> NDArray[np.int64]:
 def places_in(model: Any, names: Sequence[str], of: str, *, named: bool = False) -> NDArray[np.int64]:
     """Return, for each entry of the model's `classes_`, the place of that class in `names`; see `class_places`.
 
-    named  an entry that is the name of a class is that class: the labels themselves were what the model was fitted on
+    Parameters
+    ----------
+    named : bool
+        An entry that is the name of a class is that class: the labels themselves were what the model was
+        fitted on.
     """
     known = entries(model)
     where = {name: place for place, name in enumerate(names)}
@@ -180,7 +189,10 @@ def entries_for(
 ) -> NDArray[Any]:
     """Return labels, places [N] in `names`, as entries of the model's `classes_`; see `labels_for`.
 
-    places  of each of its entries, see `places_in`
+    Parameters
+    ----------
+    places : array of int64
+        Of each of its entries, see `places_in`.
     """
     known = entries(model)
     entry = np.full(len(names), -1)

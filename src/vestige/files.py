@@ -291,11 +291,15 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
 def read_table(path: Path, *, written: Sequence[str] = (), **options: Any) -> pd.DataFrame:
     """Read Parquet or CSV; a named index of Parquet becomes a column, an unnamed one stays the index.
 
-    written  columns that are read as text exactly as it is written, not as numbers or missing entries
-    options  those of `pandas.read_csv`
-
     Raises `InputError` where the file is missing, has a column twice or more than 50,000 of them, or would expand
     beyond `check_expansion`; `ArtefactError` where it cannot be read.
+
+    Parameters
+    ----------
+    written : Sequence[str]
+        Columns that are read as text exactly as it is written, not as numbers or missing entries.
+    options : Any
+        Those of `pandas.read_csv`.
     """
     regular(path)
     return _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, written, options)

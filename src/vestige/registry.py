@@ -31,12 +31,20 @@ RESERVED = ("name", "preset", *OLD)
 class Entry:
     """A registered function and what is declared of it.
 
-    name      what it is asked for by
-    function  its keyword-only parameters are options, with the recommended values as defaults
-    cites     its publication
-    paper     values of the preset "paper", where they are not the recommended ones
-    presets   further presets by name, such as another group's version
-    steps     a dataclass whose fields are options too, such as an optimiser's settings; None: there are none
+    Attributes
+    ----------
+    name : str
+        What it is asked for by.
+    function : Callable[..., Any]
+        Its keyword-only parameters are options, with the recommended values as defaults.
+    cites : str
+        Its publication.
+    paper : Mapping[str, Any]
+        Values of the preset "paper", where they are not the recommended ones.
+    presets : Mapping[str, Mapping[str, Any]]
+        Further presets by name, such as another group's version.
+    steps : Any
+        A dataclass whose fields are options too, such as an optimiser's settings; None: there are none.
     """
 
     BESIDE: ClassVar[tuple[str, ...]] = ()
@@ -110,9 +118,15 @@ E = TypeVar("E", bound=Entry)
 def spelled(what: str, spec: Any) -> dict[str, Any]:
     """Return a name with its options as one mapping: {"name": "iam", "family": "norm"}, from that or from "iam".
 
-    what  is named, for the message: "measure"
+    Parameters
+    ----------
+    what : str
+        Is named, for the message: "measure".
 
-    Raises `InputError` for anything else, and for the spelling of earlier versions.
+    Raises
+    ------
+    InputError
+        For anything else, and for the spelling of earlier versions.
     """
     if isinstance(spec, str):
         return {"name": spec}
@@ -176,8 +190,12 @@ def callables(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a module that gives every entry of a registry as a function.
 
-    call_of  which function an entry is called by, such as `unlearn`
-    names    what the module holds besides
+    Parameters
+    ----------
+    call_of : Callable[[Any], Callable[..., Any]]
+        Which function an entry is called by, such as `unlearn`.
+    names : Collection[str]
+        What the module holds besides.
     """
     known: dict[str, Callable[..., Any]] = {}
 
@@ -219,9 +237,15 @@ class Registry(Generic[E]):
     def register(self, name: str, **facts: Any) -> Callable[[F], F]:
         """Register a function under a name; it stays a plain function.
 
-        facts  what is declared of it: the fields of the registry's entry
+        Parameters
+        ----------
+        facts : Any
+            What is declared of it: the fields of the registry's entry.
 
-        Raises `TypeError`, naming each, where something is not declared, or is that there is not.
+        Raises
+        ------
+        TypeError
+            Naming each, where something is not declared, or is that there is not.
         """
 
         def keep(function: F) -> F:
@@ -247,9 +271,15 @@ class Registry(Generic[E]):
     def chosen(self, spec: Any) -> tuple[E, dict[str, Any], dict[str, Any]]:
         """Return the entry that is named, its options, and what else stands beside them: `preset`, `label`, ...
 
-        spec  a name, or a mapping with `name` and the options beside it: {"name": "iam", "family": "norm"}
+        Parameters
+        ----------
+        spec : Any
+            A name, or a mapping with `name` and the options beside it: {"name": "iam", "family": "norm"}.
 
-        Raises `InputError` for anything else, and for an unknown name.
+        Raises
+        ------
+        InputError
+            For anything else, and for an unknown name.
         """
         values = spelled(self.kind, spec)
         if "name" not in values:

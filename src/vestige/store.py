@@ -116,10 +116,16 @@ def published(path: Path, *, flush: bool = True) -> Iterator[Path]:
 
     A folder may be written as well; it takes the place of one that is there.
 
-    flush  wait until the bytes are on the disk, for files that have no hash beside them
+    Parameters
+    ----------
+    flush : bool
+        Wait until the bytes are on the disk, for files that have no hash beside them.
 
-    Raises `InputError` where nothing can be written there: no path, a folder that may not be entered, a full disk, a
-    file where a folder is; such a folder stays as it is.
+    Raises
+    ------
+    InputError
+        Where nothing can be written there: no path, a folder that may not be entered, a full disk, a file
+        where a folder is; such a folder stays as it is.
     """
     path = as_path(path)
     if not path.name:

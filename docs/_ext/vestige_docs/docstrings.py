@@ -1,18 +1,10 @@
-"""Docstrings as they stand in the source: columns become parameters, names in backticks become links.
+"""Docstrings as they stand in the source: names in backticks become links.
 
-Beside numpydoc's sections, a docstring may list arguments in columns, a name and what it is a line:
-
-    lr     step size
-    steps  how many of them; the word "all" for
-           one pass
-
-These become a section of numpydoc: `Parameters` where an argument is among them, `Attributes`
-elsewhere. Another indented paragraph is code or a formula, and is shown as it is.
+An indented paragraph before the first section of numpydoc is code or a formula, and is shown as it is.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import Any
 
@@ -21,21 +13,10 @@ from docutils.parsers.rst.states import Inliner
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from vestige_docs.columns import UNDERLINE, Row, columns, paragraphs
+from vestige_docs.sections import UNDERLINE, paragraphs
 
-TYPE = re.compile(
-    r"^((?:int|float|str|bool|Signals|tuple of str)(?: \[[^\]]*\])?)\s{2,}(\S.*)$"
-    r"|^(\w+ \[[^\]]*\]) (\S.*)$"
-)
 FIELD = re.compile(r"^\.\. |^:\w|^>>> ")
 CODE = re.compile(r"(``.+?``|`[^`]+`)")
-
-
-def entry(row: Row) -> list[str]:
-    """Return a row as numpydoc writes it: the name, with its type where the text begins with one, and the text."""
-    match = TYPE.match(row.text[0])
-    kind, first = (match[1] or match[3], match[2] or match[4]) if match else ("", row.text[0])
-    return [f"{row.name} : {kind}" if kind else row.name, *(f"    {line}" for line in (first, *row.text[1:]))]
 
 
 def plain(line: str) -> str:
@@ -47,46 +28,26 @@ def plain(line: str) -> str:
     )
 
 
-def sections(lines: list[str], parameters: set[str]) -> list[str]:
-    """Return the lines with columns as sections of numpydoc, and other indented paragraphs as they are.
-
-    parameters  what the object is called with; a name among them makes a list of columns one of parameters
-    """
+def readable(lines: list[str]) -> list[str]:
+    """Return the lines with indented paragraphs as code, and marks that reStructuredText would read as text."""
     text: list[str] = []
-    lists: dict[str, list[str]] = {}
-    numpydoc = formula = False
+    sections = formula = False
     for block in paragraphs(lines):
         if formula and block[0].startswith(" "):
             text += [*block, ""]
             continue
         formula = block[-1].strip() == ".. math::"
-        numpydoc = numpydoc or (len(block) > 1 and bool(UNDERLINE.match(block[1].strip())))
-        rows = [] if numpydoc else columns(block)
-        if rows:
-            names = {name.lstrip("*") for row in rows for name in row.name.split(", ")}
-            kind = "Parameters" if names & parameters else "Attributes"
-            for row in rows:
-                lists.setdefault(kind, []).extend(map(plain, entry(row)))
-        elif not numpydoc and text and block[0].startswith("  ") and not FIELD.match(block[0].strip()):
+        sections = sections or (len(block) > 1 and bool(UNDERLINE.match(block[1].strip())))
+        if not sections and text and block[0].startswith("  ") and not FIELD.match(block[0].strip()):
             text += ["::", "", *(f"    {line}" for line in block), ""]
         else:
             text += [*map(plain, block), ""]
-    head = next((i for i, line in enumerate(text[1:]) if UNDERLINE.match(line.strip())), len(text))
-    tables = [line for kind, rows in lists.items() for line in ("", kind, "-" * len(kind), *rows, "")]
-    return [*text[:head], *tables, *text[head:]]
-
-
-def arguments(value: Any) -> set[str]:
-    """Return what an object is called with; nothing for what cannot be called."""
-    try:
-        return set(inspect.signature(value).parameters)
-    except (TypeError, ValueError):
-        return set()
+    return text
 
 
 def read(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Rewrite a docstring before numpydoc reads it."""
-    lines[:] = sections(lines, arguments(value))
+    lines[:] = readable(lines)
 
 
 def reference(

@@ -24,8 +24,8 @@ from vestige.signals.fields import HOW_TO_GET
 from vestige.unlearning import METHODS
 from vestige.unlearning.text import METHODS as TEXT_METHODS
 from vestige_docs import examples, results
-from vestige_docs.columns import columns, paragraphs
 from vestige_docs.notes import Notes, implementation, notes_of
+from vestige_docs.sections import meanings, sections
 
 LINKS = {
     "lab book, results": "labbook/results.md",
@@ -90,11 +90,7 @@ def value(option: Any) -> str:
 @cache
 def meanings_of_steps(steps: type) -> Mapping[str, str]:
     """Return what each setting of the optimiser is, from the docstring of its class."""
-    text: dict[str, str] = {}
-    for block in paragraphs((inspect.getdoc(steps) or "").splitlines()):
-        for names, meaning in columns(block):
-            text |= dict.fromkeys(names.split(", "), " ".join(meaning))
-    return text
+    return meanings(sections(inspect.getdoc(steps) or "").get("Attributes", []))
 
 
 def options_text(entry: Entry, notes: Notes) -> str:
@@ -143,10 +139,16 @@ def facts(rows: list[tuple[str, str]]) -> str:
 def page(entry: Entry, what: list[tuple[str, str]], measured: str, call: str, of: str = "") -> str:
     """Return the page of an entry: what all kinds of entries share.
 
-    what      terms and what they are for this entry
-    measured  Markdown of its committed results, "" where there are none
-    call      Markdown of an example
-    of        what the title says behind the name, where the name alone is also another entry's
+    Parameters
+    ----------
+    what : list[tuple[str, str]]
+        Terms and what they are for this entry.
+    measured : str
+        Markdown of its committed results, "" where there are none.
+    call : str
+        Markdown of an example.
+    of : str
+        What the title says behind the name, where the name alone is also another entry's.
     """
     notes = notes_of(entry)
     own = implementation(entry)

@@ -93,7 +93,10 @@ print(result.epochs, result.seconds)
 def of_method(entry: Method, lines: str) -> str:
     """Return the example of a method on samples.
 
-    lines  its own, for a method whose model is not trained as all others are
+    Parameters
+    ----------
+    lines : str
+        Its own, for a method whose model is not trained as all others are.
     """
     return session(lines) if lines else block(model_program(entry) + "\n" + method_call(entry))
 

@@ -23,7 +23,11 @@ def strip(
 ) -> None:
     """Draw a row of dots for each comparison, and this entry's dot with its interval.
 
-    rows  the row's name, what all entries have, and what this one has, with its interval; None where it has nothing
+    Parameters
+    ----------
+    rows : list[tuple[str, list[float], tuple[float, float, float] or None]]
+        The row's name, what all entries have, and what this one has, with its interval; None where it has
+        nothing.
     """
     colours = TONES[tone]
     for y, (_, others, own) in enumerate(rows):

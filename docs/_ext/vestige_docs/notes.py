@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vestige.registry import Entry
-from vestige_docs.columns import UNDERLINE, columns, paragraphs
+from vestige_docs.sections import meanings, paragraphs, sections
 
 MARKS = {"when": "**When to use.**", "fails": "**When it fails.**", "cost": "**Cost.**"}
 GREEK = "alpha|beta|gamma|delta|epsilon|eta|theta|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|Phi"
@@ -24,13 +24,22 @@ LETTER = re.compile(
 class Notes:
     """What the docstring of an entry says.
 
-    summary     its first line
-    options     what each option is, by name
-    body        Markdown that stands before the notes, without the options
-    equation    Markdown with the equation and what its letters are
-    when, fails, cost  a paragraph each, "" where it is not there
-    references  a line each
-    example     lines of a session, "" where there is none
+    Attributes
+    ----------
+    summary : str
+        Its first line.
+    options : Mapping[str, str]
+        What each option is, by name.
+    body : str
+        Markdown that stands before the notes, without the options.
+    equation : str
+        Markdown with the equation and what its letters are.
+    when, fails, cost : str
+        A paragraph each, "" where it is not there.
+    references : tuple[str, ...]
+        A line each.
+    example : str
+        Lines of a session, "" where there is none.
     """
 
     summary: str
@@ -48,15 +57,7 @@ def notes_of(entry: Entry) -> Notes:
     """Read an entry's docstring."""
     doc = inspect.getdoc(entry.function) or ""
     parts = sections(doc)
-    summary, *rest = list(paragraphs(parts.get("", [])))
-    options: dict[str, str] = {}
-    body: list[str] = []
-    for block in rest:
-        rows = columns(block)
-        if not rows:
-            body.append(" ".join(block))
-        for names, meaning in rows:
-            options |= dict.fromkeys(names.split(", "), " ".join(meaning))
+    summary, *rest = [" ".join(block) for block in paragraphs(parts[""])]
     marked = dict.fromkeys(MARKS, "")
     equation: list[str] = []
     for block in paragraphs(parts.get("Notes", [])):
@@ -71,9 +72,9 @@ def notes_of(entry: Entry) -> Notes:
     references = tuple(" ".join(block) for block in paragraphs(parts.get("References", [])))
     example = "\n".join(parts.get("Examples", [])).strip()
     return Notes(
-        " ".join(summary),
-        options,
-        "\n\n".join(body),
+        summary,
+        meanings(parts.get("Parameters", [])),
+        "\n\n".join(rest),
         "\n\n".join(equation),
         **marked,
         references=references,
@@ -92,19 +93,6 @@ def _letter(match: re.Match[str]) -> str:
     below, above = match["below"] or match["below2"], match["above"] or match["above2"]
     word = below if below is None or len(below) == 1 else rf"\mathrm{{{below}}}"
     return f"${letter}{'' if word is None else f'_{{{word}}}'}{'' if above is None else f'^{{{above}}}'}$"
-
-
-def sections(doc: str) -> dict[str, list[str]]:
-    """Return the lines of a docstring by numpydoc's sections, "" for what stands before them."""
-    lines, name = doc.splitlines(), ""
-    parts: dict[str, list[str]] = {"": []}
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        if UNDERLINE.match(following) and line.strip():
-            name = line.strip()
-            parts[name] = []
-        elif not (UNDERLINE.match(line) and name):
-            parts[name].append(line)
-    return parts
 
 
 def implementation(entry: Entry) -> str:

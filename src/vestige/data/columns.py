@@ -52,10 +52,16 @@ def without(frame: pd.DataFrame, drop: Any, path: Path | str) -> pd.DataFrame:
 def features(frame: pd.DataFrame, path: Path, like: Sequence[str] | None = None) -> Features:
     """Make the columns of a table features.
 
-    like  the names of the features of another table: the same come out, in its order
+    Parameters
+    ----------
+    like : Sequence[str] or None
+        The names of the features of another table: the same come out, in its order.
 
-    Raises `InputError` for a column that is not understood, naming it and how many values it has, and for one that
-    the other table does not have.
+    Raises
+    ------
+    InputError
+        For a column that is not understood, naming it and how many values it has, and for one that the other
+        table does not have.
     """
     columns: dict[str, NDArray[np.float32]] = {}
     encoded, absent, left, rounded = [], [], [], []

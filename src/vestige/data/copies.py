@@ -37,12 +37,18 @@ Records: TypeAlias = Annotated[Dataset | Texts | pd.DataFrame | Sequence[str] | 
 class Copies:
     """Which retained records are copies of which forgotten ones.
 
-    table     a row for each pair, at most 100 exact and 100 near ones of a forgotten record: `forgotten` and `retained`
-              (ids), `kind` ("same" or "near") and `distance`: 0 where they are the same; bits of the perceptual hash,
-              of 64; or the largest difference of a number, in standard deviations of its column
-    counts    int [F, 2], how many exact and near copies each forgotten record has
-    nearness  what counts as near, in words; "" where near copies were not looked for
-    unsought  why near copies were not looked for, in words; "" where they were, or where nobody asked for them
+    Attributes
+    ----------
+    table : pd.DataFrame
+        A row for each pair, at most 100 exact and 100 near ones of a forgotten record: `forgotten` and
+        `retained` (ids), `kind` ("same" or "near") and `distance`: 0 where they are the same; bits of the
+        perceptual hash, of 64; or the largest difference of a number, in standard deviations of its column.
+    counts : int [F, 2]
+        How many exact and near copies each forgotten record has.
+    nearness : str
+        What counts as near, in words; "" where near copies were not looked for.
+    unsought : str
+        Why near copies were not looked for, in words; "" where they were, or where nobody asked for them.
     """
 
     table: pd.DataFrame

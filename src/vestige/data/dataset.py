@@ -20,19 +20,31 @@ from vestige.values import as_array, as_ids, as_rows, id_list
 class Dataset:
     """A labelled classification data set in memory.
 
-    name     what it is called in reports
-    x        [N, F] float32 features, or [N, C, H, W] images: uint8, which networks are given as numbers from 0 to 1, or
-             float32, which they are given as they are
-    y        [N] int64 labels, 0 .. len(classes) - 1
-    ids      [N] text, unique; built from the source (file, row), never from the position in this object
-    classes  the class names, in label order
-    notes    what the preprocessing did, or could not do, in sentences
-    features the names of the F features, where a table gave them: "age", "city=Bern"
-
     Lists and tensors on the CPU are taken as arrays, whole numbers of any type as labels, and integers as ids, by
     their digits: 7 is "7". `x` is copied only where an axis is reversed, which torch does not take.
 
-    Raises `InputError` where shapes, labels, ids or values do not fit together, and for images with channels last.
+    Attributes
+    ----------
+    name : str
+        What it is called in reports.
+    x : array [N, F]
+        float32 features, or [N, C, H, W] images: uint8, which networks are given as numbers from 0 to 1, or
+        float32, which they are given as they are.
+    y : int64 [N]
+        int64 labels, 0 .. len(classes) - 1.
+    ids : text [N]
+        Text, unique; built from the source (file, row), never from the position in this object.
+    classes : tuple[str, ...]
+        The class names, in label order.
+    notes : tuple[str, ...]
+        What the preprocessing did, or could not do, in sentences.
+    features : tuple[str, ...]
+        The names of the F features, where a table gave them: "age", "city=Bern".
+
+    Raises
+    ------
+    InputError
+        Where shapes, labels, ids or values do not fit together, and for images with channels last.
     """
 
     name: str

@@ -74,7 +74,10 @@ def class_index(classes: Sequence[object], label: object) -> int:
 def labels_written(column: pd.Series[Any], where: str, classes: tuple[str, ...] | None = None) -> Labels:
     """Return the labels of a table's column, and the classes' names.
 
-    classes  those of another table: each label must be the name of one
+    Parameters
+    ----------
+    classes : tuple[str, ...] or None
+        Those of another table: each label must be the name of one.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)

@@ -35,15 +35,23 @@ FILES = (".npz", ".csv", ".parquet", ".pkl", ".pickle")
 def load_dataset(name: str | Path, root: str | Path | None = None, **options: Any) -> Dataset:
     """Load a data set by name, or the user's own file or image folder by path.
 
-    name     a registered name (`vestige list datasets`), or a path to `.npz`, `.csv`, `.parquet` or a folder
-             of images with one subfolder a class. A registered name is never taken for a path: write
-             "./digits" for a folder of your own that is called so
-    root     a local folder: the data set's own, or one that holds a folder of its name; default: the
-             environment variable VESTIGE_DATA. With either, nothing is downloaded. Without, the original is
-             downloaded from its public home, checked, and kept in VESTIGE_CACHE (default ~/.cache/vestige)
-    options  the reader's own, for example part="test" for "cifar10", label="income" for a table
+    Parameters
+    ----------
+    name : str or Path
+        A registered name (`vestige list datasets`), or a path to `.npz`, `.csv`, `.parquet` or a folder of
+        images with one subfolder a class. A registered name is never taken for a path: write "./digits" for a
+        folder of your own that is called so.
+    root : str or Path or None
+        A local folder: the data set's own, or one that holds a folder of its name; default: the environment
+        variable VESTIGE_DATA. With either, nothing is downloaded. Without, the original is downloaded from
+        its public home, checked, and kept in VESTIGE_CACHE (default ~/.cache/vestige).
+    options : Any
+        The reader's own, for example part="test" for "cifar10", label="income" for a table.
 
-    Raises `InputError` for an unknown name or option, and for files that are missing or cannot be read.
+    Raises
+    ------
+    InputError
+        For an unknown name or option, and for files that are missing or cannot be read.
     """
     as_path(name)
     if root is not None:

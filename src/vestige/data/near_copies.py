@@ -73,9 +73,14 @@ def near_rows(
 class Scale:
     """How a column's values spread.
 
-    spread   the standard deviation of the finite ones; 0 where values are no numbers, or all the same
-    is_fine  whether two different values can be near
-    grades   how many different ones there are among some
+    Attributes
+    ----------
+    spread : float
+        The standard deviation of the finite ones; 0 where values are no numbers, or all the same.
+    is_fine : bool
+        Whether two different values can be near.
+    grades : int
+        How many different ones there are among some.
     """
 
     spread: float

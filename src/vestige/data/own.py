@@ -84,13 +84,22 @@ def table(
     Numbers stay as they are, text of few categories becomes one-hot columns, in sorted order; missing numbers are an
     error, missing text is a category of its own. What was done stands in the notes, the features by name in `features`.
 
-    label  the column of the classes; whole numbers, also as text, are sorted by value
-    id     the column of the ids, read as text exactly as it is written; default: the file's name and the row
-    drop   columns to leave out
-    like   a data set read from another table: the same features in the same order, and the same classes
+    Parameters
+    ----------
+    label : str
+        The column of the classes; whole numbers, also as text, are sorted by value.
+    id : str or None
+        The column of the ids, read as text exactly as it is written; default: the file's name and the row.
+    drop : list[str] or tuple[str, ...]
+        Columns to leave out.
+    like : Dataset or None
+        A data set read from another table: the same features in the same order, and the same classes.
 
-    Raises `InputError` for a column that is neither numbers nor text of few categories, for one that numbers the rows,
-    for labels that are not classes, and where `like` has other features or classes.
+    Raises
+    ------
+    InputError
+        For a column that is neither numbers nor text of few categories, for one that numbers the rows, for
+        labels that are not classes, and where `like` has other features or classes.
     """
     frame = read_table(path, written=[id] if isinstance(id, str) else [], dtype={label: str})
     notes = []

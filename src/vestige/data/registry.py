@@ -20,10 +20,16 @@ class Download:
 class Source(Entry):
     """A registered data set; its function reads a folder: `(root, *, options) -> Dataset`.
 
-    description  what it holds, in a line
-    home         where it is given out, and under which terms
-    downloads    what to fetch where there is no local folder; empty: it cannot be fetched, and `home` says why
-    embedded     it comes with an installed package; no folder is read
+    Attributes
+    ----------
+    description : str
+        What it holds, in a line.
+    home : str
+        Where it is given out, and under which terms.
+    downloads : tuple[Download, ...]
+        What to fetch where there is no local folder; empty: it cannot be fetched, and `home` says why.
+    embedded : bool
+        It comes with an installed package; no folder is read.
     """
 
     description: str

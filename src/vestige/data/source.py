@@ -36,10 +36,16 @@ def read_anew() -> None:
 class Source:
     """A data set.
 
-    config       how it is loaded; its root, or else the environment's, is the folder
-    fingerprint  what its content must be
-    classes      how many
-    held         the data themselves, where they cannot be loaded by name
+    Attributes
+    ----------
+    config : DataConfig or None
+        How it is loaded; its root, or else the environment's, is the folder.
+    fingerprint : str
+        What its content must be.
+    classes : int
+        How many.
+    held : Dataset or None
+        The data themselves, where they cannot be loaded by name.
     """
 
     config: DataConfig | None
@@ -86,9 +92,13 @@ def _read(config: DataConfig, root: str | None) -> Dataset:
 class Truth:
     """What is known of n records beside their features.
 
-    ids      text [n]
-    values   what a model should say: labels [n], or targets [n] or [n, D]
-    cluster  text [n], which of them belong together; None where nothing is known of that
+    Attributes
+    ----------
+    ids : text [n]
+    values : array
+        What a model should say: labels [n], or targets [n] or [n, D].
+    cluster : text [n]
+        Which of them belong together; None where nothing is known of that.
     """
 
     ids: NDArray[np.str_]

@@ -26,12 +26,21 @@ SCENARIOS = ("random", "class", "partial_class", "ids")
 class Split:
     """Disjoint sets of positions in `data`; `train` = forget and retain together.
 
-    forget   [F] trained on, to be unlearned
-    retain   [R] trained on, to be kept
-    holdout  [H] seen by no audited and no shadow model
-    shadow   [P] the pool that shadow models are trained on, seen by no audited model
+    Attributes
+    ----------
+    forget : int64 [F]
+        Trained on, to be unlearned.
+    retain : int64 [R]
+        Trained on, to be kept.
+    holdout : int64 [H]
+        Seen by no audited and no shadow model.
+    shadow : int64 [P]
+        The pool that shadow models are trained on, seen by no audited model.
 
-    Raises `InputError` where two sets overlap, forget or retain is empty, or a set holds no positions.
+    Raises
+    ------
+    InputError
+        Where two sets overlap, forget or retain is empty, or a set holds no positions.
     """
 
     data: Dataset
@@ -85,20 +94,31 @@ def make_split(
 ) -> Split:
     """Draw an unlearning request over `data`.
 
-    scenario  "random": `forget` samples of the training set (a count, or a fraction below 1; default 0.1)
-              "class": every training sample of class `label`
-              "partial_class": `forget` of the training samples of class `label` (default 0.1)
-              "ids": exactly the samples in `ids`; they become part of the training set
-    label     the name of a class; a number is the class of that name where class names are numbers, by value, and else
-              a place in `data.classes`
-    train     how many samples the original model is trained on (forget and retain); default: the rest
-    holdout   how many, or which fraction of all, no model sees
-    shadow    how many, or which fraction of all, form the shadow pool
-    seed      of the draw; the same seed gives the same split
-    request   another draw of the forget samples from the same training set; default: the one that `seed` gives
+    Parameters
+    ----------
+    scenario : str
+        "random": `forget` samples of the training set (a count, or a fraction below 1; default 0.1) "class":
+        every training sample of class `label` "partial_class": `forget` of the training samples of class
+        `label` (default 0.1) "ids": exactly the samples in `ids`; they become part of the training set.
+    label : float or str or None
+        The name of a class; a number is the class of that name where class names are numbers, by value, and
+        else a place in `data.classes`.
+    train : int or None
+        How many samples the original model is trained on (forget and retain); default: the rest.
+    holdout : int or float
+        How many, or which fraction of all, no model sees.
+    shadow : int or float
+        How many, or which fraction of all, form the shadow pool.
+    seed : int
+        Of the draw; the same seed gives the same split.
+    request : int or None
+        Another draw of the forget samples from the same training set; default: the one that `seed` gives.
 
-    Raises `InputError` where the counts do not fit the data, for an unknown or ambiguous class, and for ids that are
-    not in the data.
+    Raises
+    ------
+    InputError
+        Where the counts do not fit the data, for an unknown or ambiguous class, and for ids that are not in
+        the data.
     """
     seed, request = _whole(seed, "seed"), None if request is None else _whole(request, "request")
     if scenario not in SCENARIOS:

@@ -127,8 +127,11 @@ UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
 def adult(root: Path, *, encoding: Literal["onehot", "label"] = "onehot") -> Dataset:
     """UCI Adult. Missing entries ("?") of the three columns that have them become the commonest one.
 
-    encoding  "onehot" (recommended): one column per category, numbers as they are; "label": an integer code
-              per category in sorted order, as published with UnlearningLeaks (Chen et al. 2021)
+    Parameters
+    ----------
+    encoding : {"onehot", "label"}
+        "onehot" (recommended): one column per category, numbers as they are; "label": an integer code per
+        category in sorted order, as published with UnlearningLeaks (Chen et al. 2021).
     """
     _check_encoding("adult", encoding, ("onehot", "label"))
     path = present(root, "adult.csv")
@@ -207,9 +210,12 @@ MANY = 64  # categories above which one-hot columns are given up for an integer 
 def us_accidents(root: Path, *, encoding: Literal["onehot", "paper"] = "onehot") -> Dataset:
     """US Accidents: severity 1 and 2 against 3 and 4, from any release, by the columns that it has.
 
-    encoding  "onehot" (recommended): numbers as they are, categories one-hot (an integer code where there are
-              more than 64); "paper": numbers in 100 equal-width bins, categories as codes from 1, as
-              published with UnlearningLeaks (Chen et al. 2021)
+    Parameters
+    ----------
+    encoding : {"onehot", "paper"}
+        "onehot" (recommended): numbers as they are, categories one-hot (an integer code where there are more
+        than 64); "paper": numbers in 100 equal-width bins, categories as codes from 1, as published with
+        UnlearningLeaks (Chen et al. 2021).
     """
     _check_encoding("us_accidents", encoding, ("onehot", "paper"))
     path = present(root, "*.csv", "*.parquet")

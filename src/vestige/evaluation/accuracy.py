@@ -24,16 +24,26 @@ PARTS = ("unlearning_accuracy", "retain_accuracy", "test_accuracy", "mia_efficac
 
 @checked
 def accuracy_figures(signals: Signals, preset: str = "recommended") -> dict[str, float]:
-    """Return UA, RA, TA and MIA-efficacy in percent, from the logits of `unlearned`.
-
-    unlearning_accuracy (UA)  100 - accuracy on the forget samples
-    retain_accuracy (RA)      accuracy on the retained samples
-    test_accuracy (TA)        accuracy on the holdout samples
-    mia_efficacy              share of forget samples that a confidence attack calls non-members
+    """Return unlearning, retain and test accuracy (UA, RA, TA) and MIA-efficacy in percent, from `unlearned`.
 
     Where the forget set is a whole class (no retained sample has it), holdout samples of that class are left
-    out, as published. Figures that need a role without samples are missing from the result, and the accuracies are
-    where the probability of the true label alone is known.
+    out, as published.
+
+    Parameters
+    ----------
+    signals : Signals
+        Logits of `unlearned`, labels and roles are read.
+    preset : {"recommended", "paper"}
+        Of `mia_efficacy`.
+
+    Returns
+    -------
+    dict of str to float
+        Each from 0 to 100. `unlearning_accuracy`: 100 - accuracy on the forget samples, larger = more unlearned;
+        `retain_accuracy` and `test_accuracy`: on the retained and the holdout samples, larger = better;
+        `mia_efficacy`: share of forget samples that a confidence attack calls non-members, larger = more unlearned.
+        A figure that needs a role without samples is missing, and so are the accuracies where the probability of
+        the true label alone is known.
     """
     correct = signals.correct
     forget, retain, holdout = _role_rows(signals)
@@ -57,21 +67,33 @@ FEATURES = ("confidence", "correctness", "entropy", "modified_entropy")
 def mia_efficacy(signals: Signals, preset: str = "recommended", feature: str = "confidence") -> float:
     """Share of forget samples, in percent, that an attack on one feature calls non-members.
 
-    preset "paper"        SVC(C=3, gamma="auto", rbf) on the feature; members are the first |holdout| retained
-                          samples in their order, non-members all holdout samples. Over-forgetting scores
-                          higher; only the gap to a retrained model means anything. Of more than 10,000 samples the
-                          feature is rounded first, see `vestige.measures.svc`.
-    preset "recommended"  logistic regression on the feature, confidence as scaled logit; both groups weighted
-                          alike, all retained samples used: no order, no dependence on a scale, monotone.
-    feature               one of `FEATURES`: probability of the true label, whether it is the largest, entropy of the
-                          prediction, and the entropy modified to know the label (Song & Mittal 2021). For the last
-                          one "paper" takes what the published code computes, into which a sample's own label does not
-                          enter: the sum of -(1 - p) log p over the classes that its group has, of -p log p over the
-                          others; groups are the members, the non-members and the forget samples. Correctness by SVC
-                          is the unlearning accuracy.
+    Parameters
+    ----------
+    signals : Signals
+        Logits of `unlearned`, labels and roles are read.
+    preset : {"recommended", "paper"}
+        "recommended": logistic regression on the feature, confidence as scaled logit; both groups weighted alike,
+        all retained samples used: no order, no dependence on a scale, monotone. "paper": SVC(C=3, gamma="auto",
+        rbf) on the feature; members are the first |holdout| retained samples in their order, non-members all
+        holdout samples. Over-forgetting scores higher; only the gap to a retrained model means anything. Of more
+        than 10,000 samples the feature is rounded first, see `vestige.measures.svc`.
+    feature : {"confidence", "correctness", "entropy", "modified_entropy"}
+        Probability of the true label, whether it is the largest, entropy of the prediction, and the entropy
+        modified to know the label (Song & Mittal 2021). For the last one "paper" takes what the published code
+        computes, into which a sample's own label does not enter: the sum of -(1 - p) log p over the classes that
+        its group has, of -p log p over the others; groups are the members, the non-members and the forget samples.
+        Correctness by SVC is the unlearning accuracy.
 
-    Raises `InputError` where there is no retained or no holdout sample, for an unknown feature or preset, and for a
-    feature of every class where the probability of the true label alone is known.
+    Returns
+    -------
+    float
+        From 0 to 100, larger = more unlearned.
+
+    Raises
+    ------
+    InputError
+        Where there is no retained or no holdout sample, for an unknown feature or preset, and for a feature of
+        every class where the probability of the true label alone is known.
     """
     if preset not in ("recommended", "paper"):
         raise InputError(unknown("preset", preset, ("recommended", "paper")))

@@ -92,8 +92,11 @@ def audit_signals(
     It is `vestige.audit` without its door for two models, and takes, returns and raises the same. Without `describe`
     scores, controls and verdict are all: no figures, and no word on retained records; it takes a third of the time.
 
-    features  of the audited model and of models that never saw the records, such as what their last linear layers read.
-              The verdict is one of outputs all the same; what features hold stands in the figures and limits
+    Parameters
+    ----------
+    features : Features or None
+        Of the audited model and of models that never saw the records, such as what their last linear layers
+        read. The verdict is one of outputs all the same; what features hold stands in the figures and limits.
     """
     start = time.perf_counter()
     for option, value in (("alpha", alpha), ("tolerance", tolerance)):

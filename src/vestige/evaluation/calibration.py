@@ -47,10 +47,16 @@ ENOUGH = 20  # null samples below which a p-value of 5 % cannot be reached
 class Reference:
     """Scores whose truth is known, for one measure.
 
-    null    [n] scores of samples that the model under audit never saw
-    kept    [m] scores of samples that it still has
-    text    where they come from, in words
-    strata  of the audited samples [N] and of the null [n]; a sample is compared within its own. None: with all
+    Attributes
+    ----------
+    null : float [n]
+        Scores of samples that the model under audit never saw.
+    kept : float [m]
+        Scores of samples that it still has.
+    text : str
+        Where they come from, in words.
+    strata : pair of int64 arrays, or None
+        Of the audited samples [N] and of the null [n]; a sample is compared within its own. None: with all.
     """
 
     null: Floats
@@ -74,9 +80,14 @@ class Reference:
 class Deletions:
     """Exact deletions that measures which compare with the original are calibrated by.
 
-    signals  with role "forget" for them, and "retain" for samples that were kept, where there are some
-    kind     "simulated", "counterfactual" or "exchanged"
-    strata   as of `Reference`
+    Attributes
+    ----------
+    signals : Signals
+        With role "forget" for them, and "retain" for samples that were kept, where there are some.
+    kind : str
+        "simulated", "counterfactual" or "exchanged".
+    strata : pair of int64 arrays, or None
+        As of `Reference`.
     """
 
     signals: Signals
@@ -104,8 +115,12 @@ def deletions_of(signals: Signals) -> Deletions | str:
 class Nulls:
     """What the measures of one record of signals are calibrated by.
 
-    deletions  as `deletions_of` returns them
-    strata     as `strata_of` does
+    Attributes
+    ----------
+    deletions : Deletions or str
+        As `deletions_of` returns them.
+    strata : pair of int64 arrays, or None
+        As `strata_of` does.
     """
 
     deletions: Deletions | str
@@ -159,7 +174,10 @@ def reference_scores(
 ) -> Reference | str:
     """Return the measure's reference scores, or the sentence that says why there are none.
 
-    nulls  as `nulls_of` returns them, where they are at hand
+    Parameters
+    ----------
+    nulls : Nulls or None
+        As `nulls_of` returns them, where they are at hand.
     """
     nulls = nulls_of(signals) if nulls is None else nulls
     entry = MEASURES[name]

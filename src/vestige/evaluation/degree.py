@@ -36,8 +36,12 @@ DEGREES = np.linspace(-0.5, 2.0, 26)
 class Scale:
     """Scores of simulated deletions at each degree of unlearning, for one measure.
 
-    degrees  [G] from -0.5 to 2
-    scores   [G, n] of n simulated deletions, each row sorted
+    Attributes
+    ----------
+    degrees : float [G]
+        From -0.5 to 2.
+    scores : float [G, n]
+        Of n simulated deletions, each row sorted.
     """
 
     degrees: Floats

@@ -16,9 +16,14 @@ from vestige.values import as_floats
 class Distance:
     """Result of `distance`; 0 = the same distribution.
 
-    ks, p          Kolmogorov-Smirnov statistic, from 0 to 1, and its p-value
-    wasserstein    mean distance that a score has to be moved, in units of the score
-    low, high      95 % interval of `wasserstein` over samples; its lower end is never 0, for samples scatter
+    Attributes
+    ----------
+    ks, p : float
+        Kolmogorov-Smirnov statistic, from 0 to 1, and its p-value.
+    wasserstein : float
+        Mean distance that a score has to be moved, in units of the score.
+    low, high : float
+        95 % interval of `wasserstein` over samples; its lower end is never 0, for samples scatter.
     """
 
     ks: float

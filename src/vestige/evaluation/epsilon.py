@@ -39,14 +39,23 @@ CHUNK = 256
 class Epsilon:
     """Result of `epsilon`; 0 = indistinguishable from retraining, larger = told apart better, in nats.
 
-    values         [N] per sample; infinite where the test never erred (eth2023), NaN where all scores tie
-    median         over the samples, NaN left out
-    low, high      [N] Clopper-Pearson bounds, `high` infinite where no error was seen; None for eth2023
-    median_low     median of `low`; None for eth2023
-    null           median of retrained against retrained, at `null_counts` models on either side
-    at_null_counts  median of retrained against unlearned at those same counts: compare this one with `null`
-    largest        eth2023: the largest finite value that the counts of models can give; recommended: the
-                   largest value that they can show to be exceeded (the largest possible `low`)
+    Attributes
+    ----------
+    values : float [N]
+        Per sample; infinite where the test never erred (eth2023), NaN where all scores tie.
+    median : float
+        Over the samples, NaN left out.
+    low, high : float [N]
+        Clopper-Pearson bounds, `high` infinite where no error was seen; None for eth2023.
+    median_low : float or None
+        Median of `low`; None for eth2023.
+    null : float or None
+        Median of retrained against retrained, at `null_counts` models on either side.
+    at_null_counts : float or None
+        Median of retrained against unlearned at those same counts: compare this one with `null`.
+    largest : float
+        eth2023: the largest finite value that the counts of models can give; recommended: the largest value
+        that they can show to be exceeded (the largest possible `low`).
     """
 
     values: Floats
@@ -72,14 +81,24 @@ def epsilon(
 ) -> Epsilon:
     """Return epsilon-hat of N samples from logits of R retrained and U unlearned models.
 
-    retrained  float [R, N, C], at least four models
-    unlearned  float [U, N, C], at least four models
-    labels     int [N]
-    preset     "recommended", or "paper", also called "eth2023" after the authors' code
-    delta      of the (eps, delta) statement, from 0 to below 1; published: 0.05
-    level      of the bounds
+    Parameters
+    ----------
+    retrained : float [R, N, C]
+        At least four models.
+    unlearned : float [U, N, C]
+        At least four models.
+    labels : int [N]
+    preset : str
+        "recommended", or "paper", also called "eth2023" after the authors' code.
+    delta : float
+        Of the (eps, delta) statement, from 0 to below 1; published: 0.05.
+    level : float
+        Of the bounds.
 
-    Raises `InputError` for an unknown preset, and for arrays that do not fit.
+    Raises
+    ------
+    InputError
+        For an unknown preset, and for arrays that do not fit.
     """
     if preset not in PRESETS:
         raise InputError(unknown("preset", preset, PRESETS))

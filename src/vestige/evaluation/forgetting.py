@@ -36,15 +36,26 @@ DELTA, CAP, PER_UNIT, BUFFER, NARROW = 1e-5, 50.0, 100, 2.0, 0.01
 class ForgettingScore:
     """Result of `forgetting_score`; all but `epsilon` larger = better.
 
-    epsilon       [N] of every forget sample, from 0 to 50
-    points        [N] H of every sample, from 0 to 1
-    quality       F, the mean of `points`
-    retain_ratio  retain accuracy of the unlearned over that of the retrained models; None where not given
-    test_ratio    the same on the test set
-    score         F times both ratios; None where they were not given
-    perfect       F of a perfect unlearner: of models drawn like the retrained ones, at these counts
-    relative      `quality` over `perfect`; 1 = as good as retraining by this score
-    bins          how many bins earn points at this number of models
+    Attributes
+    ----------
+    epsilon : float [N]
+        Of every forget sample, from 0 to 50.
+    points : float [N]
+        H of every sample, from 0 to 1.
+    quality : float
+        F, the mean of `points`.
+    retain_ratio : float or None
+        Retain accuracy of the unlearned over that of the retrained models; None where not given.
+    test_ratio : float or None
+        The same on the test set.
+    score : float or None
+        F times both ratios; None where they were not given.
+    perfect : float
+        F of a perfect unlearner: of models drawn like the retrained ones, at these counts.
+    relative : float
+        `quality` over `perfect`; 1 = as good as retraining by this score.
+    bins : int
+        How many bins earn points at this number of models.
     """
 
     epsilon: Floats
@@ -72,15 +83,25 @@ def forgetting_score(
 ) -> ForgettingScore:
     """Return the forgetting score from logits of retrained and unlearned models on the forget samples.
 
-    retrained, unlearned  float [R, N, C] and [U, N, C], at least four models each (published: 512)
-    labels                int [N]
-    retain_accuracy       mean accuracy on the retained samples: (unlearned, retrained)
-    test_accuracy         the same on the test set
-    preset                "recommended", or as published: "paper", also called "neurips2023" after the challenge
-    simulated             samples on which a perfect unlearner is simulated: normal log-odds with the mean and
-                          deviation of the retrained models, drawn for both sides
+    Parameters
+    ----------
+    retrained, unlearned : float [R, N, C] and [U, N, C]
+        At least four models each (published: 512).
+    labels : int [N]
+    retain_accuracy : tuple[float, float] or None
+        Mean accuracy on the retained samples: (unlearned, retrained).
+    test_accuracy : tuple[float, float] or None
+        The same on the test set.
+    preset : str
+        "recommended", or as published: "paper", also called "neurips2023" after the challenge.
+    simulated : int
+        Samples on which a perfect unlearner is simulated: normal log-odds with the mean and deviation of the
+        retrained models, drawn for both sides.
 
-    Raises `InputError` for an unknown preset, and for arrays or accuracies that do not fit.
+    Raises
+    ------
+    InputError
+        For an unknown preset, and for arrays or accuracies that do not fit.
     """
     if preset not in PRESETS:
         raise InputError(unknown("preset", preset, PRESETS))

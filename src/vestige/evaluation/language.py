@@ -118,10 +118,15 @@ def extraction_strength(model: Any, tokenizer: Any, texts: TextList) -> Floats:
 class PrivLeak:
     """100 (AUC - AUC of retraining) / AUC of retraining, AUC of forget against holdout texts, by a text measure.
 
-    value    0 = as after retraining; below: forget texts are still known (under-unlearned); above: they are *less*
-             likely than unseen ones (over-unlearned)
-    auc, retrained  the two AUCs; 0.5 = forget texts look like unseen ones
-    warning  what the value hides, or None
+    Attributes
+    ----------
+    value : float
+        0 = as after retraining; below: forget texts are still known (under-unlearned); above: they are *less*
+        likely than unseen ones (over-unlearned).
+    auc, retrained : float
+        The two AUCs; 0.5 = forget texts look like unseen ones.
+    warning : str or None
+        What the value hides, or None.
     """
 
     value: float

@@ -27,15 +27,26 @@ from vestige.store import file_hash, published, read_record, write_json
 class Metric:
     """One figure with what is needed to read it.
 
-    measure     the measure it is about, or "model" for figures of the model itself
-    name        "auc", "tnr_at_fnr_1%", "unlearning_accuracy", ...
-    comparison  what is compared with what, in words
-    value       the figure; None where it could not be computed, and `reason` says why
-    low, high   95 % interval, None where there is none
-    direction   how to read it, in words
-    range       smallest and largest possible value
-    reference   the value to compare with (chance, or a perfect unlearner), with `reference_is` in words
-    n           how many samples it is computed from
+    Attributes
+    ----------
+    measure : str
+        The measure it is about, or "model" for figures of the model itself.
+    name : str
+        "auc", "tnr_at_fnr_1%", "unlearning_accuracy", ...
+    comparison : str
+        What is compared with what, in words.
+    value : float or None
+        The figure; None where it could not be computed, and `reason` says why.
+    low, high : float or None
+        95 % interval, None where there is none.
+    direction : str
+        How to read it, in words.
+    range : tuple[float or None, float or None]
+        Smallest and largest possible value.
+    reference : float or None
+        The value to compare with (chance, or a perfect unlearner), with `reference_is` in words.
+    n : int
+        How many samples it is computed from.
     """
 
     measure: str
@@ -56,8 +67,12 @@ class Metric:
 class MeasureRun:
     """What happened to one requested measure: its options, its cost, or why it has no scores.
 
-    null   where the p-values come from, in words; None where the measure carries no p-values
-    label  its name in this audit's table, figures and controls; differs from `measure` where one is asked twice
+    Attributes
+    ----------
+    null : str or None
+        Where the p-values come from, in words; None where the measure carries no p-values.
+    label : str
+        Its name in this audit's table, figures and controls; differs from `measure` where one is asked twice.
     """
 
     measure: str
@@ -86,22 +101,35 @@ SCORE_COLUMNS = (
 class Audit:
     """The result of `vestige.audit`.
 
-    name      what was audited, for example the unlearning method
-    signals   what was measured
-    scores    one row per sample x measure: id, role, label, measure, score (larger = more unlearned), low and
-              high (95 % interval over shadow models; null with fewer than two), p_under, p_over (null where
-              the measure has no null distribution), degree with its 95 % interval (0 = untouched, 1 = exactly
-              deleted, above 1 = beyond, the ends of -0.5 to 2 mean "or further"; null where nothing calibrates).
-              The rows of the measure "trace", which the verdict rests on, hold in `verdict` the answer for each
-              forget sample: "cleared", "under", "over" or "undecided"; elsewhere it is ""
-    figures   each with direction, range and interval; `metrics` is their table
-    controls  checks of the measurement itself
-    measures  one entry per requested measure, failed ones included
-    verdict   the answer for the whole request
-    limits    what this audit cannot say, in sentences
-    seconds   wall-clock time of the audit
-    seed      of its permutations, planted traces and bootstraps
-    retained  what the deletion did to the records that were kept; None in audits of earlier versions
+    Attributes
+    ----------
+    name : str
+        What was audited, for example the unlearning method.
+    signals : Signals
+        What was measured.
+    scores : pd.DataFrame
+        One row per sample x measure: id, role, label, measure, score (larger = more unlearned), low and high
+        (95 % interval over shadow models; null with fewer than two), p_under, p_over (null where the measure
+        has no null distribution), degree with its 95 % interval (0 = untouched, 1 = exactly deleted, above 1
+        = beyond, the ends of -0.5 to 2 mean "or further"; null where nothing calibrates). The rows of the
+        measure "trace", which the verdict rests on, hold in `verdict` the answer for each forget sample:
+        "cleared", "under", "over" or "undecided"; elsewhere it is "".
+    figures : tuple[Metric, ...]
+        Each with direction, range and interval; `metrics` is their table.
+    controls : tuple[Control, ...]
+        Checks of the measurement itself.
+    measures : tuple[MeasureRun, ...]
+        One entry per requested measure, failed ones included.
+    verdict : Verdict
+        The answer for the whole request.
+    limits : tuple[str, ...]
+        What this audit cannot say, in sentences.
+    seconds : float
+        Wall-clock time of the audit.
+    seed : int
+        Of its permutations, planted traces and bootstraps.
+    retained : Retained or None
+        What the deletion did to the records that were kept; None in audits of earlier versions.
     """
 
     name: str
@@ -225,7 +253,10 @@ class Audit:
     def write(self, folder: Path | str, references: Path | None = None) -> Path:
         """Write signals/, scores.parquet, retained.parquet, metrics.json and, last, audit.json with their hashes.
 
-        references  a saved record of signals that differs in `unlearned` alone; see `Signals.save`
+        Parameters
+        ----------
+        references : Path or None
+            A saved record of signals that differs in `unlearned` alone; see `Signals.save`.
         """
         folder = as_path(folder)
         self.signals.save(folder / "signals", references)

@@ -28,8 +28,12 @@ Counts = NDArray[np.int64]
 class Roc:
     """The empirical ROC: one point per distinct score, from "nobody is retained" to "everybody is".
 
-    fpr  [T] share of unlearned samples called retained at each threshold, rising from 0 to 1
-    tpr  [T] share of retained samples called retained, rising from 0 to 1
+    Attributes
+    ----------
+    fpr : float [T]
+        Share of unlearned samples called retained at each threshold, rising from 0 to 1.
+    tpr : float [T]
+        Share of retained samples called retained, rising from 0 to 1.
     """
 
     fpr: Floats

@@ -27,11 +27,18 @@ Floats = NDArray[np.float64]
 class ScoreUI:
     """Result of `scoreui`; every figure from -1 to 1, 0 = unrelated, 1 = scores fall exactly as membership rises.
 
-    pooled      Spearman correlation over all samples and checkpoints, as published
-    low, high   its 95 % interval over samples (ranks are taken once)
-    per_sample  mean Spearman correlation within a sample
-    kendall     Kendall's tau-b over all samples and checkpoints
-    constant    samples whose scores are all the same; they are not in `per_sample`
+    Attributes
+    ----------
+    pooled : float
+        Spearman correlation over all samples and checkpoints, as published.
+    low, high : float
+        Its 95 % interval over samples (ranks are taken once).
+    per_sample : float
+        Mean Spearman correlation within a sample.
+    kendall : float
+        Kendall's tau-b over all samples and checkpoints.
+    constant : int
+        Samples whose scores are all the same; they are not in `per_sample`.
     """
 
     pooled: float
@@ -46,10 +53,17 @@ class ScoreUI:
 def scoreui(scores: Array, degree: Array, *, draws: Draws = 1000, seed: Seed = 0) -> ScoreUI:
     """Correlate scores with the degree of membership over a chain of checkpoints.
 
-    scores  float [N, B], larger = more unlearned
-    degree  float [B], degree of membership of each checkpoint, at least two different ones
+    Parameters
+    ----------
+    scores : float [N, B]
+        Larger = more unlearned.
+    degree : float [B]
+        Degree of membership of each checkpoint, at least two different ones.
 
-    Raises `InputError` where the arrays do not fit, hold a NaN, or all scores are the same.
+    Raises
+    ------
+    InputError
+        Where the arrays do not fit, hold a NaN, or all scores are the same.
     """
     x, d = (
         as_floats(name, value).astype(np.float64) for name, value in (("scores", scores), ("degree", degree))

@@ -39,11 +39,17 @@ LONGEST = 500  # tokens of a text that a trace lists
 class TextAudit:
     """Result of `audit_texts`.
 
-    audit   verdict, scores per text, controls, figures: as for samples
-    table   a row for each measure on texts: "auc_retain", "auc_holdout" of forget against the others with 95 %
-            intervals, share of tied scores; None where there is none, with the "reason". "membership_forget" and
-            "membership_retain" are means of 1 - score, scaled to [0, 1] over both groups: 1 = still known
-    traces  per forget text: id, and for each token where it stands and how much likelier it is than to the reference
+    Attributes
+    ----------
+    audit : Audit
+        Verdict, scores per text, controls, figures: as for samples.
+    table : list[dict[str, Any]]
+        A row for each measure on texts: "auc_retain", "auc_holdout" of forget against the others with 95 %
+        intervals, share of tied scores; None where there is none, with the "reason". "membership_forget" and
+        "membership_retain" are means of 1 - score, scaled to [0, 1] over both groups: 1 = still known.
+    traces : list[dict[str, Any]]
+        Per forget text: id, and for each token where it stands and how much likelier it is than to the
+        reference.
     """
 
     audit: Audit
@@ -71,8 +77,12 @@ class TextAudit:
     ) -> Path:
         """Write audit/, measures.csv, manifest.json, report.html and texts.html into a folder and return it.
 
-        texts  {id: text} of the forget texts, to show them
-        words  AUC of telling forget from holdout texts by their words alone; a high one is warned of
+        Parameters
+        ----------
+        texts : Mapping[str, str]
+            {id: text} of the forget texts, to show them.
+        words : float or None
+            AUC of telling forget from holdout texts by their words alone; a high one is warned of.
         """
         from vestige.evaluation.page import texts as page
 
@@ -94,13 +104,22 @@ def audit_texts(
 ) -> TextAudit:
     """Audit texts from the signals of the model after unlearning, before it, and of models that never saw them.
 
-    role   "forget", "retain" or "holdout" for each text
-    extra  what further measures read, by name: `texts`, `lower`, `prefixed`, `neighbours`, `swapped`; the holdout texts
-           are the `population` of `rmia_online` unless another is given
-    alpha, tolerance  error rate of each claim, and the influence that may be left for "unlearned"; see `vestige.audit`
-    preset of the measures in `table`; the verdicts come from the recommended ones
+    Parameters
+    ----------
+    role : Sequence[str] or array of text
+        "forget", "retain" or "holdout" for each text.
+    extra : Mapping[str, Any] or None
+        What further measures read, by name: `texts`, `lower`, `prefixed`, `neighbours`, `swapped`; the
+        holdout texts are the `population` of `rmia_online` unless another is given.
+    alpha, tolerance : float
+        Error rate of each claim, and the influence that may be left for "unlearned"; see `vestige.audit`.
+    preset : str
+        Of the measures in `table`; the verdicts come from the recommended ones.
 
-    Raises `InputError` where the signals are of other texts, or nothing could be measured.
+    Raises
+    ------
+    InputError
+        Where the signals are of other texts, or nothing could be measured.
     """
     roles = np.asarray(role).astype(str)
     expect_same_texts(unlearned, original, shadows, extra)
@@ -199,10 +218,17 @@ def degrees(
 ) -> Floats:
     """Return a measure's scores [N, B] of the same texts at B checkpoints, for `vestige.evaluation.scoreui`.
 
-    holdout  bool [N], texts that no checkpoint learns: the `population` of `rmia_online`
-    extra    what further measures read, by name, as in `audit_texts`
+    Parameters
+    ----------
+    holdout : bool [N]
+        Texts that no checkpoint learns: the `population` of `rmia_online`.
+    extra : Mapping[str, Any] or None
+        What further measures read, by name, as in `audit_texts`.
 
-    Raises `InputError` where there is no checkpoint, and as `measure` does.
+    Raises
+    ------
+    InputError
+        Where there is no checkpoint, and as `measure` does.
     """
     if not checkpoints:
         raise InputError("degrees: at least one checkpoint's signals are wanted.")

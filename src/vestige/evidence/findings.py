@@ -18,10 +18,16 @@ CODES: dict[Kind, int] = {
 class Finding:
     """What does not fit, or was not looked at.
 
-    kind   "tampered": it is not what was signed; "differs": recomputed, it comes out otherwise; "expired"; "failed" and
-           "undecided": by the gate; "unusable": it cannot be read; "unchecked": it was not looked at
-    where  the file or the field
-    what   a sentence
+    Attributes
+    ----------
+    kind : {"tampered", "differs", "expired", "failed", "undecided", "unusable", "unchecked"}
+        "tampered": it is not what was signed; "differs": recomputed, it comes out otherwise; "expired";
+        "failed" and "undecided": by the gate; "unusable": it cannot be read; "unchecked": it was not looked
+        at.
+    where : str
+        The file or the field.
+    what : str
+        A sentence.
     """
 
     kind: Kind
@@ -36,8 +42,12 @@ class Finding:
 class Verification:
     """The answer of `verify`.
 
-    statement  what was signed; None where no signature holds
-    findings   every fault, and what was not looked at
+    Attributes
+    ----------
+    statement : Statement or None
+        What was signed; None where no signature holds.
+    findings : tuple[Finding, ...]
+        Every fault, and what was not looked at.
     """
 
     statement: Statement | None

@@ -15,10 +15,16 @@ from vestige.store import read_json, write_json
 class Figures:
     """The figures of a row.
 
-    row      its name
-    figures  {name: one value for each group of shadow models, or a single one}
-    group    how many shadow models a measure was given at once; 0 where that says nothing
-    column   where the step gives several columns: which; otherwise ""
+    Attributes
+    ----------
+    row : str
+        Its name.
+    figures : Mapping[str, Sequence[float]]
+        {name: one value for each group of shadow models, or a single one}.
+    group : int
+        How many shadow models a measure was given at once; 0 where that says nothing.
+    column : str
+        Where the step gives several columns: which; otherwise "".
     """
 
     row: str

@@ -29,10 +29,16 @@ class Counts(Config):
 class Block(Config):
     """A data set with the networks that are trained on it.
 
-    recipe       fields of `vestige.Recipe`, or the name of a published one
-    shadow_*     where the auditor's side differs
-    continues    original and retrained models go on from one network that was trained on the shadow side's data
-    checkpoints  of a training run, for `degrees`
+    Attributes
+    ----------
+    recipe : Recipe, str or dict
+        Fields of `vestige.Recipe`, or the name of a published one.
+    shadow_model, shadow_data, shadow_counts
+        Where the auditor's side differs.
+    continues : bool
+        Original and retrained models go on from one network that was trained on the shadow side's data.
+    checkpoints : int
+        Of a training run, for `degrees`.
     """
 
     data: DataConfig
@@ -64,14 +70,24 @@ class Request(Config):
 class Scale(Config):
     """What is run at one scale.
 
-    splits   how many requests of each kind, with a retrained model each
-    shadows  how many shadow models
-    groups   how many of them a measure is given at once; each disjoint group is one value
-    seeds    how many times each method is run
-    models   how many retrained and how many unlearned models, for epsilon-hat
-    max_epochs  budget of every method, in retrain-epoch equivalents
-    leaks    row -> a configuration of the two-version attack
-    texts    column -> a configuration of a run on texts; paths are inside the folder of data sets
+    Attributes
+    ----------
+    splits : int
+        How many requests of each kind, with a retrained model each.
+    shadows : int
+        How many shadow models.
+    groups : tuple[int, ...]
+        How many of them a measure is given at once; each disjoint group is one value.
+    seeds : int
+        How many times each method is run.
+    models : int
+        How many retrained and how many unlearned models, for epsilon-hat.
+    max_epochs : float or None
+        Budget of every method, in retrain-epoch equivalents.
+    leaks : dict[str, dict[str, Any]]
+        Row -> a configuration of the two-version attack.
+    texts : dict[str, dict[str, Any]]
+        Column -> a configuration of a run on texts; paths are inside the folder of data sets.
     """
 
     blocks: dict[str, Block] = Field(default_factory=dict)
@@ -97,18 +113,32 @@ class Scale(Config):
 class Experiment(Config):
     """One table or figure.
 
-    source     where the paper has it
-    kind       what is computed: a file of `experiments.kinds`
-    curve      keep true positive rates at 25 false positive rates too; the picture is of them; for `separation`
-    figure     which figure the cells show
-    smaller    is it better when smaller? None: there is no better and worse, and rows are not ranked
-    measures   row -> measure: a name, or {name, preset, option}; for `separation` and `degrees`
-    preset     of the measures
-    methods    rows, for `methods` and `epsilon`
-    over       the level over which a cell's interval is taken
-    published  column -> row -> value as printed in the paper, in the unit of the cells
-    favourite  row that the paper puts first
-    note       what a reader must know of the difference between the scales
+    Attributes
+    ----------
+    source : str
+        Where the paper has it.
+    kind : str
+        What is computed: a file of `experiments.kinds`.
+    curve : bool
+        Keep true positive rates at 25 false positive rates too; the picture is of them; for `separation`.
+    figure : str
+        Which figure the cells show.
+    smaller : bool or None
+        Is it better when smaller? None: there is no better and worse, and rows are not ranked.
+    measures : dict[str, str or dict[str, Any]]
+        Row -> measure: a name, or {name, preset, option}; for `separation` and `degrees`.
+    preset : {"recommended", "paper"}
+        Of the measures.
+    methods : tuple[MethodConfig, ...]
+        Rows, for `methods` and `epsilon`.
+    over : {"split", "shadow", "seed"}
+        The level over which a cell's interval is taken.
+    published : dict[str, dict[str, float]]
+        Column -> row -> value as printed in the paper, in the unit of the cells.
+    favourite : str or None
+        Row that the paper puts first.
+    note : str
+        What a reader must know of the difference between the scales.
     """
 
     name: PlainName

@@ -32,10 +32,16 @@ MOST_REPRESENTED = 1_000
 class Roles:
     """Positions of the records of each role.
 
-    forget, retain  what the original was trained on
-    holdout         what no model sees
-    shadow          what shadow models are trained on, some each
-    aside           never seen either: a second source of such records
+    Attributes
+    ----------
+    forget, retain : array of int64
+        What the original was trained on.
+    holdout : array of int64
+        What no model sees.
+    shadow : array of int64
+        What shadow models are trained on, some each.
+    aside : array of int64
+        Never seen either: a second source of such records.
     """
 
     forget: Positions
@@ -63,13 +69,20 @@ class Way(Protocol):
 class Maker(Protocol):
     """Who makes the models of a plan.
 
-    environment  what its steps meet
-    config       of the plan, for its manifest
-    content      what decides its results, for its key; `ways` is left to the plan
-    facts        of its data, for the manifest: name, samples, classes, sha256, notes
-    represents   are there features of its models to collect?
-
     `trial` fits a model now, outside of every step, and returns it as a function.
+
+    Attributes
+    ----------
+    environment : Environment
+        What its steps meet.
+    config : Mapping[str, Any]
+        Of the plan, for its manifest.
+    content : Mapping[str, Any]
+        What decides its results, for its key; `ways` is left to the plan.
+    facts : Mapping[str, Any]
+        Of its data, for the manifest: name, samples, classes, sha256, notes.
+    represents : bool
+        Are there features of its models to collect?
     """
 
     @property
@@ -102,11 +115,18 @@ class Maker(Protocol):
 class Plan:
     """Everything that is decided before the first step.
 
-    key     the hash of all that decides the results
-    base    the same without the ways to forget and the audit, which may be changed until the run is finished
-    behind  where results are shared, see `Store`
-    limits  what the reports say besides of what cannot be known
-    copies  in words, which retained records are copies of forgotten ones, and how they were looked for
+    Attributes
+    ----------
+    key : str
+        The hash of all that decides the results.
+    base : str
+        The same without the ways to forget and the audit, which may be changed until the run is finished.
+    behind : str or None
+        Where results are shared, see `Store`.
+    limits : tuple[str, ...]
+        What the reports say besides of what cannot be known.
+    copies : str
+        In words, which retained records are copies of forgotten ones, and how they were looked for.
     """
 
     name: str

@@ -24,10 +24,16 @@ MeasureSpec = str | dict[str, Any]
 class BlockStep(FigureStep):
     """A step that gives figures of a block.
 
-    parts    the split: the audited samples are its training set and its holdout samples
-    outputs  what each network says of them: "original", "shadow-0", ...
-    pool     what shadow models are trained on; `members` [S, P] which on which
-    preset   of the measures
+    Attributes
+    ----------
+    parts : Parts
+        The split: the audited samples are its training set and its holdout samples.
+    outputs : Mapping[str, Collect]
+        What each network says of them: "original", "shadow-0", ...
+    pool : Samples or None
+        What shadow models are trained on; `members` [S, P] which on which.
+    preset : str
+        Of the measures.
     """
 
     parts: Parts

@@ -79,7 +79,10 @@ def save_texts(
 ) -> dict[str, Any]:
     """Write the folder of a run on texts: one for each model, llm.json and report.html; return what llm.json holds.
 
-    models  a row for each model, with the AUCs of the measures in `TABLE`
+    Parameters
+    ----------
+    models : Sequence[Mapping[str, Any]]
+        A row for each model, with the AUCs of the measures in `TABLE`.
     """
     manifest = {
         "kind": "llm", "vestige": vestige.__version__, "config": config.model_dump(mode="json"),

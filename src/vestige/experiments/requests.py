@@ -36,9 +36,14 @@ RETRAIN = "retrain"
 class Forgetting:
     """A way to forget.
 
-    name     "retrain", or a method that the system knows
-    options  its own
-    title    what it is called in reports
+    Attributes
+    ----------
+    name : str
+        "retrain", or a method that the system knows.
+    options : Mapping[str, Any]
+        Its own.
+    title : str
+        What it is called in reports.
     """
 
     name: str
@@ -89,10 +94,16 @@ class Asked(Config):
 class RequestConfig(Config):
     """A request to a system.
 
-    system   a Python file and a name in it, such as ./churn.py:system
-    request  who is forgotten
-    how      ways to forget; each is audited
-    shadows  models that are fitted on records that the original never saw
+    Attributes
+    ----------
+    system : str
+        A Python file and a name in it, such as ./churn.py:system.
+    request : Asked
+        Who is forgotten.
+    how : tuple[str or dict[str, Any], ...]
+        Ways to forget; each is audited.
+    shadows : ShadowConfig
+        Models that are fitted on records that the original never saw.
     """
 
     name: PlainName = "request"
@@ -297,7 +308,10 @@ def plan_system(
 ) -> Plan:
     """Return the plan of a request to a system; `settings` are what its manifest says of it.
 
-    maker  who makes the models, where not all of them are fitted
+    Parameters
+    ----------
+    maker : Models or None
+        Who makes the models, where not all of them are fitted.
     """
     roles = roles_of(source, ids, shadows, seed)
     shadow_size(shadows, roles)

@@ -94,13 +94,21 @@ class Collect(Step):
 class References(Step):
     """Gather what the audits of all methods share; the result is a folder of signals, with the original as the audited.
 
-    audited    the records that are asked about, of each model in the group "audited"
-    sources    where each of them comes from: "forget", "retain", "holdout", "pool"
-    pool       the records that shadows are trained on, in the group "pool" of each shadow
-    members    [S, P] which shadow is trained on which record of the pool
-    exchanged  places in the pool of records, in the group "exchanged" of the original and of each audited model, that
-               calibrate with the roles of original and shadow exchanged; may be none
-    retrained  models of exact methods
+    Attributes
+    ----------
+    audited : Samples
+        The records that are asked about, of each model in the group "audited".
+    sources : array of text
+        Where each of them comes from: "forget", "retain", "holdout", "pool".
+    pool : Samples
+        The records that shadows are trained on, in the group "pool" of each shadow.
+    members : bool [S, P]
+        Which shadow is trained on which record of the pool.
+    exchanged : array of int64
+        Places in the pool of records, in the group "exchanged" of the original and of each audited model,
+        that calibrate with the roles of original and shadow exchanged; may be none.
+    retrained : tuple[Collect, ...]
+        Models of exact methods.
     """
 
     original: Collect
@@ -170,7 +178,10 @@ class References(Step):
 class AuditMethod(Step):
     """Audit one method's model; the result is the folder of the audit.
 
-    limits  what its report says besides of what it cannot know
+    Attributes
+    ----------
+    limits : tuple[str, ...]
+        What its report says besides of what it cannot know.
     """
 
     title: str
@@ -260,12 +271,20 @@ def shadow_fields(
 ) -> dict[str, Any]:
     """Return the fields of `Signals` that shadow models give.
 
-    labels   [P] of the records that they are trained on, some each: `members` [S, P]; `ids` [P] name them
-    inside   of each shadow [P, C], its logits on the pool
-    audited  of each shadow, its outputs on the audited records
-    chosen   the shadows that a measure is given, default: all; simulated deletions need three, and use all
-    out      how many of them a simulated deletion has that never saw the sample; see `simulated_deletions`
-    kind     of the signals
+    Parameters
+    ----------
+    labels : int64 [P]
+        Of the records that they are trained on, some each: `members` [S, P]; `ids` [P] name them.
+    inside : Sequence[Values]
+        Of each shadow [P, C], its logits on the pool.
+    audited : Sequence[Values]
+        Of each shadow, its outputs on the audited records.
+    chosen : Sequence[int] or None
+        The shadows that a measure is given, default: all; simulated deletions need three, and use all.
+    out : int or None
+        How many of them a simulated deletion has that never saw the sample; see `simulated_deletions`.
+    kind : str
+        Of the signals.
     """
     which = range(len(members)) if chosen is None else chosen
     fits = [confidence(inside[k][members[k]], labels[members[k]]) for k in which]

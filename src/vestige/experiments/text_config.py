@@ -36,9 +36,14 @@ class LlmData(Config):
 class LlmConfig(Config):
     """A run on texts.
 
-    learn    options of the training that the original and the retrained model get
-    relearn  steps of training on the forget texts, at the rate of `learn`, that show whether they come back
-    further  under the retrained model, also the measures that need passes over changed texts
+    Attributes
+    ----------
+    learn : dict[str, Any]
+        Options of the training that the original and the retrained model get.
+    relearn : int
+        Steps of training on the forget texts, at the rate of `learn`, that show whether they come back.
+    further : bool
+        Under the retrained model, also the measures that need passes over changed texts.
     """
 
     kind: str = "llm"

@@ -38,13 +38,18 @@ def audit_models(
 ) -> tuple[TextAudit, dict[str, Any]]:
     """Audit texts, and write the signals, the audit and the reports into a folder.
 
-    after, before, shadows  models (hub ids or folders), or folders of signals: after unlearning, before it, and models
-                            that never saw the texts
-    groups   files of texts: "forget", and "retain" and "holdout" where there are some
-    context  longest window in tokens; default: the models'
-
     Returns the audit, and its manifest with "words": how well words alone tell forget from holdout texts, as an AUC.
     Raises `InputError` where signals are of other texts, and as `audit_texts` does.
+
+    Parameters
+    ----------
+    after, before, shadows
+        Models (hub ids or folders), or folders of signals: after unlearning, before it, and models that never
+        saw the texts.
+    groups : Mapping[str, Path]
+        Files of texts: "forget", and "retain" and "holdout" where there are some.
+    context : int or None
+        Longest window in tokens; default: the models'.
     """
     given = {name: read_texts(path) for name, path in groups.items()}
     texts = gathered(given)
@@ -103,11 +108,19 @@ def unlearn_files(
 ) -> dict[str, Any]:
     """Unlearn the texts of a file from a copy of a model, save it in a folder, and return what vestige.json there says.
 
-    model, base  hub ids or folders; `base` is the model before it knew the texts, for "retrain"
-    lora         rank of adapters; default: all weights
-    options      of the method
+    Parameters
+    ----------
+    model, base
+        Hub ids or folders; `base` is the model before it knew the texts, for "retrain".
+    lora : int or None
+        Rank of adapters; default: all weights.
+    options : Any
+        Of the method.
 
-    Raises `InputError` as `vestige.llm.unlearn` does.
+    Raises
+    ------
+    InputError
+        As `vestige.llm.unlearn` does.
     """
     gone, kept = read_texts(forget), read_texts(retain) if retain else None
     original, tokenizer = load_model(model, remote_code=remote_code)

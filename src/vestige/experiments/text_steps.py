@@ -34,8 +34,12 @@ GROUPS = ("forget", "retain", "holdout")
 class BaseModel:
     """The language model that a run begins with.
 
-    folder  where its files are; None: a name of the hub
-    hashes  of the files, where it is a folder
+    Attributes
+    ----------
+    folder : str or None
+        Where its files are; None: a name of the hub.
+    hashes : Mapping[str, str] or None
+        Of the files, where it is a folder.
     """
 
     name: str
@@ -124,7 +128,10 @@ def _texts(data: LlmData, name: str, root: str | None) -> Texts:
 class TextModel(Step):
     """Make a language model by a method: "finetune" teaches the base the texts, "retrain" those that are retained.
 
-    original  what the method works on; None: the base itself
+    Attributes
+    ----------
+    original : TextModel or None
+        What the method works on; None: the base itself.
     """
 
     base: BaseModel
@@ -249,8 +256,12 @@ class TextFigures(Step):
 class Chain:
     """Signals of the same texts while a model learns those to forget and to retain; `never` are the base model's.
 
-    checkpoints  after each pass; the last is the original model
-    role         "forget", "retain" or "holdout" for each text
+    Attributes
+    ----------
+    checkpoints : list[TextSignals]
+        After each pass; the last is the original model.
+    role : ndarray
+        "forget", "retain" or "holdout" for each text.
     """
 
     checkpoints: list[TextSignals]

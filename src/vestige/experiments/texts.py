@@ -39,11 +39,17 @@ RELEARN = 1e-5
 class LlmRun:
     """What a run on texts found.
 
-    audits   {model: audit}: "original", "retrain", and each method
-    figures  {model: figures}: losses of each side, perplexity of the holdout texts, extraction strength, and losses of
-             the forget texts after relearning and after rounding to 4 bits
-    texts    of all groups, with ids such as "forget-0"
-    words    AUC of telling forget from retained and from holdout texts by their words alone
+    Attributes
+    ----------
+    audits : dict[str, TextAudit]
+        {model: audit}: "original", "retrain", and each method.
+    figures : dict[str, dict[str, float]]
+        {model: figures}: losses of each side, perplexity of the holdout texts, extraction strength, and
+        losses of the forget texts after relearning and after rounding to 4 bits.
+    texts : Texts
+        Of all groups, with ids such as "forget-0".
+    words : dict[str, float]
+        AUC of telling forget from retained and from holdout texts by their words alone.
     """
 
     audits: dict[str, TextAudit]
@@ -63,9 +69,14 @@ class LlmRun:
 class TextPlan:
     """The steps of a run on texts, by the name of the model: "original", "retrain", and each method.
 
-    never    what the base model says
-    changed  passes over changed texts, under the retrained model, where they are asked for
-    figures  empty where they are not asked for
+    Attributes
+    ----------
+    never : TextOutputs
+        What the base model says.
+    changed : Mapping[str, ChangedTexts]
+        Passes over changed texts, under the retrained model, where they are asked for.
+    figures : Mapping[str, TextFigures]
+        Empty where they are not asked for.
     """
 
     config: LlmConfig

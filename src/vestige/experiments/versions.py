@@ -53,9 +53,14 @@ class Stored(SystemStep):
 class AuditPart(AuditMethod):
     """Audit one of several requests: the forget records of the others are left out.
 
-    part      places among the audited records that stay
-    original  did the original of the references see the records? Else it is left out
-    report    is a page written, with figures, or is it scores and verdict alone?
+    Attributes
+    ----------
+    part : array of int64
+        Places among the audited records that stay.
+    original : bool
+        Did the original of the references see the records? Else it is left out.
+    report : bool
+        Is a page written, with figures, or is it scores and verdict alone?
     """
 
     part: NDArray[np.int64]
@@ -79,10 +84,16 @@ class AuditPart(AuditMethod):
 class Asked:
     """A request that a model is audited for.
 
-    name    of the request
-    rows    positions of its records
-    before  a model that saw them; None where none is left
-    seen    positions of what that model was trained on
+    Attributes
+    ----------
+    name : str
+        Of the request.
+    rows : array of int64
+        Positions of its records.
+    before : Stored or None
+        A model that saw them; None where none is left.
+    seen : array of int64
+        Positions of what that model was trained on.
     """
 
     name: str

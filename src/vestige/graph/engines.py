@@ -185,7 +185,10 @@ def _interrupt(number: int, frame: Any) -> None:
 class RayCluster:
     """Tasks on a Ray cluster. The store must be a folder that all its machines share, or behind a URL.
 
-    gpu  share of a GPU that each step with a network asks for: up to 1, or a whole number
+    Parameters
+    ----------
+    gpu : float
+        Share of a GPU that each step with a network asks for: up to 1, or a whole number.
     """
 
     def __init__(

@@ -28,10 +28,16 @@ Say = Callable[[str], None]
 class State:
     """What became of a step.
 
-    name   "done", "kept" (its result was there, or nothing needed it), or "failed"
-    why    the reason where it failed
-    below  it failed because a step that it reads did
-    error  what it raised
+    Attributes
+    ----------
+    name : str
+        "done", "kept" (its result was there, or nothing needed it), or "failed".
+    why : str
+        The reason where it failed.
+    below : bool
+        It failed because a step that it reads did.
+    error : BaseException or None
+        What it raised.
     """
 
     name: str
@@ -74,15 +80,27 @@ def carry_out(
 ) -> Outcome:
     """Do all steps, and what they read; what is in the store is not done again.
 
-    name         of the status file, which any terminal reads
-    engine_name  "inline", "local" or "ray"; None: inline for one worker, local for several
-    workers      steps at once; None: one inline, and as many as the engine has cores elsewhere
-    say          is told what failed, and, where `tell`, what begins
-    progress     show a bar over all steps
-    stop         raise the first failure; otherwise the other steps go on, and it is in the outcome
-    kept_only    raise where a step that is wanted is not in the store, rather than do it
+    Parameters
+    ----------
+    name : str
+        Of the status file, which any terminal reads.
+    engine_name : str or None
+        "inline", "local" or "ray"; None: inline for one worker, local for several.
+    workers : int or None
+        Steps at once; None: one inline, and as many as the engine has cores elsewhere.
+    say : Say
+        Is told what failed, and, where `tell`, what begins.
+    progress : bool
+        Show a bar over all steps.
+    stop : bool
+        Raise the first failure; otherwise the other steps go on, and it is in the outcome.
+    kept_only : bool
+        Raise where a step that is wanted is not in the store, rather than do it.
 
-    Raises `InputError` where an engine cannot be had or the disk has no room.
+    Raises
+    ------
+    InputError
+        Where an engine cannot be had or the disk has no room.
     """
     environment = environment or Environment()
     wanted = list(wanted)

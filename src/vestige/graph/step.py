@@ -32,10 +32,16 @@ UNNAMED = {"named": False}
 class Environment:
     """What a step meets where it is done; nothing of it decides the result.
 
-    root      the folder of data sets; None: VESTIGE_DATA
-    device    "auto", "cpu", "cuda", ...
-    progress  show a bar
-    threads   how many threads a step may compute with; None: as the network's size says
+    Attributes
+    ----------
+    root : str or None
+        The folder of data sets; None: VESTIGE_DATA.
+    device : str
+        "auto", "cpu", "cuda", ...
+    progress : bool
+        Show a bar.
+    threads : int or None
+        How many threads a step may compute with; None: as the network's size says.
     """
 
     root: str | None = None
@@ -71,10 +77,13 @@ class Job:
 class Step:
     """One piece of work; the base of every kind.
 
-    label  what it is, for people
-
     `suffix` is that of the result's file; "" where the result is a folder. `network` says whether such steps run a
     network.
+
+    Attributes
+    ----------
+    label : str
+        What it is, for people.
     """
 
     label: str = field(default="", metadata=UNNAMED)

@@ -26,9 +26,16 @@ from vestige.store import cache_folder, is_done, key_of, make_once, published, r
 class Store:
     """Results of steps.
 
-    folder  where they are, or their local copy
-    behind  an fsspec URL, such as s3://bucket/results, or a folder, that other runners share; None: nothing is shared
-    names   files that are called otherwise than by their key, for people: {key: path in the folder, without suffix}
+    Attributes
+    ----------
+    folder : Path
+        Where they are, or their local copy.
+    behind : str or None
+        An fsspec URL, such as s3://bucket/results, or a folder, that other runners share; None: nothing is
+        shared.
+    names : Mapping[str, str]
+        Files that are called otherwise than by their key, for people: {key: path in the folder, without
+        suffix}.
     """
 
     folder: Path

@@ -61,13 +61,21 @@ def attack_models(seed: Seed = 0) -> dict[str, Any]:
 class Attack:
     """One attack on the target.
 
-    feature   what it reads
-    model     its attack model, or "threshold" where the score needs none
-    versions  how many versions of the model it sees: 1 or 2
-    shadow    AUC on shadow rows, cross-validated over sets: what it is chosen by
-    target    figures on the target's rows
-    degradation  of an attack on two versions against the best on one version by the same attack model; None for
-                 thresholds, which give no probabilities, and where there is none to compare with
+    Attributes
+    ----------
+    feature : str
+        What it reads.
+    model : str
+        Its attack model, or "threshold" where the score needs none.
+    versions : int
+        How many versions of the model it sees: 1 or 2.
+    shadow : float
+        AUC on shadow rows, cross-validated over sets: what it is chosen by.
+    target : Figures
+        Figures on the target's rows.
+    degradation : Degradation or None
+        Of an attack on two versions against the best on one version by the same attack model; None for
+        thresholds, which give no probabilities, and where there is none to compare with.
     """
 
     feature: str
@@ -82,13 +90,22 @@ class Attack:
 class Leakage:
     """Result of `attack`.
 
-    attacks     every attack, best on shadow rows first
-    best        the chosen attack that sees both versions
-    baseline    the strongest attack on the target that sees the original only
-    gain        AUC of `best` minus AUC of `baseline`, on target rows
-    gain_low, gain_high  95 % interval over resampled sets
-    scores, baseline_scores  [n] of the target's rows, by `best` and by `baseline`; larger = more likely `positive`
-    truth       [n] which of those rows are `positive`
+    Attributes
+    ----------
+    attacks : tuple[Attack, ...]
+        Every attack, best on shadow rows first.
+    best : Attack
+        The chosen attack that sees both versions.
+    baseline : Attack
+        The strongest attack on the target that sees the original only.
+    gain : float
+        AUC of `best` minus AUC of `baseline`, on target rows.
+    gain_low, gain_high : float
+        95 % interval over resampled sets.
+    scores, baseline_scores : float [n]
+        Of the target's rows, by `best` and by `baseline`; larger = more likely `positive`.
+    truth : bool [n]
+        Which of those rows are `positive`.
     """
 
     attacks: tuple[Attack, ...]
@@ -136,16 +153,26 @@ def attack(
 ) -> Leakage:
     """Attack the target's pairs after learning on the shadow's.
 
-    positive, negative  statuses to tell apart: published "deleted" against "outside"
-    models     names of attack models, or a dictionary of your own scikit-learn classifiers
-    features   names of features and of scores that need no attack model; default: all that the pairs allow
-    defence    what the target publishes, see `vestige.leaks.defences.defended`
-    adaptive   does the attacker apply the defence to the shadow models too?
-
     Shadow models may be of another kind, and trained on data with other classes: sorted features are then cut to the
     classes that both have, and features by class are left out.
 
-    Raises `InputError` where names are unknown, a status is missing, or a feature is asked for that does not transfer.
+    Parameters
+    ----------
+    positive, negative : str
+        Statuses to tell apart: published "deleted" against "outside".
+    models : Sequence[str] or dict[str, Any]
+        Names of attack models, or a dictionary of your own scikit-learn classifiers.
+    features : Sequence[str] or None
+        Names of features and of scores that need no attack model; default: all that the pairs allow.
+    defence : str
+        What the target publishes, see `vestige.leaks.defences.defended`.
+    adaptive : bool
+        Does the attacker apply the defence to the shadow models too?
+
+    Raises
+    ------
+    InputError
+        Where names are unknown, a status is missing, or a feature is asked for that does not transfer.
     """
     chosen = choose_models(models, seed)
     known, asked = shadow.of(positive, negative), target.of(positive, negative)
@@ -229,7 +256,10 @@ def three_way(
 ) -> dict[str, float]:
     """Return one-against-rest AUCs of an attack that tells deleted, remaining and outside apart.
 
-    model  a scikit-learn classifier; default: a random forest on sorted posteriors, differences and distance
+    Parameters
+    ----------
+    model : Any
+        A scikit-learn classifier; default: a random forest on sorted posteriors, differences and distance.
     """
     known, asked = (side.of("deleted", "remaining", "outside") for side in (shadow, target))
     model = attack_models(seed)["random-forest"] if model is None else expect_classifier(model)

@@ -112,12 +112,21 @@ class Defended:
 class Findings:
     """What an experiment found.
 
-    positive     the status that is looked for: "deleted" or "remaining"
-    undefended   the attack on what the target says
-    defences     the same under each defence
-    three_way    AUC of telling each status from the two others; None where one is missing
-    overfitting  accuracy of the target's originals on their training records minus that on others; None without labels
-    rows, sets   of the target's side that the attack is judged on
+    Attributes
+    ----------
+    positive : str
+        The status that is looked for: "deleted" or "remaining".
+    undefended : Leakage
+        The attack on what the target says.
+    defences : dict[str, Defended]
+        The same under each defence.
+    three_way : dict[str, float] or None
+        AUC of telling each status from the two others; None where one is missing.
+    overfitting : float or None
+        Accuracy of the target's originals on their training records minus that on others; None without
+        labels.
+    rows, sets : int
+        Of the target's side that the attack is judged on.
     """
 
     positive: str
@@ -175,8 +184,12 @@ def summary(found: Leakage) -> dict[str, Any]:
 class LeakPlan:
     """The steps of an experiment.
 
-    plain     by side, "shadow" and "target": its sets
-    defended  by defence: the sets of both sides, and what of the defence is applied to the answers
+    Attributes
+    ----------
+    plain : Mapping[str, tuple[PairSet, ...]]
+        By side, "shadow" and "target": its sets.
+    defended : Mapping[str, tuple[tuple[PairSet, ...], tuple[PairSet, ...], str]]
+        By defence: the sets of both sides, and what of the defence is applied to the answers.
     """
 
     config: LeakConfig
@@ -270,15 +283,26 @@ def run_leaks(
 ) -> Findings:
     """Fit the models of both sides and attack.
 
-    cache    a folder for the models' answers; what is there is not fitted again
-    workers  how many sets are fitted at once, each with one thread
-    engine   "inline", "local" or "ray", with the `address` of its cluster and the share of a `gpu` that each set of
-             networks asks for; default: as `workers` says
-    store    a folder or fsspec URL of answers that runs share
-    kept_only  raise where the answers of a set are not in the folder, rather than fit it
-    say      is told what is being done
+    Parameters
+    ----------
+    cache : Path or None
+        A folder for the models' answers; what is there is not fitted again.
+    workers : int or None
+        How many sets are fitted at once, each with one thread.
+    engine : str or None
+        "inline", "local" or "ray", with the `address` of its cluster and the share of a `gpu` that each set
+        of networks asks for; default: as `workers` says.
+    store : str or None
+        A folder or fsspec URL of answers that runs share.
+    kept_only : bool
+        Raise where the answers of a set are not in the folder, rather than fit it.
+    say : Say
+        Is told what is being done.
 
-    Raises `InputError` where a name is unknown, or data and setting do not fit.
+    Raises
+    ------
+    InputError
+        Where a name is unknown, or data and setting do not fit.
     """
     read_anew()
     plan = plan_leaks(config)
@@ -311,7 +335,10 @@ def run_into(
 ) -> Findings:
     """Run an experiment, or attack the pairs in two files, and save what was found into a folder that is its own.
 
-    where  the arguments of `run_leaks`
+    Parameters
+    ----------
+    where : Any
+        The arguments of `run_leaks`.
     """
     record = config.model_dump(mode="json")
     expect_own(folder, "leaks", {} if pairs else record)
@@ -337,9 +364,16 @@ def attack_pairs(
 ) -> Findings:
     """Attack pairs that are at hand, undefended and under each defence.
 
-    refitted  for a defence: the pairs of shadow and target models that have it, and what of it is still to be applied
+    Parameters
+    ----------
+    refitted : Mapping[str, tuple[PosteriorPairs, PosteriorPairs, str]] or None
+        For a defence: the pairs of shadow and target models that have it, and what of it is still to be
+        applied.
 
-    Raises `InputError` as `attack` does.
+    Raises
+    ------
+    InputError
+        As `attack` does.
     """
     options: dict[str, Any] = {"positive": positive, "models": models, "features": features, "seed": seed}
     found = {}

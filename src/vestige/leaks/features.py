@@ -81,10 +81,16 @@ SCORES: dict[str, Feature] = {
 def features_of(pairs: PosteriorPairs, name: str, *, classes: Count | None = None) -> Floats:
     """Return the vectors [n, d] of a named feature.
 
-    classes  keep so many of the K classes, those with the largest posteriors before: sorted features of data with
-             different classes then have one length
+    Parameters
+    ----------
+    classes : int or None
+        Keep so many of the K classes, those with the largest posteriors before: sorted features of data with
+        different classes then have one length.
 
-    Raises `InputError` for an unknown name, and where classes are to be left out of a feature that is not sorted.
+    Raises
+    ------
+    InputError
+        For an unknown name, and where classes are to be left out of a feature that is not sorted.
     """
     known = FEATURES | ONE_MODEL
     if name not in known:

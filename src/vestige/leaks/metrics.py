@@ -21,9 +21,14 @@ Floats = NDArray[np.float64]
 class Figures:
     """Figures of one attack on target rows; 0.5 of AUC and accuracy is chance, larger = more is given away.
 
-    low, high     95 % interval of the AUC over resampled sets; both the AUC where there is one set
-    tpr_1, tpr_01 share of deleted records found at 1 % and 0.1 % of the others accused
-    rows          of either kind
+    Attributes
+    ----------
+    low, high : float
+        95 % interval of the AUC over resampled sets; both the AUC where there is one set.
+    tpr_1, tpr_01 : float
+        Share of deleted records found at 1 % and 0.1 % of the others accused.
+    rows : int
+        Of either kind.
     """
 
     auc: float
@@ -39,11 +44,19 @@ class Figures:
 def figures(score: Array, positive: Array, sets: Array, *, threshold: Number | None = None) -> Figures:
     """Return the figures of scores [n], larger = more likely deleted.
 
-    positive   [n] which rows are deleted
-    sets       [n] which rows belong together
-    threshold  of the 0/1 decision, for the accuracy; None: no decision
+    Parameters
+    ----------
+    positive : bool [n]
+        Which rows are deleted.
+    sets : array [n]
+        Which rows belong together.
+    threshold : float or None
+        Of the 0/1 decision, for the accuracy; None: no decision.
 
-    Raises `InputError` where a kind is missing or a score is not finite.
+    Raises
+    ------
+    InputError
+        Where a kind is missing or a score is not finite.
     """
     score, positive, sets = _rows(score, positive, sets)
     value = auc(score[positive], score[~positive])
@@ -68,9 +81,16 @@ def clustered_interval(
 ) -> tuple[float, float]:
     """Return the percentile interval of the AUC over resampled sets; both ends the AUC where there is one set.
 
-    baseline  scores [n] of another attack on the same rows: the interval is then that of the gain over its AUC, paired
+    Parameters
+    ----------
+    baseline : ArrayLike or None
+        Scores [n] of another attack on the same rows: the interval is then that of the gain over its AUC,
+        paired.
 
-    Raises `InputError` where the arrays do not fit, a kind is missing or a score is not finite.
+    Raises
+    ------
+    InputError
+        Where the arrays do not fit, a kind is missing or a score is not finite.
     """
     values = _resampled(*_rows(score, positive, sets), draws, seed)
     if baseline is not None:
@@ -128,11 +148,17 @@ def _resampled(
 class Degradation:
     """Gain of confidence in the truth over a baseline attack, on the same rows.
 
-    count  DegCount: share of rows with more confidence in the truth; neutral is half of the rows that are not tied
-    ties   share of rows with the same
-    rate   DegRate: mean gain, from -1 to 1
-
     They depend on calibration, and can disagree with the AUC in sign: never read them alone.
+
+    Attributes
+    ----------
+    count : float
+        DegCount: share of rows with more confidence in the truth; neutral is half of the rows that are not
+        tied.
+    ties : float
+        Share of rows with the same.
+    rate : float
+        DegRate: mean gain, from -1 to 1.
     """
 
     count: float

@@ -37,7 +37,10 @@ def save(
 ) -> Path:
     """Write `leaks.json` and `report.html` into a folder and return it.
 
-    known  what was asked for: "config", or "pairs" with the hashes of the files
+    Parameters
+    ----------
+    known : Mapping[str, Any] or None
+        What was asked for: "config", or "pairs" with the hashes of the files.
     """
     import vestige
 

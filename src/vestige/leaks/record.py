@@ -24,14 +24,24 @@ Floats = NDArray[np.float64]
 class PosteriorPairs:
     """Posteriors of n records before and after a deletion.
 
-    original   float [n, K]  class probabilities of the model before
-    unlearned  float [n, K]  class probabilities of the model after
-    status     str [n]       "deleted": in the training set before, not after; "remaining": in both; "outside": in none
-    set_id     int [n]       which pair of models a record was queried on, at least which original: rows of one set
-                             are not independent of each other; 0 where not given
-    labels     int [n]       true classes, where known: an adversary may have them
+    Attributes
+    ----------
+    original : float [n, K]
+        Class probabilities of the model before.
+    unlearned : float [n, K]
+        Class probabilities of the model after.
+    status : str [n]
+        "deleted": in the training set before, not after; "remaining": in both; "outside": in none.
+    set_id : int [n]
+        Which pair of models a record was queried on, at least which original: rows of one set are not
+        independent of each other; 0 where not given.
+    labels : int [n]
+        True classes, where known: an adversary may have them.
 
-    Raises `InputError` for shapes, probabilities, statuses or labels that do not fit.
+    Raises
+    ------
+    InputError
+        For shapes, probabilities, statuses or labels that do not fit.
     """
 
     original: Floats

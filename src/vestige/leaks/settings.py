@@ -48,15 +48,25 @@ BESIDE = ("max_epochs", "max_seconds", "recipe")
 class Setting:
     """How pairs are made.
 
-    name       "scratch", "group", "multi_version", "online", "remaining" or "sisa"
-    sets       originals a side
-    records    training records of each
-    deletions  unlearned versions of each original
-    group      records that leave between the two versions
-    shards     of SISA
-    seeds      "shared" or "independent" random states of the two versions
-    method     how records leave: "retrain", or any method of `vestige list methods` that works on the target, with its
-               options beside its name: {"name": "finetune", "epochs": 3}
+    Attributes
+    ----------
+    name : {"scratch", "group", "multi_version", "online", "remaining", "sisa"}
+        "scratch", "group", "multi_version", "online", "remaining" or "sisa".
+    sets : int
+        Originals a side.
+    records : int
+        Training records of each.
+    deletions : int
+        Unlearned versions of each original.
+    group : int
+        Records that leave between the two versions.
+    shards : int
+        Of SISA.
+    seeds : {"shared", "independent"}
+        "shared" or "independent" random states of the two versions.
+    method : str or Mapping[str, Any]
+        How records leave: "retrain", or any method of `vestige list methods` that works on the target, with
+        its options beside its name: {"name": "finetune", "epochs": 3}.
     """
 
     name: Literal["scratch", "group", "multi_version", "online", "remaining", "sisa"] = "scratch"
@@ -124,7 +134,10 @@ def pools(count: int, side: str, seed: int) -> Pools:
 class PairSet(Step):
     """Fit one original and its unlearned versions; the result is what both say of the asked records.
 
-    named  stands for the target in the key
+    Attributes
+    ----------
+    named : str
+        Stands for the target in the key.
     """
 
     source: Source
@@ -161,16 +174,25 @@ def make_pairs(
 ) -> PosteriorPairs:
     """Fit originals and their unlearned versions of one side; return what they say of the asked records.
 
-    target   a name of `vestige.leaks.targets`, or an unfitted scikit-learn classifier
-    seed     of splits, sets, deletions and models; each set has its own stream, so that neither order nor number of
-             workers matters
-    workers  processes; each fits with one thread
-    cache    a folder; a set that is there is not fitted again
-
     Versions that are trained privately draw their noise anew, whatever `seeds` says: the guarantee rests on it, and
     with one noise for both the deletion would stand out all the more.
 
-    Raises `InputError` where the data have too few records for the setting.
+    Parameters
+    ----------
+    target : Any
+        A name of `vestige.leaks.targets`, or an unfitted scikit-learn classifier.
+    seed : int
+        Of splits, sets, deletions and models; each set has its own stream, so that neither order nor number
+        of workers matters.
+    workers : int
+        Processes; each fits with one thread.
+    cache : Path or None
+        A folder; a set that is there is not fitted again.
+
+    Raises
+    ------
+    InputError
+        Where the data have too few records for the setting.
     """
     steps = pair_sets(Source.holding(data), target, setting or Setting(), side=side, seed=seed)
     with Store.opened(cache) as store:

@@ -32,11 +32,17 @@ TRAINING_DEFENCES = ("train_temperature", "dp")
 class Network:
     """A network of `vestige list models` as a target.
 
-    model        its name, or a mapping with its options beside the name: {"name": "cnn", "width": 16}
-    recipe       how it is trained, as keywords of `vestige.Recipe`
-    temperature  what the logits are divided by, in training as well as when the model answers
-    privacy      None, or the budget of differentially private training: epsilon, delta, clip, as keywords of
-                 `vestige.training.train_private`; the input scale is then not fitted
+    Attributes
+    ----------
+    model : str or Mapping[str, Any]
+        Its name, or a mapping with its options beside the name: {"name": "cnn", "width": 16}.
+    recipe : Mapping[str, Any]
+        How it is trained, as keywords of `vestige.Recipe`.
+    temperature : float
+        What the logits are divided by, in training as well as when the model answers.
+    privacy : Mapping[str, Any] or None
+        None, or the budget of differentially private training: epsilon, delta, clip, as keywords of
+        `vestige.training.train_private`; the input scale is then not fitted.
     """
 
     model: str | Mapping[str, Any] = "mlp"
@@ -119,12 +125,15 @@ def _network(target: Network, rows: Dataset, seed: int) -> Any:
 
 @checked
 def hardened(target: Any, defence: str) -> tuple[Any, str]:
-    """Return the target with the parts of a defence that act in training, and the other parts as they were.
+    """Return the target with those parts of a defence that act in training, and the parts that do not.
 
-    train_temperature=T  logits are divided by T in training as well
-    dp=EPSILON           differentially private training, delta 1e-5, gradients clipped at 1
+    Two defences act in training: `train_temperature=T` divides logits by T there as well, and `dp=EPSILON` trains
+    with differential privacy (delta 1e-5, gradients clipped at 1).
 
-    Raises `InputError` where the target cannot be trained in that way.
+    Raises
+    ------
+    InputError
+        Where the target cannot be trained in that way.
     """
     left = []
     for part in (p.strip() for p in defence.split("+")):

@@ -33,10 +33,16 @@ MANIFEST = "manifest.txt"
 class Offer:
     """A version that a source has.
 
-    line, name  of it
-    fetch       returns the folder or file of its weights
-    parent      name of the version that it was made from; "" where the source does not say
-    live        is it in use? None where the source does not say
+    Attributes
+    ----------
+    line, name : str
+        Of it.
+    fetch : Callable[[], Path]
+        Returns the folder or file of its weights.
+    parent : str
+        Name of the version that it was made from; "" where the source does not say.
+    live : bool or None
+        Is it in use? None where the source does not say.
     """
 
     line: str
@@ -164,9 +170,14 @@ class Folder:
 class Tags:
     """Git tags named as versions, "churn@v1": the weights are a path of the repository, as it is at the tag.
 
-    repository  of git
-    path        of their folder in it, where {line} and {name} may stand
-    out         folder that they are written to, as out/churn/v1
+    Attributes
+    ----------
+    repository : Path or str
+        Of git.
+    path : str
+        Of their folder in it, where {line} and {name} may stand.
+    out : Path or str
+        Folder that they are written to, as out/churn/v1.
     """
 
     repository: Path | str = "."
@@ -216,11 +227,18 @@ class Registry:
     Version 3 of the registered model "churn" is churn@v3. Its parent is what its tag "parent" says. Its files are
     fetched once; where `manifest.txt` is not among them, it is looked for in the artifacts of its run.
 
-    uri     of the registry, such as "sqlite:///mlflow.db" or "https://mlflow.example.org"; None: as MLflow is set
-    lines   registered models; None: all
-    live    alias of the version that is in use, such as "champion"; None: the registry is not asked. Where no version
-            of a model has it, which are in use stays as it is
-    out     folder that the files are written to, as out/churn/v3
+    Attributes
+    ----------
+    uri : str or None
+        Of the registry, such as "sqlite:///mlflow.db" or "https://mlflow.example.org"; None: as MLflow is
+        set.
+    lines : Sequence[str] or None
+        Registered models; None: all.
+    live : str or None
+        Alias of the version that is in use, such as "champion"; None: the registry is not asked. Where no
+        version of a model has it, which are in use stays as it is.
+    out : Path or str
+        Folder that the files are written to, as out/churn/v3.
     """
 
     uri: str | None = None

@@ -158,7 +158,10 @@ def _decided(
 ) -> Decision | None:  # fmt: skip
     """Decide on a pair, and write decision, state of the procedure and re-opening together; None where it is decided.
 
-    first  the state of the procedure, where the line has none yet
+    Parameters
+    ----------
+    first : dict[str, Any]
+        The state of the procedure, where the line has none yet.
     """
     audit, line = _audit(ledger, commitment, version, result), commitment.line
     ids = audit.signals.of_role("forget").names.tolist()

@@ -33,8 +33,12 @@ Floats = NDArray[np.float64]
 def bavaria(signals: Signals, *, weight: Positive = 4.0, predictive: Literal["t", "normal"] = "t") -> Floats:
     r"""Log-likelihood ratio "never seen" against "still fitted", with a Bayesian variance; above 0 = unlearned.
 
-    weight      nu, of how many models the pooled variance counts as; LiRA pools at infinity
-    predictive  "t": Student's; "normal": a normal of the posterior variance
+    Parameters
+    ----------
+    weight : float
+        Nu, of how many models the pooled variance counts as; LiRA pools at infinity.
+    predictive : {"t", "normal"}
+        "t": Student's; "normal": a normal of the posterior variance.
 
     Notes
     -----

@@ -34,10 +34,13 @@ def members_and_others(signals: Signals, name: str, *, limit: int | None = None)
 def cross_fitted(signals: Signals, members: Rows, others: Rows, fit: Fit, *, folds: int, name: str) -> Floats:
     """Score every sample [N] by attacks that have not seen it: its fold's, or the mean of all where it is in none.
 
-    fit  `(rows, truth) -> score`: trains an attack on `rows`, of which `truth` are non-members; `score(rows)`
-         returns its scores
-
     Folds and the order of the rows depend on the samples' ids only.
+
+    Parameters
+    ----------
+    fit : Fit
+        `(rows, truth) -> score`: trains an attack on `rows`, of which `truth` are non-members; `score(rows)`
+        returns its scores.
     """
     rows = np.concatenate([members, others])
     rows = rows[np.argsort(signals.names[rows])]

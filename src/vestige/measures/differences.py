@@ -87,7 +87,10 @@ def ldiff(signals: Signals) -> Floats:
 def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
     r"""Share of the way from the original's signal to the shadows' that was gone; 1 = all of it or more.
 
-    c  added to both ways, so that a short one does not decide
+    Parameters
+    ----------
+    c : float
+        Added to both ways, so that a short one does not decide.
 
     Notes
     -----

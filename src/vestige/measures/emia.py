@@ -36,9 +36,12 @@ def emia_population(
 ) -> Floats:
     r"""Share of never-seen samples whose loss under the unlearned model is smaller; uniform if never seen.
 
-    loss  "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published
-
     The population is `population`, or else the holdout samples (each then counts itself as a tie).
+
+    Parameters
+    ----------
+    loss : {"cross_entropy", "true_logit"}
+        "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published.
 
     Notes
     -----
@@ -89,7 +92,10 @@ def emia_reference(
 ) -> Floats:
     r"""Quantile of the sample's loss among its losses under never-seen models; 0.5 = in their middle.
 
-    loss  "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published
+    Parameters
+    ----------
+    loss : {"cross_entropy", "true_logit"}
+        "cross_entropy", or "true_logit": log(1 + exp(-v)) of the raw logit v, as published.
 
     Notes
     -----

@@ -30,9 +30,12 @@ Floats = NDArray[np.float64]
 def informia(signals: Signals, *, parameters: Parameters = "cifar10") -> Floats:
     r"""Log-ratio of reference to unlearned confidence, above that of never-seen samples; 0 = as these on average.
 
-    parameters  a named set of constants, of which it takes temperature and a; see `rmia_offline`
-
     The population is `population` with its `shadow_out`, or else the holdout samples.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        A named set of constants, of which it takes temperature and a; see `rmia_offline`.
 
     Notes
     -----

@@ -23,7 +23,10 @@ Floats = NDArray[np.float64]
 def informia_tokens(information: Sequence[NDArray[Any]], *, share: Share = 1.0) -> Floats:
     r"""Minus the mean information of the `share` of a text's tokens that tell most beyond a reference; 0 = as it.
 
-    share  of the tokens, at least one; 1: all of them, as published
+    Parameters
+    ----------
+    share : float
+        Of the tokens, at least one; 1: all of them, as published.
 
     Notes
     -----

@@ -100,23 +100,33 @@ def iam(
 ) -> Floats:
     r"""Interpolated approximate measurement: 1 = like models that never saw the sample, 0 = like the original.
 
-    family   distribution of the interpolated signal: "gumbel", "norm", "ecdf", "beta", "kde"
-    scale    "calibrated": standard deviation over a calibration set (the retained samples);
-             "pooled": over all queried samples; "per_sample": over shadows alone (at least two)
-    steps    None: exact integral by quadrature; K: K interpolation steps as published, from 2 to 100,000
-    signal   "logloss" (bounded Gumbel map), "probability", "taylor_soft_margin", "scaled_logit",
-             "negative_loss"
-    mode     "online": O from `original`; "offline": O = mean signal of `shadow_fit`; "auto": online where
-             there is an original
-    output   "score" in [0, 1], or "log_odds" of it in nats, which does not saturate (gumbel and norm)
-    eps1, eps2  bounds of the Gumbel map (published for Purchase and Texas, offline: 1e-1, 1e-6)
-    towards  what the original is interpolated with. "original": as published, from models that never saw the sample
-             (a = 0) to the original (a = 1). "shadow": as published for language models, from the original to the mean
-             loss of the models that never saw the sample, by the signal of 1 - p; needs the original
-    batch    samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
-             (published for language models: 64); None: all together
-
     Returns [N], larger = more unlearned. 0.5 is not a calibrated threshold.
+
+    Parameters
+    ----------
+    family : {"gumbel", "norm", "ecdf", "beta", "kde"}
+        Distribution of the interpolated signal: "gumbel", "norm", "ecdf", "beta", "kde".
+    scale : {"calibrated", "pooled", "per_sample"}
+        "calibrated": standard deviation over a calibration set (the retained samples); "pooled": over all
+        queried samples; "per_sample": over shadows alone (at least two).
+    steps : int or None
+        None: exact integral by quadrature; K: K interpolation steps as published, from 2 to 100,000.
+    signal : {"logloss", "probability", "taylor_soft_margin", "scaled_logit", "negative_loss"}
+        "logloss" (bounded Gumbel map), "probability", "taylor_soft_margin", "scaled_logit", "negative_loss".
+    mode : {"auto", "online", "offline"}
+        "online": O from `original`; "offline": O = mean signal of `shadow_fit`; "auto": online where there is
+        an original.
+    output : {"score", "log_odds"}
+        "score" in [0, 1], or "log_odds" of it in nats, which does not saturate (gumbel and norm).
+    eps1, eps2 : float
+        Bounds of the Gumbel map (published for Purchase and Texas, offline: 1e-1, 1e-6).
+    towards : {"original", "shadow"}
+        What the original is interpolated with. "original": as published, from models that never saw the
+        sample (a = 0) to the original (a = 1). "shadow": as published for language models, from the original
+        to the mean loss of the models that never saw the sample, by the signal of 1 - p; needs the original.
+    batch : int or None
+        Samples that are scored by themselves, in their order, so that a pooled scale is that of a batch
+        (published for language models: 64); None: all together.
 
     Notes
     -----

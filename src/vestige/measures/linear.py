@@ -34,7 +34,11 @@ Floats = NDArray[np.float64]
 def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] = "shrunk_logit") -> Floats:
     r"""Share of the way from fitted (0) to never seen (1 in `paper`; below 1 in `recommended`, which shrinks).
 
-    form  "shrunk_logit": of scaled logits, near 0 where the way is short; "loss_ratio": of losses, as published
+    Parameters
+    ----------
+    form : {"shrunk_logit", "loss_ratio"}
+        "shrunk_logit": of scaled logits, near 0 where the way is short; "loss_ratio": of losses, as
+        published.
 
     Notes
     -----

@@ -41,11 +41,15 @@ def lira_offline(
 ) -> Floats:
     r"""How far the scaled logit lies below that of models that never saw the sample; 0 = at their mean.
 
-    variance  "pooled" over samples, or "per_sample" over shadows, with 1e-30 added
-    tail      "one_sided": -(lambda_u - mu)/sd, in standard deviations, larger = more unlearned;
-              "two_sided": log-density under never-seen models, in nats; "quantile": the first through the
-              normal CDF. Published: two-sided for random forget sets, the quantile for classes and parts of
-              them, where with one shadow it is 0 or 1
+    Parameters
+    ----------
+    variance : {"pooled", "per_sample"}
+        "pooled" over samples, or "per_sample" over shadows, with 1e-30 added.
+    tail : {"one_sided", "two_sided", "quantile"}
+        "one_sided": -(lambda_u - mu)/sd, in standard deviations, larger = more unlearned; "two_sided":
+        log-density under never-seen models, in nats; "quantile": the first through the normal CDF. Published:
+        two-sided for random forget sets, the quantile for classes and parts of them, where with one shadow it
+        is 0 or 1.
 
     Notes
     -----
@@ -94,8 +98,11 @@ def lira_online(
 ) -> Floats:
     r"""Log-likelihood ratio "never seen" against "still fitted"; 0 = both as likely, above = unlearned.
 
-    variance  "pooled" and "per_sample" as in `lira_offline`; "across_samples": that of the shadows' mean over all
-              samples, for texts
+    Parameters
+    ----------
+    variance : {"pooled", "per_sample", "across_samples"}
+        "pooled" and "per_sample" as in `lira_offline`; "across_samples": that of the shadows' mean over all
+        samples, for texts.
 
     Notes
     -----
@@ -152,7 +159,10 @@ def update_lira(signals: Signals, *, variance: Literal["pooled", "per_sample"] =
 
     With one shadow and the published variance, the score is -1, 0 or 1.
 
-    variance  "pooled" and "per_sample" as in `lira_offline`
+    Parameters
+    ----------
+    variance : {"pooled", "per_sample"}
+        "pooled" and "per_sample" as in `lira_offline`.
 
     Notes
     -----

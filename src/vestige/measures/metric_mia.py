@@ -43,7 +43,10 @@ SETTINGS: dict[str, Any] = {
 def mia_correctness(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     r"""Non-membership by whether the prediction is right.
 
-    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
+    Parameters
+    ----------
+    attack : {"logistic", "svc"}
+        "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published.
 
     Notes
     -----
@@ -78,7 +81,10 @@ def mia_correctness(signals: Signals, *, attack: Attack = "logistic") -> Floats:
 def mia_confidence(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     r"""Non-membership by the true-label confidence (its log-odds in the recommended form).
 
-    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
+    Parameters
+    ----------
+    attack : {"logistic", "svc"}
+        "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published.
 
     Notes
     -----
@@ -117,7 +123,10 @@ def mia_confidence(signals: Signals, *, attack: Attack = "logistic") -> Floats:
 def mia_entropy(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     r"""Non-membership by the entropy of the prediction; does not look at the label.
 
-    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
+    Parameters
+    ----------
+    attack : {"logistic", "svc"}
+        "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published.
 
     Notes
     -----
@@ -155,9 +164,13 @@ def mia_modified_entropy(
 ) -> Floats:
     r"""Non-membership by the modified entropy, which grows where the confidence goes to a wrong label.
 
-    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
-    form  "right", or "published": what the code of Unlearn-Sparse computes where a batch holds every class,
-          - sum over k of (1 - p_k) log p_k, which does not depend on the label
+    Parameters
+    ----------
+    attack : {"logistic", "svc"}
+        "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published.
+    form : {"right", "published"}
+        "right", or "published": what the code of Unlearn-Sparse computes where a batch holds every class, -
+        sum over k of (1 - p_k) log p_k, which does not depend on the label.
 
     Notes
     -----
@@ -194,7 +207,10 @@ def mia_modified_entropy(
 def mia_probability(signals: Signals, *, attack: Attack = "logistic") -> Floats:
     r"""Non-membership by the whole probability vector (its logarithms in the recommended form).
 
-    attack  "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published
+    Parameters
+    ----------
+    attack : {"logistic", "svc"}
+        "logistic": logistic regression, cross-fitted; "svc": the support vector classifier, as published.
 
     Notes
     -----

@@ -95,10 +95,16 @@ def monotone(
 ) -> Floats:
     r"""Log-likelihood ratio "never seen" against "still fitted", fitted under IAM's monotonicity; above 0 = unlearned.
 
-    trees    boosted trees in each fold
-    leaves   of each tree, at most
-    penalty  L2, on the values of leaves
-    folds    into which the records of known truth are split by their ids
+    Parameters
+    ----------
+    trees : int
+        Boosted trees in each fold.
+    leaves : int
+        Of each tree, at most.
+    penalty : float
+        L2, on the values of leaves.
+    folds : int
+        Into which the records of known truth are split by their ids.
 
     Notes
     -----

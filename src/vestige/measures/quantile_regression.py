@@ -47,9 +47,13 @@ def quantile(
 ) -> Floats:
     r"""How far the scaled logit lies below the median of never-seen samples like it; larger = more unlearned.
 
-    trees  boosted trees of 8 leaves for each of the three quantiles
-    folds  into which the holdout samples are split where there is no `population`; a sample is never measured by a
-           regression that it took part in
+    Parameters
+    ----------
+    trees : int
+        Boosted trees of 8 leaves for each of the three quantiles.
+    folds : int
+        Into which the holdout samples are split where there is no `population`; a sample is never measured by
+        a regression that it took part in.
 
     Notes
     -----

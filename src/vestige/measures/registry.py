@@ -31,15 +31,25 @@ Scores = NDArray[np.float64]
 class Measure(Entry):
     """A registered measure.
 
-    needs  fields of `Signals` without which it cannot run
-    uses   fields it reads where they are there
-    unit   of the score: "nats", "probability", ...
-    range  smallest and largest possible score, None where unbounded
-    distribution  does it read more of a model than the probability of the true label? True, or the values of options
-           with which it does: {"signal": ("taylor_soft_margin",)}
-    fit    of a measure that is fitted on records of known truth: a function of `signals` and its options that returns
-           how other records of the same models are scored, each by a fit that has not seen it
-    texts  arrays of texts that it needs, see `vestige.measures.texts.ARRAYS`; empty where texts cannot be asked by it
+    Attributes
+    ----------
+    needs : tuple[str, ...]
+        Fields of `Signals` without which it cannot run.
+    uses : tuple[str, ...]
+        Fields it reads where they are there.
+    unit : str
+        Of the score: "nats", "probability", ...
+    range : tuple[float or None, float or None]
+        Smallest and largest possible score, None where unbounded.
+    distribution : bool or Mapping[str, tuple[Any, ...]]
+        Does it read more of a model than the probability of the true label? True, or the values of options
+        with which it does: {"signal": ("taylor_soft_margin",)}.
+    fit : Callable[..., Callable[[Signals], Scores]] or None
+        Of a measure that is fitted on records of known truth: a function of `signals` and its options that
+        returns how other records of the same models are scored, each by a fit that has not seen it.
+    texts : tuple[str, ...]
+        Arrays of texts that it needs, see `vestige.measures.texts.ARRAYS`; empty where texts cannot be asked
+        by it.
     """
 
     BESIDE = ("label",)
@@ -129,12 +139,17 @@ MeasureConfig: TypeAlias = Annotated[str | dict[str, Any], AfterValidator(_known
 def measure(name: str, signals: Signals, *, preset: str = "recommended", **options: Any) -> Scores:
     """Score every sample of `signals`: float64 [N], larger = more unlearned.
 
-    name     a registered measure, see `vestige list measures`
-    preset   "recommended" (the default), or "paper": as published, artefacts included
-    options  the measure's own, for example `family="norm"` for "iam"
-
     Raises `MissingArray` where the signals lack an array the measure needs, `InputError` for an unknown
     name, preset or option, and where scores are not finite.
+
+    Parameters
+    ----------
+    name : str
+        A registered measure, see `vestige list measures`.
+    preset : str
+        "recommended" (the default), or "paper": as published, artefacts included.
+    options : Any
+        The measure's own, for example `family="norm"` for "iam".
     """
     entry = MEASURES[name]
     if not entry.of_samples:

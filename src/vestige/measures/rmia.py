@@ -64,13 +64,19 @@ def rmia_offline(
 ) -> Floats:
     r"""Share of never-seen samples that this one does not exceed, relative to shadows; 1 = none is exceeded.
 
-    parameters  a named set of constants: "cifar10", "cinic10", "cifar100", "purchase", "texas", "location", and
-                "texts": likelihoods of tokens as they are
-    signal      "softmax", or "taylor_soft_margin" as published
-    gamma       how many times the ratio must be exceeded; default: the set's
-    ties        how an exact tie counts, from 0 (published) to 1
-
     The population is `population` with its `shadow_out`, or else the holdout samples.
+
+    Parameters
+    ----------
+    parameters : {"cifar10", "cinic10", "cifar100", "purchase", "texas", "location", "texts"}
+        A named set of constants: "cifar10", "cinic10", "cifar100", "purchase", "texas", "location", and
+        "texts": likelihoods of tokens as they are.
+    signal : {"softmax", "taylor_soft_margin"}
+        "softmax", or "taylor_soft_margin" as published.
+    gamma : float or None
+        How many times the ratio must be exceeded; default: the set's.
+    ties : float
+        How an exact tie counts, from 0 (published) to 1.
 
     Notes
     -----
@@ -137,10 +143,16 @@ def rmia_online(
     Needs `population` (with its `shadow_out`) and `population_in`, a model trained on the population. On texts gamma
     is 1; the published 2 ties every text that is not far likelier than the others.
 
-    parameters  a named set of constants, see `rmia_offline`
-    signal      "softmax", or "taylor_soft_margin" as published
-    gamma       how many times the ratio must be exceeded; default: the set's
-    ties        how an exact tie counts, from 0 (published) to 1
+    Parameters
+    ----------
+    parameters : {"cifar10", "cinic10", "cifar100", "purchase", "texas", "location", "texts"}
+        A named set of constants, see `rmia_offline`.
+    signal : {"softmax", "taylor_soft_margin"}
+        "softmax", or "taylor_soft_margin" as published.
+    gamma : float or None
+        How many times the ratio must be exceeded; default: the set's.
+    ties : float
+        How an exact tie counts, from 0 (published) to 1.
 
     Notes
     -----

@@ -47,11 +47,18 @@ def samia(
 ) -> Floats:
     r"""Non-membership by a transformer on output, sensitivity and label.
 
-    folds      parts for cross-fitting; 1: one attacker that has seen what it scores
-    epochs     of the attacker's training
-    optimiser  "adam", or "sgd" as published
-    seed       of the attacker's weights and batches
-    limit      at most so many members and non-members train the attacker
+    Parameters
+    ----------
+    folds : int
+        Parts for cross-fitting; 1: one attacker that has seen what it scores.
+    epochs : int
+        Of the attacker's training.
+    optimiser : {"adam", "sgd"}
+        "adam", or "sgd" as published.
+    seed : int
+        Of the attacker's weights and batches.
+    limit : int
+        At most so many members and non-members train the attacker.
 
     Notes
     -----

@@ -26,7 +26,10 @@ IAM = "Wang et al. 2025 (IAM)"
 def random(signals: Signals, *, seed: Seed = 0) -> Floats:
     r"""Uniform noise, fixed by each sample's id: what a measure that knows nothing scores; its AUC is 0.5.
 
-    seed  of the noise
+    Parameters
+    ----------
+    seed : int
+        Of the noise.
 
     Notes
     -----
@@ -165,7 +168,10 @@ def scaled_logit_difference(signals: Signals) -> Floats:
 def logloss_difference(signals: Signals, *, eps1: float = 1e-2, eps2: float = 1e-5) -> Floats:
     r"""Difference of the bounded Gumbel signal that IAM works on; 0 = unchanged.
 
-    eps1, eps2  bounds of the Gumbel map, as in `iam`
+    Parameters
+    ----------
+    eps1, eps2 : float
+        Bounds of the Gumbel map, as in `iam`.
 
     Notes
     -----

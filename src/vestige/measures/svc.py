@@ -25,7 +25,10 @@ STEP, LEVELS = 1e-3, 10_000
 def decided(x: Floats, truth: NDArray[Any], asked: Floats, ids: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Fit SVC(C=3, gamma="auto", rbf) on `x` [n, D] and `truth` [n]; return what it says of `asked` [m, D].
 
-    ids  [n] of the samples that are fitted on
+    Parameters
+    ----------
+    ids : text [n]
+        Of the samples that are fitted on.
     """
     truth = np.asarray(truth, bool)
     attack = SVC(C=3, gamma="auto", kernel="rbf", random_state=0)

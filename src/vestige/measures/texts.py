@@ -61,16 +61,23 @@ def measure(
 ) -> Floats:
     """Score every text: float64 [N], larger = more unlearned.
 
-    name    a registered measure: see `vestige.measures.texts.MEASURES`
-    preset  "recommended" (the default), or "paper": as published, artefacts included
-    nll     float [N], mean token loss in nats under the model after unlearning
-    fit     float [N], the same under the model before unlearning
-    out     float [N], the same under a model that never saw the texts
-
     and what single measures read beside these, see `ARRAYS`: each says by itself what it needs.
 
     Raises `MissingArray` where an array is missing, `InputError` for arrays that do not fit, unknown names and
     options, and where a score is not finite.
+
+    Parameters
+    ----------
+    name : str
+        A registered measure: see `vestige.measures.texts.MEASURES`.
+    preset : str
+        "recommended" (the default), or "paper": as published, artefacts included.
+    nll : float [N]
+        Mean token loss in nats under the model after unlearning.
+    fit : float [N]
+        The same under the model before unlearning.
+    out : float [N]
+        The same under a model that never saw the texts.
     """
     entry, chosen = MEASURES[name], preset_on_texts(name, preset)
     given = {

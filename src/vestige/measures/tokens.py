@@ -32,8 +32,11 @@ Floats = NDArray[np.float64]
 def zlib(tokens: TextSignals, texts: Sequence[str], *, per: Literal["byte", "ratio"] = "byte") -> Floats:
     r"""Loss measured against how well a compressor that knows nothing does on the text.
 
-    per  "byte": whole loss over compressed bytes; "ratio": mean token loss over compressed bytes per character, as
-         published
+    Parameters
+    ----------
+    per : {"byte", "ratio"}
+        "byte": whole loss over compressed bytes; "ratio": mean token loss over compressed bytes per
+        character, as published.
 
     Notes
     -----
@@ -63,7 +66,10 @@ def zlib(tokens: TextSignals, texts: Sequence[str], *, per: Literal["byte", "rat
 def min_k(tokens: TextSignals, *, share: Share = 0.2) -> Floats:
     r"""Minus the mean log-probability of the `share` of tokens that surprise most, at least one.
 
-    share  of the tokens of a text
+    Parameters
+    ----------
+    share : float
+        Of the tokens of a text.
 
     Notes
     -----
@@ -101,9 +107,13 @@ def min_k_plus(
 ) -> Floats:
     r"""The same, each token's log-probability centred and scaled over the vocabulary.
 
-    share      of the tokens of a text
-    weighting  "model": mean and deviation weighted by the model's probabilities, as the method is defined;
-               "vocabulary": each token alike, as the published benchmarks compute it
+    Parameters
+    ----------
+    share : float
+        Of the tokens of a text.
+    weighting : {"model", "vocabulary"}
+        "model": mean and deviation weighted by the model's probabilities, as the method is defined;
+        "vocabulary": each token alike, as the published benchmarks compute it.
 
     Notes
     -----
@@ -139,8 +149,12 @@ def surp(tokens: TextSignals, *, share: Share = 0.4, max_entropy: float = 2.0) -
 
     A text without such tokens scores as its least likely token does.
 
-    share        quantile of the text's own log-probabilities below which a token surprises
-    max_entropy  in nats, of predictions that are sure
+    Parameters
+    ----------
+    share : float
+        Quantile of the text's own log-probabilities below which a token surprises.
+    max_entropy : float
+        In nats, of predictions that are sure.
 
     Notes
     -----
@@ -184,8 +198,12 @@ def pac(
 
     A text known by heart has no bad tokens, and its swapped copies have: the lower, the more of it is known.
 
-    high  share of the best tokens
-    low   share of the worst tokens
+    Parameters
+    ----------
+    high : float
+        Share of the best tokens.
+    low : float
+        Share of the worst tokens.
 
     Notes
     -----

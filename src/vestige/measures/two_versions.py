@@ -44,8 +44,12 @@ def unleak(
 ) -> Floats:
     r"""Probability that the sample was deleted, by a classifier trained on simulated deletions.
 
-    attack  "logistic": logistic regression, with the scaled logits too; "mlp": the published network
-    seed    of the network
+    Parameters
+    ----------
+    attack : {"logistic", "mlp"}
+        "logistic": logistic regression, with the scaled logits too; "mlp": the published network.
+    seed : int
+        Of the network.
 
     Notes
     -----

@@ -17,12 +17,18 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class Classifier(nn.Module):
     """logits = head(body(scale(x))).
 
-    shape     of one sample, (C, H, W) or (F,)
-    body      maps [N, *shape] to features [N, D]
-    width     D
-    adaptive  whether the input scale is fitted on the training rows
-
     Takes float [N, *shape], images in [0, 1]; returns logits [N, classes].
+
+    Parameters
+    ----------
+    shape : tuple[int, ...]
+        Of one sample, (C, H, W) or (F,).
+    body : nn.Module
+        Maps [N, *shape] to features [N, D].
+    width : int
+        D.
+    adaptive : bool
+        Whether the input scale is fitted on the training rows.
     """
 
     def __init__(

@@ -27,8 +27,12 @@ def cnn(
 ) -> Classifier:
     """Three 3x3 convolutions of width, 2 width and 4 width, two max-pools, global average pooling.
 
-    norm     "group" or "none" where every sample must pass alone: per-sample gradients, DP-SGD
-    dropout  on the features before the last layer
+    Parameters
+    ----------
+    norm : {"batch", "group", "none"}
+        "group" or "none" where every sample must pass alone: per-sample gradients, DP-SGD.
+    dropout : float
+        On the features before the last layer.
     """
     channels = channels_of(shape, "cnn")
     body = nn.Sequential(

@@ -47,9 +47,14 @@ def densenet(
 ) -> Classifier:
     """DenseNet-BC; 176,122 parameters with 10 classes.
 
-    growth       channels that each layer adds
-    depth        of the whole network; 6 L + 4 gives L layers a block, what is over is left out
-    compression  share of the channels that pass from one block to the next
+    Parameters
+    ----------
+    growth : int
+        Channels that each layer adds.
+    depth : int
+        Of the whole network; 6 L + 4 gives L layers a block, what is over is left out.
+    compression : float
+        Share of the channels that pass from one block to the next.
     """
     channels = 2 * growth
     layers: list[nn.Module] = [nn.Conv2d(channels_of(shape, "densenet"), channels, 3, padding=1, bias=False)]

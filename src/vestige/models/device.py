@@ -95,8 +95,11 @@ def compiled(model: nn.Module, mode: str = "no") -> Callable[[Tensor], Tensor]:
 def settled(model: nn.Module, device: torch.device, sample: Tensor) -> Iterator[nn.Module]:
     """Move `model` to `device`, in the memory layout that is fast there; afterwards all is as it was.
 
-    sample  a small batch, to try whether the model takes the layout: one that calls `view` on what a
-            convolution returns does not, and keeps the usual layout
+    Parameters
+    ----------
+    sample : Tensor
+        A small batch, to try whether the model takes the layout: one that calls `view` on what a convolution
+        returns does not, and keeps the usual layout.
     """
     home = device_of(model)
     try:

@@ -24,15 +24,22 @@ def load_model(
 ) -> tuple[Any, Any]:
     """Return (model, tokenizer) of a hub id or a folder, in evaluation mode.
 
-    name         a folder of adapters (peft) is loaded with its base model, and merged into it
-    gguf         the file of quantised weights in the folder, which are turned into float32
-    remote_code  run code that comes with the model; refused unless asked for
-    device       "auto": a GPU where there is one; "spread": the layers over all GPUs, by accelerate, for what one
-                 cannot hold
-    dtype        "auto": bfloat16 on a GPU that computes in it, float32 elsewhere; or a name of a floating type
-
     Raises `MissingExtra` without transformers, `ArtefactError` where files are missing or cannot be read, `InputError`
     where the model has no language-model head, or needs code of its own.
+
+    Parameters
+    ----------
+    name : str or Path
+        A folder of adapters (peft) is loaded with its base model, and merged into it.
+    gguf : str or None
+        The file of quantised weights in the folder, which are turned into float32.
+    remote_code : bool
+        Run code that comes with the model; refused unless asked for.
+    device : str
+        "auto": a GPU where there is one; "spread": the layers over all GPUs, by accelerate, for what one
+        cannot hold.
+    dtype : str
+        "auto": bfloat16 on a GPU that computes in it, float32 elsewhere; or a name of a floating type.
     """
     if dtype not in DTYPES:
         raise InputError(unknown("dtype", dtype, DTYPES))

@@ -46,7 +46,10 @@ def mlp(
 def purchase_mlp(shape: tuple[int, ...], classes: int, *, standardise: bool = False) -> Classifier:
     """1024-512-256-128 with tanh: the model of Purchase-100 (600 features, 100 classes).
 
-    standardise  False as published: a rare binary feature divided by its tiny std would saturate tanh
+    Parameters
+    ----------
+    standardise : bool
+        False as published: a rare binary feature divided by its tiny std would saturate tanh.
     """
     return _fully_connected(shape, classes, (1024, 512, 256, 128), nn.Tanh, standardise=standardise)
 

@@ -47,8 +47,13 @@ def _hint(model: Callable[[Tensor], Any], batch: Tensor) -> str:
 def expect_logits(output: Any, samples: int, classes: int | None = None, *, training: bool = False) -> Tensor:
     """Return the output where it is logits [samples, classes], or raise `InputError`.
 
-    classes   None: any number
-    training  say that it is so in training mode: networks with a second head, such as GoogLeNet, answer otherwise there
+    Parameters
+    ----------
+    classes : int or None
+        None: any number.
+    training : bool
+        Say that it is so in training mode: networks with a second head, such as GoogLeNet, answer otherwise
+        there.
     """
     got = type(output).__name__
     if isinstance(output, Tensor):
@@ -108,9 +113,12 @@ def _made_by(step: Any) -> str | None:
 def expect_logits_in_training(model: nn.Module, sample: Tensor, classes: int | None = None) -> None:
     """Raise `InputError` where the network answers with something else in training mode, or gives no gradient of it.
 
-    sample  two samples or more, as a batch
-
     The network stays as it is.
+
+    Parameters
+    ----------
+    sample : Tensor
+        Two samples or more, as a batch.
     """
     probe = copied(model).train()
     with torch.enable_grad(), seeded(0, sample.device):

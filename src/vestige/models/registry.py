@@ -46,13 +46,23 @@ def build_model(
 ) -> nn.Module:
     """Build an untrained model on the CPU, in evaluation mode.
 
-    name     a registered architecture, see `vestige list models`
-    shape    of one sample: (C, H, W) or (F,), as `Dataset.shape`
-    classes  how many logits
-    seed     of the first weights; the same seed gives the same model, and no global state is touched
-    options  the architecture's own, for example `width=16` for "resnet18"
+    Parameters
+    ----------
+    name : str
+        A registered architecture, see `vestige list models`.
+    shape : tuple[int, ...]
+        Of one sample: (C, H, W) or (F,), as `Dataset.shape`.
+    classes : int
+        How many logits.
+    seed : int
+        Of the first weights; the same seed gives the same model, and no global state is touched.
+    options : Any
+        The architecture's own, for example `width=16` for "resnet18".
 
-    Raises `InputError` for an unknown name or option, and for a shape the architecture cannot take.
+    Raises
+    ------
+    InputError
+        For an unknown name or option, and for a shape the architecture cannot take.
     """
     architecture = MODELS[name]
     if not shape:

@@ -64,9 +64,12 @@ def sensitivity_of(
 ) -> Tensor:
     """Mean over noisy copies of |model(x + sigma u) - clean| / sigma, u standard normal: [N, C].
 
-    at_once  all copies in one batch, which a model in training mode normalises together
-
     Gradients flow where they are enabled. The noise is drawn on the CPU, so that it is the same on every device.
+
+    Parameters
+    ----------
+    at_once : bool
+        All copies in one batch, which a model in training mode normalises together.
     """
     total = torch.zeros_like(clean)
     noisy = (x + sigma * torch.randn(x.shape, generator=generator).to(x) for _ in range(copies))

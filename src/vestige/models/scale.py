@@ -24,10 +24,17 @@ def to_float(batch: Tensor) -> Tensor:
 class InputScale(nn.Module):
     """Standardise inputs: (x - mean) / std, per channel of an image, per feature of a table.
 
-    shape     of one sample: (C, H, W) or (F,)
-    adaptive  False: `fit_input_scale` leaves it alone, so that inputs pass unchanged
+    Parameters
+    ----------
+    shape : tuple[int, ...]
+        Of one sample: (C, H, W) or (F,).
+    adaptive : bool
+        False: `fit_input_scale` leaves it alone, so that inputs pass unchanged.
 
-    Raises `InputError` where a batch has another number of channels or features.
+    Raises
+    ------
+    InputError
+        Where a batch has another number of channels or features.
     """
 
     mean: Tensor  # [C, 1, 1] or [F]
@@ -57,8 +64,11 @@ class InputScale(nn.Module):
 def fit_input_scale(model: nn.Module, x: NDArray[np.generic] | Iterable[Tensor]) -> None:
     """Set the mean and std of the model's `InputScale`, in place; a model without one stays as it is.
 
-    x  the training inputs, [N, F] or [N, C, H, W], or an iterable of batches of them; uint8 counts as
-       [0, 1]. Where a feature never varies its std becomes 1.
+    Parameters
+    ----------
+    x : array or Iterable[Tensor]
+        The training inputs, [N, F] or [N, C, H, W], or an iterable of batches of them; uint8 counts as [0,
+        1]. Where a feature never varies its std becomes 1.
     """
     scales = [m for m in model.modules() if isinstance(m, InputScale) and m.adaptive]
     if not scales:

@@ -30,11 +30,18 @@ def prune(
 ) -> nn.Module:
     """Zero the smallest share `sparsity` of the prunable weights, in place; return the model.
 
-    sparsity  from 0 to below 1; 0.95 keeps every twentieth weight
-    sample    a batch [n, ...] as the model takes it, for a network without convolutions: it tells the last layer
+    Parameters
+    ----------
+    sparsity : float
+        From 0 to below 1; 0.95 keeps every twentieth weight.
+    sample : Tensor or None
+        A batch [n, ...] as the model takes it, for a network without convolutions: it tells the last layer.
 
-    Raises `InputError` where the share is outside, where the model has nothing to prune or weights that are computed
-    from others, and where a network without convolutions needs a sample.
+    Raises
+    ------
+    InputError
+        Where the share is outside, where the model has nothing to prune or weights that are computed from
+        others, and where a network without convolutions needs a sample.
     """
     layers = prunable(model, sample)
     _check_weights(model, layers)

@@ -31,7 +31,10 @@ def threads_for(model: nn.Module, sample: Tensor, batch_size: int) -> int:
     Never more than torch would take by itself. Threads wait for each other after every layer: on a small network
     that costs more than they save, and where the processor is busy, many times as much.
 
-    sample  a small batch as the network takes it, on its device
+    Parameters
+    ----------
+    sample : Tensor
+        A small batch as the network takes it, on its device.
     """
     most = torch.get_num_threads()
     if most == 1 or sample.device.type != "cpu" or not len(sample):

@@ -76,7 +76,10 @@ def log_e_value(
 ) -> float:
     """Return the logarithm of the e-value of the forget records among scores [N] in strata [N].
 
-    moved  by which the forget records' scores are lowered first, for an error that they share
+    Parameters
+    ----------
+    moved : float
+        By which the forget records' scores are lowered first, for an error that they share.
     """
     centre = np.median(scores)
     spread = np.median(np.abs(scores - centre)) or scores.std() or 1.0

@@ -61,10 +61,16 @@ class Bullets(Block):
 class Cell(NamedTuple):
     """One cell of a table: its text, and what is special about it.
 
-    style   class names; those of the column where None
-    span    how many columns it fills
-    note    smaller text on a line of its own
-    strong  the text is bold, what comes `after` it is not
+    Attributes
+    ----------
+    style : str or None
+        Class names; those of the column where None.
+    span : int
+        How many columns it fills.
+    note : str
+        Smaller text on a line of its own.
+    strong : bool
+        The text is bold, what comes `after` it is not.
     """
 
     text: str
@@ -79,7 +85,10 @@ class Cell(NamedTuple):
 class Column(NamedTuple):
     """A column of a table: its heading, and the class names of its cells, among them "number" and "words".
 
-    label  what stands before each cell on a narrow screen, where rows are stacked
+    Attributes
+    ----------
+    label : str
+        What stands before each cell on a narrow screen, where rows are stacked.
     """
 
     title: str
@@ -91,10 +100,16 @@ class Column(NamedTuple):
 class Table(Block):
     """A table; a plain text in place of a `Cell` has nothing special about it.
 
-    label   what the table is, for those who hear the page
-    style   class names: "compared", "stacked", ...
-    tall    long tables scroll inside the page
-    headed  the first cell of each row is its heading
+    Attributes
+    ----------
+    label : str
+        What the table is, for those who hear the page.
+    style : str
+        Class names: "compared", "stacked", ...
+    tall : bool
+        Long tables scroll inside the page.
+    headed : bool
+        The first cell of each row is its heading.
     """
 
     label: str
@@ -159,16 +174,28 @@ class Picker(Block):
 class Card(Block):
     """The answer, before everything else.
 
-    badge     the outcome
-    label     what the card is, for those who hear the page
-    name      of the method, where a page has several
-    reasons   sentences below the answer
-    asides    sentences in small print below these
-    bar       the completeness on its scale, see `vestige.evaluation.page.cards`; or why there is none, as text
-    bounds    (term, text) of what could be left
-    counts    records by outcome: (outcome, word, sign, count, percent)
-    basis     what the answer rests on
-    warnings  sentences that must not be overlooked
+    Attributes
+    ----------
+    badge : Badge
+        The outcome.
+    label : str
+        What the card is, for those who hear the page.
+    name : str
+        Of the method, where a page has several.
+    reasons : Sequence[str]
+        Sentences below the answer.
+    asides : Sequence[str]
+        Sentences in small print below these.
+    bar : Mapping[str, Any] or str
+        The completeness on its scale, see `vestige.evaluation.page.cards`; or why there is none, as text.
+    bounds : Sequence[tuple[str, str]]
+        (term, text) of what could be left.
+    counts : Sequence[tuple[str, str, str, str, float]]
+        Records by outcome: (outcome, word, sign, count, percent).
+    basis : str
+        What the answer rests on.
+    warnings : Sequence[str]
+        Sentences that must not be overlooked.
     """
 
     badge: Badge
@@ -188,12 +215,19 @@ class Card(Block):
 class Listing(Block):
     """A long table of records that a reader sorts, searches and turns the pages of.
 
-    columns   (heading, kind): a "picture", the "id", an outcome ("badge"), a "number" or, "", other text
-    rows      (cells, keys): what stands in each column, and what numbers are sorted by; None where it is missing.
-              The cell of a picture is its number in the page's style, that of an outcome its place in `outcomes`
-    outcomes  (tone, word, sign) of every outcome
-    sorted_by the heading of the column in whose order the rows are
-    place     which listing of the page it is, from 0
+    Attributes
+    ----------
+    columns : Sequence[tuple[str, str]]
+        (heading, kind): a "picture", the "id", an outcome ("badge"), a "number" or, "", other text.
+    rows : Sequence[tuple[Sequence[Any], Sequence[float or None]]]
+        (cells, keys): what stands in each column, and what numbers are sorted by; None where it is missing.
+        The cell of a picture is its number in the page's style, that of an outcome its place in `outcomes`.
+    outcomes : Sequence[tuple[str, str, str]]
+        (tone, word, sign) of every outcome.
+    sorted_by : str
+        The heading of the column in whose order the rows are.
+    place : int
+        Which listing of the page it is, from 0.
     """
 
     columns: Sequence[tuple[str, str]]

@@ -75,10 +75,16 @@ def roc_pair(
 ) -> tuple[str, str]:
     """Draw ROC curves on linear and on logarithmic axes, each with the line of chance; return both as SVG.
 
-    curves      (x, y, look): shares that rise from 0 to 1, and matplotlib's settings of the line, such as its label
-    floor       smallest share on the logarithmic axes
-    axes_names  of x and y
-    key, label  as of `svg.inline_svg`; what the curves are of
+    Parameters
+    ----------
+    curves : Sequence[tuple[array of float, array of float, Mapping[str, Any]]]
+        (x, y, look): shares that rise from 0 to 1, and matplotlib's settings of the line, such as its label.
+    floor : tuple[float, float]
+        Smallest share on the logarithmic axes.
+    axes_names : tuple[str, str]
+        Of x and y.
+    key, label : str
+        As of `svg.inline_svg`; what the curves are of.
     """
     drawings = []
     for logarithmic in (False, True):

@@ -19,9 +19,14 @@ def notebook_card(
 ) -> str:
     """Return a card as HTML; all text is escaped, and colours are those of the page it stands in.
 
-    tone    an outcome, which is shown beside the title and as the colour of the edge; "" where there is none
-    facts   a table of two columns
-    lists   more to unfold, by heading; at most 12 lines each
+    Parameters
+    ----------
+    tone : str
+        An outcome, which is shown beside the title and as the colour of the edge; "" where there is none.
+    facts : Sequence[tuple[str, str]]
+        A table of two columns.
+    lists : Mapping[str, Sequence[str]] or None
+        More to unfold, by heading; at most 12 lines each.
     """
     edge = TONES.get(tone, TONES["undecided"])
     word = f' <span style="font-weight:normal;opacity:.8">{escape(tone)}</span>' if tone else ""

@@ -45,17 +45,30 @@ class Section:
 class Page:
     """A report.
 
-    cards     the answers
-    sections  what they rest on; a picker may stand between two
-    glossary  the terms to explain, see `vestige.report.glossary`
-    limits    what cannot be said, in sentences, by whom they concern ("" = all); None: there is no such section
-    limited   what has these limits: "audit", "experiment"
-    facts     what was measured, in a line below the title
-    overview  one sentence over all cards
-    folded    the cards are folded below that sentence, as a table shows them
-    manifest  what is known of the run: "vestige", "created", and the configuration by name
-    style     rules of style of this page alone
-    carried   JSON that the page carries for machines, by the id of its element
+    Attributes
+    ----------
+    cards : Sequence[Card]
+        The answers.
+    sections : Sequence[Section or Picker]
+        What they rest on; a picker may stand between two.
+    glossary : Sequence[str]
+        The terms to explain, see `vestige.report.glossary`.
+    limits : Sequence[tuple[str, Sequence[str]]] or None
+        What cannot be said, in sentences, by whom they concern ("" = all); None: there is no such section.
+    limited : str
+        What has these limits: "audit", "experiment".
+    facts : Sequence[str]
+        What was measured, in a line below the title.
+    overview : str
+        One sentence over all cards.
+    folded : bool
+        The cards are folded below that sentence, as a table shows them.
+    manifest : Mapping[str, Any]
+        What is known of the run: "vestige", "created", and the configuration by name.
+    style : str
+        Rules of style of this page alone.
+    carried : Mapping[str, object]
+        JSON that the page carries for machines, by the id of its element.
     """
 
     title: str

@@ -52,8 +52,12 @@ REFERENCE = re.compile(r"url\(#([^)]+)\)")
 def inline_svg(figure: Figure, *, key: str, label: str) -> str:
     """Return `figure` as one <svg> element with role="img".
 
-    key    unique on the page; put before every id, so that clip paths of two figures never meet
-    label  the text alternative: what the figure shows, in numbers
+    Parameters
+    ----------
+    key : str
+        Unique on the page; put before every id, so that clip paths of two figures never meet.
+    label : str
+        The text alternative: what the figure shows, in numbers.
     """
     buffer = io.StringIO()
     figure.savefig(

@@ -41,7 +41,10 @@ def written(
 ) -> str:
     """Return rows below a header as text in one of `FORMATS`; see `table`.
 
-    numeric  which columns are set to the right; default: those that hold numbers alone
+    Parameters
+    ----------
+    numeric : Sequence[bool] or None
+        Which columns are set to the right; default: those that hold numbers alone.
     """
     if format not in FORMATS:
         raise InputError(unknown("table format", format, FORMATS))

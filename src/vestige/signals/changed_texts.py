@@ -67,11 +67,17 @@ def neighbouring(
 ) -> list[Texts]:
     """Return copies of the texts with a share of their tokens replaced by likely others, for `neighbourhood`.
 
-    model  proposes: a reference, not the model that is audited. Each replacement is drawn from its `top` next tokens,
-           the text's own excepted, given the text's past; published: the candidates of a masked model, which sees
-           both sides. Only the first context of a long text is changed.
+    Parameters
+    ----------
+    model : Any
+        Proposes: a reference, not the model that is audited. Each replacement is drawn from its `top` next
+        tokens, the text's own excepted, given the text's past; published: the candidates of a masked model,
+        which sees both sides. Only the first context of a long text is changed.
 
-    Raises `InputError` unless 0 < share <= 1, and copies and top are at least 1; for a text of a single token.
+    Raises
+    ------
+    InputError
+        Unless 0 < share <= 1, and copies and top are at least 1; for a text of a single token.
     """
     import torch
 

@@ -34,13 +34,17 @@ def collect_logits(
 ) -> NDArray[np.float32]:
     """Return what `model` says about `rows`: float32 [N, C], logits, or log-probabilities from scikit-learn.
 
-    model   a `torch.nn.Module` that maps a batch to logits [n, C], or a fitted scikit-learn classifier
-    device  where to compute; default: where the module's parameters are
-
     Classes that a scikit-learn model has never seen get the log-probability log(1e-12); its columns are matched by
     class, see `vestige.estimators`. Networks of half or double precision that do not take samples of single precision
     are read as a copy in single precision. Raises `InputError` where the model does not take the samples, and where the
     output is not [n, C], not finite, or probabilities: a network that ends in a softmax gives no logits.
+
+    Parameters
+    ----------
+    model : Any
+        A `torch.nn.Module` that maps a batch to logits [n, C], or a fitted scikit-learn classifier.
+    device : str or None
+        Where to compute; default: where the module's parameters are.
     """
     _expect_rows(rows)
     if not _is_network(model) and hasattr(model, "predict_proba"):

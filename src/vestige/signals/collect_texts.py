@@ -51,18 +51,30 @@ def collect(
 ) -> TextSignals:
     """Return what a causal language model says of every token.
 
-    model         of transformers, on any device; it is put into evaluation mode for the time of the pass
-    tokenizer     its tokenizer; special tokens are set as it does by itself
-    context       longest window in tokens; default: what the model's configuration says, at most 4096
-    batch_tokens  tokens in a batch, padding included
-    part          texts that are scored and kept together
-    out           a folder to keep the parts in, and to continue from
-    progress      show a bar of the tokens that are scored
-
     A list of strings gets ids from what the texts say, see `vestige.data.texts.content_ids`.
 
-    Raises `InputError` for texts of fewer than two tokens, for tokens and a context that the model does not take, and
-    for a model without a language-model head.
+    Parameters
+    ----------
+    model : Any
+        Of transformers, on any device; it is put into evaluation mode for the time of the pass.
+    tokenizer : Any
+        Its tokenizer; special tokens are set as it does by itself.
+    context : int or None
+        Longest window in tokens; default: what the model's configuration says, at most 4096.
+    batch_tokens : int
+        Tokens in a batch, padding included.
+    part : int
+        Texts that are scored and kept together.
+    out : Path or None
+        A folder to keep the parts in, and to continue from.
+    progress : bool
+        Show a bar of the tokens that are scored.
+
+    Raises
+    ------
+    InputError
+        For texts of fewer than two tokens, for tokens and a context that the model does not take, and for a
+        model without a language-model head.
     """
     given = as_texts(texts)
     expect_language_model(model, tokenizer)

@@ -54,9 +54,13 @@ def save(
 ) -> Path:
     """Write `signals` to `folder`; the manifest comes last, so a half-written folder is never read.
 
-    apart       write `unlearned` to a file of its own, so that other records may share the rest
-    references  a folder that was written so, of signals that differ in `unlearned` alone: the rest is linked, not
-                written again
+    Parameters
+    ----------
+    apart : bool
+        Write `unlearned` to a file of its own, so that other records may share the rest.
+    references : Path or None
+        A folder that was written so, of signals that differ in `unlearned` alone: the rest is linked, not
+        written again.
     """
     folder = folder_at(folder)
     (folder / "signals.json").unlink(missing_ok=True)
@@ -103,7 +107,10 @@ def _link(source: Path, path: Path) -> None:
 def _save_rest(signals: Signals, folder: Path, apart: bool) -> tuple[list[str], list[str]]:
     """Write the arrays, the rows and the attached records; return the files, and what is attached.
 
-    apart  leave the outputs of the audited model out, and give those in attached records a file of their own
+    Parameters
+    ----------
+    apart : bool
+        Leave the outputs of the audited model out, and give those in attached records a file of their own.
     """
     names = ARRAYS[1:] if apart else ARRAYS
     arrays = {name: np.ascontiguousarray(a) for name in names if (a := getattr(signals, name)) is not None}

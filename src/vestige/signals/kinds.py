@@ -364,9 +364,14 @@ def columns_of(
 ) -> tuple[NDArray[np.floating[Any]], int]:
     """Return outputs of any kind as a field of `Signals` holds them, [n, C] or [n, 2], and how many were clipped.
 
-    truth  what is true of the records, for kinds that tell the truth alone; losses need none
-    scale  of the residuals of predictions, see `residual_scale`
-    floor  of probabilities, see `floor_of`
+    Parameters
+    ----------
+    truth : array or None
+        What is true of the records, for kinds that tell the truth alone; losses need none.
+    scale : array of float or None
+        Of the residuals of predictions, see `residual_scale`.
+    floor : float
+        Of probabilities, see `floor_of`.
     """
     if kind in OF_CLASSES:
         return class_logits(values, kind, floor)

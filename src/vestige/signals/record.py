@@ -37,36 +37,56 @@ ATTACHED = ("population", "calibration", "shadow_train")
 class Signals:
     """Outputs of the audited model and its references on N samples of C classes.
 
-    labels         int [N]         true classes
-    unlearned      float [N, C]    logits of the model under audit
-    original       float [N, C]    logits of the model before unlearning
-    shadow_out     float [S, N, C] logits of shadow models that never saw the N samples ([N, C] for one)
-    shadow_fit     float [M]       true-label confidence of shadow models on their own training data
-    retrained      float [R, N, C] logits of exact retrains without the forget set ([N, C] for one)
-    population     Signals         samples no audited model was trained on
-    population_in  float [Z, C]    logits on the population of a model that was trained on it
-    calibration    Signals         simulated deletions with known truth: role "forget" = the model in the
-                                   place of `original` saw the sample and the one in the place of
-                                   `unlearned` never did; role "retain" = both saw it
-    shadow_train   Signals         the shadows' own training records, roles exchanged: `original` = the shadow that saw
-                                   a record, `shadow_out` = as many models that did not, the original among them,
-                                   `unlearned` = the audited model; see `exchanged_deletions`
-    sensitivity    float [N, C]    how much each output of `unlearned` moves under small noise, per unit of noise
-    role           str [N]         "forget", "retain" or "holdout"; all "forget" where not given
-    ids            str [N]         names of the samples; "0", "1", ... where not given
-    shadow_ids     str [...]       ids of samples that any shadow model was trained on, where known
-    source         str [N]         where a holdout sample comes from, such as "holdout" or "pool"; two sources check
-                                   each other. Without it there is one
-    cluster        str [N]         which samples belong together, for example one person's; a verdict takes them as one
-    group          str [N]         which samples a verdict compares with each other, in place of `labels`: the true
-                                   classes, where `labels` do not hold them
-    kind           str             "logits"; "true_label": the probability of the true label alone is known, as two
-                                   columns, its log-odds and 0, all labels 0; "labels": the same, of right or wrong
-    notes          tuple of str    what was done to the outputs, and what they cannot show, for the limits of an audit
-
     Logits may be log-probabilities, never probabilities: `from_outputs` takes these and other outputs. Arrays are kept
     as they are given (float32 stays float32); measures compute in float64, in chunks. Ids are text, or integers, which
     become text by their digits. Raises `InputError` for shapes, labels, roles, ids or values that do not fit.
+
+    Attributes
+    ----------
+    labels : int [N]
+        True classes.
+    unlearned : float [N, C]
+        Logits of the model under audit.
+    original : float [N, C]
+        Logits of the model before unlearning.
+    shadow_out : float [S, N, C]
+        Logits of shadow models that never saw the N samples ([N, C] for one).
+    shadow_fit : float [M]
+        True-label confidence of shadow models on their own training data.
+    retrained : float [R, N, C]
+        Logits of exact retrains without the forget set ([N, C] for one).
+    population : Signals or None
+        Samples no audited model was trained on.
+    population_in : float [Z, C]
+        Logits on the population of a model that was trained on it.
+    calibration : Signals or None
+        Simulated deletions with known truth: role "forget" = the model in the place of `original` saw the
+        sample and the one in the place of `unlearned` never did; role "retain" = both saw it.
+    shadow_train : Signals or None
+        The shadows' own training records, roles exchanged: `original` = the shadow that saw a record,
+        `shadow_out` = as many models that did not, the original among them, `unlearned` = the audited model;
+        see `exchanged_deletions`.
+    sensitivity : float [N, C]
+        How much each output of `unlearned` moves under small noise, per unit of noise.
+    role : str [N]
+        "forget", "retain" or "holdout"; all "forget" where not given.
+    ids : str [N]
+        Names of the samples; "0", "1", ... where not given.
+    shadow_ids : str [...]
+        Ids of samples that any shadow model was trained on, where known.
+    source : str [N]
+        Where a holdout sample comes from, such as "holdout" or "pool"; two sources check each other. Without
+        it there is one.
+    cluster : str [N]
+        Which samples belong together, for example one person's; a verdict takes them as one.
+    group : str [N]
+        Which samples a verdict compares with each other, in place of `labels`: the true classes, where
+        `labels` do not hold them.
+    kind : str
+        "logits"; "true_label": the probability of the true label alone is known, as two columns, its log-odds
+        and 0, all labels 0; "labels": the same, of right or wrong.
+    notes : tuple[str, ...]
+        What was done to the outputs, and what they cannot show, for the limits of an audit.
     """
 
     labels: NDArray[np.int64]
@@ -417,9 +437,13 @@ class Signals:
     def save(self, folder: Path | str, references: Path | None = None, *, apart: bool = False) -> Path:
         """Write the record to a folder: safetensors arrays, a Parquet table of rows, a manifest of hashes.
 
-        apart       write `unlearned` to a file of its own, so that other records may share the rest
-        references  a record that was saved so, and differs in `unlearned` alone: the rest gets a second name, and is
-                    not written again
+        Parameters
+        ----------
+        apart : bool
+            Write `unlearned` to a file of its own, so that other records may share the rest.
+        references : Path or None
+            A record that was saved so, and differs in `unlearned` alone: the rest gets a second name, and is
+            not written again.
         """
         from vestige.signals import files
 

@@ -37,18 +37,27 @@ def simulated_deletions(
 ) -> Signals:
     """Build the `calibration` record of `Signals` from a fleet of shadow models.
 
-    labels  [P]        true classes of the pool
-    logits  [S, P, C]  of S shadow models, at least three
-    member  [S, P]     which shadow was trained on which sample: truth values, or 0 and 1 of any type
-    ids     [P]        names of the samples; "0", "1", ... where not given
-    out     how many OUT shadows each simulated deletion gets; the audited samples must get as many. Default:
-            the most, up to S - 2, that leave 200 deletions, else the number that leaves the most
-    seed    of the draw of models for each sample
-    kind    what the logits tell, as of the audited samples; see `Signals.kind`
-
     Returns `Signals` with role "forget" for exact deletions and "retain" for kept samples; rows are sorted by
     the pair of models. Raises `InputError` for fewer than three shadows, for arrays that do not fit, and where no
     deletion can be built.
+
+    Parameters
+    ----------
+    labels : int [P]
+        True classes of the pool.
+    logits : float [S, P, C]
+        Of S shadow models, at least three.
+    member : bool [S, P]
+        Which shadow was trained on which sample: truth values, or 0 and 1 of any type.
+    ids : str [P]
+        Names of the samples; "0", "1", ... where not given.
+    out : int or None
+        How many OUT shadows each simulated deletion gets; the audited samples must get as many. Default: the
+        most, up to S - 2, that leave 200 deletions, else the number that leaves the most.
+    seed : int
+        Of the draw of models for each sample.
+    kind : str
+        What the logits tell, as of the audited samples; see `Signals.kind`.
     """
     labels, logits, member = as_array("labels", labels), as_array("logits", logits), as_mask("member", member)
     if logits.ndim != 3 or member.shape != logits.shape[:2] or labels.shape != member.shape[1:]:
@@ -102,7 +111,10 @@ def _rows(
 def exchangeable(member: NDArray[np.bool_], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return sorted positions of records [P] that exactly one shadow was trained on, at most so many, drawn at random.
 
-    member  bool [S, P], which shadow was trained on which record
+    Parameters
+    ----------
+    member : bool [S, P]
+        Which shadow was trained on which record.
     """
     rows = np.flatnonzero(member.sum(axis=0) == 1)
     return np.sort(rng.permutation(rows)[:most])

@@ -23,17 +23,30 @@ PER_TOKEN = ("logp", "mean", "std", "entropy", "weighted_std")
 class TextSignals:
     """Signals of n texts with T scored tokens in all; a text's first token has nothing before it and is not scored.
 
-    logp          float32 [T]  log-probability of the token, nats
-    mean, std     float32 [T]  of the log-probabilities of the whole vocabulary, each token alike
-    entropy       float32 [T]  of the prediction, nats; minus the mean log-probability weighted by probability
-    weighted_std  float32 [T]  deviation of the log-probabilities weighted by probability
-    start, end    int32 [T]    where the token stands in the text, characters; -1 where the tokenizer does not say
-    offsets       int64 [n+1]  a text's tokens are offsets[i] to offsets[i + 1]
-    characters    int64 [n]    length of the text
-    ids           str [n]
-    hashes        str [n]      what each text is, `Texts.hashes`; None in files of earlier versions
+    Attributes
+    ----------
+    logp : float32 [T]
+        Log-probability of the token, nats.
+    mean, std : float32 [T]
+        Of the log-probabilities of the whole vocabulary, each token alike.
+    entropy : float32 [T]
+        Of the prediction, nats; minus the mean log-probability weighted by probability.
+    weighted_std : float32 [T]
+        Deviation of the log-probabilities weighted by probability.
+    start, end : int32 [T]
+        Where the token stands in the text, characters; -1 where the tokenizer does not say.
+    offsets : int64 [n+1]
+        A text's tokens are offsets[i] to offsets[i + 1].
+    characters : int64 [n]
+        Length of the text.
+    ids : str [n]
+    hashes : str [n]
+        What each text is, `Texts.hashes`; None in files of earlier versions.
 
-    Raises `InputError` where the arrays do not fit or a log-probability is not finite.
+    Raises
+    ------
+    InputError
+        Where the arrays do not fit or a log-probability is not finite.
     """
 
     logp: Floats32
@@ -113,7 +126,10 @@ class TextSignals:
     def expect(self, ids: Sequence[str], hashes: Sequence[str] | None, of: str) -> None:
         """Raise `InputError` unless these are the signals of the same texts in the same order, by id and by content.
 
-        of  whose texts they are to be, for the message
+        Parameters
+        ----------
+        of : str
+            Whose texts they are to be, for the message.
         """
         if list(self.ids) != list(ids):
             missing = sorted(set(map(str, ids)) - set(map(str, self.ids)))

@@ -46,9 +46,15 @@ def save_estimator(model: Any, folder: Path) -> None:
 def load_estimator(folder: Path, like: Any) -> Any:
     """Return the estimator that a folder holds.
 
-    like  an estimator of the user's, whose types are trusted besides those of the libraries
+    Parameters
+    ----------
+    like : Any
+        An estimator of the user's, whose types are trusted besides those of the libraries.
 
-    Raises `InputError` for a file that names other types, and for one that cannot be read.
+    Raises
+    ------
+    InputError
+        For a file that names other types, and for one that cannot be read.
     """
     path = folder / FILE
     try:

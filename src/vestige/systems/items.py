@@ -32,8 +32,12 @@ Collate = Callable[[list[Any]], Any]
 class Batch:
     """What a network is given, and what is true of it.
 
-    args, kwargs  the call: network(*args, **kwargs)
-    truth         labels [n], or targets [n] or [n, D]
+    Attributes
+    ----------
+    args, kwargs
+        The call: network(*args, **kwargs).
+    truth : Tensor
+        Labels [n], or targets [n] or [n, D].
     """
 
     args: tuple[Any, ...]
@@ -73,7 +77,10 @@ def _moved(value: Any, device: torch.device) -> Any:
 class Pairs(TorchDataset[Any]):
     """Arrays as a data set of (x, y); images of bytes are given as numbers from 0 to 1.
 
-    whole  the `vestige.Dataset` that they are of, if they are of one
+    Parameters
+    ----------
+    whole : Dataset or None
+        The `vestige.Dataset` that they are of, if they are of one.
     """
 
     def __init__(
@@ -95,9 +102,13 @@ class Pairs(TorchDataset[Any]):
 class Items:
     """A data set, and how its items become a batch.
 
-    label    the field of a dictionary, or the place in a tuple, that holds the truth; None: the only known name, or
-             the last place
-    accepts  the names that the network takes; None: any
+    Attributes
+    ----------
+    label : str or int or None
+        The field of a dictionary, or the place in a tuple, that holds the truth; None: the only known name,
+        or the last place.
+    accepts : frozenset[str] or None
+        The names that the network takes; None: any.
     """
 
     data: Any

@@ -29,10 +29,16 @@ Content = Mapping[str, bytes]
 class SystemSource:
     """A system.
 
-    fingerprint  what it must be
-    place        "churn.py:system", a Python file and a name in it; None: the system is held in memory
-    held         the system itself; other processes read the file instead, where there is one
-    content      what the function of that name is given; None: it takes nothing
+    Attributes
+    ----------
+    fingerprint : str
+        What it must be.
+    place : str or None
+        "churn.py:system", a Python file and a name in it; None: the system is held in memory.
+    held : System or None
+        The system itself; other processes read the file instead, where there is one.
+    content : Content or None
+        What the function of that name is given; None: it takes nothing.
     """
 
     fingerprint: str

@@ -33,14 +33,24 @@ from vestige.values import as_array, as_ids
 class Table:
     """Records of one form.
 
-    x        [N, F] features: a DataFrame, an array or a sparse matrix
-    y        [N], or [N, L] where several columns are labels or targets
-    ids      [N] text
-    cluster  [N] text, which of them belong together; None where nothing is known of that
-    count    how many of them, the first ones, are data; the others are what a model never saw
-    notes    what was left out on the way
-    counted  are the ids the numbers of the rows, for want of others?
-    classes  names in an order of their own, where the data have one: y holds names; else None
+    Attributes
+    ----------
+    x : array [N, F]
+        Features: a DataFrame, an array or a sparse matrix.
+    y : array [N]
+        Or [N, L] where several columns are labels or targets.
+    ids : text [N]
+        Text.
+    cluster : text [N]
+        Text, which of them belong together; None where nothing is known of that.
+    count : int
+        How many of them, the first ones, are data; the others are what a model never saw.
+    notes : tuple[str, ...]
+        What was left out on the way.
+    counted : bool
+        Are the ids the numbers of the rows, for want of others?
+    classes : tuple[str, ...] or None
+        Names in an order of their own, where the data have one: y holds names; else None.
     """
 
     x: Any

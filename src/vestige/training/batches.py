@@ -75,11 +75,19 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield one epoch of (x float32 [n, ...] as models take it, y int64 [n]) on `device`.
 
-    rows       a `Dataset`, what `resident` made of it, or any map-style torch `Dataset` of (x, y)
-    generator  a CPU generator, for the order and the augmentation; needed where one of them is random
-    augment    "none", "flip" or "crop_flip", as in `Recipe`
+    Parameters
+    ----------
+    rows : Dataset, Resident or torch data set
+        A `Dataset`, what `resident` made of it, or any map-style torch `Dataset` of (x, y).
+    generator : torch.Generator or None
+        A CPU generator, for the order and the augmentation; needed where one of them is random.
+    augment : str
+        "none", "flip" or "crop_flip", as in `Recipe`.
 
-    Raises `InputError` where there are no rows, or features would be augmented as images.
+    Raises
+    ------
+    InputError
+        Where there are no rows, or features would be augmented as images.
     """
     where = torch.device(device)
     n = row_count(rows)
@@ -161,7 +169,10 @@ def _pairs(samples: list[Any]) -> tuple[Tensor, Tensor]:
 def augmented(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
     """Flip every second image left-right, at random; with "crop_flip" first shift each within a black border.
 
-    x  [n, C, H, W], any type; the result has the same shape and type. Each image has its own draw.
+    Parameters
+    ----------
+    x : Tensor
+        [n, C, H, W], any type; the result has the same shape and type. Each image has its own draw.
     """
     if x.ndim != 4:
         raise InputError(f"augment={how!r} needs images [N, C, H, W]; these batches have {x.ndim} axes.")

@@ -59,7 +59,10 @@ def ties_of(tensors: Mapping[str, Tensor]) -> dict[str, str]:
 def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
     """Write a model to `path` (`.safetensors`) and its manifest to `<path>.json`.
 
-    facts  what to keep in the manifest besides the hash: architecture, options, shape, classes, recipe, ...
+    Parameters
+    ----------
+    facts : Any
+        What to keep in the manifest besides the hash: architecture, options, shape, classes, recipe, ...
     """
     path = as_path(path)
     sidecar(path).unlink(missing_ok=True)
@@ -73,10 +76,16 @@ def save_model(path: Path, model: nn.Module, **facts: Any) -> None:
 def load_model(path: Path, model: Module, *, verify: bool = True) -> Module:
     """Fill `model` with the weights at `path`; return it, in evaluation mode.
 
-    verify  compare the file with the hash in its manifest; False for weights that vestige did not write
+    Parameters
+    ----------
+    verify : bool
+        Compare the file with the hash in its manifest; False for weights that vestige did not write.
 
-    Raises `ArtefactError` where the file is missing, is a pickle, differs from its manifest, or does not fit
-    the model; the model then keeps the weights it had.
+    Raises
+    ------
+    ArtefactError
+        Where the file is missing, is a pickle, differs from its manifest, or does not fit the model; the
+        model then keeps the weights it had.
     """
     path = as_path(path)
     if path.suffix in _PICKLES:

@@ -29,13 +29,22 @@ NAMED = 3
 class Conversion:
     """What became of a checkpoint.
 
-    path     the safetensors file; its hash stands in a JSON file beside it, so that `load_model` takes it
-    weights  how many tensors it holds, of how many `bytes`
-    types    their types, such as ("bfloat16",)
-    key      the part of the checkpoint that they come from; None where it was the weights alone
-    prefix   what every name still begins with that wrappers of modules put there; "" where there is nothing
-    stripped what was taken off every name
-    tied     weights that share their memory with another, which is kept once: {left out: kept}
+    Attributes
+    ----------
+    path : Path
+        The safetensors file; its hash stands in a JSON file beside it, so that `load_model` takes it.
+    weights : int
+        How many tensors it holds, of how many `bytes`.
+    types : tuple[str, ...]
+        Their types, such as ("bfloat16",).
+    key : str or None
+        The part of the checkpoint that they come from; None where it was the weights alone.
+    prefix : str
+        What every name still begins with that wrappers of modules put there; "" where there is nothing.
+    stripped : str
+        What was taken off every name.
+    tied : Mapping[str, str]
+        Weights that share their memory with another, which is kept once: {left out: kept}.
     """
 
     path: Path

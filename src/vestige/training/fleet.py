@@ -59,13 +59,20 @@ def train_fleet(
 ) -> list[Trained]:
     """Train a copy of each model on its rows, by one recipe, each with its own seed; `train` many times over.
 
-    models, rows, seeds  one for each member; models of one architecture
-    workers              threads, or processes where nothing is stacked, that share the members among them; on a CPU
-                         only. A script that asks for more than one needs an `if __name__ == "__main__":`
-
     Returns one `Trained` a member; `seconds` is the member's share of its stack's time.
 
-    Raises `InputError` where the numbers differ, and as `train` does.
+    Parameters
+    ----------
+    models, rows, seeds
+        One for each member; models of one architecture.
+    workers : int
+        Threads, or processes where nothing is stacked, that share the members among them; on a CPU only. A
+        script that asks for more than one needs an `if __name__ == "__main__":`.
+
+    Raises
+    ------
+    InputError
+        Where the numbers differ, and as `train` does.
     """
     if not models or len({len(models), len(rows), len(seeds)}) > 1:
         raise InputError(

@@ -50,10 +50,16 @@ TRIED = 4
 class Trained:
     """What training returns.
 
-    model    trained, in evaluation mode, on the device it came from
-    loss     mean training loss of each epoch, nats
-    seconds  wall-clock time of all epochs, those before a resumption included
-    resumed  epochs that were read from a checkpoint rather than trained now
+    Attributes
+    ----------
+    model : nn.Module
+        Trained, in evaluation mode, on the device it came from.
+    loss : list[float]
+        Mean training loss of each epoch, nats.
+    seconds : float
+        Wall-clock time of all epochs, those before a resumption included.
+    resumed : int
+        Epochs that were read from a checkpoint rather than trained now.
     """
 
     model: nn.Module
@@ -109,27 +115,43 @@ def descend(
 ) -> Trained:
     """Minimise `loss` over `rows` by the recipe, changing `model` in place; leave it in evaluation mode.
 
-    rows              a `Dataset`, or any map-style torch `Dataset` of (x, y) for what does not fit in memory
-    recipe            a `Recipe`, the name of a preset, or a mapping of fields
-    loss              of float32 logits [n, C] and labels [n]; default: cross-entropy with the recipe's smoothing
-    objective         of inputs [n, ...] and labels [n], for losses that run the model themselves; in place of
-                      `loss`; it runs under the recipe's precision
-    freeze_batchnorm  keep the running statistics of batch normalisation, and normalise by them; always so where its
-                      own weights are frozen, and for a single row, which has no statistics
-    first_epoch       where to enter the schedule, for weights that were trained or rewound to there
-    optimizer         one of this model's, to go on with: its momentum and moments are kept; default: a new one
-    checkpoint        a file to continue from and to keep, at most 5 seconds and one epoch behind; it is also
-                      written where training is interrupted (Ctrl-C included) before the exception goes on.
-                      `loss` and `on_epoch` are not part of what it is checked against
-    progress          show one progress bar
-    on_step           called with the number of samples of every step, after it; True stops
-    on_epoch          called with the number of finished epochs and the last one's mean loss; True stops
-
     Weights that a sparse model has masked stay zero.
 
-    Raises `InputError` where the model does not take the samples or gives no logits, where no gradient reaches it,
-    where the loss is not finite, where the labels exceed the model's outputs, and where the checkpoint belongs to
-    another recipe, model or data.
+    Parameters
+    ----------
+    rows : Dataset, Resident or torch data set
+        A `Dataset`, or any map-style torch `Dataset` of (x, y) for what does not fit in memory.
+    recipe : Recipe or str or Mapping[str, Any]
+        A `Recipe`, the name of a preset, or a mapping of fields.
+    loss : Loss or None
+        Of float32 logits [n, C] and labels [n]; default: cross-entropy with the recipe's smoothing.
+    objective : Objective or None
+        Of inputs [n, ...] and labels [n], for losses that run the model themselves; in place of `loss`; it
+        runs under the recipe's precision.
+    freeze_batchnorm : bool
+        Keep the running statistics of batch normalisation, and normalise by them; always so where its own
+        weights are frozen, and for a single row, which has no statistics.
+    first_epoch : int
+        Where to enter the schedule, for weights that were trained or rewound to there.
+    optimizer : torch.optim.Optimizer or None
+        One of this model's, to go on with: its momentum and moments are kept; default: a new one.
+    checkpoint : Path or None
+        A file to continue from and to keep, at most 5 seconds and one epoch behind; it is also written where
+        training is interrupted (Ctrl-C included) before the exception goes on. `loss` and `on_epoch` are not
+        part of what it is checked against.
+    progress : bool
+        Show one progress bar.
+    on_step : OnStep or None
+        Called with the number of samples of every step, after it; True stops.
+    on_epoch : OnEpoch or None
+        Called with the number of finished epochs and the last one's mean loss; True stops.
+
+    Raises
+    ------
+    InputError
+        Where the model does not take the samples or gives no logits, where no gradient reaches it, where the
+        loss is not finite, where the labels exceed the model's outputs, and where the checkpoint belongs to
+        another recipe, model or data.
     """
     recipe, where, n = recipe_of(recipe), pick_device(device), row_count(rows)
     sample = first_samples(rows, recipe.seed, where)

@@ -44,8 +44,12 @@ ACCOUNTANT = "rdp"
 class TrainedPrivately(Trained):
     """What private training returns, beside the model: the guarantee, and the noise that it took.
 
-    epsilon, delta  of the guarantee towards one record, added or removed
-    noise           standard deviation of the noise, in units of `clip`
+    Attributes
+    ----------
+    epsilon, delta : float
+        Of the guarantee towards one record, added or removed.
+    noise : float
+        Standard deviation of the noise, in units of `clip`.
     """
 
     epsilon: float = float("nan")
@@ -71,12 +75,20 @@ def train_private(
 ) -> TrainedPrivately:
     """Train a copy of `model` on `rows` under an (epsilon, delta) guarantee; see the file for what changes.
 
-    epsilon, delta  above 0; delta below one over the number of rows
-    clip            largest norm of a sample's gradient
-    public          rows that are nobody's secret, to fit the input scale on; default: inputs pass as they are
+    Parameters
+    ----------
+    epsilon, delta : float
+        Above 0; delta below one over the number of rows.
+    clip : float
+        Largest norm of a sample's gradient.
+    public : Dataset or None
+        Rows that are nobody's secret, to fit the input scale on; default: inputs pass as they are.
 
-    Raises `InputError` for a budget that cannot be, and where the network's layers have no gradient for a single sample
-    (`inplace=True`, several uses of one layer, a second head in training); `MissingExtra` without opacus.
+    Raises
+    ------
+    InputError
+        For a budget that cannot be, and where the network's layers have no gradient for a single sample
+        (`inplace=True`, several uses of one layer, a second head in training); `MissingExtra` without opacus.
     """
     need("opacus", "dp", "Differentially private training")
     recipe, device = recipe_of(recipe), pick_device(device)
@@ -123,7 +135,10 @@ def _check_network(model: nn.Module, rows: Dataset, seed: int) -> None:
 def noise_for(epsilon: float, delta: float, rate: float, epochs: int) -> float:
     """Return the noise, in units of the clipping norm, that keeps within (epsilon, delta). Raises `InputError`.
 
-    rate  share of the records in a batch
+    Parameters
+    ----------
+    rate : float
+        Share of the records in a batch.
     """
     from opacus.accountants.utils import get_noise_multiplier
 

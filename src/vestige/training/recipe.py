@@ -19,26 +19,43 @@ Finite = Field(allow_inf_nan=False)
 class Recipe(Config):
     """How a model is trained. Keyword arguments; build one from a file with `config.validated`.
 
-    epochs           passes over the rows
-    batch_size       samples per step, at most; an epoch is cut into batches of one size, to one sample
-    optimizer        "sgd", "adam", "adamw"
-    lr               the highest learning rate of the schedule
-    momentum         of SGD, and whether in Nesterov's form; Adam does not read them
-    weight_decay     on every parameter, biases and batch-norm included, as in the papers
-    schedule         "constant"; "cosine" down to 0; "onecycle": up from lr/25 over the first 30 %, then
-                     down to lr/250,000, both as half a cosine; "multistep": times `gamma` at each of `milestones`
-    anneal           whether the schedule moves with each "step" or stands still for an "epoch"
-    horizon          epochs of a whole "cosine" or "onecycle", where it is not `epochs`
-    warmup_epochs    lr rises linearly from 0 over so many epochs, before the schedule begins
-    label_smoothing  of the default loss
-    augment          "none"; "flip": left-right; "crop_flip": also a random crop after zero-padding by an
-                     eighth of the side (4 pixels of 32)
-    precision        "fp32", "bf16" (autocast), or "auto": bf16 for convolutional networks where the
-                     processor computes in it, else fp32
-    compile          "no", or a mode of `torch.compile`: "default", "max-autotune", or "reduce-overhead", which replays
-                     CUDA graphs. Worth its minute of compiling where training takes many; wants a C++ compiler on a
-                     CPU. What a method computes besides the model's answers is not compiled
-    seed             of order, augmentation and dropout; the first weights are the model's
+    Attributes
+    ----------
+    epochs : int
+        Passes over the rows.
+    batch_size : int
+        Samples per step, at most; an epoch is cut into batches of one size, to one sample.
+    optimizer : {"sgd", "adam", "adamw"}
+        "sgd", "adam", "adamw".
+    lr : float
+        The highest learning rate of the schedule.
+    momentum : float
+        Of SGD, and whether in Nesterov's form; Adam does not read them.
+    weight_decay : float
+        On every parameter, biases and batch-norm included, as in the papers.
+    schedule : {"constant", "cosine", "onecycle", "multistep"}
+        "constant"; "cosine" down to 0; "onecycle": up from lr/25 over the first 30 %, then down to
+        lr/250,000, both as half a cosine; "multistep": times `gamma` at each of `milestones`.
+    anneal : {"step", "epoch"}
+        Whether the schedule moves with each "step" or stands still for an "epoch".
+    horizon : int or None
+        Epochs of a whole "cosine" or "onecycle", where it is not `epochs`.
+    warmup_epochs : float
+        Lr rises linearly from 0 over so many epochs, before the schedule begins.
+    label_smoothing : float
+        Of the default loss.
+    augment : {"none", "flip", "crop_flip"}
+        "none"; "flip": left-right; "crop_flip": also a random crop after zero-padding by an eighth of the
+        side (4 pixels of 32).
+    precision : {"auto", "fp32", "bf16"}
+        "fp32", "bf16" (autocast), or "auto": bf16 for convolutional networks where the processor computes in
+        it, else fp32.
+    compile : {"no", "default", "reduce-overhead", "max-autotune"}
+        "no", or a mode of `torch.compile`: "default", "max-autotune", or "reduce-overhead", which replays
+        CUDA graphs. Worth its minute of compiling where training takes many; wants a C++ compiler on a CPU.
+        What a method computes besides the model's answers is not compiled.
+    seed : int
+        Of order, augmentation and dropout; the first weights are the model's.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 30
@@ -102,8 +119,12 @@ RecipeFields: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_fields)]
 def learning_rate(recipe: Recipe, epoch: int, step: int = 0, steps: int = 1) -> float:
     """Return the learning rate of a step, in closed form: nothing to save, nothing to restore.
 
-    epoch        from 0
-    step, steps  which step of the epoch, from 0, and how many it has
+    Parameters
+    ----------
+    epoch : int
+        From 0.
+    step, steps : int
+        Which step of the epoch, from 0, and how many it has.
     """
     now = epoch + (step / steps if recipe.anneal == "step" else 0.0)
     if now < recipe.warmup_epochs:

@@ -39,14 +39,22 @@ def train_sparse(
 ) -> Trained:
     """Train a copy of `model` on `rows`, prune it, rewind and train it again; masked weights are 0 and stay so.
 
-    sparsity  share of the prunable weights to remove, see `vestige.models.sparsity.prune`
-    rewind    epoch whose weights the second training starts from, with the schedule entered there; 0: the first
-              weights; default: the published 8 of 182, in proportion
-    options   of `descend`: device, progress
-
     The seconds and losses are those of both trainings.
 
-    Raises `InputError` where `rewind` is no epoch of the recipe, and where `descend` or `prune` do.
+    Parameters
+    ----------
+    sparsity : float
+        Share of the prunable weights to remove, see `vestige.models.sparsity.prune`.
+    rewind : int or None
+        Epoch whose weights the second training starts from, with the schedule entered there; 0: the first
+        weights; default: the published 8 of 182, in proportion.
+    options : Any
+        Of `descend`: device, progress.
+
+    Raises
+    ------
+    InputError
+        Where `rewind` is no epoch of the recipe, and where `descend` or `prune` do.
     """
     model, recipe = copied(model), recipe_of(recipe)
     back = max(1, round(PUBLISHED * recipe.epochs)) if rewind is None else rewind

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 def activation_reset(model: nn.Module, split: Split, work: Work, *, share: Below1 = 0.8) -> nn.Module:
     r"""Draw anew the kernels that are more active on the forget samples, and the last layer; then finetune.
 
-    share  of a kernel's output positions that must be higher on the forget samples
+    Parameters
+    ----------
+    share : float
+        Of a kernel's output positions that must be higher on the forget samples.
 
     Notes
     -----

@@ -39,8 +39,12 @@ def bad_teacher(
 ) -> nn.Module:
     r"""Follow a random network on forget samples and the original on retained ones.
 
-    share        of the retained samples that are used
-    temperature  of both softmaxes
+    Parameters
+    ----------
+    share : float
+        Of the retained samples that are used.
+    temperature : float
+        Of both softmaxes.
 
     Notes
     -----

@@ -48,7 +48,10 @@ PAPER = {"lr": 1e-5, "freeze_batchnorm": False}
 def boundary_shrink(model: nn.Module, split: Split, work: Work, *, radius: Positive = 0.1) -> nn.Module:
     r"""Finetune the forget samples to the nearest other class; reads nothing else.
 
-    radius  of the step in input space that finds it
+    Parameters
+    ----------
+    radius : float
+        Of the step in input space that finds it.
 
     Notes
     -----
@@ -99,7 +102,10 @@ def boundary_expanding(
 ) -> nn.Module:
     r"""Send the forget samples to an additional class, which is dropped afterwards; reads nothing else.
 
-    keep_features  keep what the layers before the last have learnt, not only the last one's other rows
+    Parameters
+    ----------
+    keep_features : bool
+        Keep what the layers before the last have learnt, not only the last one's other rows.
 
     Notes
     -----

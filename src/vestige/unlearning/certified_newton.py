@@ -39,10 +39,16 @@ EXACT = 1e-7  # the same for a CertifiedLinear, which is fitted to the last digi
 class Certificate:
     """What a certified removal guarantees, over all removals from this model so far.
 
-    epsilon, delta  of certified removal; smaller = the removed model is closer to one that never saw the samples
-    bound           sum of the bounds on the gradient's residual that epsilon follows from
-    residual        the residual of the last removal itself
-    removed         samples removed so far
+    Attributes
+    ----------
+    epsilon, delta : float
+        Of certified removal; smaller = the removed model is closer to one that never saw the samples.
+    bound : float
+        Sum of the bounds on the gradient's residual that epsilon follows from.
+    residual : float
+        The residual of the last removal itself.
+    removed : int
+        Samples removed so far.
     """
 
     epsilon: float
@@ -55,12 +61,18 @@ class Certificate:
 class CertifiedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A linear classifier whose objective is perturbed, so that samples can be removed from it with a guarantee.
 
-    loss     "logistic": logistic regression; "squared": least squares (ridge regression) on targets -1 and 1
-    lam      strength of the l2 penalty per sample
-    sigma    deviation of the noise in the objective; 0 = no guarantee
-    seed     of the noise
-
     No intercept: append a column of ones where one is wanted, so that it is penalised like the rest.
+
+    Parameters
+    ----------
+    loss : {"logistic", "squared"}
+        "logistic": logistic regression; "squared": least squares (ridge regression) on targets -1 and 1.
+    lam : float
+        Strength of the l2 penalty per sample.
+    sigma : float
+        Deviation of the noise in the objective; 0 = no guarantee.
+    seed : int
+        Of the noise.
     """
 
     def __init__(self, lam: float = 1e-3, sigma: float = 1.0, seed: int = 0, loss: Loss = "logistic") -> None:
@@ -114,12 +126,16 @@ def certified_newton(
 ) -> Any:
     r"""One Newton step off the forget samples, with a certificate where the model was trained for it.
 
-    delta        of the certificate
-    max_epsilon  refuse where epsilon would exceed this; then retrain
-
     A `CertifiedLinear` comes back with `certificate_`. A fitted LogisticRegression with an l2 penalty gets the same
     step and no certificate. Raises `InputError` for other models, and where the model is not at its own minimum, as
     the derivation needs.
+
+    Parameters
+    ----------
+    delta : float
+        Of the certificate.
+    max_epsilon : float or None
+        Refuse where epsilon would exceed this; then retrain.
 
     Notes
     -----

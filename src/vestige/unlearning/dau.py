@@ -113,33 +113,56 @@ def dau(
 ) -> nn.Module:
     r"""Train against an attacker until forget samples look to it like samples never seen.
 
-    adversarial     lambda, weight of the attacker's verdict
-    selfsupervised  gamma, weight of the features' agreement
-    copies, sigma   noisy copies for the sensitivity, and their noise; the cost grows with the copies
-    inputs          what the attacker sees of an output: "softmax" or "logits"
-    pairing         of features: "moment" matches mean and covariance, "random" pairs rows at random
-    own_batchnorm   run attacker batches in training mode, by their own batch statistics
-    match_classes   take unseen samples of the forget samples' classes only
-    pretrain        steps that the attacker is trained before the game
-    pretrain_on     its members: "forget" samples, or the whole "train" set
-    fresh_rows      draw, augment and answer each batch of it anew, in the mode of the game's; else each sample once, as
-                    it is, in evaluation mode
-    bound           largest length of the game's gradient, as a share of that of the retained samples' loss: below 1
-                    that loss still falls with every step; None: no bound
-
     Where whole classes are forgotten, which the request decides, there is a game and then finetuning:
 
-    class_unseen    in place of `match_classes`: unseen samples of the "others", of the "same" classes, or of "all"
-    class_label     whether the attacker's rows show the label, as they do otherwise
-    class_pushed    whom the classifier's step moves, "forget" samples or "both" groups, as it does otherwise
-    class_selfsupervised  in place of `selfsupervised`
-    class_floor     length up to which the game's gradient is not cut by `bound`; 0 otherwise
-    class_lr        learning rate of the game, in place of `lr` and its schedule
-    class_steps     steps in all, the game's among them, in place of `epochs`; None: the game, and then `epochs` passes
-    switch_after    steps of the game
-    switch_lr       learning rate of the finetuning, the highest of the schedule
-    switch_schedule of the finetuning: "cosine" down to 0, or "constant"
-    switch_every    how often a step of the finetuning is one of the game too: each fifth; 0: none is
+    Parameters
+    ----------
+    adversarial : float
+        lambda, weight of the attacker's verdict.
+    selfsupervised : float
+        gamma, weight of the features' agreement.
+    copies, sigma
+        Noisy copies for the sensitivity, and their noise; the cost grows with the copies.
+    inputs : {"softmax", "logits"}
+        What the attacker sees of an output: "softmax" or "logits".
+    pairing : {"moment", "random"}
+        Of features: "moment" matches mean and covariance, "random" pairs rows at random.
+    own_batchnorm : bool
+        Run attacker batches in training mode, by their own batch statistics.
+    match_classes : bool
+        Take unseen samples of the forget samples' classes only.
+    pretrain : int
+        Steps that the attacker is trained before the game.
+    pretrain_on : {"forget", "train"}
+        Its members: "forget" samples, or the whole "train" set.
+    fresh_rows : bool
+        Draw, augment and answer each batch of it anew, in the mode of the game's; else each sample once, as
+        it is, in evaluation mode.
+    bound : float or None
+        Largest length of the game's gradient, as a share of that of the retained samples' loss: below 1 that
+        loss still falls with every step; None: no bound.
+    class_unseen : {"others", "same", "all"}
+        In place of `match_classes`: unseen samples of the "others", of the "same" classes, or of "all".
+    class_label : bool
+        Whether the attacker's rows show the label, as they do otherwise.
+    class_pushed : {"forget", "both"}
+        Whom the classifier's step moves, "forget" samples or "both" groups, as it does otherwise.
+    class_selfsupervised : float
+        In place of `selfsupervised`.
+    class_floor : float
+        Length up to which the game's gradient is not cut by `bound`; 0 otherwise.
+    class_lr : float
+        Learning rate of the game, in place of `lr` and its schedule.
+    class_steps : int or None
+        Steps in all, the game's among them, in place of `epochs`; None: the game, and then `epochs` passes.
+    switch_after : int
+        Steps of the game.
+    switch_lr : float
+        Learning rate of the finetuning, the highest of the schedule.
+    switch_schedule : {"cosine", "constant"}
+        Of the finetuning: "cosine" down to 0, or "constant".
+    switch_every : int
+        How often a step of the finetuning is one of the game too: each fifth; 0: none is.
 
     Notes
     -----
@@ -244,8 +267,12 @@ def compared(split: Split, which: str, work: Work) -> Dataset:
 class Game:
     """The two parties and their moves; the fields that are not explained here are options of `dau`.
 
-    head   the layer whose inputs are the features
-    every  how often a step is one of the game: each so many, 0 = none
+    Attributes
+    ----------
+    head : nn.Module
+        The layer whose inputs are the features.
+    every : int
+        How often a step is one of the game: each so many, 0 = none.
     """
 
     model: nn.Module
@@ -397,9 +424,12 @@ def verdict_loss(attacker: nn.Module, u_f: Tensor, u_v: Tensor, *, flipped: bool
 def agreement(z_f: Tensor, z_v: Tensor, pairing: str) -> Tensor:
     """Return the self-supervised loss of two batches of features [n, d]; 0 = they agree ("moment").
 
-    random  rows paired by position: sum (1 - C_ii)^2 + 0.005 sum over i != j of C_ij^2, C = z_v' z_f / n of centred
-            and scaled features; 0 for a single pair, which has no correlation
-    moment  |mean_f - mean_v|^2 + |cov_f - cov_v|^2 / d, of features scaled by the deviation of the unseen
+    Parameters
+    ----------
+    pairing : {"moment", "random"}
+        "random" pairs rows by position: sum (1 - C_ii)^2 + 0.005 sum over i != j of C_ij^2, C = z_v' z_f / n of
+        centred and scaled features; 0 for a single pair, which has no correlation. "moment" is
+        |mean_f - mean_v|^2 + |cov_f - cov_v|^2 / d, of features scaled by the deviation of the unseen.
     """
     z_f, z_v = z_f.float().flatten(1), z_v.float().flatten(1)
     if pairing == "moment":

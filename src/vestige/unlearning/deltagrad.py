@@ -69,14 +69,21 @@ def record(
 ) -> Recorded:
     """Train a copy of `model` by plain SGD, in evaluation mode, and keep what DeltaGrad replays.
 
-    epochs        passes over `rows`
-    batch_size    samples per step, at most
-    lr            learning rate, constant
-    weight_decay  on every weight that is not frozen
-    seed          of the batches; the first weights are the model's
-
     Frozen parameters stay as they are. Memory is two vectors of all other weights a step. Raises `InputError` where
     that would be over 4 GiB, where everything is frozen, and for weights that are not of single precision.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over `rows`.
+    batch_size : int
+        Samples per step, at most.
+    lr : float
+        Learning rate, constant.
+    weight_decay : float
+        On every weight that is not frozen.
+    seed : int
+        Of the batches; the first weights are the model's.
     """
     model = copied(model).eval()
     fit_input_scale(model, rows.x)
@@ -119,9 +126,14 @@ def deltagrad(
 ) -> nn.Module:
     r"""Replay a recorded training without the forget samples; for models trained by `record`.
 
-    period   steps from one true gradient to the next
-    burn_in  first steps with true gradients
-    pairs    differences that the curvature is taken from
+    Parameters
+    ----------
+    period : int
+        Steps from one true gradient to the next.
+    burn_in : int
+        First steps with true gradients.
+    pairs : int
+        Differences that the curvature is taken from.
 
     Notes
     -----

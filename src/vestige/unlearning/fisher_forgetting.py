@@ -55,10 +55,17 @@ def fisher_forgetting(
 ) -> nn.Module:
     r"""Add noise by the inverse Fisher information of the retained samples; no gradient step is taken.
 
-    alpha       the noise's scale; too small does nothing, too large destroys
-    fisher      squared gradients "per_sample", with a label drawn from the model, or of each "batch_mean", over labels
-    batch_size  samples in such a batch; per sample, of speed only
-    short_last  of "batch_mean": the last batch holds what is left over, else all are of one size, to one sample
+    Parameters
+    ----------
+    alpha : float
+        The noise's scale; too small does nothing, too large destroys.
+    fisher : {"per_sample", "batch_mean"}
+        Squared gradients "per_sample", with a label drawn from the model, or of each "batch_mean", over
+        labels.
+    batch_size : int
+        Samples in such a batch; per sample, of speed only.
+    short_last : bool
+        Of "batch_mean": the last batch holds what is left over, else all are of one size, to one sample.
 
     Notes
     -----

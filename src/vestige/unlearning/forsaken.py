@@ -46,10 +46,16 @@ def forsaken(
 ) -> nn.Module:
     r"""Shift the weights until forget samples answer, on average, like samples never seen.
 
-    iterations  steps of the update
-    lr          of Adam
-    penalty     on the size of the update, times the loss on retained samples
-    batch_size  forget, retained and unseen samples in a step, each
+    Parameters
+    ----------
+    iterations : int
+        Steps of the update.
+    lr : float
+        Of Adam.
+    penalty : float
+        On the size of the update, times the loss on retained samples.
+    batch_size : int
+        Forget, retained and unseen samples in a step, each.
 
     Notes
     -----

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 def gradient_ascent(model: nn.Module, split: Split, work: Work, *, stop_at_uniform: bool = True) -> nn.Module:
     r"""Maximise the loss on the forget samples; reads nothing else, easily over-unlearns.
 
-    stop_at_uniform  stop at the first epoch whose mean forget loss is that of a uniform guess, or above
+    Parameters
+    ----------
+    stop_at_uniform : bool
+        Stop at the first epoch whose mean forget loss is that of a uniform guess, or above.
 
     Notes
     -----

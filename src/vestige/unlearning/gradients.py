@@ -68,7 +68,10 @@ def sample_gradients(
 ) -> Named:
     """Return the gradient of the loss of every sample: [n, *shape] by parameter name.
 
-    only  for some parameters, the output channels that are wanted: [n, channels, ...] of these alone
+    Parameters
+    ----------
+    only : Mapping[str, Tensor] or None
+        For some parameters, the output channels that are wanted: [n, channels, ...] of these alone.
     """
     model.eval()
     trace = traced(model, x)
@@ -146,9 +149,11 @@ def fisher_diagonal(
 ) -> Named:
     """Return the mean over `rows` of squared per-sample gradients of log p, by parameter name; from 0.
 
-    labels  "true": the empirical Fisher; "sampled": one label a sample drawn from the model, an unbiased
-            estimate of the Fisher information; "all": every label weighted by its probability, exact, at C times
-            the cost
+    Parameters
+    ----------
+    labels : str
+        "true": the empirical Fisher; "sampled": one label a sample drawn from the model, an unbiased estimate
+        of the Fisher information; "all": every label weighted by its probability, exact, at C times the cost.
     """
     total = {name: torch.zeros_like(p) for name, p in trainable(model).items()}
     generator = work.generator(purpose)
@@ -195,9 +200,14 @@ def batch_squares(
 ) -> Named:
     """Return the mean over mini-batches of their mean loss's squared gradient: published for the Fisher.
 
-    short_last     the last batch holds what is left over, and weighs as much as the others
-    clip           largest norm of a batch's gradient
-    own_batchnorm  in training mode, whereby running statistics are rewritten
+    Parameters
+    ----------
+    short_last : bool
+        The last batch holds what is left over, and weighs as much as the others.
+    clip : float or None
+        Largest norm of a batch's gradient.
+    own_batchnorm : bool
+        In training mode, whereby running statistics are rewritten.
     """
     parameters = trainable(model)
     total = {name: torch.zeros_like(p) for name, p in parameters.items()}

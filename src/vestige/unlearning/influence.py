@@ -45,13 +45,21 @@ def influence(
 ) -> nn.Module:
     r"""One Newton step away from the forget samples.
 
-    alpha       length of the step; 1 = the whole Newton step
-    solver      "conjugate_gradient" divides by the curvature, "first_order" steps along the gradients themselves; it
-                reads none of the options below
-    damping     added to the curvature; larger = shorter, safer steps
-    iterations  of conjugate gradients, each two passes over the samples
-    samples     retained samples that the curvature is taken on
-    radius      largest step, in units of the length of all weights
+    Parameters
+    ----------
+    alpha : float
+        Length of the step; 1 = the whole Newton step.
+    solver : {"conjugate_gradient", "first_order"}
+        "conjugate_gradient" divides by the curvature, "first_order" steps along the gradients themselves; it
+        reads none of the options below.
+    damping : float
+        Added to the curvature; larger = shorter, safer steps.
+    iterations : int
+        Of conjugate gradients, each two passes over the samples.
+    samples : int
+        Retained samples that the curvature is taken on.
+    radius : float
+        Largest step, in units of the length of all weights.
 
     Notes
     -----

@@ -39,9 +39,14 @@ def l1_sparse(
 ) -> nn.Module:
     r"""Finetune with an l1 penalty that falls to zero.
 
-    alpha         weight of the penalty at the start
-    plain_epochs  last epochs without penalty
-    vectors       penalise biases and normalisation scales too
+    Parameters
+    ----------
+    alpha : float
+        Weight of the penalty at the start.
+    plain_epochs : int
+        Last epochs without penalty.
+    vectors : bool
+        Penalise biases and normalisation scales too.
 
     Notes
     -----

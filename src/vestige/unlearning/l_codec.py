@@ -65,15 +65,26 @@ def l_codec(
 ) -> nn.Module:
     r"""One Newton step on the channels that matter for the forget samples.
 
-    perturbations  how often the batch is perturbed
-    noise          deviation of the perturbations, in input space
-    ridge          added to the Hessian
-    samples        retained samples that it is taken on
-    most           channels at most
-    batch_size     forget samples in the perturbed batch
-    scale          length of the step; 1 = the whole Newton step
-    standardise    give all channels' activations one spread before neighbours are looked for
-    preselect      try only the channels that correlate most with the loss, four times `most`
+    Parameters
+    ----------
+    perturbations : int
+        How often the batch is perturbed.
+    noise : float
+        Deviation of the perturbations, in input space.
+    ridge : float
+        Added to the Hessian.
+    samples : int
+        Retained samples that it is taken on.
+    most : int
+        Channels at most.
+    batch_size : int
+        Forget samples in the perturbed batch.
+    scale : float
+        Length of the step; 1 = the whole Newton step.
+    standardise : bool
+        Give all channels' activations one spread before neighbours are looked for.
+    preselect : bool
+        Try only the channels that correlate most with the loss, four times `most`.
 
     Notes
     -----
@@ -159,8 +170,12 @@ def foci(
 ) -> NDArray[np.int64]:
     """Choose columns of z [n, k] by forward selection on the conditional dependence of y [n]; at least one.
 
-    standardise  give all columns one spread, else neighbours are near in the units of z
-    preselect    try only the 4 * most columns that correlate most with y
+    Parameters
+    ----------
+    standardise : bool
+        Give all columns one spread, else neighbours are near in the units of z.
+    preselect : bool
+        Try only the 4 * most columns that correlate most with y.
     """
     spread = z.std(axis=0)
     usable = np.flatnonzero(spread > 0)

@@ -38,7 +38,10 @@ CITES = "Goel et al. 2022"
 def cf_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     r"""Finetune the last k layers on the retained samples, the others frozen.
 
-    k  layers with weights of their own, counted from the logits back
+    Parameters
+    ----------
+    k : int
+        Layers with weights of their own, counted from the logits back.
 
     Notes
     -----
@@ -80,7 +83,10 @@ def cf_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Modu
 def eu_k(model: nn.Module, split: Split, work: Work, *, k: Count = 1) -> nn.Module:
     r"""Draw the last k layers anew and train them on the retained samples, the others frozen.
 
-    k  layers with weights of their own, counted from the logits back
+    Parameters
+    ----------
+    k : int
+        Layers with weights of their own, counted from the logits back.
 
     Notes
     -----

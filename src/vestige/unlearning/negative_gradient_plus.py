@@ -33,8 +33,12 @@ def negative_gradient_plus(
 ) -> nn.Module:
     r"""Descend on retained and climb on forget samples in every step.
 
-    alpha    weight of the retained samples, from 0 to 1; 1 is finetuning
-    ceiling  loss in nats from which on a forget sample is not climbed any further; None: there is none
+    Parameters
+    ----------
+    alpha : float
+        Weight of the retained samples, from 0 to 1; 1 is finetuning.
+    ceiling : float or None
+        Loss in nats from which on a forget sample is not climbed any further; None: there is none.
 
     Notes
     -----

@@ -41,7 +41,10 @@ class Trace(NamedTuple):
     def pulled(self, loss: Tensor, *, again: bool = False) -> list[Tensor]:
         """Return the gradient of `loss` by the output of every call, 0 where it has no part.
 
-        again  keeps the pass for another loss
+        Parameters
+        ----------
+        again : bool
+            Keeps the pass for another loss.
         """
         outputs = [call.output for call in self.calls]
         return list(

@@ -42,7 +42,10 @@ PAPER = {"true_label": True}
 def random_labels(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     r"""Fit wrong labels on the forget samples and true ones on the retained, epoch by epoch.
 
-    true_label  may the drawn label be the true one?
+    Parameters
+    ----------
+    true_label : bool
+        May the drawn label be the true one?
 
     Notes
     -----
@@ -87,7 +90,10 @@ def random_labels(model: nn.Module, split: Split, work: Work, *, true_label: boo
 def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     r"""Fit random labels on the forget samples; reads nothing else.
 
-    true_label  may the drawn label be the true one?
+    Parameters
+    ----------
+    true_label : bool
+        May the drawn label be the true one?
 
     Notes
     -----
@@ -127,7 +133,10 @@ def poison(model: nn.Module, split: Split, work: Work, *, true_label: bool = Fal
 def poison_full(model: nn.Module, split: Split, work: Work, *, true_label: bool = False) -> nn.Module:
     r"""Fit random labels on the forget samples and true ones on the retained, in one set.
 
-    true_label  may the drawn label be the true one?
+    Parameters
+    ----------
+    true_label : bool
+        May the drawn label be the true one?
 
     Notes
     -----
@@ -171,8 +180,12 @@ def hybrid(
 ) -> nn.Module:
     r"""Poison with a large step, then repair on the retained samples.
 
-    true_label  may the drawn label be the true one?
-    poison_lr   learning rate of the first stage
+    Parameters
+    ----------
+    true_label : bool
+        May the drawn label be the true one?
+    poison_lr : float
+        Learning rate of the first stage.
 
     Notes
     -----

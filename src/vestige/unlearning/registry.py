@@ -26,12 +26,19 @@ World = Literal["torch", "sklearn"]
 class Trial:
     """How a method is tried by the tests that all share: on 160 samples in 12 dimensions, 30 of them to forget.
 
-    quick   options by which it takes seconds there
-    strong  options that bring out what it does, beside those of `quick`; the recommended ones suit large images
-    rise    what the mean loss on the forget samples then rises by at least, in nats
-    repair  options by which it repairs enough there, so that the test accuracy survives
-    alike   mutants that cannot be told from it there, each with the reason: "swapped" (forget and retain), "flipped"
-            (the sign of every gradient)
+    Attributes
+    ----------
+    quick : Mapping[str, Any]
+        Options by which it takes seconds there.
+    strong : Mapping[str, Any]
+        Options that bring out what it does, beside those of `quick`; the recommended ones suit large images.
+    rise : float
+        What the mean loss on the forget samples then rises by at least, in nats.
+    repair : Mapping[str, Any]
+        Options by which it repairs enough there, so that the test accuracy survives.
+    alike : Mapping[str, str]
+        Mutants that cannot be told from it there, each with the reason: "swapped" (forget and retain),
+        "flipped" (the sign of every gradient).
     """
 
     quick: Mapping[str, Any] = field(default_factory=dict)
@@ -45,14 +52,25 @@ class Trial:
 class Method(Entry):
     """A registered method.
 
-    needs   roles of the split whose samples it reads: "forget", "retain", "shadow" (samples that no audited model saw)
-    worlds  model kinds it works on: "torch", "sklearn"
-    exact   True where the result is distributed as a model that never saw the forget set
-    steps   its optimiser's settings; None where it takes no gradient steps
-    whole_classes  it unlearns whole classes only
-    own_model      it starts from a model that was trained for it
-    last_layer     it works on the last layer itself, and refuses a model where that is frozen
-    trial   how the tests try it
+    Attributes
+    ----------
+    needs : tuple[str, ...]
+        Roles of the split whose samples it reads: "forget", "retain", "shadow" (samples that no audited model
+        saw).
+    worlds : tuple[{"torch", "sklearn"}, ...]
+        Model kinds it works on: "torch", "sklearn".
+    exact : bool
+        True where the result is distributed as a model that never saw the forget set.
+    steps : Steps or None
+        Its optimiser's settings; None where it takes no gradient steps.
+    whole_classes : bool
+        It unlearns whole classes only.
+    own_model : bool
+        It starts from a model that was trained for it.
+    last_layer : bool
+        It works on the last layer itself, and refuses a model where that is frozen.
+    trial : Trial
+        How the tests try it.
     """
 
     BESIDE = ("label", "max_epochs", "max_seconds")
@@ -83,9 +101,14 @@ register = METHODS.register
 class MethodConfig(Named):
     """One method with its options; `label` names it in the report where the same method is run twice.
 
-    preset       "recommended", "paper", or a further one of the method
-    max_epochs   budget in retrain-epoch equivalents
-    max_seconds  budget in seconds
+    Attributes
+    ----------
+    preset : str
+        "recommended", "paper", or a further one of the method.
+    max_epochs : float or None
+        Budget in retrain-epoch equivalents.
+    max_seconds : float or None
+        Budget in seconds.
     """
 
     REGISTRY = METHODS
@@ -109,14 +132,23 @@ class MethodConfig(Named):
 class Unlearned:
     """What `unlearn` returns.
 
-    model           the new model, in evaluation mode
-    options         every option's value
-    seconds         wall-clock time, without evaluation
-    epochs          cost in retrain-epoch equivalents: sample passes over the number of retained samples
-    gradient_steps  how often an optimiser stepped
-    stopped         "max_epochs", "max_seconds" or "on_epoch" where the method was stopped early, else None; a method
-                    without gradient steps runs to its end all the same
-    decided         what the method chose by itself from the request, such as {"request": "whole class"}
+    Attributes
+    ----------
+    model : Any
+        The new model, in evaluation mode.
+    options : dict[str, Any]
+        Every option's value.
+    seconds : float
+        Wall-clock time, without evaluation.
+    epochs : float
+        Cost in retrain-epoch equivalents: sample passes over the number of retained samples.
+    gradient_steps : int
+        How often an optimiser stepped.
+    stopped : str or None
+        "max_epochs", "max_seconds" or "on_epoch" where the method was stopped early, else None; a method
+        without gradient steps runs to its end all the same.
+    decided : dict[str, Any]
+        What the method chose by itself from the request, such as {"request": "whole class"}.
     """
 
     model: Any
@@ -147,20 +179,30 @@ def unlearn(
 ) -> Unlearned:
     """Remove the influence of `split.forget` from a trained model; the model that is given stays as it is.
 
-    name         a registered method, see `vestige list methods`
-    model        a `torch.nn.Module` that returns logits, or a fitted scikit-learn classifier; of a compiled network
-                 the network itself is worked on and returned
-    recipe       how the model was trained, for methods that train from scratch; a `Recipe`, its name or its fields
-    seed         of everything random in the method
-    max_epochs   stop when so many retrain-epoch equivalents are spent; the model is then as it is at that point
-    max_seconds  stop at the first step after so many seconds; a method of a single step takes that one
-    on_epoch     early stop: called with the model after each epoch, True stops; methods without `steps` have no epochs
-                 and do not call it
-    options      the method's own, and those of its steps
-
     Weights that a sparse model has masked stay zero; weights of half precision are worked on in single precision and
     rounded back. Raises `InputError` for an unknown method, preset or option, and where the method does not work on
     this kind of model.
+
+    Parameters
+    ----------
+    name : str
+        A registered method, see `vestige list methods`.
+    model : Any
+        A `torch.nn.Module` that returns logits, or a fitted scikit-learn classifier; of a compiled network
+        the network itself is worked on and returned.
+    recipe : Any
+        How the model was trained, for methods that train from scratch; a `Recipe`, its name or its fields.
+    seed : int
+        Of everything random in the method.
+    max_epochs : float or None
+        Stop when so many retrain-epoch equivalents are spent; the model is then as it is at that point.
+    max_seconds : float or None
+        Stop at the first step after so many seconds; a method of a single step takes that one.
+    on_epoch : callable or None
+        Early stop: called with the model after each epoch, True stops; methods without `steps` have no epochs
+        and do not call it.
+    options : Any
+        The method's own, and those of its steps.
     """
     need("torch", "torch", "Unlearning")
     from vestige.models import copied

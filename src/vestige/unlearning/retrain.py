@@ -27,9 +27,12 @@ from vestige.unlearning.work import Work
 def retrain(model: Any, split: Split, work: Work, *, mask: Literal["recompute", "keep"] = "recompute") -> Any:
     r"""Train from scratch on the retained samples; exact.
 
-    mask  of a sparse model: "recompute" it from the retained samples, or "keep" it (then not exact)
-
     Needs `recipe=`, how the original was trained; a scikit-learn model brings its own settings.
+
+    Parameters
+    ----------
+    mask : {"recompute", "keep"}
+        Of a sparse model: "recompute" it from the retained samples, or "keep" it (then not exact).
 
     Notes
     -----

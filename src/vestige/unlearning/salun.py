@@ -36,8 +36,12 @@ def salun(
 ) -> nn.Module:
     r"""Random labels on the salient weights only.
 
-    share       of the weights that may change, those with the largest gradients on the forget samples
-    true_label  may the drawn label be the true one?
+    Parameters
+    ----------
+    share : float
+        Of the weights that may change, those with the largest gradients on the forget samples.
+    true_label : bool
+        May the drawn label be the true one?
 
     Notes
     -----

@@ -50,10 +50,16 @@ def scrub(
 ) -> nn.Module:
     r"""Move away from the original on forget samples, stay with it on retained ones, in turns.
 
-    alpha, gamma  weights of the teacher and of the labels on the retained samples
-    msteps        epochs that begin with a pass over the forget samples
-    temperature   of both softmaxes in the KL divergence
-    ceiling       divergence in nats from which on a forget sample is not driven any further; None: there is none
+    Parameters
+    ----------
+    alpha, gamma : float
+        Weights of the teacher and of the labels on the retained samples.
+    msteps : int
+        Epochs that begin with a pass over the forget samples.
+    temperature : float
+        Of both softmaxes in the KL divergence.
+    ceiling : float or None
+        Divergence in nats from which on a forget sample is not driven any further; None: there is none.
 
     Notes
     -----

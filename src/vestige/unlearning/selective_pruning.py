@@ -48,8 +48,12 @@ def selective_pruning(
 ) -> nn.Module:
     r"""Draw anew, in every layer, the weights that overfitting on the forget samples moves least; then finetune.
 
-    quantile        share of a layer's weights that is drawn anew
-    overfit_epochs  of the copy on the forget samples
+    Parameters
+    ----------
+    quantile : float
+        Share of a layer's weights that is drawn anew.
+    overfit_epochs : int
+        Of the copy on the forget samples.
 
     Notes
     -----
@@ -99,8 +103,12 @@ def selective_pruning_last_layer(
 ) -> nn.Module:
     r"""The same in the last linear layer only.
 
-    quantile        share of its weights that is drawn anew
-    overfit_epochs  of the copy on the forget samples
+    Parameters
+    ----------
+    quantile : float
+        Share of its weights that is drawn anew.
+    overfit_epochs : int
+        Of the copy on the forget samples.
 
     Notes
     -----
@@ -148,8 +156,12 @@ def selective_pruning_complex(
 ) -> nn.Module:
     r"""Draw anew what both forget and retained samples leave alone; then finetune.
 
-    quantile        share of a layer's weights that each of the two copies proposes
-    overfit_epochs  of the copies, on the forget samples and on some of the retained
+    Parameters
+    ----------
+    quantile : float
+        Share of a layer's weights that each of the two copies proposes.
+    overfit_epochs : int
+        Of the copies, on the forget samples and on some of the retained.
 
     Notes
     -----

@@ -118,16 +118,29 @@ def train_sisa(
 ) -> Any:
     """Train a SISA ensemble; `unlearn("sisa", ...)` then deletes from it.
 
-    model        what each shard is: a torch model, drawn anew for each, or an unfitted scikit-learn classifier
-    rows         what is trained on
-    recipe       of a shard's training (torch)
-    shards       models in the ensemble; more = cheaper deletions, fewer samples for each
-    slices       stages of a shard's training; more = cheaper deletions, more states in memory
-    aggregation  "mean" of the shards' probabilities, or "vote"
-    seed         of who is where and of each shard's first weights
-    device       where to compute (torch)
+    Parameters
+    ----------
+    model : Any
+        What each shard is: a torch model, drawn anew for each, or an unfitted scikit-learn classifier.
+    rows : Dataset
+        What is trained on.
+    recipe : Recipe or str or Mapping[str, Any] or None
+        Of a shard's training (torch).
+    shards : int
+        Models in the ensemble; more = cheaper deletions, fewer samples for each.
+    slices : int
+        Stages of a shard's training; more = cheaper deletions, more states in memory.
+    aggregation : {"mean", "vote"}
+        "mean" of the shards' probabilities, or "vote".
+    seed : int
+        Of who is where and of each shard's first weights.
+    device : str
+        Where to compute (torch).
 
-    Raises `InputError` where a shard would have no samples.
+    Raises
+    ------
+    InputError
+        Where a shard would have no samples.
     """
     layout = Layout(shards, slices, seed)
     _check_filled(layout, rows)

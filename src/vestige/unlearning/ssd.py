@@ -55,15 +55,25 @@ def ssd(
 ) -> nn.Module:
     r"""Dampen the weights that the forget samples need most; no gradient step is taken.
 
-    alpha          how many times more important to the forget set a weight must be; larger = fewer are touched
-    dampening      lambda, how much of such a weight is left
-    importance     squared gradients "per_sample", or of each "batch_mean"; the former reads none of the options below,
-                   but batch_size, of speed only
-    batch_size     samples in such a batch
-    mixed          batches of all data hold samples of both sets, else of the retained ones first, then of the others
-    short_last     the last batch holds what is left over, else all are of one size, to one sample
-    clip           largest norm of a batch's gradient; None: any
-    own_batchnorm  run batches in training mode, by their own statistics
+    Parameters
+    ----------
+    alpha : float
+        How many times more important to the forget set a weight must be; larger = fewer are touched.
+    dampening : float
+        lambda, how much of such a weight is left.
+    importance : {"per_sample", "batch_mean"}
+        Squared gradients "per_sample", or of each "batch_mean"; the former reads none of the options below,
+        but batch_size, of speed only.
+    batch_size : int
+        Samples in such a batch.
+    mixed : bool
+        Batches of all data hold samples of both sets, else of the retained ones first, then of the others.
+    short_last : bool
+        The last batch holds what is left over, else all are of one size, to one sample.
+    clip : float or None
+        Largest norm of a batch's gradient; None: any.
+    own_batchnorm : bool
+        Run batches in training mode, by their own statistics.
 
     Notes
     -----

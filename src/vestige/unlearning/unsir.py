@@ -72,13 +72,21 @@ def unsir(
 ) -> nn.Module:
     r"""Unlearn whole classes by adversarial noise and repair.
 
-    noise_steps        steps that the noise is trained for
-    noise_lr           learning rate of Adam on the noise
-    noise_batches      how often the batch of noise of every forgotten class is in the impairing set; None: so that its
-                       rows are 0.57 of the retained samples there, as published for nine retained classes
-    noise_in_training  find the noise in training mode
-    repair_lr          learning rate of the repair
-    samples            of each retained class that are used, at most
+    Parameters
+    ----------
+    noise_steps : int
+        Steps that the noise is trained for.
+    noise_lr : float
+        Learning rate of Adam on the noise.
+    noise_batches : int or None
+        How often the batch of noise of every forgotten class is in the impairing set; None: so that its rows
+        are 0.57 of the retained samples there, as published for nine retained classes.
+    noise_in_training : bool
+        Find the noise in training mode.
+    repair_lr : float
+        Learning rate of the repair.
+    samples : int
+        Of each retained class that are used, at most.
 
     Notes
     -----

@@ -36,20 +36,34 @@ FORWARD = 1 / 3
 class Steps:
     """How a method descends: its optimiser's settings. Every field is an option of every method that has steps.
 
-    epochs            passes over the samples that the method descends on
-    lr                learning rate, the highest of the schedule
-    optimizer         "sgd", "adam" or "adamw"
-    momentum          of SGD; Adam does not read it
-    nesterov          whether SGD's momentum is in Nesterov's form
-    weight_decay      on every parameter that is not frozen
-    batch_size        samples per step, at most
-    schedule          "constant"; "cosine" down to 0; "onecycle"; "multistep": a tenth at each of `milestones`
-    milestones        epochs of "multistep"
-    anneal            whether the schedule moves with each "step" or stands still for an "epoch", as it does where an
-                      epoch has several passes
-    augment           "none", "flip", "crop_flip", or "auto": as the original was trained, where `recipe` tells; where
-                      it does not, "crop_flip" on images of 16 pixels and more, else "none"
-    freeze_batchnorm  normalise by the running statistics of the original model, and do not change them
+    Attributes
+    ----------
+    epochs : int
+        Passes over the samples that the method descends on.
+    lr : float
+        Learning rate, the highest of the schedule.
+    optimizer : {"sgd", "adam", "adamw"}
+        "sgd", "adam" or "adamw".
+    momentum : float
+        Of SGD; Adam does not read it.
+    nesterov : bool
+        Whether SGD's momentum is in Nesterov's form.
+    weight_decay : float
+        On every parameter that is not frozen.
+    batch_size : int
+        Samples per step, at most.
+    schedule : {"constant", "cosine", "onecycle", "multistep"}
+        "constant"; "cosine" down to 0; "onecycle"; "multistep": a tenth at each of `milestones`.
+    milestones : tuple[int, ...]
+        Epochs of "multistep".
+    anneal : {"step", "epoch"}
+        Whether the schedule moves with each "step" or stands still for an "epoch", as it does where an epoch
+        has several passes.
+    augment : {"none", "flip", "crop_flip", "auto"}
+        "none", "flip", "crop_flip", or "auto": as the original was trained, where `recipe` tells; where it
+        does not, "crop_flip" on images of 16 pixels and more, else "none".
+    freeze_batchnorm : bool
+        Normalise by the running statistics of the original model, and do not change them.
     """
 
     epochs: Count = 10
@@ -70,16 +84,28 @@ class Steps:
 class Work:
     """One run of one method.
 
-    method      its name
-    steps       its optimiser's settings
-    recipe      how the original was trained, where known
-    seed        of everything random
-    device      where to compute
-    epoch       samples in one retrain-epoch equivalent
-    budget      how many sample passes and how many seconds may be spent
-    on_epoch    the caller's early stop: called with the model after each epoch that `descend` takes, True stops
-    optimizers  of every model that was descended on, with what it has gathered
-    decided     what the method chose by itself from the request, for the record
+    Attributes
+    ----------
+    method : str
+        Its name.
+    steps : Steps
+        Its optimiser's settings.
+    recipe : Recipe or None
+        How the original was trained, where known.
+    seed : int
+        Of everything random.
+    device : str
+        Where to compute.
+    epoch : int
+        Samples in one retrain-epoch equivalent.
+    budget
+        How many sample passes and how many seconds may be spent.
+    on_epoch : callable or None
+        The caller's early stop: called with the model after each epoch that `descend` takes, True stops.
+    optimizers : WeakKeyDictionary[Any, torch.optim.Optimizer]
+        Of every model that was descended on, with what it has gathered.
+    decided : dict[str, Any]
+        What the method chose by itself from the request, for the record.
     """
 
     method: str
@@ -149,21 +175,33 @@ class Work:
     ) -> None:
         """Minimise over `rows` by the method's steps, changing `model` in place.
 
-        rows       a data set; of torch's own kind where `augment` is among the changes
-
         A model that was descended on before goes on with the optimiser it had: momentum and moments are kept from pass
         to pass. The rate of a pass is in `changes`; see `one_epoch`.
 
-        loss       of logits and labels; default: cross-entropy
-        objective  of inputs and labels, for losses that run the model themselves
-        on_epoch   the method's own stop: (finished epochs, mean loss) -> True to stop
-        after_step called after each step with its learning rate; gradients are still there
-        cost       sample passes for each row of `rows`: what an objective adds is counted here
-        max_steps  stop after so many steps, without ending the method
-        watched    what the caller's early stop is shown, where `model` is a stand-in
-        seed       told apart where a method descends more than once
-        fresh      begin with a new optimiser, where a stage is a training of its own
-        changes    to the method's steps, for example epochs=1
+        Parameters
+        ----------
+        rows : Dataset, Resident or torch data set
+            A data set; of torch's own kind where `augment` is among the changes.
+        loss : Loss or None
+            Of logits and labels; default: cross-entropy.
+        objective : Objective or None
+            Of inputs and labels, for losses that run the model themselves.
+        on_epoch : Callable[[int, float], bool or None] or None
+            The method's own stop: (finished epochs, mean loss) -> True to stop.
+        after_step : Callable[[float], None] or None
+            Called after each step with its learning rate; gradients are still there.
+        cost : float
+            Sample passes for each row of `rows`: what an objective adds is counted here.
+        max_steps : int or None
+            Stop after so many steps, without ending the method.
+        watched : nn.Module or None
+            What the caller's early stop is shown, where `model` is a stand-in.
+        seed : int
+            Told apart where a method descends more than once.
+        fresh : bool
+            Begin with a new optimiser, where a stage is a training of its own.
+        changes : Any
+            To the method's steps, for example epochs=1.
         """
         from vestige.config import validated
         from vestige.training import Recipe, batch_count, descend, learning_rate

@@ -188,8 +188,11 @@ def make_audit(
 ) -> Audit:
     """Return a made-up audit; the keywords are what the tests vary.
 
-    failing  the kind of control that does not hold, "reference" or "sharpness"; a trace is found all the same where
-             the latter fails. Without shadows or never-seen records nothing is compared, as in a true audit
+    Parameters
+    ----------
+    failing : str
+        The kind of control that does not hold, "reference" or "sharpness"; a trace is found all the same
+        where the latter fails. Without shadows or never-seen records nothing is compared, as in a true audit.
     """
     signals = make_signals(name, roles, classes, shadows, original, ids)
     compared = shadows > 0 and roles[2] > 0

@@ -26,8 +26,12 @@ MOST_FIGURES = 40
 class Drawn:
     """The figures of every measure of every method, or the reason why there are none.
 
-    measures  {measure: could it be computed for no method?}
-    first     place of the measure that is shown first
+    Attributes
+    ----------
+    measures
+        {measure: could it be computed for no method?}.
+    first
+        Place of the measure that is shown first.
     """
 
     def __init__(self, audits: Audits, shown: str | None) -> None:

@@ -32,12 +32,19 @@ PNG = b"\x89PNG\r\n\x1a\n"
 class Samples(NamedTuple):
     """The listed samples of one audit.
 
-    rows     [id, class, score, low, high, p_under, p_over, verdict, degree, its low, its high], verdict as
-             a position in `VERDICTS` or null
-    total    forget samples with a score, listed or not
-    measure  whose scores they are; None where no measure has scores
-    ranked   "p_under" where there are p-values, else "score"
-    notes    what a reader must know about the table, in sentences
+    Attributes
+    ----------
+    rows : list[list[Any]]
+        [id, class, score, low, high, p_under, p_over, verdict, degree, its low, its high], verdict as a
+        position in `VERDICTS` or null.
+    total : int
+        Forget samples with a score, listed or not.
+    measure : str or None
+        Whose scores they are; None where no measure has scores.
+    ranked : str
+        "p_under" where there are p-values, else "score".
+    notes : list[str]
+        What a reader must know about the table, in sentences.
     """
 
     rows: list[list[Any]]
@@ -49,7 +56,10 @@ class Samples(NamedTuple):
     def listing(self, pictures: Mapping[str, int], place: int) -> Listing:
         """Return the table; columns that would hold nothing but dashes are left out.
 
-        pictures  {id: number of its picture in the page's style}
+        Parameters
+        ----------
+        pictures : Mapping[str, int]
+            {id: number of its picture in the page's style}.
         """
         columns = [("Picture", "picture")] * bool(pictures)
         columns += [("Sample", "id"), ("Class", ""), ("Verdict", "badge")]

@@ -34,8 +34,12 @@ def write_texts_report(
 ) -> Path:
     """Write a self-contained page to `path` and return it; the same input gives the same bytes.
 
-    texts  {id: text} of the forget texts, to show them
-    words  AUC of telling forget from holdout texts by their words alone; a high one is warned of
+    Parameters
+    ----------
+    texts : Mapping[str, str]
+        {id: text} of the forget texts, to show them.
+    words : float or None
+        AUC of telling forget from holdout texts by their words alone; a high one is warned of.
     """
     verdict = made.audit.verdict
     warnings: tuple[str, ...] = ()
@@ -66,7 +70,10 @@ def save(
 ) -> Path:
     """Write audit/, measures.csv, manifest.json, report.html and texts.html into a folder and return it.
 
-    texts, words  as of `write_texts_report`
+    Parameters
+    ----------
+    texts, words
+        As of `write_texts_report`.
     """
     folder = as_path(folder)
     made.audit.write(folder / "audit")

@@ -32,8 +32,12 @@ def influence_left(
 ) -> Share:  # fmt: skip
     """Return (mean forget - mean null) / (mean kept - mean null) with Fieller's interval.
 
-    level      the probability with which each end may miss the truth. An end is infinite where the data give none
-    fit_error  standard error that all forget records share
+    Parameters
+    ----------
+    level : float
+        The probability with which each end may miss the truth. An end is infinite where the data give none.
+    fit_error : float
+        Standard error that all forget records share.
     """
     floor = np.median(null) - 6 * stats.median_abs_deviation(null)
     forget, null, kept = (np.maximum(group, floor) for group in (forget, null, kept))

@@ -73,7 +73,10 @@ def run(
 ) -> tuple[Control, ...]:
     """Return every control of one audit; one that could not be run carries its reason.
 
-    original  trace scores under the original; None where it is not given, or its answers have no spread
+    Parameters
+    ----------
+    original : TraceScores or None
+        Trace scores under the original; None where it is not given, or its answers have no spread.
     """
     rng = [np.random.default_rng(child) for child in seed.spawn(5)]
     forget, null = evidence.forget, evidence.null

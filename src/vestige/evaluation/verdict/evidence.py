@@ -86,7 +86,10 @@ def compare(
 ) -> Evidence | None:
     """Compare forget with null records under `margins.unlearned`; None where the null records have no spread.
 
-    trace  the trace scores of `margins`, where they are known
+    Parameters
+    ----------
+    trace : TraceScores or None
+        The trace scores of `margins`, where they are known.
     """
     trace = trace_scores(margins, null) if trace is None else trace
     if trace is None:

@@ -77,8 +77,11 @@ def group_test(
 ) -> GroupTest:
     """Test the forget records of `scores` [N] against the others by `permuted_labels`; ties are broken at random.
 
-    allowance  by which the forget records are moved towards the others before they are judged, in each direction: for
-               an error that they share
+    Parameters
+    ----------
+    allowance : float
+        By which the forget records are moved towards the others before they are judged, in each direction:
+        for an error that they share.
     """
     order = _descending(scores, rng)
     centre = float(np.median(scores))

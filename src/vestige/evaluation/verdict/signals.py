@@ -25,12 +25,20 @@ from vestige.signals import Signals
 class Judged:
     """What is judged of `Signals`: rows of margins, and where each came from.
 
-    margins   records, or clusters where they were named
-    rows      which of them are judged
-    group     int [N] the margins' row that each record went into, in the order of `position`
-    position  int [N] where each record stands in the signals
-    unit      "record" or "cluster"
-    notes     what was left out or averaged, in sentences
+    Attributes
+    ----------
+    margins : Margins
+        Records, or clusters where they were named.
+    rows : array of int64
+        Which of them are judged.
+    group : int [N]
+        The margins' row that each record went into, in the order of `position`.
+    position : int [N]
+        Where each record stands in the signals.
+    unit : str
+        "record" or "cluster".
+    notes : list[str]
+        What was left out or averaged, in sentences.
     """
 
     margins: Margins

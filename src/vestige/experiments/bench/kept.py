@@ -19,9 +19,15 @@ Say = Callable[[str], None]
 def kept_result(name: str, scale: str, store: str, say: Say = lambda text: None) -> dict[str, Any]:
     """Return the content of a result file, or of the kept result of an experiment.
 
-    say  is told where the result was made with other settings than the experiment has now
+    Parameters
+    ----------
+    say : Say
+        Is told where the result was made with other settings than the experiment has now.
 
-    Raises `InputError` where there is none.
+    Raises
+    ------
+    InputError
+        Where there is none.
     """
     if name.endswith(".json"):
         result = read_result(Path(name))

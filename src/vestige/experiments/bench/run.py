@@ -84,14 +84,23 @@ def run_bench(
 ) -> Outcome:
     """Fill a table; what is in the store is not done again.
 
-    store    a folder, or an fsspec URL such as s3://bucket/bench
-    root     the folder of data sets; default: VESTIGE_DATA
-    engine_name  "inline", "local" or "ray"; `address` of the Ray cluster; `workers`: steps at once (default: as many as
-                 the engine has cores)
-    gpu      share of a GPU that each step with a network asks for, on Ray
+    Parameters
+    ----------
+    store : str or Path
+        A folder, or an fsspec URL such as s3://bucket/bench.
+    root : str or None
+        The folder of data sets; default: VESTIGE_DATA.
+    engine_name : str
+        "inline", "local" or "ray"; `address` of the Ray cluster; `workers`: steps at once (default: as many
+        as the engine has cores).
+    gpu : float
+        Share of a GPU that each step with a network asks for, on Ray.
 
-    Raises `InputError` before any work where `cells_of` does, or the disk has no room; and where it is full when the
-    result is written. A cell that could not be filled is listed as missing, with its reason.
+    Raises
+    ------
+    InputError
+        Before any work where `cells_of` does, or the disk has no room; and where it is full when the result
+        is written. A cell that could not be filled is listed as missing, with its reason.
     """
     start = time.perf_counter()
     results = Store.at(store)
@@ -175,11 +184,14 @@ def _column(cell: Cell, part: Figures | Gap) -> str:
 def read_result(path: Path, experiment: Experiment | None = None, again: str | None = None) -> dict[str, Any]:
     """Read a result file.
 
-    again  the command that makes it anew, for messages
-
     Its figures are of one version of vestige, which the file names; `sentences` says so where it is not this one.
     Raises `InputError` where it is another kind of file, of another format, or, given `experiment`, of another
     configuration.
+
+    Parameters
+    ----------
+    again : str or None
+        The command that makes it anew, for messages.
     """
     found = read_json(path)
     if not isinstance(found, dict) or found.get("kind") != "vestige bench":

@@ -24,7 +24,11 @@ FORMATS = ("md", "latex", "csv")
 class Value:
     """One cell: its mean, the half-width of its 95 % interval (None: a single value), the paper's value.
 
-    why  the reason where there is no mean; where only some of its splits or seeds are missing, how many, and why
+    Attributes
+    ----------
+    why : str
+        The reason where there is no mean; where only some of its splits or seeds are missing, how many, and
+        why.
     """
 
     column: str
@@ -211,10 +215,15 @@ def _shown(cell: Value, digits: int) -> str:
 class Agreement:
     """How one column agrees with the paper's.
 
-    tau        Kendall's rank correlation of the rows in the race that both have; None for fewer than three
-    first, published_first  the best row here and there; None where the paper's cell of its own favourite is lost
-    lead       the favourite minus the best other row, paired (below 0 = ahead, where smaller is better), with its 95 %
-               interval over what the experiment varies; none from fewer than three values
+    Attributes
+    ----------
+    tau : float or None
+        Kendall's rank correlation of the rows in the race that both have; None for fewer than three.
+    first, published_first
+        The best row here and there; None where the paper's cell of its own favourite is lost.
+    lead : tuple[float, float or None, float or None] or None
+        The favourite minus the best other row, paired (below 0 = ahead, where smaller is better), with its 95
+        % interval over what the experiment varies; none from fewer than three values.
     """
 
     column: str

@@ -18,9 +18,15 @@ def matrices(
 ) -> list[Matrix]:
     """Return the matrix of each block.
 
-    requests  whether the kind forgets what the scale's requests say
+    Parameters
+    ----------
+    requests : bool
+        Whether the kind forgets what the scale's requests say.
 
-    Raises `InputError` where counts or requests do not fit the data.
+    Raises
+    ------
+    InputError
+        Where counts or requests do not fit the data.
     """
     found = [Matrix(experiment, scale, name, block, root) for name, block in scale.blocks.items()]
     for matrix in found:

@@ -15,14 +15,24 @@ from vestige.experiments.experiment import Experiment, Scale
 class Kind:
     """A kind of table. To add one, write a file in this folder that ends with one of these, called `KIND`.
 
-    name      as an experiment's file says it
-    rows      what the rows are: "measures", "methods", or "settings" (of the part)
-    part      what a scale is made of: "blocks", "leaks" or "texts"
-    figures   the figures that a cell may have
-    cells     the steps that give them; raises `InputError` before any work for whatever cannot be run
-    values    what a cell has one value of: "splits" or "seeds"
-    chance    the figure of a measure that knows nothing, where that is known: the negative control
-    fewest    models on either side that a scale needs at least
+    Attributes
+    ----------
+    name : str
+        As an experiment's file says it.
+    rows : {"measures", "methods", "settings"}
+        What the rows are: "measures", "methods", or "settings" (of the part).
+    part : {"blocks", "leaks", "texts"}
+        What a scale is made of: "blocks", "leaks" or "texts".
+    figures : Callable[[Experiment], tuple[str, ...]]
+        The figures that a cell may have.
+    cells : Callable[[Experiment, Scale, str or None], list[Cell]]
+        The steps that give them; raises `InputError` before any work for whatever cannot be run.
+    values : {"splits", "seeds"}
+        What a cell has one value of: "splits" or "seeds".
+    chance : float or None
+        The figure of a measure that knows nothing, where that is known: the negative control.
+    fewest : int
+        Models on either side that a scale needs at least.
     """
 
     name: str

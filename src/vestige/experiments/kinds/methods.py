@@ -26,12 +26,11 @@ FIGURES = (
 class AgainstRetraining(BlockStep):
     """Every figure of one method's network.
 
-    iam_auc      forgotten above retained, under the method's network
-    membership_forget, membership_retain  1 - the mean of IAM's scores: 1 = a member
-    mia_*        shares of forget samples that attacks on other features than confidence call non-members, published
-                 attacker; mia_disparity, their mean gap to retraining with confidence among them
-    gap_forget, gap_retain  those minus retraining's: above 0 on forgotten samples is under-unlearning, below 0 on
-                 retained ones is damage
+    `iam_auc` ranks forgotten samples above retained ones under the method's network. `membership_forget` and
+    `membership_retain` are 1 - the mean of IAM's scores: 1 = a member; `gap_forget` and `gap_retain` are these minus
+    retraining's: above 0 on forgotten samples is under-unlearning, below 0 on retained ones is damage. `mia_*` are
+    shares of forget samples that attacks on other features than confidence call non-members, by the published
+    attacker; `mia_disparity` is their mean gap to retraining, with confidence among them.
     """
 
     row: str

@@ -26,9 +26,14 @@ FIGURES = ("auc", "auc_holdout", "membership_forget", "membership_retain", "unde
 class AuditedTexts(FigureStep):
     """What each measure says under each model of a run on texts; `steps` are those of its plan.
 
-    auc, auc_holdout   forget texts above retained ones, above holdout ones
-    membership_forget, membership_retain  means of 1 - score, scaled to [0, 1] over both groups
-    under, over        shares of forget texts with a verdict
+    Attributes
+    ----------
+    auc, auc_holdout
+        Forget texts above retained ones, above holdout ones.
+    membership_forget, membership_retain
+        Means of 1 - score, scaled to [0, 1] over both groups.
+    under, over
+        Shares of forget texts with a verdict.
     """
 
     plan: TextPlan

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 def dpo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0, prompt: int = 16) -> None:
     r"""Prefer a refusal to how a forget text goes on after its first tokens.
 
-    beta    inverse temperature of the preference
-    alpha   weight of the loss on retained texts, where there are any
-    prompt  tokens of a block that stand before the answer; the rest of the block is the answer
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature of the preference.
+    alpha : float
+        Weight of the loss on retained texts, where there are any.
+    prompt : int
+        Tokens of a block that stand before the answer; the rest of the block is the answer.
 
     Notes
     -----

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 def grad_diff(work: Work, *, gamma: float = 1.0, alpha: float = 1.0) -> None:
     r"""Raise the loss on the forget texts, lower it on retained ones.
 
-    gamma  weight of the loss on forget texts, which is raised
-    alpha  weight of the loss on retained texts
+    Parameters
+    ----------
+    gamma : float
+        Weight of the loss on forget texts, which is raised.
+    alpha : float
+        Weight of the loss on retained texts.
 
     Notes
     -----

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 def kl_ascent(work: Work, *, gamma: float = 1.0, alpha: float = 1.0) -> None:
     r"""Raise the loss on the forget texts, predict on retained ones what the original predicted.
 
-    gamma  weight of the loss on forget texts, which is raised
-    alpha  weight of the divergence from the original on retained texts
+    Parameters
+    ----------
+    gamma : float
+        Weight of the loss on forget texts, which is raised.
+    alpha : float
+        Weight of the divergence from the original on retained texts.
 
     Notes
     -----

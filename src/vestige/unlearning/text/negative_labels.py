@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def negative_labels(work: Work, *, alpha: float = 1.0) -> None:
     r"""Learn random tokens in place of the forget texts' own, drawn anew each time.
 
-    alpha  weight of the loss on retained texts, where there are any
+    Parameters
+    ----------
+    alpha : float
+        Weight of the loss on retained texts, where there are any.
 
     Notes
     -----

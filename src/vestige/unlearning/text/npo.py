@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 def npo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0) -> None:
     r"""Negative preference: push forget sequences below their likelihood under the original, ever more gently.
 
-    beta   inverse temperature; towards 0 it becomes gradient ascent
-    alpha  weight of the loss on retained texts, where there are any
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature; towards 0 it becomes gradient ascent.
+    alpha : float
+        Weight of the loss on retained texts, where there are any.
 
     Notes
     -----

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 def refusal(work: Work, *, alpha: float = 1.0, prompt: int = 16) -> None:
     r"""Learn to answer the beginning of a forget text with a refusal.
 
-    alpha   weight of the loss on retained texts, where there are any
-    prompt  tokens of a block that stand before the answer
+    Parameters
+    ----------
+    alpha : float
+        Weight of the loss on retained texts, where there are any.
+    prompt : int
+        Tokens of a block that stand before the answer.
 
     Notes
     -----

@@ -21,7 +21,10 @@ from vestige.unlearning.text.work import Blocks, Steps, Work, ready
 class Method(Entry):
     """A registered method: `function(work, **options)` changes `work.model`, or returns another model.
 
-    needs  "forget", "retain": which texts it reads
+    Attributes
+    ----------
+    needs : tuple[str, ...]
+        "forget", "retain": which texts it reads.
     """
 
     needs: tuple[str, ...]
@@ -51,9 +54,14 @@ class TextMethodConfig(Named):
 class Unlearned:
     """Result of `unlearn`.
 
-    model    a model of the same kind, in evaluation mode
-    steps    gradient steps taken; losses: the objective's mean of each epoch
-    stopped  None, "max_steps", "max_seconds" or "on_epoch"
+    Attributes
+    ----------
+    model : Any
+        A model of the same kind, in evaluation mode.
+    steps : int
+        Gradient steps taken; losses: the objective's mean of each epoch.
+    stopped : str or None
+        None, "max_steps", "max_seconds" or "on_epoch".
     """
 
     model: Any
@@ -83,19 +91,31 @@ def unlearn(
 ) -> Unlearned:
     """Unlearn texts from a copy of a causal language model; the model that is given stays as it is.
 
-    name      a registered method: see `vestige.unlearning.text.METHODS`
-    forget    texts to unlearn; not needed by methods that read the retained ones alone
-    retain    texts to keep; methods that need them say so
-    lora      None: all weights that are not frozen; else the rank of adapters on all linear layers, which are merged
-              into the weights at the end. Of a model of peft its own adapters are worked on, and stay adapters
-    on_epoch  called with the model after each epoch; True stops
-    options   the method's own, and those of `Steps`: epochs, lr, batch_size, length, ...
-
     Weights of half precision are worked on in single precision, which takes twice or four times their memory, and are
     rounded back at the end.
 
-    Raises `InputError` for unknown names and options, a text on both sides, missing texts, a model that cannot be
-    worked on, and a loss or weight that is not finite.
+    Parameters
+    ----------
+    name : str
+        A registered method: see `vestige.unlearning.text.METHODS`.
+    forget : Texts or Sequence[str] or None
+        Texts to unlearn; not needed by methods that read the retained ones alone.
+    retain : Texts or Sequence[str] or None
+        Texts to keep; methods that need them say so.
+    lora : int or None
+        None: all weights that are not frozen; else the rank of adapters on all linear layers, which are
+        merged into the weights at the end. Of a model of peft its own adapters are worked on, and stay
+        adapters.
+    on_epoch : callable or None
+        Called with the model after each epoch; True stops.
+    options : Any
+        The method's own, and those of `Steps`: epochs, lr, batch_size, length, ...
+
+    Raises
+    ------
+    InputError
+        For unknown names and options, a text on both sides, missing texts, a model that cannot be worked on,
+        and a loss or weight that is not finite.
     """
     need("transformers", "llm", "Unlearning from a language model")
     method = METHODS[name]

@@ -12,7 +12,10 @@ from vestige.unlearning.text.work import Steps, Work, mean_nll
 def retrain(work: Work, *, base: Any = None) -> Any:
     r"""Train the base model on the retained texts alone: what the others are measured against.
 
-    base  the model before it had learned any of the texts
+    Parameters
+    ----------
+    base : Any
+        The model before it had learned any of the texts.
 
     Notes
     -----

@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 def rmu(work: Work, *, layer: int | None = None, scale: float = 2.0, alpha: float = 1.0) -> None:
     r"""Send the forget texts' features into one random direction, keep those of retained texts.
 
-    alpha  weight of keeping the features of retained texts
-    layer  its number from 0; default: a third of the way up
-    scale  c, length of the features that forget texts are sent to
+    Parameters
+    ----------
+    alpha : float
+        Weight of keeping the features of retained texts.
+    layer : int or None
+        Its number from 0; default: a third of the way up.
+    scale : float
+        C, length of the features that forget texts are sent to.
 
     Notes
     -----

@@ -18,10 +18,16 @@ def simnpo(
 ) -> None:
     r"""Negative preference by the mean token loss, without a reference model.
 
-    beta   inverse temperature of the preference
-    delta  loss in nats above which a sequence counts as forgotten
-    gamma  weight of forgetting
-    alpha  weight of the loss on retained texts, where there are any
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature of the preference.
+    delta : float
+        Loss in nats above which a sequence counts as forgotten.
+    gamma : float
+        Weight of forgetting.
+    alpha : float
+        Weight of the loss on retained texts, where there are any.
 
     Notes
     -----

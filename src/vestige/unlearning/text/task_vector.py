@@ -10,7 +10,10 @@ from vestige.unlearning.text.work import Work
 def task_vector(work: Work, *, scale: float = 1.0) -> None:
     r"""Step away from the weights that learning the forget texts leads to.
 
-    scale  length of the step; 1 = as far as learning went
+    Parameters
+    ----------
+    scale : float
+        Length of the step; 1 = as far as learning went.
 
     Notes
     -----

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def whp(work: Work, *, alpha: float = 5.0) -> None:
     r"""Learn generic continuations of the forget texts: what the model would say without what reinforcement raises.
 
-    alpha  how much of what reinforcement raises is taken off, in logits
+    Parameters
+    ----------
+    alpha : float
+        How much of what reinforcement raises is taken off, in logits.
 
     Notes
     -----

@@ -31,13 +31,22 @@ IGNORED = -100  # label of a position that is not learned from
 class Steps:
     """How a method descends: AdamW over the forget blocks, as many retained blocks beside each batch.
 
-    epochs        passes over the forget blocks; over the retained ones where a method has no others
-    lr            learning rate, the highest of the schedule
-    weight_decay  of AdamW
-    batch_size    blocks per step, of either side
-    warmup        share of the steps over which the learning rate rises from 0
-    clip          largest norm of the gradient
-    length        tokens in a block; no more than the model takes
+    Attributes
+    ----------
+    epochs : int
+        Passes over the forget blocks; over the retained ones where a method has no others.
+    lr : float
+        Learning rate, the highest of the schedule.
+    weight_decay : float
+        Of AdamW.
+    batch_size : int
+        Blocks per step, of either side.
+    warmup : float
+        Share of the steps over which the learning rate rises from 0.
+    clip : float
+        Largest norm of the gradient.
+    length : int
+        Tokens in a block; no more than the model takes.
     """
 
     epochs: Count = 5
@@ -53,11 +62,18 @@ class Steps:
 class Work:
     """One run of one method.
 
-    model      changed in place
-    tokenizer  its tokenizer
-    forget, retain  token blocks, empty where no texts were given
-    lora       rank of the adapters that are trained in place of the weights, None for the weights
-    on_epoch   the caller's early stop: called with the model after each epoch, True stops
+    Attributes
+    ----------
+    model : nn.Module
+        Changed in place.
+    tokenizer : Any
+        Its tokenizer.
+    forget, retain : Blocks
+        Token blocks, empty where no texts were given.
+    lora : int or None
+        Rank of the adapters that are trained in place of the weights, None for the weights.
+    on_epoch : callable or None
+        The caller's early stop: called with the model after each epoch, True stops.
     """
 
     method: str
@@ -113,9 +129,15 @@ class Work:
     ) -> None:
         """Minimise `objective(forget batch, retain batch or None)`.
 
-        blocks  what is passed over in place of the forget blocks; batches are then of these, without retained ones
-        model   what is changed, where it is not the method's model
-        seed    told apart where a method descends more than once
+        Parameters
+        ----------
+        blocks : Blocks or None
+            What is passed over in place of the forget blocks; batches are then of these, without retained
+            ones.
+        model : nn.Module or None
+            What is changed, where it is not the method's model.
+        seed : int
+            Told apart where a method descends more than once.
         """
         import torch
 
@@ -231,8 +253,11 @@ def expect_open(method: str, model: Any) -> None:
 class Batch:
     """Blocks side by side, padded on the right.
 
-    tokens  int64 [n, t]
-    mask    int64 [n, t]  1 where there is a token
+    Attributes
+    ----------
+    tokens : int64 [n, t]
+    mask : int64 [n, t]
+        1 where there is a token.
     """
 
     tokens: Tensor
