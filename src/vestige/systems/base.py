@@ -218,12 +218,12 @@ class System:
 
         Raises `InputError` where the system knows no other way.
         """
-        raise InputError(f"{self.name} knows one way to forget, 'retrain'; {method!r} was asked for.")
+        raise InputError(f"{method!r} was asked for. {ways(self.name)}")
 
     def expect_method(self, method: str) -> None:
         """Raise `InputError` for a way to forget that the system does not know, before any work."""
         if type(self).unlearn is System.unlearn:
-            raise InputError(f"{self.name} knows one way to forget, 'retrain'; {method!r} was asked for.")
+            raise InputError(f"{method!r} was asked for. {ways(self.name)}")
 
     def save(self, model: Any, folder: Path) -> None:
         """Write a model to an empty folder."""
@@ -243,6 +243,14 @@ class System:
         The base knows the records' ids and truth alone; a system whose features or settings may change says so here.
         """
         return key_of(self.name, self.records.fingerprint)
+
+
+def ways(name: str, methods: Iterable[str] = ()) -> str:
+    """Return the sentence that says which ways to forget a system knows: retraining, and these methods."""
+    others = [repr(method) for method in methods if method != "retrain"]
+    if not others:
+        return f"{name} knows one way to forget: how='retrain'."
+    return f"{name} knows these ways to forget: how='retrain', {', '.join(others)}."
 
 
 def fingerprint_of(system: System) -> str:
