@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from vestige.errors import InputError
+from vestige.arguments import checked
+from vestige.errors import InputError, unknown
 from vestige.evaluation import Audit, Features, audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
 from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
@@ -27,6 +29,7 @@ from vestige.values import id_list
 SHADOWS_LIMIT = "That the given shadow models never saw the audited records was not checked."
 
 
+@checked
 def audit(
     signals: Signals | None = None,
     measures: Iterable[MeasureSpec] = DEFAULT_MEASURES,
@@ -78,8 +81,8 @@ def audit(
     retrained : list of models
         Fitted without the forgotten records, where there are such: figures are compared with theirs.
     options
-        Of the data: label, id, unseen, cluster and others, see `vestige.systems.estimators`, `networks` and
-        `transformers`.
+        Of the data of two models: label, id, unseen, cluster and others, see `vestige.systems.estimators`, `networks`
+        and `transformers`. Beside `signals`: features, a `vestige.evaluation.Features`.
 
     Returns
     -------
@@ -123,6 +126,9 @@ def audit(
     }  # fmt: skip
     models = {"before": before, "after": after, "data": data, "ids": ids}
     if all(value is None for value in models.values()):
+        for option in options.keys() - {"features"}:
+            known = [*inspect.signature(audit).parameters][:-1]
+            raise InputError(f"audit of signals: {unknown('argument', option, [*known, 'features'])}")
         return audit_signals(cast(Signals, signals), measures, **settings, **options)
     if signals is not None:
         given = ", ".join(key for key, value in models.items() if value is not None)
