@@ -20,7 +20,9 @@ from vestige.cli import main
 from vestige.cli.app import report
 from vestige.config import validated
 from vestige.errors import InputError
+from vestige.evaluation.features import OUTPUTS_ALONE
 from vestige.experiments import RunConfig, load_config, run
+from vestige.experiments.network_runs import Networks
 from vestige.files import read_ids
 from vestige.training import PRESETS
 
@@ -71,6 +73,28 @@ def test_the_folder_is_the_truth(finished):
         assert rows == dict.fromkeys(("trace", "iam", "lira_offline", "random"), len(audit.signals))
     assert finished.audits["retrain"].metric("model", "average_disparity").value == 0
     assert not list(finished.folder.rglob("*.part")) and not list(finished.folder.rglob("unfinished"))
+
+
+def test_features_are_compared_and_verdicts_stay_as_they_are(finished, tmp_path, monkeypatch):
+    whose = {"retrain": "the shadow models'", "finetune": "the exactly retrained models'"}
+    for name, audit in finished.audits.items():
+        accuracy = audit.metric("features", "probe_accuracy")
+        assert 0 <= accuracy.value <= 1 and accuracy.n == 20 and accuracy.reference_is == whose[name]
+        assert OUTPUTS_ALONE not in audit.limits and any(text.startswith("Features") for text in audit.limits)
+    with monkeypatch.context() as patch:
+        patch.setattr(Networks, "represents", False)
+        before = run(config(), tmp_path / "r", say=silent)
+    for name, audit in before.audits.items():
+        assert OUTPUTS_ALONE in audit.limits and audit.metric("features", "p_under") is None
+        assert audit.verdict == finished.audits[name].verdict
+        assert audit.scores.equals(finished.audits[name].scores)
+    said = []  # a folder whose outputs were collected without features: its models stay
+    again = run(config(), tmp_path / "r", say=said.append)
+    assert not [text for text in said if text.startswith(("training", "unlearning"))]
+    for name, audit in again.audits.items():
+        assert [f for f in audit.figures if f.measure == "features"] == [
+            f for f in finished.audits[name].figures if f.measure == "features"
+        ]
 
 
 @pytest.mark.parametrize("count", [1, 2])

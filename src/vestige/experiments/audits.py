@@ -14,13 +14,15 @@ import numpy as np
 
 from vestige.arguments import checked
 from vestige.errors import InputError, unknown
-from vestige.evaluation import Audit, Features, audit_signals
+from vestige.evaluation import Audit, audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
+from vestige.evaluation.features import Probed, probe_margins
 from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph import carry_out
 from vestige.graph.step import UNNAMED, Job
 from vestige.signals import Signals
+from vestige.signals.kinds import OF_CLASSES
 from vestige.systems.base import System, ask, expect_system, represent
 from vestige.systems.doors import system_of
 from vestige.systems.source import SystemSource
@@ -180,8 +182,8 @@ def _signals(
     shadows: int | Sequence[Any],
     retrained: Sequence[Any],
     seed: int,
-) -> tuple[tuple[str, ...], Signals, Features | None]:
-    """Fit what shadows are wanted, ask all models, and return what limits the audit, what they say, and features."""
+) -> tuple[tuple[str, ...], Signals, Probed | None]:
+    """Fit what shadows are wanted, ask all models; return what limits the audit, what they say, what features hold."""
     number, others = (shadows, []) if isinstance(shadows, int) else (0, list(shadows))
     source, settings = SystemSource.of(system), {"name": "audit"}
     with TemporaryDirectory(prefix="vestige-") as folder:
@@ -203,18 +205,20 @@ def _signals(
         if models:
             said = [reading.logits(ask(system, model, rows).values, truth) for model in models]
             signals = signals.with_(**{name: np.stack(said)})
-            features = _with_features(features, name, system, models)
+            features = _with_features(features, name, system, models, reading.kind)
     return (*plan.limits, *((SHADOWS_LIMIT,) if others else ())), signals, features
 
 
 def _with_features(
-    features: Features | None, name: str, system: System, models: Sequence[Any]
-) -> Features | None:
-    """Return the features with those of more models of one kind."""
+    features: Probed | None, name: str, system: System, models: Sequence[Any], kind: str
+) -> Probed | None:
+    """Return what probes read from the features, with those of more models of one kind."""
     if features is None:
         return None
     places = system.records.positions(features.ids.tolist(), "features")
-    more = tuple(one for model in models if (one := represent(system, model, places)) is not None)
+    labels = system.records.truth[places] if kind in OF_CLASSES else None
+    each = [represent(system, model, places) for model in models]
+    more = tuple(probe_margins(one, labels, features.ids) for one in each if one is not None)
     if name == "shadow_out":
         return dataclasses.replace(features, shadow_out=more)
     return dataclasses.replace(features, retrained=more)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.experiments.settings import AuditConfig, ShadowConfig
-from vestige.experiments.steps import FEATURES, AuditMethod, Collect, ModelStep, References, Rows
+from vestige.experiments.steps import PROBED, AuditMethod, Collect, ModelStep, References, Rows
 from vestige.graph import Environment, Step, Store
 from vestige.signals.kinds import Outputs
 from vestige.signals.simulate import FEWEST_TO_SIMULATE, MOST_EXCHANGED, exchangeable
@@ -240,7 +240,7 @@ def _steps(plan: Plan) -> Steps:
         models[way.title] = maker.unlearning(models["original"], roles, way, plan.seed("unlearn"))
     audited, pool = maker.rows(np.concatenate(list(plan.parts.values()))), maker.rows(roles.shadow)
     exchanged = {"exchanged": maker.rows(roles.shadow[plan.exchanged])} if len(plan.exchanged) else {}
-    represented = {FEATURES: maker.rows(plan.represented)} if maker.represents else {}
+    represented = {PROBED: maker.rows(plan.represented)} if maker.represents else {}
     outputs = {
         name: Collect(
             model=model,

@@ -17,19 +17,20 @@ from safetensors.numpy import save_file
 
 from vestige.data.source import Truth
 from vestige.errors import InputError
-from vestige.evaluation import Audit, Features, Metric, audit_signals
+from vestige.evaluation import Audit, Metric, audit_signals
+from vestige.evaluation.features import Probed, probe_margins
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
-from vestige.signals.kinds import Outputs, kind_of_signals
+from vestige.signals.kinds import OF_CLASSES, Outputs, kind_of_signals
 from vestige.signals.reading import Reading
 from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
-FEATURES = "features"
-"""The group of records of which features are collected."""
+PROBED = "probed"
+"""The group of records of which features are read, by a linear probe: its margins are kept, not the features."""
 
 
 class Rows(Protocol):
@@ -60,7 +61,7 @@ class ModelStep(Step):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Collect(Step):
-    """Collect what a model says about named groups of records, and its features of the group "features"."""
+    """Collect what a model says about named groups of records, and what a linear probe reads of the group "probed"."""
 
     model: ModelStep
     groups: Mapping[str, Rows]
@@ -69,13 +70,22 @@ class Collect(Step):
 
     def make(self, job: Job) -> Facts:
         ask = self.model.ask(job)
-        answers = {name: ask(rows) for name, rows in self.groups.items() if name != FEATURES}
+        answers = {name: ask(rows) for name, rows in self.groups.items() if name != PROBED}
         arrays = {name: np.ascontiguousarray(each.values) for name, each in answers.items()}
-        if FEATURES in self.groups:
-            features = self.model.represent(job)(self.groups[FEATURES])
-            arrays |= {} if features is None else {FEATURES: np.ascontiguousarray(features)}
+        kind = next(iter(answers.values())).kind
+        if PROBED in self.groups:
+            arrays |= self._probed(job, self.groups[PROBED], kind)
         save_file(arrays, job.path)
-        return {"kind": next(iter(answers.values())).kind}
+        return {"kind": kind}
+
+    def _probed(self, job: Job, rows: Rows, kind: str) -> dict[str, Values]:
+        """Return what a linear probe reads from the model's features; nothing where it has none."""
+        features = self.model.represent(job)(rows)
+        if features is None:
+            return {}
+        truth = rows.truth(job.environment.root)
+        labels = np.asarray(truth.values) if kind in OF_CLASSES else None
+        return {PROBED: probe_margins(features, labels, truth.ids)}
 
     def read(self, job: Job) -> dict[str, Values]:
         """Return what the model says of each group, for a step that reads it."""
@@ -227,19 +237,19 @@ class AuditMethod(Step):
             fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
         return references.with_(**fields)
 
-    def features(self, job: Job) -> Features | None:
-        """Return the features that were collected of the audited model and of the references; None: there are none."""
-        rows, own = self.unlearned.groups.get(FEATURES), self.unlearned.read(job).get(FEATURES)
+    def features(self, job: Job) -> Probed | None:
+        """Return what probes read from features of the audited model and of the references; None: there are none."""
+        rows, own = self.unlearned.groups.get(PROBED), self.unlearned.read(job).get(PROBED)
         if rows is None or own is None:
             return None
 
         def of(steps: Sequence[Collect]) -> tuple[Values, ...]:
-            return tuple(values for step in steps if (values := step.read(job).get(FEATURES)) is not None)
+            return tuple(values for step in steps if (values := step.read(job).get(PROBED)) is not None)
 
         exact = [step for step in self.references.retrained if step is not self.unlearned]
-        before = self.references.original.read(job).get(FEATURES)
+        before = self.references.original.read(job).get(PROBED)
         ids = rows.truth(job.environment.root).ids
-        return Features(ids, own, of(self.references.shadows), of(exact), before)
+        return Probed(ids, own, of(self.references.shadows), of(exact), before)
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)
