@@ -21,6 +21,7 @@ from vestige.experiments.runner import costs_of, plan_of
 from vestige.experiments.settings import ShadowConfig
 from vestige.systems.source import SystemSource, read_system
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 SYSTEM = Path(__file__).parents[1] / "nearest.py"
 ASKED = [f"r{k}" for k in range(30)]
 
