@@ -80,6 +80,18 @@ def no_pictures(monkeypatch):
 
 
 @pytest.fixture
+def forked_workers(monkeypatch):
+    """Worker processes that are forked from one which has loaded the libraries; tests/graph starts those of every run."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    import processes
+
+    monkeypatch.setattr(
+        "vestige.graph.engines._worker", lambda: ProcessPoolExecutor(1, mp_context=processes.SERVER)
+    )
+
+
+@pytest.fixture
 def small_attacker(monkeypatch):
     """SAMIA's transformer in a size that trains in milliseconds; its own tests take it in the published one."""
     for name, value in {"LAYERS": 1, "WIDTH": 32, "HEADS": 4, "INNER": 32}.items():
