@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -41,6 +42,17 @@ def reference() -> Path:
     return folder
 
 
+# What is loaded stays to the end: a collector that walks through it again and again takes a tenth of the suite's time.
+gc.disable()
+
+
+def pytest_collection_finish():
+    """Collect garbage again, of what the tests make alone."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items):
     """Keep how the generator of each module, its `RNG`, stands before the first test draws from it."""
     for module in {getattr(item, "module", None) for item in items}:
@@ -65,6 +77,18 @@ def no_pictures(monkeypatch):
     axes.transData.transform.side_effect = lambda points: points
     monkeypatch.setattr("matplotlib.figure.Figure", figure)
     monkeypatch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+
+
+@pytest.fixture
+def forked_workers(monkeypatch):
+    """Worker processes that are forked from one which has loaded the libraries; tests/graph starts those of every run."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    import processes
+
+    monkeypatch.setattr(
+        "vestige.graph.engines._worker", lambda: ProcessPoolExecutor(1, mp_context=processes.SERVER)
+    )
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from vestige.experiments.runner import costs_of, plan_of
 from vestige.experiments.settings import ShadowConfig
 from vestige.systems.source import SystemSource, read_system
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 SYSTEM = Path(__file__).parents[1] / "nearest.py"
 ASKED = [f"r{k}" for k in range(30)]
 
@@ -144,6 +145,7 @@ def test_another_system_in_the_same_folder_is_refused(place, tmp_path):
         run(config(place, seed=1), tmp_path / "run", say=lambda text: None)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_workers_give_the_same_scores(place, tmp_path):
     run(config(place), tmp_path / "one", say=lambda text: None)
     run(config(place), tmp_path / "two", say=lambda text: None, workers=2)

@@ -231,6 +231,12 @@ def test_power_rises_with_the_trace_and_is_reached():
     assert found == pytest.approx(weak[1], abs=0.3)
 
 
+def test_power_is_that_of_a_test_at_half_the_level():
+    """399 permutations give no p-value below 1 / 400: half of 0.49 % is out of reach of any trace, half of 0.51 % is not."""
+    never, plain = (judge(world(5, gap=30), alpha=alpha).verdict.power for alpha in (0.0049, 0.0051))
+    assert {p.probability for p in never} == {0.0} and plain[-1].probability == 1.0
+
+
 def test_how_many_may_be_whole():
     assert [allowed(n) for n in (1, 19, 20, 99, 100, 500, 5000)] == [0, 0, 1, 1, 1, 5, 50]
 
