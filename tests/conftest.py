@@ -60,6 +60,14 @@ def pytest_collection_modifyitems(items):
             DRAWN[module] = module.RNG.bit_generator.state
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_reaches_the_disk():
+    """What tests write lives as long as they do: no file waits until the disk has it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda number: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def same_draws(request):
     """A test draws the same numbers from its module's generator, whatever tests ran before it."""
@@ -68,15 +76,28 @@ def same_draws(request):
         module.RNG.bit_generator.state = DRAWN[module]
 
 
-@pytest.fixture
-def no_pictures(monkeypatch):
-    """Reports with an empty picture for each figure: most of a report's time is drawing, which its own tests look at."""
+def empty_pictures(patch):
+    """Give reports an empty picture for each figure."""
     figure = MagicMock()
     axes = figure.return_value.add_axes.return_value
     axes.get_xlim.return_value = (0.0, 1.0)
     axes.transData.transform.side_effect = lambda points: points
-    monkeypatch.setattr("matplotlib.figure.Figure", figure)
-    monkeypatch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+    patch.setattr("matplotlib.figure.Figure", figure)
+    patch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """Empty ones in every report: most of its time is drawing. Where tests look at them, this fixture is another."""
+    with pytest.MonkeyPatch.context() as patch:
+        empty_pictures(patch)
+        yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Empty pictures for one test of a module whose others look at them."""
+    empty_pictures(monkeypatch)
 
 
 @pytest.fixture

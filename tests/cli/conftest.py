@@ -18,7 +18,7 @@ CHECK = Draft202012Validator(json.loads(files("vestige").joinpath("schemas", SCH
 
 
 @pytest.fixture(autouse=True)
-def every_json_follows_the_schema(monkeypatch, no_pictures):
+def every_json_follows_the_schema(monkeypatch):
     """Whatever a test of the command line makes it print for machines is checked on the way."""
     printed = show.print_json
 

@@ -12,7 +12,6 @@ from vestige.errors import InputError
 from vestige.evaluation.features import OUTPUTS_ALONE
 from vestige.systems.base import represent
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
 PROFILES = vestige.load_dataset("profiles")
 OLD, NEW = PROFILES.take(np.arange(800)), PROFILES.take(np.arange(800, 2400))
 ASKED = OLD.ids[:60]

@@ -26,8 +26,6 @@ from vestige.experiments.network_runs import Networks
 from vestige.files import read_ids
 from vestige.training import PRESETS
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
-
 SMALL = {
     "name": "small",
     "data": {"name": "digits"},

@@ -14,11 +14,6 @@ import vestige
 from vestige.ledger import Key, Ledger
 
 
-@pytest.fixture(autouse=True)
-def reports_without_pictures(no_pictures):
-    """Nothing here looks at the pictures of a report."""
-
-
 @pytest.fixture(scope="session")
 def postgres_url():
     """The URL of an empty database; tests that ask for it are skipped where there is no server."""
