@@ -347,7 +347,7 @@ def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, se
     """
     system = source.load()
     records, seen = system.records, np.sort(system.seen)
-    forget = np.sort(records.positions(ids, "The request"))
+    forget = np.sort(records.positions(ids, "The request", seen))
     if not len(forget):
         raise InputError("The request names no record; at least one id is wanted.")
     stranger = forget[~np.isin(forget, seen)]

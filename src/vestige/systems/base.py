@@ -103,17 +103,25 @@ class Records:
         cluster = None if self.cluster is None else self.cluster[rows]
         return Truth(self.ids[rows], self.truth[rows], cluster)
 
-    def positions(self, ids: Iterable[str], what: str = "ids") -> Positions:
+    def positions(self, ids: Iterable[str], what: str = "ids", seen: Positions | None = None) -> Positions:
         """Return where `ids` are, in their order.
+
+        Parameters
+        ----------
+        what : str
+            Is named, for messages.
+        seen : int64 [n] or None
+            Those of the records that a message counts: what a model was trained on; None: all.
 
         Raises `InputError` for an id that is unknown, repeated, missing or a float, and for one text, not a list.
         """
         wanted = id_list(what, ids).tolist()
         unknown = [name for name in wanted if name not in self._places]
         if unknown:
-            like = f"; they look like {str(self.ids[0])!r}" if len(self) else ""
+            own, which = (self.ids, "") if seen is None else (self.ids[seen], " that the original saw")
+            like = f"; they look like {str(own[0])!r}" if len(own) else ""
             more = f" and {len(unknown) - 1:,} more are" if len(unknown) > 1 else " is"
-            raise InputError(f"{what}: {unknown[0]!r}{more} not among the {len(self):,} records{like}.")
+            raise InputError(f"{what}: {unknown[0]!r}{more} not among the {len(own):,} records{which}{like}.")
         return np.array([self._places[name] for name in wanted], dtype=np.int64)
 
     @cached_property
