@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -22,7 +23,8 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.evaluation.features import OUTPUTS_ALONE
 from vestige.experiments import RunConfig, load_config, run
-from vestige.experiments.network_runs import Networks
+from vestige.experiments.network_runs import Networks, plan_run
+from vestige.experiments.plan import USED_UP
 from vestige.files import read_ids
 from vestige.training import PRESETS
 
@@ -128,7 +130,34 @@ def test_a_second_call_does_nothing_again(finished):
 def test_shadows_never_saw_what_they_are_asked_about(finished):
     signals = finished.audits["retrain"].signals
     assert not set(signals.shadow_ids) & set(signals.names)
-    assert signals.calibration.shadows == signals.shadows == 1
+    assert signals.calibration is None and signals.shadows == 3  # all are asked about what none of them saw
+
+
+def few(**changes):
+    """A plan whose audits have so many never-seen and retained records."""
+    split = {"forget": 20, "train": 100, "holdout": 100, "shadow": 200} | changes.pop("split", {})
+    return plan_run(config(split=split, **changes), Path("nowhere"))
+
+
+@pytest.mark.parametrize("changes,wanted", [
+    ({}, False), ({"split": {"train": 39}}, True), ({"split": {"train": 40}}, False),
+    ({"split": {"holdout": 1, "shadow": 100}}, True),
+    ({"audit": {"measures": ["iam", {"name": "unleak", "attack": "mlp"}]}}, True),
+    ({"shadows": {"count": 2}, "audit": {"measures": ["unleak"]}}, False),
+])  # fmt: skip
+def test_shadows_are_used_up_for_simulated_deletions_only_where_nothing_else_calibrates(changes, wanted):
+    plan = few(**changes)
+    audit = plan.steps.audits["retrain"]
+    assert plan.simulated is plan.steps.references.simulated is wanted and (USED_UP in audit.limits) is wanted
+
+
+def test_a_measure_that_is_trained_on_simulated_deletions_has_them_and_the_audit_says_what_they_cost(
+    tmp_path,
+):
+    audit = run(config(audit={"measures": ["unleak"]}, methods=["retrain"]), tmp_path / "r", say=silent)
+    result = audit.audits["retrain"]
+    assert result.signals.calibration.shadows == result.signals.shadows == 1 and USED_UP in result.limits
+    assert [one.status for one in result.measures if one.measure == "unleak"] == ["scored"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from vestige.graph.step import Facts, Job, Step
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
 from vestige.signals.kinds import OF_CLASSES, Outputs, kind_of_signals
 from vestige.signals.reading import Reading
-from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
@@ -117,6 +116,8 @@ class References(Step):
     exchanged : array of int64
         Places in the pool of records, in the group "exchanged" of the original and of each audited model,
         that calibrate with the roles of original and shadow exchanged; may be none.
+    simulated : bool
+        Do shadows give up some of their number for simulated deletions?
     retrained : tuple[Collect, ...]
         Models of exact methods.
     """
@@ -129,6 +130,7 @@ class References(Step):
     pool: Rows
     members: NDArray[np.bool_]
     exchanged: NDArray[np.int64]
+    simulated: bool
     seed: int
 
     suffix: ClassVar[str] = ""
@@ -149,7 +151,8 @@ class References(Step):
             inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
             fields |= shadow_fields(
                 reading.labels(pool.values), pool.ids, self.members, inside,
-                [shadow["audited"] for shadow in shadows], seed=self.seed, kind=kind_of_signals(reading.kind),
+                [shadow["audited"] for shadow in shadows], simulate=self.simulated, seed=self.seed,
+                kind=kind_of_signals(reading.kind),
             )  # fmt: skip
         signals = Signals.from_outputs(
             reading.kind, truth.values, unlearned=answers, original=answers, **fields
@@ -274,6 +277,7 @@ def shadow_fields(
     inside: Sequence[Values],
     audited: Sequence[Values],
     *,
+    simulate: bool,
     seed: int,
     chosen: Sequence[int] | None = None,
     out: int | None = None,
@@ -289,8 +293,10 @@ def shadow_fields(
         Of each shadow [P, C], its logits on the pool.
     audited : Sequence[Values]
         Of each shadow, its outputs on the audited records.
+    simulate : bool
+        Make simulated deletions, which take three shadows at least; the audited records get all but two at most.
     chosen : Sequence[int] or None
-        The shadows that a measure is given, default: all; simulated deletions need three, and use all.
+        The shadows that a measure is given, default: all; simulated deletions use all.
     out : int or None
         How many of them a simulated deletion has that never saw the sample; see `simulated_deletions`.
     kind : str
@@ -302,7 +308,7 @@ def shadow_fields(
         "shadow_out": [audited[k] for k in which], "shadow_fit": np.concatenate(fits),
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
-    if len(members) >= FEWEST_TO_SIMULATE:
+    if simulate:
         known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed, kind=kind)
         fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
     return fields
