@@ -90,6 +90,11 @@ class Collect(Step):
         """Return what the model says of each group, for a step that reads it."""
         return read_safetensors(job.file(self))
 
+    def probed(self, job: Job) -> NDArray[np.float64] | None:
+        """Return what a linear probe read from the model's features, as `read`; None where it has none."""
+        values = self.read(job).get(PROBED)
+        return None if values is None else values.astype(np.float64)
+
     @property
     def size(self) -> float:
         return 400.0 * sum(len(rows) for rows in self.groups.values())
@@ -242,17 +247,16 @@ class AuditMethod(Step):
 
     def features(self, job: Job) -> Probed | None:
         """Return what probes read from features of the audited model and of the references; None: there are none."""
-        rows, own = self.unlearned.groups.get(PROBED), self.unlearned.read(job).get(PROBED)
+        rows, own = self.unlearned.groups.get(PROBED), self.unlearned.probed(job)
         if rows is None or own is None:
             return None
 
-        def of(steps: Sequence[Collect]) -> tuple[Values, ...]:
-            return tuple(values for step in steps if (values := step.read(job).get(PROBED)) is not None)
+        def of(steps: Sequence[Collect]) -> tuple[NDArray[np.float64], ...]:
+            return tuple(values for step in steps if (values := step.probed(job)) is not None)
 
         exact = [step for step in self.references.retrained if step is not self.unlearned]
-        before = self.references.original.read(job).get(PROBED)
         ids = rows.truth(job.environment.root).ids
-        return Probed(ids, own, of(self.references.shadows), of(exact), before)
+        return Probed(ids, own, of(self.references.shadows), of(exact), self.references.original.probed(job))
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)
