@@ -53,7 +53,11 @@ def test_commands_that_fail_on_purpose_say_by_which_code(words, here):
     assert "; 1: " in " ".join(out.split())
     if "bench" not in words:
         said = " ".join(out.split())
-        assert "4: an audit cannot decide" in said and "--require" in said and "0 whatever the verdict is" in said
+        assert (
+            "4: an audit cannot decide" in said
+            and "--require" in said
+            and "0 whatever the verdict is" in said
+        )
 
 
 CODE = (

@@ -102,7 +102,10 @@ def test_a_request_that_nobody_carries_out_is_found(nearest):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"request": {"ids": ["r1", "zed"]}}, "'zed' is not among the 300 records that the original saw; they look like 'r0'"),
+        (
+            {"request": {"ids": ["r1", "zed"]}},
+            "'zed' is not among the 300 records that the original saw; they look like 'r0'",
+        ),
         ({"request": {"ids": ["r800"]}}, "never saw 1 of the records.*'r800'"),
         ({"request": {"ids": [f"r{k}" for k in range(300)]}}, "nothing is left to retain"),
         ({"request": {"ids": []}}, "names no record"),
