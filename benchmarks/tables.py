@@ -11,6 +11,7 @@ Between `<!-- table: KIND NAME -->` and `<!-- end -->` stands what the kind make
     claims all         claims.jsonl
     epsilon NAME       NAME-small.json, all of its figures
     calibration PART   calibration.jsonl; PART is random, other or simulated
+    coverage all       coverage.jsonl
     monotone all       monotone.jsonl
     study FIGURE       study.jsonl, one shadow; FIGURE is auc or tnr
     entered NAME       entered/NAME.json: figures that were copied from what a command printed, with the command and
@@ -29,6 +30,7 @@ from typing import Any
 
 from benchmarks import calibration as calibrated
 from benchmarks import claims as simulated
+from benchmarks import coverage as covered
 from benchmarks import dau_classes as classes
 from benchmarks import methods as trained
 from benchmarks import monotone as compared
@@ -67,6 +69,11 @@ def claims(_: str) -> str:
 def calibration(part: str) -> str:
     """Return false accusations and power of per-record p-values."""
     return calibrated.table(RESULTS / "calibration.jsonl", part)
+
+
+def coverage(_: str) -> str:
+    """Return how often intervals of completeness hold 1 under exact retraining."""
+    return covered.table(RESULTS / "coverage.jsonl")
 
 
 def monotone(_: str) -> str:
@@ -115,7 +122,7 @@ def read_entered(name: str) -> dict[str, Any]:
 
 KINDS: dict[str, Callable[[str], str]] = {
     one.__name__: one
-    for one in (bench, methods, dau_classes, claims, epsilon, calibration, monotone, study, entered)
+    for one in (bench, methods, dau_classes, claims, epsilon, calibration, coverage, monotone, study, entered)
 }
 
 

@@ -1,7 +1,7 @@
 """Trained worlds for the tables on real data: networks trained, retrained and unlearned, their answers in files.
 
     python -m benchmarks.worlds FOLDER DATA [--seeds 40] [--first 0] [--shadows 3] [--methods finetune]
-        DATA: digits, location30, adult, us_accidents, cifar10; from VESTIGE_DATA
+        DATA: digits, location30, adult, us_accidents, cifar10 (a small MLP), cifar10_cnn; from VESTIGE_DATA
 
 For each seed: another split, an original, shadows, one shadow of another shape, and for each request an exact retrain
 and models of the approximate methods. Requests are random, the hardest and the easiest fifth by a model that takes no
@@ -17,7 +17,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,18 @@ ORDERED = ("hard", "easy")
 
 @dataclass(frozen=True)
 class Study:
-    """Sizes and networks on one data set; `other` is the shape of the shadow that differs from the original."""
+    """Sizes and networks on one data set.
+
+    Attributes
+    ----------
+    other, others
+        The shape of the shadows that differ from the original, and how many there are; 0: one, where there are more
+        than three shadows.
+    of_class
+        Records of a request of one class, where they are not `forget`.
+    data
+        The data set, where it is not the name of the study.
+    """
 
     counts: Mapping[str, int]
     forget: int
@@ -46,6 +57,9 @@ class Study:
     epochs: int
     requests: tuple[str, ...] = ("random", "hard", "easy", "class", "partial")
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    others: int = 0
+    of_class: int = 0
+    data: str = ""
 
 
 STUDIES = {
@@ -71,6 +85,11 @@ STUDIES = {
         ("mlp", {"hidden": (64,)}), ("cnn", {"width": 16}), 20,
         ("random", "class", "partial"), {"augment": "none"},
     ),
+    "cifar10_cnn": Study(
+        {"train": 1500, "holdout": 1000, "shadow": 2400}, 100, 1200,
+        ("cnn", {"width": 16}), ("mlp", {"hidden": (64,)}), 20,
+        ("random", "class"), {"augment": "none"}, others=3, of_class=200, data="cifar10",
+    ),
 }  # fmt: skip
 
 
@@ -85,9 +104,19 @@ class Draw:
     rng: np.random.Generator
 
 
-def train(folder: Path, name: str, seeds: Sequence[int], shadows: int, methods: Sequence[str]) -> None:
-    """Train what the files of these seeds do not have."""
-    study, data = STUDIES[name], vestige.load_dataset(name)
+def train(
+    folder: Path,
+    name: str,
+    seeds: Sequence[int],
+    shadows: int,
+    methods: Sequence[str],
+    requests: Sequence[str] | None = None,
+) -> None:
+    """Train what the files of these seeds do not have; `requests`: these only, or all of the study."""
+    study = STUDIES[name]
+    data = vestige.load_dataset(study.data or name)
+    if requests is not None:
+        study = replace(study, requests=tuple(one for one in study.requests if one in requests))
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         file, start = folder / f"{name}-{seed}.npz", time.perf_counter()
@@ -114,17 +143,14 @@ def _answers(
     world: dict[str, Any],
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield what `world` lacks, by name; it holds what was yielded when the next is computed."""
-    draw = _draw(study, data, seed, shadows)
+    draw = draw_world(study, data, seed, shadows)
     asked, models = data.take(draw.rows), {}
 
     def fit(rows: Rows, number: int, shape: tuple[str, Mapping[str, Any]] = study.model) -> Any:
-        one = 100 * seed + number
-        recipe = vestige.Recipe(epochs=study.epochs, batch_size=64, lr=0.05, seed=one, **study.recipe)
-        fresh = vestige.build_model(shape[0], data.shape, len(data.classes), seed=one, **shape[1])
-        return vestige.train(fresh, data.take(rows), recipe).model
+        return trained_model(study, data.take(rows), 100 * seed + number, shape)
 
     def margins(model: Any) -> NDArray[np.float32]:
-        return scaled_logit(collect_logits(model, asked), asked.y).astype(np.float32)
+        return margins_under(model, asked)
 
     def original() -> Any:
         if "original" not in models:
@@ -150,14 +176,16 @@ def _answers(
                 f"shadow-{number}",
                 margins(fit(draw.rows[draw.seen[number]], 1 + number if number < 8 else 32 + number)),
             )
-    if "other-0" not in world and shadows > FIRST_SHADOWS:
-        yield "other-0", margins(fit(draw.rows[draw.seen[0]], 30, study.other))
+    for number in range(study.others or int(shadows > FIRST_SHADOWS)):
+        if f"other-{number}" not in world:
+            yield f"other-{number}", margins(fit(draw.rows[draw.seen[number]], 30 + number, study.other))
     judged = None
     if set(ORDERED) & set(study.requests) - {key.removeprefix("forget-") for key in world}:
         judged = margins(fit(draw.judge, 9))
     for number, request in enumerate(study.requests):
         if f"forget-{request}" not in world:
-            forget = _forget(request, asked.y, judged, trained, study.forget, draw.rng)
+            n = study.of_class or study.forget if request == "class" else study.forget
+            forget = _forget(request, asked.y, judged, trained, n, draw.rng)
             yield f"forget-{request}", np.isin(np.arange(len(draw.rows)), forget)
         forget = np.flatnonzero(world[f"forget-{request}"])
         kept = np.setdiff1d(np.arange(trained), forget)
@@ -174,7 +202,23 @@ def _answers(
             )
 
 
-def _draw(study: Study, data: vestige.Dataset, seed: int, shadows: int) -> Draw:
+def trained_model(
+    study: Study, data: vestige.Dataset, seed: int, shape: tuple[str, Mapping[str, Any]] | None = None
+) -> Any:
+    """Return a network of the study, trained on `data` from scratch."""
+    recipe = vestige.Recipe(epochs=study.epochs, batch_size=64, lr=0.05, seed=seed, **study.recipe)
+    name, options = shape or study.model
+    fresh = vestige.build_model(name, data.shape, len(data.classes), seed=seed, **options)
+    return vestige.train(fresh, data, recipe).model
+
+
+def margins_under(model: Any, data: vestige.Dataset) -> NDArray[np.float32]:
+    """Return the scaled logit of the true label of each record."""
+    return scaled_logit(collect_logits(model, data), data.y).astype(np.float32)
+
+
+def draw_world(study: Study, data: vestige.Dataset, seed: int, shadows: int) -> Draw:
+    """Draw split, shadow training sets and the generator of the requests of a seed."""
     split = vestige.make_split(data, "random", forget=study.forget, seed=seed, **study.counts)
     rng, more = np.random.default_rng([seed, 3]), np.random.default_rng([seed, 4])
     first = [rng.permutation(len(split.shadow))[: study.shadow] for _ in range(FIRST_SHADOWS + 1)]

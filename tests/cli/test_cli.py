@@ -27,8 +27,6 @@ from vestige.evaluation.audits import audit_signals
 from vestige.evaluation.gate import Gate
 from vestige.evaluation.page import write_report
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
-
 WORLD = oracles.gaussian_world(3, fit=8.0)
 
 

@@ -147,6 +147,7 @@ def test_another_system_in_the_same_folder_is_refused(place, tmp_path):
         run(config(place, seed=1), tmp_path / "run", say=lambda text: None)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_workers_give_the_same_scores(place, tmp_path):
     run(config(place), tmp_path / "one", say=lambda text: None)
     run(config(place), tmp_path / "two", say=lambda text: None, workers=2)

@@ -14,6 +14,11 @@ from vestige.leaks.page import attack_rows, defence_rows, headline, write_leaks_
 N = 240
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """As they are: these tests look at them."""
+
+
 def side(seed: int, change: float, memory: float = 0.0) -> PosteriorPairs:
     """Deleted records change by `change`, and members were surer than others by `memory`."""
     rng = np.random.default_rng(seed)

@@ -37,8 +37,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from vestige.evaluation.calibration import p_values
 from vestige.evaluation.verdict.adjustment import ADJUSTMENTS, trace_scores
@@ -275,14 +273,25 @@ def _exposures(
 def _exposure(inputs: Floats, kept: Mask, fold: NDArray[np.int64]) -> Floats:
     """Return the log-odds of a retained record, each by a regression on the other folds."""
     score = np.empty(len(inputs))
+    model = LogisticRegression(solver="newton-cholesky", class_weight="balanced")
     for one in range(FOLDS):
-        model = make_pipeline(
-            StandardScaler(), PolynomialFeatures(2, include_bias=False), StandardScaler(),
-            LogisticRegression(solver="newton-cholesky", class_weight="balanced"),
-        )  # fmt: skip
-        model.fit(inputs[fold != one], kept[fold != one])
-        score[fold == one] = model.decision_function(inputs[fold == one])
+        fitted = fold != one
+        features = _standardised(_quadratic(_standardised(inputs, fitted)), fitted)
+        score[~fitted] = model.fit(features[fitted], kept[fitted]).decision_function(features[~fitted])
     return score
+
+
+def _standardised(x: Floats, rows: Mask) -> Floats:
+    """Centre and scale columns by their mean and deviation over `rows`; a constant column is only centred."""
+    mean, deviation = x[rows].mean(axis=0), x[rows].std(axis=0)
+    constant = deviation <= 1e-12 * np.abs(mean)
+    return np.asarray((x - mean) / np.where(constant, 1, deviation))
+
+
+def _quadratic(x: Floats) -> Floats:
+    """Return the columns, and the products of every two of them."""
+    first, second = np.triu_indices(x.shape[1])
+    return np.hstack([x, x[:, first] * x[:, second]])
 
 
 def _falls(before: Floats, after: Floats, null: Mask, kept: Mask, alpha: float) -> dict[str, NDArray[Any]]:

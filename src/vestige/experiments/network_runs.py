@@ -71,8 +71,8 @@ class Networks:
 
     @property
     def represents(self) -> bool:
-        """Features of networks on a data set are not collected: their audits are of outputs alone, and say so."""
-        return False
+        """Features are collected; a network without a linear layer has none, and its audits say so."""
+        return True
 
     def rows(self, positions: Positions) -> Samples:
         return Samples(self.source, positions)

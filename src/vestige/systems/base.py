@@ -113,7 +113,10 @@ class Records:
         seen : int64 [n] or None
             Those of the records that a message counts: what a model was trained on; None: all.
 
-        Raises `InputError` for an id that is unknown, repeated, missing or a float, and for one text, not a list.
+        Raises
+        ------
+        InputError
+            For an id that is unknown, repeated, missing or a float, and for one text, not a list.
         """
         wanted = id_list(what, ids).tolist()
         unknown = [name for name in wanted if name not in self._places]

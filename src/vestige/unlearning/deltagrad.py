@@ -24,8 +24,9 @@ from vestige.errors import InputError
 from vestige.models import copied, fit_input_scale, to_float
 from vestige.training import device_of
 from vestige.unlearning.gradients import slopes
+from vestige.unlearning.layers import only_alive, trainable
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Work, only_alive, trainable
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from vestige.data.dataset import Dataset

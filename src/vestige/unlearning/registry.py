@@ -261,8 +261,8 @@ def expect_whole_classes(
     name: str, forget: NDArray[np.int64], retain: NDArray[np.int64], classes: Sequence[str]
 ) -> None:
     """Raise `InputError` where a class of the labels `forget` also has labels among `retain`, and the method minds."""
-    left = np.intersect1d(forget, retain) if METHODS[name].whole_classes else []
-    if len(left):
+    left = np.intersect1d(forget, retain)
+    if METHODS[name].whole_classes and len(left):
         raise InputError(
             f"{name} unlearns whole classes; {classes[int(left[0])]!r} also has retained samples. For single samples "
             "take another method."
