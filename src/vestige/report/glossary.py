@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 TAG = re.compile(r"(<[^>]*>)")
-SILENT = ("a", "button", "option", "svg", "h2", "summary", "label", "td", "nav")
+SILENT = ("a", "button", "option", "svg", "h2", "summary", "label", "td", "li", "nav")
 """Elements inside of which nothing becomes a link: what is one already, what is pressed, drawn, or data."""
 
 TERMS: dict[str, str] = {
