@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from vestige.report.glossary import ABBREVIATIONS, TERMS
+from vestige.report.glossary import ABBREVIATIONS, TERMS, anchor
 
 
 class Glossary(SphinxDirective):
@@ -21,7 +21,12 @@ class Glossary(SphinxDirective):
         for term, meaning in TERMS.items():
             meanings[term] = f"{meanings[term]} {meaning}" if term in meanings else meaning
         entries = [line for term, meaning in meanings.items() for line in (term, f"  {meaning}", "")]
-        return self.parse_text_to_nodes("\n".join(["```{glossary}", ":sorted:", "", *entries, "```"]))
+        parts = self.parse_text_to_nodes("\n".join(["```{glossary}", ":sorted:", "", *entries, "```"]))
+        for term in (term for part in parts for term in part.findall(nodes.term)):
+            name = anchor(term.astext())  # as in a report, however Sphinx names it
+            if name not in term["ids"]:
+                term["ids"].append(name)
+        return parts
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

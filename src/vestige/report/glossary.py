@@ -1,6 +1,17 @@
-"""The glossary: what the words of the reports mean. A page names the terms that it explains."""
+"""The glossary: what the words of the reports mean. A page names the terms that it explains.
+
+A report holds the explanations of its terms, and each label that is a term leads to its explanation. The site's page
+has the same anchors.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+TAG = re.compile(r"(<[^>]*>)")
+SILENT = ("a", "button", "option", "svg", "h2", "summary", "label", "td", "li", "nav")
+"""Elements inside of which nothing becomes a link: what is one already, what is pressed, drawn, or data."""
 
 TERMS: dict[str, str] = {
     # audits
@@ -133,3 +144,30 @@ ABBREVIATIONS: dict[str, str] = {
     "HMAC": "hash-based message authentication code, a digest that only the holder of a key can make",
 }
 """What short words stand for: the site explains them wherever they stand."""
+
+
+def anchor(term: str) -> str:
+    """Return the name of a term's anchor, in reports and on the site: "term-Could-be-untouched-unseen"."""
+    return re.sub(r"[^a-zA-Z0-9._]+", "-", f"term-{term}").strip("-")
+
+
+def linked(page: str, terms: Sequence[str]) -> str:
+    """Return HTML in which every label that is one of the terms leads to its anchor.
+
+    A label is the whole text of an element. A term such as "Forget, retain, holdout" explains each of its words.
+    Columns that are sorted by a press on their heading stay as they are.
+    """
+    anchors = {word.strip().lower(): anchor(term) for term in terms for word in (term, *term.split(", "))}
+    pieces, silent = TAG.split(page), 0
+    for place, piece in enumerate(pieces):
+        if place % 2:
+            name = re.match(r"</?([a-z0-9]+)", piece)
+            if (name and name[1] in SILENT) or (
+                name and name[1] == "th" and (silent or "data-column" in piece)
+            ):
+                silent += -1 if piece.startswith("</") else 1
+        elif not silent and piece.strip().lower() in anchors:
+            label = piece.strip()
+            link = f'<a class="term" href="#{anchors[label.lower()]}">{label}</a>'
+            pieces[place] = piece.replace(label, link)
+    return "".join(pieces)
