@@ -11,7 +11,7 @@ import pytest
 
 from vestige.report import Badge, Bullets, Card, Cell, Column, Drawing, Heading, Page, Section, Table, Text
 from vestige.report.blocks import Beside, Listing, Panel, Picker
-from vestige.report.glossary import ABBREVIATIONS, TERMS, anchor
+from vestige.report.glossary import TERMS
 from vestige.report.page import configuration, json_in_html
 
 EVIL = "<script>alert(1)</script>&\"'"
@@ -30,31 +30,9 @@ def test_the_answer_comes_first_and_every_section_is_in_the_list() -> None:
     places = [text.index(piece) for piece in order]
     assert places == sorted(places)
     links = re.findall(r'href="#([^"]+)"', text)
-    assert links == ["one", "limits", "configuration", "reading"]  # no label of it is a term
+    assert links == ["one", "limits", "configuration", "reading"]
     assert set(links) <= set(re.findall(r' id="([^"]+)"', text))
     assert "<script" not in text and "script-src" not in text  # nothing moves on this page
-
-
-def test_labels_that_are_terms_lead_to_their_explanation_in_the_same_file() -> None:
-    terms = ["Completeness", "Forget, retain, holdout", "Score"]
-    drawing = Drawing("<svg><text>Score</text></svg>", "n", (("completeness", "1"), ("retain", "2")))
-    table = Table("t", [Column("Score"), Column("Name")], [["Holdout", "Score"]])
-    listing = Listing([("Score", "number")], [([1.0], [1.0])], [], "", 0)
-    sections = [Section("one", "Score", "Score", [drawing, table, listing, Text("The completeness is 1.")])]
-    text = Page("T", [CARD], sections, terms).html()
-    links = re.findall(r'<a class="term" href="#([^"]+)">([^<]+)</a>', text)
-    assert links == [
-        ("term-Completeness", "completeness"), ("term-Forget-retain-holdout", "retain"), ("term-Score", "Score"),
-        ("term-Forget-retain-holdout", "Holdout"),
-    ]  # fmt: skip
-    for term in terms:
-        assert text.count(f'<div id="{anchor(term)}"><dt>{term}</dt>') == 1
-    assert "reference/glossary.html#term-Completeness is “Completeness”" in text
-
-
-def test_anchors_are_told_apart() -> None:
-    assert anchor("TPR at 1 % FPR") == "term-TPR-at-1-FPR" and anchor("95 %") == "term-95"
-    assert len({anchor(term) for term in [*TERMS, *ABBREVIATIONS]}) == len({*TERMS, *ABBREVIATIONS})
 
 
 def test_every_block_is_escaped() -> None:

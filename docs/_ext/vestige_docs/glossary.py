@@ -10,22 +10,20 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from vestige.report.glossary import ABBREVIATIONS, TERMS, anchor
+from vestige.report.glossary import ABBREVIATIONS, TERMS, anchor, meanings
 
 
 class Glossary(SphinxDirective):
     """Every word of the reports with its meaning."""
 
     def run(self) -> list[nodes.Node]:
-        meanings = {name: f"{long[0].upper()}{long[1:]}." for name, long in ABBREVIATIONS.items()}
-        for term, meaning in TERMS.items():
-            meanings[term] = f"{meanings[term]} {meaning}" if term in meanings else meaning
-        entries = [line for term, meaning in meanings.items() for line in (term, f"  {meaning}", "")]
+        texts = meanings([*ABBREVIATIONS, *(term for term in TERMS if term not in ABBREVIATIONS)])
+        entries = [line for term, meaning in texts.items() for line in (term, f"  {meaning}", "")]
         parts = self.parse_text_to_nodes("\n".join(["```{glossary}", ":sorted:", "", *entries, "```"]))
-        for term in (term for part in parts for term in part.findall(nodes.term)):
-            name = anchor(term.astext())  # as in a report, however Sphinx names it
-            if name not in term["ids"]:
-                term["ids"].append(name)
+        terms = [term for part in parts for term in part.findall(nodes.term)]
+        for term in terms:
+            if anchor(term.astext()) not in term["ids"]:
+                raise self.error(f"The anchors {term['ids']} of {term.astext()!r} are not that of a report.")
         return parts
 
 

@@ -1,17 +1,13 @@
 """The glossary: what the words of the reports mean. A page names the terms that it explains.
 
-A report holds the explanations of its terms, and each label that is a term leads to its explanation. The site's page
-has the same anchors.
+A report holds its own glossary and leads there wherever a term stands; the site has one for all. An entry has the same
+anchor in both.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
-TAG = re.compile(r"(<[^>]*>)")
-SILENT = ("a", "button", "option", "svg", "h2", "summary", "label", "td", "li", "nav")
-"""Elements inside of which nothing becomes a link: what is one already, what is pressed, drawn, or data."""
+from collections.abc import Iterable
 
 TERMS: dict[str, str] = {
     # audits
@@ -147,27 +143,18 @@ ABBREVIATIONS: dict[str, str] = {
 
 
 def anchor(term: str) -> str:
-    """Return the name of a term's anchor, in reports and on the site: "term-Could-be-untouched-unseen"."""
-    return re.sub(r"[^a-zA-Z0-9._]+", "-", f"term-{term}").strip("-")
+    """Return the anchor of an entry, in a report and on the page of the site: "term-Shadow-model".
 
-
-def linked(page: str, terms: Sequence[str]) -> str:
-    """Return HTML in which every label that is one of the terms leads to its anchor.
-
-    A label is the whole text of an element. A term such as "Forget, retain, holdout" explains each of its words.
-    Columns that are sorted by a press on their heading stay as they are.
+    It is the one that Sphinx gives an entry of a glossary.
     """
-    anchors = {word.strip().lower(): anchor(term) for term in terms for word in (term, *term.split(", "))}
-    pieces, silent = TAG.split(page), 0
-    for place, piece in enumerate(pieces):
-        if place % 2:
-            name = re.match(r"</?([a-z0-9]+)", piece)
-            if (name and name[1] in SILENT) or (
-                name and name[1] == "th" and (silent or "data-column" in piece)
-            ):
-                silent += -1 if piece.startswith("</") else 1
-        elif not silent and piece.strip().lower() in anchors:
-            label = piece.strip()
-            link = f'<a class="term" href="#{anchors[label.lower()]}">{label}</a>'
-            pieces[place] = piece.replace(label, link)
-    return "".join(pieces)
+    return "term-" + re.sub(r"[^a-zA-Z0-9._]+", "-", term).strip("-")
+
+
+def meanings(names: Iterable[str]) -> dict[str, str]:
+    """Return what terms and abbreviations mean, in sentences: of one that is both, first what it stands for."""
+    texts = {}
+    for name in names:
+        long = ABBREVIATIONS.get(name)
+        words = [f"{long[0].upper()}{long[1:]}."] if long else []
+        texts[name] = " ".join([*words, *([TERMS[name]] if name in TERMS else [])])
+    return texts

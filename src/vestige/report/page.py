@@ -27,7 +27,7 @@ from vestige.report.blocks import (
     markup,
     templates,
 )
-from vestige.report.glossary import TERMS, anchor, linked
+from vestige.report.terms import explained
 from vestige.report.words import flattened
 
 
@@ -91,18 +91,15 @@ class Page:
         payload = {
             "listings": {block.place: block.payload() for block in moving if isinstance(block, Listing)}
         }
-        glossary = [(anchor(term), term, TERMS[term]) for term in self.glossary]
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
         text: str = templates().get_template("page.html.jinja").render(
             page=self, script=markup(script), script_hash=digest, style=markup(_file("report.css") + self.style),
-            payload=markup(json_in_html(payload)), glossary=glossary,
+            payload=markup(json_in_html(payload)), explain=lambda body: explained(str(body), self.glossary),
             configuration=configuration(self.manifest),
             carried=[(name, markup(json_in_html(value))) for name, value in self.carried.items()],
             sections=[*self.sections, *self._limits()],
         )  # fmt: skip
-        head, main, rest = text.partition("<main>")
-        told, reading, end = rest.partition('<section id="reading"')
-        return head + main + linked(told, self.glossary) + reading + end
+        return text
 
     def blocks(self) -> Iterator[object]:
         """Yield every block of the sections, also those inside others."""

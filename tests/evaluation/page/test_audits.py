@@ -19,6 +19,8 @@ from vestige.evaluation.result import Audit
 from vestige.report import words
 
 MISSING = re.compile(r"\b(nan|NaN|None|null|undefined|Infinity)\b")
+TERM = re.compile(r'<a class="term"[^>]*>([^<]*)</a>')
+TERM_LINK = re.compile(r'<a class="term" href="([^"]*)"')
 VOID = {"meta", "link", "br", "input", "wbr"}
 
 
@@ -32,7 +34,8 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.text: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
+        self.feed(TERM.sub(r"\1", text))  # a link of a term does not part a sentence
+        self.links += TERM_LINK.findall(text)
         self.close()
         assert self.open == []
 
