@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -90,6 +91,12 @@ def worlds():
 
 
 WORLDS = worlds()
+
+
+@functools.cache
+def audited(word, name):
+    """The audit of a world, worked out once. No test changes it."""
+    return audit(WORLDS[word], ["random"], name=name)
 
 
 def test_machines_get_the_whole_verdict(here, tmp_path):
@@ -219,7 +226,7 @@ def test_without_shadows_the_gate_is_undecided(here, tmp_path):
 
 
 def test_of_several_methods_each_that_does_not_pass_is_named(capsys):
-    audits = {word: audit(world, ["random"], name=word) for word, world in WORLDS.items()}
+    audits = {word: audited(word, word) for word in WORLDS}
     assert passed(audits, Gate(require="unlearned")) == 1
     told = [line.split("; ")[0] for line in capsys.readouterr().err.splitlines()]
     assert told == [
@@ -237,7 +244,7 @@ def two(tmp_path):
     """Folders of two audits, one of each verdict, as the command writes them."""
     folders = []
     for word in ("unlearned", "under"):
-        folder = audit(WORLDS[word], ["random"], name="mine").save(tmp_path / word)
+        folder = audited(word, "mine").save(tmp_path / word)
         (folder / "report.html").unlink()
         folders.append(folder)
     return folders
@@ -280,7 +287,7 @@ def test_an_audit_that_is_whole_is_reported_again(two, here):
 
 
 def test_a_report_of_verdicts_shows_each_word(tmp_path):
-    audits = {word: audit(world, ["random"], name=word) for word, world in WORLDS.items()}
+    audits = {word: audited(word, word) for word in WORLDS}
     page = write_report(tmp_path / "r.html", audits).read_text()
     assert (
         "5 methods audited: 1 unlearned (unlearned), 1 under-unlearned (under), 1 over-unlearned (over)"
