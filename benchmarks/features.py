@@ -19,21 +19,11 @@ import numpy as np
 import vestige
 from benchmarks.worlds import STUDIES
 from vestige.evaluation import Features
-from vestige.models.features import last_input
-from vestige.signals import Signals, collect_logits
+from vestige.signals import Signals, collect_features, collect_logits
 
 NAME = "location30"
 STEPS = 1500
 RECIPE = vestige.Recipe(epochs=20, batch_size=64, lr=0.05)
-
-
-def features_of(model, part: vestige.Dataset) -> np.ndarray:
-    import torch
-
-    with last_input(model.eval()) as reader, torch.inference_mode():
-        model(torch.from_numpy(part.x))
-    assert reader.value is not None
-    return reader.value.numpy()
 
 
 def hidden(original, teacher, forget: vestige.Dataset, retain: vestige.Dataset):
@@ -43,7 +33,7 @@ def hidden(original, teacher, forget: vestige.Dataset, retain: vestige.Dataset):
 
     with torch.random.fork_rng():
         model = copy.deepcopy(original)
-    x = torch.from_numpy(np.concatenate([features_of(model, forget), features_of(model, retain)]))
+    x = torch.from_numpy(np.concatenate([collect_features(model, forget), collect_features(model, retain)]))
     said = np.concatenate([collect_logits(teacher, forget), collect_logits(original, retain)])
     wanted = torch.from_numpy(said).log_softmax(-1)
     head = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
@@ -81,11 +71,11 @@ def world(data: vestige.Dataset, seed: int) -> dict[str, tuple[Signals, Features
     role = np.repeat(list(parts), [len(rows) for rows in parts.values()])
     part = data.take(np.concatenate(list(parts.values())))
     said = {"original": collect_logits(original, part), "shadow_out": collect_logits(shadow, part)}
-    held = {"original": features_of(original, part), "shadow_out": (features_of(shadow, part),)}
+    held = {"original": collect_features(original, part), "shadow_out": (collect_features(shadow, part),)}
     return {
         name: (
             Signals(part.y, collect_logits(model, part), role=role, ids=part.ids, **said),
-            Features(part.ids, features_of(model, part), **held),
+            Features(part.ids, collect_features(model, part), **held),
         )
         for name, model in audited.items()
     }

@@ -43,7 +43,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ("np.mean(np.square(spread) + np.square(mean))", "np.mean(np.square(spread))"),
         ]
     },
-    "measures/test_golden.py measures/test_measures.py": {
+    "measures/test_golden.py measures/test_two_versions.py measures/test_measures.py": {
         "measures/lira.py": [
             ('return -z if tail == "one_sided"', 'return z if tail == "one_sided"'),
             ("-0.5 * np.square(z) - np.log(sd)", "0.5 * np.square(z) - np.log(sd)"),
@@ -78,7 +78,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ),
         ]
     },
-    "measures/test_metric_mia.py measures/test_svc.py": {
+    "measures/test_metric_mia.py measures/test_svc.py measures/test_crossfit.py": {
         "measures/metric_mia.py": [
             ("own = -(1 - p[rows, labels]) * logs", "own = (1 - p[rows, labels]) * logs"),
             ("members[: len(others)]", "members"),

@@ -26,9 +26,9 @@ from vestige.evaluation import epsilon
 from vestige.signals import Signals, collect_logits
 from vestige.training import batch_count, epoch_seeds
 from vestige.unlearning import unlearn
+from vestige.unlearning.distances import distance
 from vestige.unlearning.gradients import mean_gradient
-from vestige.unlearning.random_labels import relabelled
-from vestige.unlearning.scrub import distance
+from vestige.unlearning.labels import relabelled
 from vestige.unlearning.work import Steps, Work
 
 BEFORE = {

@@ -29,7 +29,7 @@ from vestige.models.samia import Samia, samia_rows
 from vestige.training import Recipe
 from vestige.unlearning.dau import agreement, verdict_loss
 from vestige.unlearning.gradients import fisher_diagonal, sample_gradients
-from vestige.unlearning.random_labels import joined, relabelled
+from vestige.unlearning.labels import joined, relabelled
 from vestige.unlearning.sisa import train_sisa
 from vestige.unlearning.work import Steps, Work
 

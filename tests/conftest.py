@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -41,11 +42,30 @@ def reference() -> Path:
     return folder
 
 
+# What is loaded stays to the end: a collector that walks through it again and again takes a tenth of the suite's time.
+gc.disable()
+
+
+def pytest_collection_finish():
+    """Collect garbage again, of what the tests make alone."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items):
     """Keep how the generator of each module, its `RNG`, stands before the first test draws from it."""
     for module in {getattr(item, "module", None) for item in items}:
         if isinstance(getattr(module, "RNG", None), Generator):
             DRAWN[module] = module.RNG.bit_generator.state
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_reaches_the_disk():
+    """What tests write lives as long as they do: no file waits until the disk has it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda number: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -56,15 +76,40 @@ def same_draws(request):
         module.RNG.bit_generator.state = DRAWN[module]
 
 
-@pytest.fixture
-def no_pictures(monkeypatch):
-    """Reports with an empty picture for each figure: most of a report's time is drawing, which its own tests look at."""
+def empty_pictures(patch):
+    """Give reports an empty picture for each figure."""
     figure = MagicMock()
     axes = figure.return_value.add_axes.return_value
     axes.get_xlim.return_value = (0.0, 1.0)
     axes.transData.transform.side_effect = lambda points: points
-    monkeypatch.setattr("matplotlib.figure.Figure", figure)
-    monkeypatch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+    patch.setattr("matplotlib.figure.Figure", figure)
+    patch.setattr("vestige.report.svg.inline_svg", lambda figure, *, key, label: '<svg class="chart"/>')
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """Empty ones in every report: most of its time is drawing. Where tests look at them, this fixture is another."""
+    with pytest.MonkeyPatch.context() as patch:
+        empty_pictures(patch)
+        yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Empty pictures for one test of a module whose others look at them."""
+    empty_pictures(monkeypatch)
+
+
+@pytest.fixture
+def forked_workers(monkeypatch):
+    """Worker processes that are forked from one which has loaded the libraries; tests/graph starts those of every run."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    import processes
+
+    monkeypatch.setattr(
+        "vestige.graph.engines._worker", lambda: ProcessPoolExecutor(1, mp_context=processes.SERVER)
+    )
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ SOURCES = sorted(
     path for path in DOCS.rglob("*.md") if not path.relative_to(DOCS).as_posix().startswith(BUILT)
 )  # fmt: skip
 PAGES = {
-    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *SOURCES]
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *SOURCES]
 }
 NOTEBOOK = "```{code-cell}"
 HOME = "https://vestige.example/"

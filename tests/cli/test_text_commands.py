@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
 import yaml
 
 from tiny import LEARN, settings
-
-pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_collect(here, model_folder, tmp_path):

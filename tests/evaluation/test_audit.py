@@ -285,3 +285,18 @@ def test_every_array_is_transformed_once_in_an_audit(monkeypatch):
     partial = 26  # deletions at each degree
     imputed, population = 1, 1  # the original's answers to holdout records; these as a population
     assert len(passes) == (2 + shadows) + (2 + shadows) + partial + imputed + population
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ({"alpha": "0.05"}, "audit: alpha is '0.05'"),
+        ({"measures": "iam"}, "audit: measures is 'iam'; a list is wanted"),
+        ({"unseen": ()}, "audit of signals: There is no argument 'unseen'"),
+        ({"describe": False}, "audit of signals: There is no argument 'describe'"),
+    ],
+)
+def test_a_message_names_what_was_called(argument, sentence):
+    signals = Signals(np.zeros(9, int), np.zeros((9, 2)))
+    with pytest.raises(InputError, match=sentence):
+        vestige.audit(signals, **argument)

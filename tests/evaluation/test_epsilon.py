@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 import oracles
 from vestige.errors import InputError
 from vestige.evaluation import epsilon
+from vestige.evaluation.epsilon import _lower, _upper
 
 
 def logits(margins):
@@ -69,6 +71,14 @@ def test_largest_value_of_the_counts():
         assert found.largest == pytest.approx(wanted, abs=5e-4)
         finite = found.values[np.isfinite(found.values)]
         assert (finite <= found.largest + 1e-9).all()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_error_rates_have_clopper_and_pearsons_interval(level):
+    exact = [stats.binomtest(k, 12).proportion_ci(level, method="exact") for k in range(13)]
+    errors = np.arange(13.0)
+    assert _lower(errors, 12, level) == pytest.approx([interval.low for interval in exact])
+    assert _upper(errors, 12, level) == pytest.approx([interval.high for interval in exact])
 
 
 def test_under_the_null_the_published_estimate_is_biased_up_and_the_cross_fitted_is_not():

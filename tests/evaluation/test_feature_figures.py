@@ -61,9 +61,8 @@ def test_exactly_retrained_models_are_the_reference_where_they_are_given():
 
 def test_no_record_is_scored_by_a_probe_that_has_seen_it():
     labels = np.random.default_rng(0).integers(0, 2, 90)
-    rows = Signals(labels, np.zeros((90, 2)))
     alone = np.eye(90)  # a probe that has seen a record knows its class, and no other
-    assert (probe_margins(alone, rows) > 0).mean() < 0.7
+    assert (probe_margins(alone, labels, np.arange(90).astype(str)) > 0).mean() < 0.7
 
 
 @pytest.mark.parametrize(
@@ -99,6 +98,17 @@ def test_one_class_has_no_probe_and_no_shadow_no_answer():
         shown["influence_left"].value is None and "no shadow model is given" in shown["influence_left"].reason
     )
     assert shown["probe_accuracy"].reference is None
+
+
+def test_too_few_records_for_a_probe_are_a_reason_and_no_fault():
+    few = np.array([0, 100])
+    labels = np.array([0, 1])
+    signals = Signals(labels, np.zeros((2, CLASSES)), role=ROLE[few])
+    features = Features(signals.names, np.ones((2, 2)), (np.ones((2, 2)),))
+    for what in (features, features.probed(labels), features.probed(None)):
+        metrics, sentence = feature_figures(signals, what, alpha=0.05, tolerance=0.1, seed=0)
+        assert all(metric.value is None and "two classes" in metric.reason for metric in metrics)
+        assert "two classes" in sentence
 
 
 def test_an_audit_of_outputs_alone_says_that_it_is_one_and_another_says_what_features_hold():

@@ -109,7 +109,7 @@ def test_simulated_deletions_of_the_same_kind_give_degrees(kind):
     audited = signals_of(kind, 0)
     fields = shadow_fields(
         pool, np.arange(400).astype(str), members, [of_losses(one) for one in losses],
-        [*audited.shadow_out, audited.shadow_out[0]], seed=0, kind=audited.kind,
+        [*audited.shadow_out, audited.shadow_out[0]], simulate=True, seed=0, kind=audited.kind,
     )  # fmt: skip
     ids = [f"own/{name}" for name in audited.names]
     whole = audited.with_(ids=ids, **{k: np.stack(v) if k == "shadow_out" else v for k, v in fields.items()})

@@ -12,7 +12,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tamper import put
 
+import vestige
 from vestige import Audit, InputError, evidence
+from vestige.evaluation.retained import COLUMNS
 from vestige.evidence import disclosure
 from vestige.store import file_hash
 
@@ -289,6 +291,126 @@ def test_a_changed_answer_of_a_record(case):
     change_scores(case.folder, change)
     result = case.verify(signals=True)
     assert (result.findings[0].where, result.exit_code) == ("verdicts", 3)
+
+
+def change_retained(folder, change):
+    path = folder / "retained.parquet"
+    table = pd.read_parquet(path)
+    change(table)
+    table.to_parquet(path, index=False)
+    reseal(folder)
+
+
+def change_metrics(folder, change):
+    path = folder / "metrics.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    reseal(folder)
+
+
+def turned(column):
+    """Give the first retained record another value."""
+
+    def change(table):
+        values = table[column].to_numpy(copy=True)
+        other = {"id": "nobody", "fall": 9.0, "exposed": True, "damaged": True}
+        values[0] = other.get(column, 0.5)
+        table[column] = values
+
+    return change
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_changed_column_of_retained_records(case, column):
+    change_retained(case.folder, turned(column))
+    result = case.verify(signals=True)
+    assert (result.findings[0].where, result.exit_code) == (f"retained/{column}", 3), result.summary()
+
+
+def test_changed_rows_of_retained_records(case):
+    path = case.folder / "retained.parquet"
+    pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
+    reseal(case.folder)
+    result = case.verify(signals=True)
+    assert "retained/id" in {finding.where for finding in result.faults} and result.exit_code == 3
+
+
+@pytest.mark.parametrize(("change", "what"), [
+    (lambda record: record["retained"].update(n=7), "not what was signed"),
+    (lambda record: record["retained"]["damaged"].update(named=77), "not what was signed"),
+    (lambda record: record["retained"]["exposed"].update(control=5), "not what was signed"),
+    (lambda record: record.update(retained=None), "missing"),
+])  # fmt: skip
+def test_changed_counts_of_retained_records(case, change, what):
+    change_metrics(case.folder, change)
+    result = case.verify(signals=True)
+    faults = {finding.where: finding.what for finding in result.faults}
+    assert what in faults["retained/effects"] and result.exit_code == 3
+
+
+def test_a_table_of_retained_records_that_its_signals_do_not_bear(case):
+    """Its holder changed it before it was signed: computed again it comes out otherwise, and where is named."""
+    change_retained(case.folder, turned("damaged"))
+    change_retained(case.folder, turned("p_before"))
+    change_metrics(case.folder, lambda record: record["retained"]["damaged"].update(named=77, share=0.385))
+    evidence.certify(case.folder, key=case.folder / "signer", weights=case.weights)
+    result = case.verify(signals=True)
+    assert {finding.kind for finding in result.faults} == {"differs"} and result.exit_code == 1
+    assert [finding.where for finding in result.faults] == [
+        "metrics.json: retained.damaged.named",
+        "metrics.json: retained.damaged.share",
+        "retained.parquet: p_before",
+        "retained.parquet: damaged",
+    ], result.summary()
+
+
+def test_other_retained_records_than_the_signals_hold(case):
+    change_retained(case.folder, turned("id"))
+    evidence.certify(case.folder, key=case.folder / "signer", weights=case.weights)
+    (finding,) = case.verify(signals=True).faults
+    assert (finding.kind, finding.where) == ("differs", "retained.parquet: id")
+
+
+def test_a_rounded_table_of_retained_records_differs_and_is_not_tampered(case):
+    change_retained(case.folder, lambda table: table.__setitem__("fall", table["fall"].round(7)))
+    result = case.verify(signals=True)
+    assert [(f.kind, f.where) for f in result.findings] == [("differs", "retained/fall")], result.summary()
+
+
+def test_an_audit_in_memory_and_its_folder_have_one_table_of_retained_records(case, tmp_path):
+    """One that was not looked at, and its reason, are signed as well."""
+    signals = Audit.load(case.folder).signals
+    for own in (signals, signals.without("original", "calibration", "shadow_train")):
+        audit, folder = vestige.audit(own, ["random"]), tmp_path / f"{own.original is None}"
+        evidence.certify(audit, folder / "evidence", key=case.folder / "signer", weights=case.weights)
+        audit.save(folder)
+        case.path, case.signals = folder / "evidence" / "evidence.json", folder
+        assert not [f for f in case.verify(signals=True).findings if "retained" in f.where]
+        assert any(name.startswith("retained/") for name in case.statement["predicate"]["audit"]["arrays"])
+
+
+def test_evidence_of_an_earlier_version_says_that_retained_records_are_not_covered(case):
+    statement = case.statement
+    arrays = statement["predicate"]["audit"]["arrays"]
+    put(
+        statement,
+        "predicate.audit.arrays",
+        {k: v for k, v in arrays.items() if not k.startswith("retained/")},
+    )
+    case.sign_again(statement)
+    result = case.verify(signals=True)
+    (finding,) = result.findings
+    assert result.holds and (finding.kind, finding.where) == ("unchecked", "retained.parquet")
+
+
+def test_signals_alone_say_where_the_table_of_retained_records_is_another(case):
+    change_retained(case.folder, turned("damaged"))
+    evidence.certify(case.folder, key=case.folder / "signer", weights=case.weights)
+    case.signals = case.folder / "signals"
+    result = case.verify(signals=True)
+    (finding,) = result.findings
+    assert result.holds and finding.where == "retained.parquet" and "not bit for bit" in finding.what
 
 
 def test_a_statement_that_its_signals_do_not_bear(case):

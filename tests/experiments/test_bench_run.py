@@ -30,6 +30,11 @@ from vestige.graph import status
 from vestige.store import read_json, write_json
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """As they are: these tests look at them."""
+
+
 def test_a_filled_table_is_kept(filled):
     made_, folder = filled
     assert made_.missing == [] and made_.done == 17

@@ -27,6 +27,11 @@ from vestige.experiments.leaderboard import write_leaderboard
 from vestige.graph import Store
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """As they are: these tests look at them."""
+
+
 def test_cells_carry_mean_interval_and_the_published_value(filled):
     made_, _ = filled
     cells = {v.row: v for v in values_of(made_.result)}

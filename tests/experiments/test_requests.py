@@ -102,7 +102,10 @@ def test_a_request_that_nobody_carries_out_is_found(nearest):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"request": {"ids": ["r1", "zed"]}}, "'zed' is not among the 900 records"),
+        (
+            {"request": {"ids": ["r1", "zed"]}},
+            "'zed' is not among the 300 records that the original saw; they look like 'r0'",
+        ),
         ({"request": {"ids": ["r800"]}}, "never saw 1 of the records.*'r800'"),
         ({"request": {"ids": [f"r{k}" for k in range(300)]}}, "nothing is left to retain"),
         ({"request": {"ids": []}}, "names no record"),
@@ -144,6 +147,7 @@ def test_another_system_in_the_same_folder_is_refused(place, tmp_path):
         run(config(place, seed=1), tmp_path / "run", say=lambda text: None)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_workers_give_the_same_scores(place, tmp_path):
     run(config(place), tmp_path / "one", say=lambda text: None)
     run(config(place), tmp_path / "two", say=lambda text: None, workers=2)

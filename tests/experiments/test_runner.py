@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,11 +21,12 @@ from vestige.cli import main
 from vestige.cli.app import report
 from vestige.config import validated
 from vestige.errors import InputError
+from vestige.evaluation.features import OUTPUTS_ALONE
 from vestige.experiments import RunConfig, load_config, run
+from vestige.experiments.network_runs import Networks, plan_run
+from vestige.experiments.plan import USED_UP
 from vestige.files import read_ids
 from vestige.training import PRESETS
-
-pytestmark = pytest.mark.usefixtures("no_pictures")
 
 SMALL = {
     "name": "small",
@@ -73,6 +75,28 @@ def test_the_folder_is_the_truth(finished):
     assert not list(finished.folder.rglob("*.part")) and not list(finished.folder.rglob("unfinished"))
 
 
+def test_features_are_compared_and_verdicts_stay_as_they_are(finished, tmp_path, monkeypatch):
+    whose = {"retrain": "the shadow models'", "finetune": "the exactly retrained models'"}
+    for name, audit in finished.audits.items():
+        accuracy = audit.metric("features", "probe_accuracy")
+        assert 0 <= accuracy.value <= 1 and accuracy.n == 20 and accuracy.reference_is == whose[name]
+        assert OUTPUTS_ALONE not in audit.limits and any(text.startswith("Features") for text in audit.limits)
+    with monkeypatch.context() as patch:
+        patch.setattr(Networks, "represents", False)
+        before = run(config(), tmp_path / "r", say=silent)
+    for name, audit in before.audits.items():
+        assert OUTPUTS_ALONE in audit.limits and audit.metric("features", "p_under") is None
+        assert audit.verdict == finished.audits[name].verdict
+        assert audit.scores.equals(finished.audits[name].scores)
+    said = []  # a folder whose outputs were collected without features: its models stay
+    again = run(config(), tmp_path / "r", say=said.append)
+    assert not [text for text in said if text.startswith(("training", "unlearning"))]
+    for name, audit in again.audits.items():
+        assert [f for f in audit.figures if f.measure == "features"] == [
+            f for f in finished.audits[name].figures if f.measure == "features"
+        ]
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_shadows_calibrate_too(count, tmp_path):
     made = run(config(shadows={"count": count, "size": 120}), tmp_path / "few", say=silent)
@@ -106,7 +130,34 @@ def test_a_second_call_does_nothing_again(finished):
 def test_shadows_never_saw_what_they_are_asked_about(finished):
     signals = finished.audits["retrain"].signals
     assert not set(signals.shadow_ids) & set(signals.names)
-    assert signals.calibration.shadows == signals.shadows == 1
+    assert signals.calibration is None and signals.shadows == 3  # all are asked about what none of them saw
+
+
+def few(**changes):
+    """A plan whose audits have so many never-seen and retained records."""
+    split = {"forget": 20, "train": 100, "holdout": 100, "shadow": 200} | changes.pop("split", {})
+    return plan_run(config(split=split, **changes), Path("nowhere"))
+
+
+@pytest.mark.parametrize("changes,wanted", [
+    ({}, False), ({"split": {"train": 39}}, True), ({"split": {"train": 40}}, False),
+    ({"split": {"holdout": 1, "shadow": 100}}, True),
+    ({"audit": {"measures": ["iam", {"name": "unleak", "attack": "mlp"}]}}, True),
+    ({"shadows": {"count": 2}, "audit": {"measures": ["unleak"]}}, False),
+])  # fmt: skip
+def test_shadows_are_used_up_for_simulated_deletions_only_where_nothing_else_calibrates(changes, wanted):
+    plan = few(**changes)
+    audit = plan.steps.audits["retrain"]
+    assert plan.simulated is plan.steps.references.simulated is wanted and (USED_UP in audit.limits) is wanted
+
+
+def test_a_measure_that_is_trained_on_simulated_deletions_has_them_and_the_audit_says_what_they_cost(
+    tmp_path,
+):
+    audit = run(config(audit={"measures": ["unleak"]}, methods=["retrain"]), tmp_path / "r", say=silent)
+    result = audit.audits["retrain"]
+    assert result.signals.calibration.shadows == result.signals.shadows == 1 and USED_UP in result.limits
+    assert [one.status for one in result.measures if one.measure == "unleak"] == ["scored"]
 
 
 @pytest.mark.parametrize(

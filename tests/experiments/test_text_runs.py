@@ -15,8 +15,6 @@ from vestige.experiments.texts import comparison
 from vestige.llm import LlmConfig, run_llm
 from vestige.store import plain
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
-
 
 @pytest.fixture(scope="module")
 def whole(model_folder, tmp_path_factory):

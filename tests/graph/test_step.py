@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from graph_steps import Add, Folder, Refuse
 
+import vestige
 from vestige.data import load_dataset
 from vestige.data.source import Samples, Source
 from vestige.errors import InputError
@@ -38,6 +39,12 @@ def test_what_decides_the_result_is_in_the_key():
     assert Add().key != Refuse().key  # of the same fields, but another kind
     with pytest.raises(TypeError, match="cannot name a set"):
         _ = Everything(names={1}).key
+
+
+def test_a_version_of_the_library_takes_no_result_of_another(monkeypatch):
+    before = Everything().key
+    monkeypatch.setattr(vestige, "__version__", "0.0.0")
+    assert Everything().key != before
 
 
 def test_inputs_are_found_wherever_they_stand():

@@ -248,7 +248,7 @@ def test_all_faults_of_an_experiment_are_told_together():
     assert validated(LeakConfig, chosen, "x.yaml").setting.method == "finetune"
 
 
-def test_a_report_is_written_again_from_what_a_folder_keeps(tmp_path, no_pictures):
+def test_a_report_is_written_again_from_what_a_folder_keeps(tmp_path):
     values = {
         "data": {"name": "digits"},
         "setting": {"sets": 2, "records": 60, "deletions": 3},

@@ -116,6 +116,14 @@ def test_published_reference_loss_reads_the_true_logit_alone():
     assert (vestige.measure("emia_reference", shifted, preset="paper") < 1e-3).all()
 
 
+def test_a_loss_that_shadows_share_has_the_quantile_of_the_last_of_them():
+    shadows = np.stack([column([0.0]), column([1.0]), column([1.0]), column([2.0])])
+    alike = Signals(np.zeros(1, int), column([1.0]), shadow_out=shadows)
+    # losses fall with the logit: in ascending order that of 2, twice that of 1, that of 0
+    for preset in ("paper", "recommended"):
+        assert vestige.measure("emia_reference", alike, preset=preset) == pytest.approx([3 / 5])
+
+
 def test_ldiff_by_hand():
     population = Signals(np.zeros(3, int), column([0, 1, 2]), column([0, 2, 4]), role=["holdout"] * 3)
     signals = SIGNALS.with_(population=population)

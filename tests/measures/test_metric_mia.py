@@ -31,6 +31,20 @@ def test_published_correctness_attack_is_the_error_rate():
     assert np.array_equal(decided[forget] == 1, wrong[forget])
 
 
+@pytest.mark.parametrize("name", ["mia_confidence", "mia_probability"])
+def test_published_attacks_see_as_many_members_as_others(name):
+    """The first retained samples, as many as there are holdout samples: what the further ones are changes nothing."""
+    n, retain = len(WORLD), np.flatnonzero(WORLD.roles == "retain")
+    others = np.flatnonzero(WORLD.roles == "holdout")[: len(retain) // 2]
+    few = WORLD.take(np.sort(np.concatenate([retain[: len(others)], others])))
+    more = WORLD.take(np.sort(np.concatenate([retain, others])))
+    assert len(few) < len(more) < n
+    assert np.array_equal(
+        vestige.measure(name, few, preset="paper"),
+        vestige.measure(name, more, preset="paper")[np.isin(more.names, few.names)],
+    )
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_on_pure_noise_the_cross_fitted_attack_finds_nothing(name):
     rng = np.random.default_rng(0)

@@ -11,6 +11,11 @@ import pytest
 from vestige.report import svg
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """As they are: these tests look at them."""
+
+
 def draw(title: str = "title", key: str = "k", label: str = "what is shown") -> str:
     from matplotlib.figure import Figure
 

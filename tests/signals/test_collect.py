@@ -7,7 +7,7 @@ from torch import nn
 from vestige.data import Dataset
 from vestige.errors import InputError
 from vestige.models import build_model
-from vestige.signals import collect_fit, collect_logits, collect_sensitivity
+from vestige.signals import collect_features, collect_fit, collect_logits, collect_sensitivity
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 3, 50)
@@ -48,6 +48,39 @@ def test_images_are_scaled_as_in_training():
     with torch.no_grad():
         wanted = model(torch.from_numpy(pixels).float() / 255).numpy()
     assert np.allclose(collect_logits(model, images), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [7, 512])
+def test_features_are_what_the_last_linear_layer_reads_and_nothing_changes(batch_size):
+    model, state = network().train(), torch.get_rng_state()
+    features = collect_features(model, ROWS, batch_size=batch_size)
+    assert features.shape == (50, 8) and features.dtype == np.float32
+    assert model.training and torch.equal(torch.get_rng_state(), state)
+    with torch.no_grad():
+        logits = model[3](torch.from_numpy(features)).numpy()
+    assert np.allclose(logits, collect_logits(model, ROWS), atol=1e-6)
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_a_network_without_a_linear_layer_has_no_features_and_others_are_refused():
+    class Plain(nn.Module):
+        def forward(self, x):
+            return x[:, :3]
+
+    class Outside(nn.Linear):  # it reads an infinity and says numbers
+        def forward(self, x):
+            return super().forward(x).clamp(-1, 1)
+
+    assert collect_features(Plain(), ROWS) is None
+    with pytest.raises(InputError, match=r"Features are those of a torch\.nn\.Module; this is DecisionTree"):
+        collect_features(DecisionTreeClassifier(), ROWS)
+    with pytest.raises(InputError, match=r"vestige\.Dataset"):
+        collect_features(network(), ROWS.x)
+    endless = nn.Sequential(nn.Linear(4, 8), nn.Threshold(0.0, torch.inf), Outside(8, 3))
+    with torch.no_grad():
+        endless[2].weight.fill_(1.0)
+    with pytest.raises(InputError, match="NaN or infinite feature for sample"):
+        collect_features(endless, ROWS)
 
 
 def test_scikit_learn_classes_are_aligned_and_zero_is_not_minus_infinity():

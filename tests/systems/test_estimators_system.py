@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+import processes
 import vestige
 from vestige.data import Dataset
 from vestige.errors import InputError
@@ -317,12 +314,8 @@ def test_what_decides_a_fit_is_in_the_fingerprint():
     assert same != of(pipeline(RandomForestClassifier(3)), table().assign(age=lambda d: d.age + 1e-9))
     assert same != of(pipeline(RandomForestClassifier(3)), table().drop(columns="income").assign(income=0.0))
     code = "import test_estimators_system as t; print(t.system(t.KEPT['own function']()).fingerprint())"
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment())
-    assert there.stdout.split() == [of(KEPT["own function"]())], there.stderr
-
-
-def _environment():
-    return os.environ | {"PYTHONPATH": f"{Path(vestige.__file__).parents[1]}:{Path(__file__).parent}"}
+    _, there, said = processes.ended(code)
+    assert there.split() == [of(KEPT["own function"]())], said
 
 
 def test_a_system_goes_to_another_process():
@@ -355,11 +348,44 @@ def test_methods_of_the_house_work_on_numbers():
     after, facts = one.unlearn("certified_newton", model, forget, retain, seed=0)
     exact = one.fit(retain, 0)
     assert np.abs(after.coef_ - exact.coef_).max() < np.abs(model.coef_ - exact.coef_).max() and facts
-    with pytest.raises(InputError, match="of scikit-learn, which scrub does not work on; methods that do: "):
+    with pytest.raises(
+        InputError, match="scrub does not work on LogisticRegression .*how='retrain', 'certified_newton'"
+    ):
         one.unlearn("scrub", model, forget, retain, seed=0)
-    text = system(pipeline(LogisticRegression()))
-    with pytest.raises(InputError, match="certified_newton wants features that are numbers"):
-        text.unlearn("certified_newton", text.fit(text.seen, 0), text.seen[:5], text.seen[5:], seed=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "how", "message"),
+    [
+        (
+            pipeline(LogisticRegression()),
+            "certified_newton",
+            "this is Pipeline.*one way to forget: how='retrain'",
+        ),
+        (
+            pipeline(LogisticRegression()),
+            "sisa",
+            "SISA ensemble, and Pipeline is none.*one way to forget: how='retrain'",
+        ),
+        (
+            pipeline(LogisticRegression()),
+            "scrub",
+            "does not work on Pipeline.*one way to forget: how='retrain'",
+        ),
+        (
+            LogisticRegression(),
+            "certified_newton",
+            "certified_newton wants features that are numbers.*how='retrain'",
+        ),
+        (LinearSVC(), "sisa", "LinearSVC is neither.*one way to forget: how='retrain'"),
+    ],
+)
+def test_a_method_that_cannot_be_is_refused_before_any_work_and_says_which_can(model, how, message):
+    """By `forget` and by `forget_costs`, in the same words."""
+    ask = {"data": table(), "ids": ["p3", "p4"], "label": "label", "id": "id"}
+    for call in (vestige.forget, vestige.forget_costs):
+        with pytest.raises(InputError, match=message):
+            call(model, how=how, **ask)
 
 
 def fitted(model, data=None):

@@ -273,10 +273,26 @@ def test_unlearning_methods_of_the_house_work_on_it():
         for one in (trained, model)
     )
     assert after < before
-    with pytest.raises(InputError, match="use 'retrain'"):
+    with pytest.raises(InputError, match="an output a class.*how='retrain'"):
         networks(lambda: network(outputs=1), (X, X[:, 0, 0, 0])).unlearn(
             "scrub", trained, forget, retain, seed=0
         )
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("sisa", "SISA ensemble, and Cnn is none.*how='retrain', 'activation_reset'"),
+        ("deltagrad", "replays a recording, and Cnn has none.*how='retrain', 'activation_reset'"),
+        ("certified_newton", "does not work on Cnn"),
+        ("unsir", "unsir unlearns whole classes; '.' also has retained samples"),
+    ],
+)
+def test_a_method_that_cannot_be_is_refused_before_any_work(how, message):
+    """By `forget` and by `forget_costs`, in the same words."""
+    for call in (vestige.forget, vestige.forget_costs):
+        with pytest.raises(InputError, match=message):
+            call(network(), Own(X, Y), [1, 2], how, unseen=HALF, recipe=RECIPE)
 
 
 @pytest.mark.parametrize(

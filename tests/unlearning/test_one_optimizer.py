@@ -14,9 +14,9 @@ from torch.nn.functional import cross_entropy
 from vestige.models import reinitialise
 from vestige.training import Recipe, learning_rate
 from vestige.unlearning import unlearn
+from vestige.unlearning.distances import distance
 from vestige.unlearning.gradients import mean_gradient
-from vestige.unlearning.random_labels import relabelled
-from vestige.unlearning.scrub import distance
+from vestige.unlearning.labels import relabelled
 
 OPTIMIZERS = {
     "sgd": {"lr": 0.05, "optimizer": "sgd", "momentum": 0.9, "weight_decay": 5e-4},

@@ -7,7 +7,7 @@ import pytest
 from small import DATA, SPLIT, softmax, softmax_regression, weights_of
 
 from vestige.unlearning import unlearn
-from vestige.unlearning.random_labels import joined, relabelled
+from vestige.unlearning.labels import joined, relabelled
 
 
 def descended(w, rows, lr, steps):

@@ -8,7 +8,7 @@ import torch
 from small import clusters, softmax, softmax_regression, split_of, weights_of
 
 from vestige.unlearning import unlearn
-from vestige.unlearning.scrub import distance
+from vestige.unlearning.distances import distance
 
 SPLIT = split_of(clusters(80), train=60)
 LR = 0.5

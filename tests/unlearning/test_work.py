@@ -18,7 +18,8 @@ from vestige.errors import InputError
 from vestige.models.sparsity import prune
 from vestige.training import Recipe
 from vestige.unlearning import unlearn
-from vestige.unlearning.work import Steps, Work, last_linear, layers_met
+from vestige.unlearning.layers import last_linear, layers_met
+from vestige.unlearning.work import Steps, Work
 
 
 class HeadFirst(nn.Module):

@@ -1,7 +1,8 @@
 """The commands. Each parses, calls one library function and prints what it returned.
 
-Exit codes: 0 done, or audited and passed; 1 failed the gate, or a table has an empty cell; 2 input that cannot be used;
-3 something was changed since it was written; 4 the gate is undecided; 130 interrupted.
+Exit codes: 0 done, or audited and passed what was required, which is nothing without --require, --fail-under and
+--fail-over; 1 failed it, or a table has an empty cell; 2 input that cannot be used; 3 something was changed since it
+was written; 4 what was required cannot be decided; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DONE = "Exit code 0: done; 2: input that cannot be used; 130: interrupted."
 GATED = (
-    "Exit code 0: done, and every audit passed what was required; 1: one failed it; 2: input that cannot be used; "
-    "4: the gate is undecided; 130: interrupted."
+    "Exit code 0: done, and every audit passed what was required by --require, --fail-under or --fail-over; without "
+    "these nothing is required, and the code is 0 whatever the verdict is, under-unlearned and undecided included; "
+    "1: an audit failed what was required; 2: input that cannot be used; 4: an audit cannot decide what was required; "
+    "130: interrupted."
 )
 FILLED = "Exit code 0: done; 1: a cell of the table is empty; 2: input that cannot be used; 130: interrupted."
 

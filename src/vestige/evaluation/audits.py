@@ -17,7 +17,7 @@ from vestige.errors import InputError, every
 from vestige.evaluation import figures
 from vestige.evaluation.calibration import Deletions, Nulls, Reference, nulls_of, reference_scores
 from vestige.evaluation.degree import Scale, scales
-from vestige.evaluation.features import OUTPUTS_ALONE, Features, feature_figures
+from vestige.evaluation.features import OUTPUTS_ALONE, Features, Probed, feature_figures
 from vestige.evaluation.result import SCORE_COLUMNS, Audit, MeasureRun
 from vestige.evaluation.retained import retained_effects
 from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judgement, judge_signals
@@ -84,7 +84,7 @@ def audit_signals(
     alpha: float = 0.05,
     tolerance: float = 0.1,
     seed: int = 0,
-    features: Features | None = None,
+    features: Features | Probed | None = None,
     describe: bool = True,
 ) -> Audit:
     """Measure every sample of `signals` and say how completely the forget samples were unlearned.
@@ -94,7 +94,7 @@ def audit_signals(
 
     Parameters
     ----------
-    features : Features or None
+    features : Features, Probed or None
         Of the audited model and of models that never saw the records, such as what their last linear layers
         read. The verdict is one of outputs all the same; what features hold stands in the figures and limits.
     """

@@ -65,9 +65,10 @@ class Scale:
     def power(self, null: Floats, alpha: float) -> tuple[Floats, Floats]:
         """Return (influence left [K], share flagged as under at `alpha` [K]), influence from 0 to 1."""
         inside = (self.degrees >= -1e-9) & (self.degrees <= 1 + 1e-9)
-        flagged = [(p_values(row, null)[0] <= alpha).mean() for row in self.scores[inside]]
+        rows = self.scores[inside]
+        flagged = (p_values(rows.ravel(), null)[0].reshape(rows.shape) <= alpha).mean(axis=1)
         left = np.round(1 - self.degrees[inside], 12)
-        return left[::-1], np.asarray(flagged)[::-1]
+        return left[::-1], flagged[::-1]
 
     def detectable(self, null: Floats, alpha: float, probability: float = 0.8) -> float | None:
         """Return the smallest influence left that is flagged with `probability`; None if not even all of it is."""

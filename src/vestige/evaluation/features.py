@@ -87,9 +87,37 @@ class Features:
             )
         return array
 
+    def probed(self, labels: NDArray[np.int64] | None) -> Probed:
+        """Return what linear probes read; `labels` [N] are the true classes, None where there are none."""
+
+        def read(model: NDArray[Any]) -> Floats:
+            return probe_margins(model, labels, self.ids)
+
+        return Probed(
+            self.ids, read(self.unlearned), tuple(map(read, self.shadow_out)), tuple(map(read, self.retrained)),
+            None if self.original is None else read(self.original),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """What linear probes read from `Features`: `probe_margins` [N] in the place of each model's features."""
+
+    ids: NDArray[np.str_]
+    unlearned: Floats
+    shadow_out: tuple[Floats, ...] = ()
+    retrained: tuple[Floats, ...] = ()
+    original: Floats | None = None
+
+    @property
+    def models(self) -> tuple[Floats, ...]:
+        """Those of every model, the audited one first."""
+        before = () if self.original is None else (self.original,)
+        return (self.unlearned, *self.shadow_out, *self.retrained, *before)
+
 
 def feature_figures(
-    signals: Signals, features: Features, *, alpha: float, tolerance: float, seed: int
+    signals: Signals, features: Features | Probed, *, alpha: float, tolerance: float, seed: int
 ) -> tuple[list[Metric], str]:
     """Return what features hold of the request, as figures and in a sentence.
 
@@ -97,7 +125,7 @@ def feature_figures(
     ----------
     signals : Signals
         The records, with their classes and roles.
-    features : Features
+    features : Features or Probed
         Of forgotten records, and of retained and holdout ones.
     alpha, tolerance, seed
         As of `vestige.audit`.
@@ -117,16 +145,19 @@ def feature_figures(
     forget = rows.roles == "forget"
     if not forget.any():
         raise InputError("features are of no record with the role 'forget'.")
-    if rows.kind != "logits" or len(np.unique(rows.labels)) < 2:
-        reason = "a linear probe takes records of two classes at least, and their true classes"
+    probed = (
+        features.probed(rows.labels if rows.kind == "logits" else None)
+        if isinstance(features, Features)
+        else features
+    )
+    if not all(np.isfinite(one).all() for one in probed.models):
+        reason = "a linear probe takes records of two classes at least, some of each, and their true classes"
         return [
             _metric(name, None, n=int(forget.sum()), reason=reason) for name in FIGURES
         ], f"Features: {reason}."
-    own = probe_margins(features.unlearned, rows)
-    others = [probe_margins(one, rows) for one in features.retrained or features.shadow_out]
-    accuracy, figure = _accuracy(own, others, forget, bool(features.retrained))
+    accuracy, figure = _accuracy(probed, forget)
     verdict = judge(
-        _margins(rows, features, own), alpha=alpha, tolerance=tolerance, seed=seed, with_power=False,
+        _margins(rows, probed), alpha=alpha, tolerance=tolerance, seed=seed, with_power=False,
         unit="record" if rows.cluster is None else "cluster",
     ).verdict  # fmt: skip
     done = verdict.completeness is not None
@@ -160,14 +191,13 @@ def _metric(
     return Metric(NAME, name, words, value, direction, limits, low, high, **known)
 
 
-def _accuracy(
-    own: Floats, others: list[Floats], forget: NDArray[np.bool_], exact: bool
-) -> tuple[str, Metric]:
+def _accuracy(probed: Probed, forget: NDArray[np.bool_]) -> tuple[str, Metric]:
     """Return the probe's accuracy on the forgotten records beside that of the references, in words and as a figure."""
+    own, others = probed.unlearned, probed.retrained or probed.shadow_out
     right, n = int((own[forget] > 0).sum()), int(forget.sum())
     interval = stats.binomtest(right, n).proportion_ci(0.95)
     reference = float(np.mean([(one[forget] > 0).mean() for one in others])) if others else None
-    whose = "exactly retrained models" if exact else "shadow models"
+    whose = "exactly retrained models" if probed.retrained else "shadow models"
     beside = "" if reference is None else f", from those of {whose} {percent(reference)}"
     words = f"The probe finds the class of {percent(right / n)} of the forgotten records from these features{beside}."
     figure = _metric(
@@ -177,40 +207,40 @@ def _accuracy(
     return words, figure
 
 
-def probe_margins(features: NDArray[Any], rows: Signals) -> Floats:
+def probe_margins(features: NDArray[Any], labels: NDArray[np.int64] | None, ids: NDArray[np.str_]) -> Floats:
     """Return the scaled logit [N] of the true class by a linear probe that has not seen the record; above 0: likely.
 
-    Of a class that the other folds lack, the least that the probe says of any record.
+    Of a class that the other folds lack, the least that the probe says of any record. NaN for all, where no probe can
+    be fitted: without labels, and of too few records of two classes.
     """
-    fold, margins = folds_of(rows.names, FOLDS), np.full(len(rows), np.nan)
+    margins = np.full(len(ids), np.nan)
+    if labels is None:
+        return margins
+    fold = folds_of(ids, FOLDS)
     for one in range(FOLDS):
         inside, outside = fold != one, fold == one
-        if not outside.any() or len(np.unique(rows.labels[inside])) < 2:
+        if not outside.any() or len(np.unique(labels[inside])) < 2:
             continue
         probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, tol=1e-3))
-        probe.fit(features[inside], rows.labels[inside])
-        place = np.searchsorted(probe.classes_, rows.labels[outside]).clip(max=len(probe.classes_) - 1)
-        known = probe.classes_[place] == rows.labels[outside]
+        probe.fit(features[inside], labels[inside])
+        place = np.searchsorted(probe.classes_, labels[outside]).clip(max=len(probe.classes_) - 1)
+        known = probe.classes_[place] == labels[outside]
         likely = probe.predict_log_proba(features[outside])[np.arange(len(place)), place]
         margins[outside] = np.where(known, likely - np.log(np.maximum(-np.expm1(likely), 1e-12)), np.nan)
-    if not np.isfinite(margins).any():
-        raise InputError(
-            "features are of too few records for a linear probe; some of two classes are wanted."
-        )
-    return np.where(np.isfinite(margins), margins, np.nanmin(margins))
+    known = np.isfinite(margins)
+    return np.where(known, margins, margins[known].min()) if known.any() else margins
 
 
-def _margins(rows: Signals, features: Features, own: Floats) -> Margins:
+def _margins(rows: Signals, probed: Probed) -> Margins:
     """Return the probes' margins in the place of the outputs'."""
     margins, order = margins_of(rows)
 
-    def stack(models: tuple[NDArray[Any], ...]) -> Floats:
-        each = [probe_margins(one, rows)[order] for one in models]
-        return np.stack(each) if each else np.zeros((0, len(rows)))
+    def stack(models: tuple[Floats, ...]) -> Floats:
+        return np.stack(models)[:, order] if models else np.zeros((0, len(rows)))
 
-    before = features.original
+    before = probed.original
     margins = margins.with_(
-        unlearned=own[order], shadows=stack(features.shadow_out), retrained=stack(features.retrained),
-        original=None if before is None else probe_margins(before, rows)[order],
+        unlearned=probed.unlearned[order], shadows=stack(probed.shadow_out), retrained=stack(probed.retrained),
+        original=None if before is None else before[order],
     )  # fmt: skip
     return margins if rows.cluster is None else by_cluster(margins, rows.cluster[order])[0]

@@ -182,10 +182,9 @@ def _detectable(one: Scored, alpha: float) -> Metric:
         reason = one.scale if isinstance(one.scale, str) else str(one.reference)
     else:
         value = one.scale.detectable(one.reference.null, alpha)
-        whole = one.scale.power(one.reference.null, alpha)[1][-1]
-        reason = (
-            None if value is not None else f"even an untouched record is flagged in {whole:.0%} of cases only"
-        )
+        if value is None:
+            whole = one.scale.power(one.reference.null, alpha)[1][-1]
+            reason = f"even an untouched record is flagged in {whole:.0%} of cases only"
     return Metric(
         one.run.label,
         "detectable_influence",

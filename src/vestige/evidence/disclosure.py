@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import ArtefactError, InputError
-from vestige.evaluation import Audit
+from vestige.evaluation import Audit, Retained
+from vestige.evaluation.retained import COLUMNS
 from vestige.evaluation.verdict import RECORD_OUTCOMES
 from vestige.evidence import merkle
 from vestige.evidence.envelope import canonical
@@ -28,10 +29,11 @@ from vestige.evidence.statement import Records
 from vestige.files import as_path
 from vestige.signals import Signals
 from vestige.signals.files import ARRAYS, ATTACHED, ROWS
-from vestige.store import array_hash, folder_at, read_record, write_json
+from vestige.store import array_hash, folder_at, plain, read_record, write_json
 
 FILE = "disclosure.json"
-VERDICTS = "verdicts"
+VERDICTS, RETAINED = "verdicts", "retained/"
+EFFECTS = f"{RETAINED}effects"
 HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,7 +60,10 @@ def read_salt(path: Path | str) -> bytes:
 
 
 def commitments(audit: Audit, salt: bytes) -> dict[str, str]:
-    """Return the salted digest of every array of the signals, of every measure's scores, and of the answers."""
+    """Return the salted digest of every array of the signals, of every measure's scores, and of the answers.
+
+    And of what the deletion did to retained records: each column of its table, and its counts.
+    """
     return {name: _salted(salt, name, array_hash(_plain(array))) for name, array in _arrays(audit)}
 
 
@@ -73,6 +78,9 @@ def _arrays(audit: Audit) -> Iterator[tuple[str, NDArray[Any]]]:
         if run.status == "scored":
             yield f"scores/{run.label}", scores_of(audit, run.label)
     yield VERDICTS, np.array(list(answers(audit).values()), object)
+    if audit.retained is not None:
+        yield from ((f"{RETAINED}{name}", values) for name, values in columns(audit.retained).items())
+        yield EFFECTS, np.array([canonical(plain(audit.retained.record())).decode()], object)
 
 
 def _fields(signals: Signals, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -100,6 +108,12 @@ def _salted(salt: bytes, name: str, digest: str) -> str:
 def scores_of(audit: Audit, label: str) -> NDArray[np.float64]:
     """Return [N] the scores of one measure, in the order of the signals."""
     return audit.scores.loc[audit.scores["measure"] == label, "score"].to_numpy(np.float64)
+
+
+def columns(retained: Retained) -> dict[str, NDArray[Any]]:
+    """Return the columns of the table of retained records, as they are hashed and compared."""
+    kinds: dict[str, type] = {"id": str, "exposed": bool, "damaged": bool}
+    return {name: retained.table[name].to_numpy(kinds.get(name, np.float64)) for name in COLUMNS}
 
 
 def answers(audit: Audit) -> dict[str, str]:

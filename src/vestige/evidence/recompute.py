@@ -3,7 +3,7 @@
 What is compared, and how far it may lie apart: another machine rounds in another way.
 
     scores                   by 1e-4 of their standard deviation
-    p-values                 by 0.005: five of 999 permutations
+    p-values                 by 0.005: five of 999 permutations; those of retained records by one rank more
     other figures            by 1e-4 of their size, and 1e-4
     outcomes, counts, which control held     exactly
 
@@ -13,6 +13,7 @@ holds real numbers and all that is computed from it agrees within these toleranc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ from vestige.signals import Signals
 from vestige.store import array_hash
 
 SCORES, P_VALUES, FIGURES = 1e-4, 0.005, 1e-4
-DISCRETE = ("labels", "role", "ids", "shadow_ids", "source", "cluster")
+NAMED = ("id", "exposed", "damaged")
+"""Columns of the table of retained records that have no digits to round."""
+DISCRETE = ("labels", "role", "ids", "shadow_ids", "source", "cluster", *NAMED, "effects")
 """Arrays that have no digits to round."""
 COMPARED = (
     "completeness", "low", "high", "could_be_whole", "at_least", "n", "null", "kept", "allowed", "effective_null"
@@ -53,11 +56,11 @@ def recompute(statement: Statement, folder: Path, salt: bytes) -> list[Finding]:
         return [Finding("tampered", folder.name, str(error))]
     audit = statement.predicate.audit
     own = disclosure.of_signals(signals, salt) if kept is None else disclosure.commitments(kept, salt)
-    wanted = {
-        name: digest
-        for name, digest in audit.arrays.items()
-        if kept is not None or not name.startswith(("scores/", disclosure.VERDICTS))
-    }
+    beyond = () if kept is not None else ("scores/", disclosure.VERDICTS, disclosure.RETAINED)
+    covered = any(name.startswith(disclosure.RETAINED) for name in audit.arrays)
+    if not covered:
+        own = {name: digest for name, digest in own.items() if not name.startswith(disclosure.RETAINED)}
+    wanted = {name: digest for name, digest in audit.arrays.items() if not name.startswith(beyond)}
     changed = sorted(name for name in {*own, *wanted} if own.get(name) != wanted.get(name))
     if (
         statement.subject[0].name == OUTPUTS
@@ -75,8 +78,10 @@ def recompute(statement: Statement, folder: Path, salt: bytes) -> list[Finding]:
     except (InputError, MissingExtra) as error:
         return [Finding("tampered" if changed else "unusable", "signals", str(error))]
     findings = _compared(audit, again, salt) + ([] if kept is None else _by_record(kept, again))
+    findings += _retained(kept, again) if covered else []
     if not changed:
-        return findings + (_other_version(statement) if findings else [])
+        unsure = _unchecked(kept, again, covered, audit.arrays, salt)
+        return findings + unsure + (_other_version(statement) if findings else [])
     if findings:
         what = "it is not what was signed, and other figures follow from it"
         return [Finding("tampered", name, what) for name in dict.fromkeys(changed)] + findings
@@ -164,9 +169,65 @@ def _by_record(kept: Audit, again: Audit) -> list[Finding]:
     return findings
 
 
-def _far(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.int64]:
+def _retained(kept: Audit | None, again: Audit) -> list[Finding]:
+    """Compare what the deletion did to retained records, of the folder, with what was computed again."""
+    if kept is None or kept.retained is None or again.retained is None:
+        return []  # signals alone have no table; one that was there and is gone is missed above
+    one, other = kept.retained, again.retained
+    findings = []
+    for name, value in one.record().items():
+        if name != "sentence":
+            findings += _alike(f"metrics.json: retained.{name}", value, other.record()[name])
+    mine, theirs = disclosure.columns(one), disclosure.columns(other)
+    if not np.array_equal(mine["id"], theirs["id"]):
+        return [*findings, Finding("differs", "retained.parquet: id", "other records are retained")]
+    reach = P_VALUES + 1 / (1 + min(one.n, one.null))
+    for name, values in mine.items():
+        if name in NAMED:
+            far = np.flatnonzero(values != theirs[name])
+        else:
+            far = _far(values, theirs[name], None if name == "fall" else reach)
+        if len(far):
+            first = int(far[0])
+            what = f"{len(far):,} values, the first of record {str(mine['id'][first])!r}: {values[first]} signed, "
+            findings.append(
+                Finding("differs", f"retained.parquet: {name}", f"{what}{theirs[name][first]} again")
+            )
+    return findings
+
+
+def _alike(where: str, one: Any, other: Any) -> list[Finding]:
+    """Compare a figure, or the figures of an effect by their names: counts exactly, others within the tolerance."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [finding for name in one for finding in _alike(f"{where}.{name}", one[name], other.get(name))]
+    if isinstance(one, float) and isinstance(other, float):
+        return _apart(where, one, other, _reach(one))
+    return _unequal(where, one, other)
+
+
+def _unchecked(
+    kept: Audit | None, again: Audit, covered: bool, signed: Mapping[str, str], salt: bytes
+) -> list[Finding]:
+    """Say where the table of retained records could not be compared."""
+    if not covered:
+        there = kept is not None and kept.retained is not None
+        what = "the statement does not cover what the deletion did to retained records"
+        return [Finding("unchecked", "retained.parquet", what)] if there else []
+    if kept is not None:
+        return []
+    own = disclosure.commitments(again, salt)
+    if all(own.get(name) == signed[name] for name in signed if name.startswith(disclosure.RETAINED)):
+        return []
+    what = "signals alone hold no table of retained records; computed again it is not bit for bit what was signed"
+    return [Finding("unchecked", "retained.parquet", what)]
+
+
+def _far(
+    one: NDArray[np.float64], other: NDArray[np.float64], reach: float | None = None
+) -> NDArray[np.int64]:
+    """Return where two columns lie further apart than `reach`; default: that of scores."""
     known = one[np.isfinite(one)]
-    reach = SCORES * (float(known.std()) if len(known) else 1.0) or SCORES
+    reach = reach or SCORES * (float(known.std()) if len(known) else 1.0) or SCORES
     same = (np.isnan(one) & np.isnan(other)) | (np.abs(one - other) <= reach)
     return np.flatnonzero(~same)
 

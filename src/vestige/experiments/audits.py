@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +12,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from vestige.errors import InputError
-from vestige.evaluation import Audit, Features, audit_signals
+from vestige.arguments import checked
+from vestige.errors import InputError, unknown
+from vestige.evaluation import Audit, audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
+from vestige.evaluation.features import Probed, probe_margins
 from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.graph import carry_out
 from vestige.graph.step import UNNAMED, Job
 from vestige.signals import Signals
+from vestige.signals.kinds import OF_CLASSES
 from vestige.systems.base import System, ask, expect_system, represent
 from vestige.systems.doors import system_of
 from vestige.systems.source import SystemSource
@@ -27,6 +31,7 @@ from vestige.values import id_list
 SHADOWS_LIMIT = "That the given shadow models never saw the audited records was not checked."
 
 
+@checked
 def audit(
     signals: Signals | None = None,
     measures: Iterable[MeasureSpec] = DEFAULT_MEASURES,
@@ -78,8 +83,8 @@ def audit(
     retrained : list of models
         Fitted without the forgotten records, where there are such: figures are compared with theirs.
     options
-        Of the data: label, id, unseen, cluster and others, see `vestige.systems.estimators`, `networks` and
-        `transformers`.
+        Of the data of two models: label, id, unseen, cluster and others, see `vestige.systems.estimators`, `networks`
+        and `transformers`. Beside `signals`: features, a `vestige.evaluation.Features`.
 
     Returns
     -------
@@ -123,6 +128,9 @@ def audit(
     }  # fmt: skip
     models = {"before": before, "after": after, "data": data, "ids": ids}
     if all(value is None for value in models.values()):
+        for option in options.keys() - {"features"}:
+            known = [*inspect.signature(audit).parameters][:-1]
+            raise InputError(f"audit of signals: {unknown('argument', option, [*known, 'features'])}")
         return audit_signals(cast(Signals, signals), measures, **settings, **options)
     if signals is not None:
         given = ", ".join(key for key, value in models.items() if value is not None)
@@ -174,8 +182,8 @@ def _signals(
     shadows: int | Sequence[Any],
     retrained: Sequence[Any],
     seed: int,
-) -> tuple[tuple[str, ...], Signals, Features | None]:
-    """Fit what shadows are wanted, ask all models, and return what limits the audit, what they say, and features."""
+) -> tuple[tuple[str, ...], Signals, Probed | None]:
+    """Fit what shadows are wanted, ask all models; return what limits the audit, what they say, what features hold."""
     number, others = (shadows, []) if isinstance(shadows, int) else (0, list(shadows))
     source, settings = SystemSource.of(system), {"name": "audit"}
     with TemporaryDirectory(prefix="vestige-") as folder:
@@ -197,18 +205,20 @@ def _signals(
         if models:
             said = [reading.logits(ask(system, model, rows).values, truth) for model in models]
             signals = signals.with_(**{name: np.stack(said)})
-            features = _with_features(features, name, system, models)
+            features = _with_features(features, name, system, models, reading.kind)
     return (*plan.limits, *((SHADOWS_LIMIT,) if others else ())), signals, features
 
 
 def _with_features(
-    features: Features | None, name: str, system: System, models: Sequence[Any]
-) -> Features | None:
-    """Return the features with those of more models of one kind."""
+    features: Probed | None, name: str, system: System, models: Sequence[Any], kind: str
+) -> Probed | None:
+    """Return what probes read from the features, with those of more models of one kind."""
     if features is None:
         return None
     places = system.records.positions(features.ids.tolist(), "features")
-    more = tuple(one for model in models if (one := represent(system, model, places)) is not None)
+    labels = system.records.truth[places] if kind in OF_CLASSES else None
+    each = [represent(system, model, places) for model in models]
+    more = tuple(probe_margins(one, labels, features.ids) for one in each if one is not None)
     if name == "shadow_out":
         return dataclasses.replace(features, shadow_out=more)
     return dataclasses.replace(features, retrained=more)

@@ -12,7 +12,7 @@ import numpy as np
 
 import vestige
 from vestige.config import validated
-from vestige.data import Dataset, make_split
+from vestige.data import Dataset, Split, make_split
 from vestige.data.copies import find_copies
 from vestige.data.source import Parts, Samples, Source, read_anew
 from vestige.errors import InputError
@@ -26,6 +26,7 @@ from vestige.signals import collect_logits
 from vestige.signals.kinds import Outputs
 from vestige.training import Recipe, pick_device, train
 from vestige.unlearning import METHODS, MethodConfig
+from vestige.unlearning.registry import expect_whole_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +71,8 @@ class Networks:
 
     @property
     def represents(self) -> bool:
-        """Features of networks on a data set are not collected: their audits are of outputs alone, and say so."""
-        return False
+        """Features are collected; a network without a linear layer has none, and its audits say so."""
+        return True
 
     def rows(self, positions: Positions) -> Samples:
         return Samples(self.source, positions)
@@ -118,7 +119,7 @@ def plan_run(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
     recipe = validated(Recipe, config.recipe, "recipe")
     pick_device(config.device)
     for method in config.methods:
-        _check_method(method)
+        _check_method(method, split)
     roles = Roles(split.forget, split.retain, split.holdout, split.shadow)
     shadow_size(config.shadows, roles)
     copies = find_copies(data, split.forget, split.retain)
@@ -131,12 +132,14 @@ def plan_run(config: RunConfig, folder: Path, store: str | None = None) -> Plan:
     return plan
 
 
-def _check_method(method: MethodConfig) -> None:
+def _check_method(method: MethodConfig, split: Split) -> None:
     """Refuse before any work what `unlearn` would refuse after the training."""
     entry = METHODS[method.name]
     with named(method.title):
         if "torch" not in entry.worlds:
             raise InputError(f"{method.name} does not work on networks, and a run trains one; leave it out.")
+        labels = split.data.y
+        expect_whole_classes(method.name, labels[split.forget], labels[split.retain], split.data.classes)
         if entry.exact and not (method.max_epochs is None and method.max_seconds is None):
             raise InputError(
                 f"{method.name} is exact only when it runs to its end; leave out max_epochs and max_seconds."

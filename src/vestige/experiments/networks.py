@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vestige.data.source import Parts, Samples, Source
 from vestige.experiments.steps import ModelStep, named
 from vestige.graph.step import UNNAMED, Facts, Job
 from vestige.models import ModelConfig, build_model
-from vestige.signals import collect_logits
+from vestige.signals import collect_features, collect_logits
 from vestige.signals.kinds import Outputs
 from vestige.training import Recipe, load_model, train, train_sparse, write_weights
 from vestige.unlearning import MethodConfig, unlearn
@@ -35,6 +38,10 @@ class NetworkStep(ModelStep):
     def ask(self, job: Job) -> Callable[[Samples], Outputs]:
         network, root = load_model(job.file(self), fresh(self.model, self.source, 0)), job.environment.root
         return lambda samples: Outputs(collect_logits(network, samples.load(root)), "logits")
+
+    def represent(self, job: Job) -> Callable[[Samples], NDArray[np.float32] | None]:
+        network, root = load_model(job.file(self), fresh(self.model, self.source, 0)), job.environment.root
+        return lambda samples: collect_features(network, samples.load(root))
 
     @property
     def size(self) -> float:

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
+from vestige.evaluation.calibration import ENOUGH
 from vestige.experiments.settings import AuditConfig, ShadowConfig
-from vestige.experiments.steps import FEATURES, AuditMethod, Collect, ModelStep, References, Rows
+from vestige.experiments.steps import PROBED, AuditMethod, Collect, ModelStep, References, Rows
 from vestige.graph import Environment, Step, Store
+from vestige.measures import MEASURES
 from vestige.signals.kinds import Outputs
 from vestige.signals.simulate import FEWEST_TO_SIMULATE, MOST_EXCHANGED, exchangeable
 from vestige.store import key_of
@@ -26,6 +28,10 @@ Positions = NDArray[np.int64]
 PURPOSES = ("original", "shadow", "membership", "unlearn", "calibration", "exchanged", "features")
 MOST_REPRESENTED = 1_000
 """Records of a part of which features are collected."""
+USED_UP = (
+    "Simulated deletions, which calibrate here or which a measure is trained on, use up two shadow models or more; the "
+    "audit is as sharp as with the others alone."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +183,19 @@ class Plan:
         return exchangeable(self.members, MOST_EXCHANGED, np.random.default_rng(self.seed("exchanged")))
 
     @functools.cached_property
+    def simulated(self) -> bool:
+        """Are deletions simulated between shadows? The audited records then get the outputs of all but two at most.
+
+        Only where nothing else calibrates, for want of never-seen or retained records, and for measures that are
+        trained on such deletions: elsewhere they cost sharpness and buy nothing (docs/labbook/calibration.md).
+        """
+        if len(self.members) < FEWEST_TO_SIMULATE:
+            return False
+        never, kept = len(self.parts["holdout"]) + len(self.parts["pool"]), len(self.parts["retain"])
+        measures = [MEASURES.chosen(spec)[0] for spec in self.audit.measures]
+        return min(never, kept) < ENOUGH or any("calibration" in measure.needs for measure in measures)
+
+    @functools.cached_property
     def represented(self) -> Positions:
         """Positions of the records of which features are collected: of each part some, drawn at random."""
         rng = np.random.default_rng(self.seed("features"))
@@ -240,7 +259,7 @@ def _steps(plan: Plan) -> Steps:
         models[way.title] = maker.unlearning(models["original"], roles, way, plan.seed("unlearn"))
     audited, pool = maker.rows(np.concatenate(list(plan.parts.values()))), maker.rows(roles.shadow)
     exchanged = {"exchanged": maker.rows(roles.shadow[plan.exchanged])} if len(plan.exchanged) else {}
-    represented = {FEATURES: maker.rows(plan.represented)} if maker.represents else {}
+    represented = {PROBED: maker.rows(plan.represented)} if maker.represents else {}
     outputs = {
         name: Collect(
             model=model,
@@ -252,14 +271,14 @@ def _steps(plan: Plan) -> Steps:
     references = References(
         original=outputs["original"], shadows=tuple(outputs[name] for name in shadows),
         retrained=tuple(outputs[way.title] for way in plan.ways if way.exact), audited=audited,
-        sources=plan.sources, pool=pool, members=plan.members, exchanged=plan.exchanged,
+        sources=plan.sources, pool=pool, members=plan.members, exchanged=plan.exchanged, simulated=plan.simulated,
         seed=plan.seed("calibration"),
         label="gathering what the audits share",
     )  # fmt: skip
     audits = {
         way.title: AuditMethod(
             title=way.title, unlearned=outputs[way.title], references=references, config=plan.audit,
-            limits=plan.limits, label=f"auditing {way.title}",
+            limits=(*plan.limits, *((USED_UP,) if plan.simulated else ())), label=f"auditing {way.title}",
         )
         for way in plan.ways
     }  # fmt: skip
@@ -281,7 +300,9 @@ def shadow_size(config: ShadowConfig, roles: Roles) -> int:
     if config.size is not None and wanted > pool:
         raise InputError(f"shadows.size is {wanted}; the shadow pool has {pool} samples.")
     if config.count > 1 and wanted > 0.8 * pool:
-        wanted = round(0.65 * pool)  # several shadows must leave samples out, or they calibrate nothing
+        wanted = round(
+            0.65 * pool
+        )  # on the same records shadows would be one draw, and leave no record unseen
     wanted = min(wanted, pool)
     if wanted < 2:
         raise InputError(f"The shadow pool has {pool} samples, too few for {config.count} shadow models.")

@@ -16,6 +16,7 @@ from vestige.experiments.steps import Collect, Values, shadow_fields
 from vestige.graph.step import Job
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
+from vestige.signals.simulate import FEWEST_TO_SIMULATE
 
 MeasureSpec = str | dict[str, Any]
 
@@ -91,7 +92,8 @@ class Record:
         fields = shadow_fields(
             pool.values, pool.ids, self.step.members,
             [self.groups[name]["pool"] for name in names], [self.logits[name] for name in names],
-            chosen=chosen, out=min(len(chosen), len(names) - 2), seed=chosen[0],
+            simulate=len(names) >= FEWEST_TO_SIMULATE, chosen=chosen, out=min(len(chosen), len(names) - 2),
+            seed=chosen[0],
         )  # fmt: skip
         return fields | {"shadow_out": np.stack(fields["shadow_out"])}
 

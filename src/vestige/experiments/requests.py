@@ -253,14 +253,25 @@ class Models:
         retain = self.rows(roles.retain)
         if way.exact:
             return Fit(source=self.source, rows=retain, seed=seed, label=label)
-        system = self.source.load()
-        if hasattr(system, "expect_method"):
-            with named(way.title):
-                system.expect_method(way.name)
+        self._expect_possible(roles, way)
         return Forget(
             source=self.source, original=original, forget=self.rows(roles.forget), retain=retain, way=way,
             seed=seed, label=label,
         )  # fmt: skip
+
+    def _expect_possible(self, roles: Roles, way: Forgetting) -> None:
+        """Refuse before any work what the system, or the method, would refuse after the training."""
+        from vestige.unlearning.registry import expect_whole_classes
+
+        system = self.source.load()
+        labels = system.records.labels
+        with named(way.title):
+            if hasattr(system, "expect_method"):
+                system.expect_method(way.name)
+            if labels is not None:
+                expect_whole_classes(
+                    way.name, labels[roles.forget], labels[roles.retain], system.records.classes
+                )
 
     def trial(self, positions: Positions, seed: int) -> Callable[[Positions], Outputs]:
         system = self.source.load()
@@ -336,7 +347,7 @@ def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, se
     """
     system = source.load()
     records, seen = system.records, np.sort(system.seen)
-    forget = np.sort(records.positions(ids, "The request"))
+    forget = np.sort(records.positions(ids, "The request", seen))
     if not len(forget):
         raise InputError("The request names no record; at least one id is wanted.")
     stranger = forget[~np.isin(forget, seen)]

@@ -17,19 +17,19 @@ from safetensors.numpy import save_file
 
 from vestige.data.source import Truth
 from vestige.errors import InputError
-from vestige.evaluation import Audit, Features, Metric, audit_signals
+from vestige.evaluation import Audit, Metric, audit_signals
+from vestige.evaluation.features import Probed, probe_margins
 from vestige.experiments.settings import AuditConfig
 from vestige.files import read_safetensors
 from vestige.graph.step import Facts, Job, Step
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
-from vestige.signals.kinds import Outputs, kind_of_signals
+from vestige.signals.kinds import OF_CLASSES, Outputs, kind_of_signals
 from vestige.signals.reading import Reading
-from vestige.signals.simulate import FEWEST_TO_SIMULATE
 from vestige.signals.transforms import confidence
 
 Values = NDArray[np.floating[Any]]
-FEATURES = "features"
-"""The group of records of which features are collected."""
+PROBED = "probed"
+"""The group of records of which features are read, by a linear probe: its margins are kept, not the features."""
 
 
 class Rows(Protocol):
@@ -60,7 +60,7 @@ class ModelStep(Step):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Collect(Step):
-    """Collect what a model says about named groups of records, and its features of the group "features"."""
+    """Collect what a model says about named groups of records, and what a linear probe reads of the group "probed"."""
 
     model: ModelStep
     groups: Mapping[str, Rows]
@@ -69,17 +69,31 @@ class Collect(Step):
 
     def make(self, job: Job) -> Facts:
         ask = self.model.ask(job)
-        answers = {name: ask(rows) for name, rows in self.groups.items() if name != FEATURES}
+        answers = {name: ask(rows) for name, rows in self.groups.items() if name != PROBED}
         arrays = {name: np.ascontiguousarray(each.values) for name, each in answers.items()}
-        if FEATURES in self.groups:
-            features = self.model.represent(job)(self.groups[FEATURES])
-            arrays |= {} if features is None else {FEATURES: np.ascontiguousarray(features)}
+        kind = next(iter(answers.values())).kind
+        if PROBED in self.groups:
+            arrays |= self._probed(job, self.groups[PROBED], kind)
         save_file(arrays, job.path)
-        return {"kind": next(iter(answers.values())).kind}
+        return {"kind": kind}
+
+    def _probed(self, job: Job, rows: Rows, kind: str) -> dict[str, Values]:
+        """Return what a linear probe reads from the model's features; nothing where it has none."""
+        features = self.model.represent(job)(rows)
+        if features is None:
+            return {}
+        truth = rows.truth(job.environment.root)
+        labels = np.asarray(truth.values) if kind in OF_CLASSES else None
+        return {PROBED: probe_margins(features, labels, truth.ids)}
 
     def read(self, job: Job) -> dict[str, Values]:
         """Return what the model says of each group, for a step that reads it."""
         return read_safetensors(job.file(self))
+
+    def probed(self, job: Job) -> NDArray[np.float64] | None:
+        """Return what a linear probe read from the model's features, as `read`; None where it has none."""
+        values = self.read(job).get(PROBED)
+        return None if values is None else values.astype(np.float64)
 
     @property
     def size(self) -> float:
@@ -107,6 +121,8 @@ class References(Step):
     exchanged : array of int64
         Places in the pool of records, in the group "exchanged" of the original and of each audited model,
         that calibrate with the roles of original and shadow exchanged; may be none.
+    simulated : bool
+        Do shadows give up some of their number for simulated deletions?
     retrained : tuple[Collect, ...]
         Models of exact methods.
     """
@@ -119,6 +135,7 @@ class References(Step):
     pool: Rows
     members: NDArray[np.bool_]
     exchanged: NDArray[np.int64]
+    simulated: bool
     seed: int
 
     suffix: ClassVar[str] = ""
@@ -139,7 +156,8 @@ class References(Step):
             inside = [reading.logits(shadow["pool"], pool.values) for shadow in shadows]
             fields |= shadow_fields(
                 reading.labels(pool.values), pool.ids, self.members, inside,
-                [shadow["audited"] for shadow in shadows], seed=self.seed, kind=kind_of_signals(reading.kind),
+                [shadow["audited"] for shadow in shadows], simulate=self.simulated, seed=self.seed,
+                kind=kind_of_signals(reading.kind),
             )  # fmt: skip
         signals = Signals.from_outputs(
             reading.kind, truth.values, unlearned=answers, original=answers, **fields
@@ -227,19 +245,18 @@ class AuditMethod(Step):
             fields["shadow_train"] = references.shadow_train.with_(unlearned=own)
         return references.with_(**fields)
 
-    def features(self, job: Job) -> Features | None:
-        """Return the features that were collected of the audited model and of the references; None: there are none."""
-        rows, own = self.unlearned.groups.get(FEATURES), self.unlearned.read(job).get(FEATURES)
+    def features(self, job: Job) -> Probed | None:
+        """Return what probes read from features of the audited model and of the references; None: there are none."""
+        rows, own = self.unlearned.groups.get(PROBED), self.unlearned.probed(job)
         if rows is None or own is None:
             return None
 
-        def of(steps: Sequence[Collect]) -> tuple[Values, ...]:
-            return tuple(values for step in steps if (values := step.read(job).get(FEATURES)) is not None)
+        def of(steps: Sequence[Collect]) -> tuple[NDArray[np.float64], ...]:
+            return tuple(values for step in steps if (values := step.probed(job)) is not None)
 
         exact = [step for step in self.references.retrained if step is not self.unlearned]
-        before = self.references.original.read(job).get(FEATURES)
         ids = rows.truth(job.environment.root).ids
-        return Features(ids, own, of(self.references.shadows), of(exact), before)
+        return Probed(ids, own, of(self.references.shadows), of(exact), self.references.original.probed(job))
 
     def _cost(self, job: Job) -> tuple[Metric, Metric]:
         facts = job.record(self.unlearned.model)
@@ -264,6 +281,7 @@ def shadow_fields(
     inside: Sequence[Values],
     audited: Sequence[Values],
     *,
+    simulate: bool,
     seed: int,
     chosen: Sequence[int] | None = None,
     out: int | None = None,
@@ -279,8 +297,10 @@ def shadow_fields(
         Of each shadow [P, C], its logits on the pool.
     audited : Sequence[Values]
         Of each shadow, its outputs on the audited records.
+    simulate : bool
+        Make simulated deletions, which take three shadows at least; the audited records get all but two at most.
     chosen : Sequence[int] or None
-        The shadows that a measure is given, default: all; simulated deletions need three, and use all.
+        The shadows that a measure is given, default: all; simulated deletions use all.
     out : int or None
         How many of them a simulated deletion has that never saw the sample; see `simulated_deletions`.
     kind : str
@@ -292,7 +312,7 @@ def shadow_fields(
         "shadow_out": [audited[k] for k in which], "shadow_fit": np.concatenate(fits),
         "shadow_ids": ids[members.any(axis=0)],
     }  # fmt: skip
-    if len(members) >= FEWEST_TO_SIMULATE:
+    if simulate:
         known = simulated_deletions(labels, np.stack(inside), members, ids=ids, out=out, seed=seed, kind=kind)
         fields |= {"calibration": known, "shadow_out": fields["shadow_out"][: known.shadows]}
     return fields

@@ -100,7 +100,7 @@ def collect_sensitivity(
     need("torch", "torch", "Collecting signals from a network")
     import torch
 
-    from vestige.models import answer, expect_logits, to_float
+    from vestige.models import answer, expect_logits
     from vestige.models.samia import all_digits, sensitivity_of
 
     where = _place(model, device)
@@ -112,14 +112,51 @@ def collect_sensitivity(
         return torch.softmax(logits.float(), dim=1)
 
     with _reading(model, rows, where, batch_size) as network, all_digits(where):
-        for start in range(0, len(rows), batch_size):
-            part = slice(start, start + batch_size)
-            batch = to_float(torch.from_numpy(rows.x[part]).to(where))
+        for start, batch in zip(
+            range(0, len(rows), batch_size), _batches(rows, where, batch_size), strict=True
+        ):
             moved = sensitivity_of(
                 output, batch, output(batch), copies=copies, sigma=sigma, generator=generator
             )
-            result[part] = moved.cpu().numpy()
+            result[start : start + len(batch)] = moved.cpu().numpy()
     return result
+
+
+@checked
+def collect_features(
+    model: Any, rows: Dataset, *, batch_size: Count = 512, device: str | None = None
+) -> NDArray[np.float32] | None:
+    """Return what the linear layer of a network that runs last reads about `rows`: float32 [N, D].
+
+    None where no linear layer runs, or it reads something else than a row of numbers for each sample. It is measured
+    as `collect_logits` measures, and raises `InputError` as it does: where `model` is no network too, and where a
+    feature is not finite.
+
+    Parameters
+    ----------
+    model : Any
+        A `torch.nn.Module` that maps a batch to logits [n, C].
+    device : str or None
+        Where to compute; default: where the module's parameters are.
+    """
+    _expect_rows(rows)
+    if not _is_network(model):
+        raise InputError(f"Features are those of a torch.nn.Module; this is {type(model).__name__}.")
+    need("torch", "torch", "Collecting features from a network")
+    from vestige.models import answer
+    from vestige.models.features import last_input
+
+    where, parts = _place(model, device), []
+    with _reading(model, rows, where, batch_size) as network, last_input(network) as reader:
+        for batch in _batches(rows, where, batch_size):
+            answer(network, batch)
+            value = reader.value
+            if value is None or value.ndim != 2 or len(value) != len(batch):
+                return None
+            parts.append(value.float().cpu().numpy())
+    features = np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+    _expect_finite(features, rows, "feature")
+    return features
 
 
 def _from_sklearn(model: Any, rows: Dataset) -> NDArray[np.float32]:
@@ -127,22 +164,33 @@ def _from_sklearn(model: Any, rows: Dataset) -> NDArray[np.float32]:
 
 
 def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) -> NDArray[np.float32]:
-    import torch
+    from vestige.models import answer, expect_logits
 
-    from vestige.models import answer, expect_logits, to_float
-
-    where = _place(model, device)
+    where, start = _place(model, device), 0
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with _reading(model, rows, where, batch_size) as network:
-        for start in range(0, len(rows), batch_size):
-            part = slice(start, start + batch_size)
-            batch = to_float(torch.from_numpy(rows.x[part]).to(where))
+        for batch in _batches(rows, where, batch_size):
             output = expect_logits(answer(network, batch), len(batch), len(rows.classes))
-            result[part] = output.float().cpu().numpy()
-    if not np.isfinite(result).all():
-        row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
-        raise InputError(f"The model gives a NaN or infinite logit for sample {str(rows.ids[row])!r}.")
+            result[start : start + len(batch)] = output.float().cpu().numpy()
+            start += len(batch)
+    _expect_finite(result, rows, "logit")
     return result
+
+
+def _batches(rows: Dataset, where: torch.device, batch_size: int) -> Iterator[torch.Tensor]:
+    import torch
+
+    from vestige.models import to_float
+
+    for start in range(0, len(rows), batch_size):
+        yield to_float(torch.from_numpy(rows.x[start : start + batch_size]).to(where))
+
+
+def _expect_finite(values: NDArray[np.float32], rows: Dataset, what: str) -> None:
+    wrong = ~np.isfinite(values).all(axis=1)
+    if wrong.any():
+        name = str(rows.ids[int(wrong.argmax())])
+        raise InputError(f"The model gives a NaN or infinite {what} for sample {name!r}.")
 
 
 @contextmanager

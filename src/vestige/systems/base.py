@@ -103,17 +103,28 @@ class Records:
         cluster = None if self.cluster is None else self.cluster[rows]
         return Truth(self.ids[rows], self.truth[rows], cluster)
 
-    def positions(self, ids: Iterable[str], what: str = "ids") -> Positions:
+    def positions(self, ids: Iterable[str], what: str = "ids", seen: Positions | None = None) -> Positions:
         """Return where `ids` are, in their order.
 
-        Raises `InputError` for an id that is unknown, repeated, missing or a float, and for one text, not a list.
+        Parameters
+        ----------
+        what : str
+            Is named, for messages.
+        seen : int64 [n] or None
+            Those of the records that a message counts: what a model was trained on; None: all.
+
+        Raises
+        ------
+        InputError
+            For an id that is unknown, repeated, missing or a float, and for one text, not a list.
         """
         wanted = id_list(what, ids).tolist()
         unknown = [name for name in wanted if name not in self._places]
         if unknown:
-            like = f"; they look like {str(self.ids[0])!r}" if len(self) else ""
+            own, which = (self.ids, "") if seen is None else (self.ids[seen], " that the original saw")
+            like = f"; they look like {str(own[0])!r}" if len(own) else ""
             more = f" and {len(unknown) - 1:,} more are" if len(unknown) > 1 else " is"
-            raise InputError(f"{what}: {unknown[0]!r}{more} not among the {len(self):,} records{like}.")
+            raise InputError(f"{what}: {unknown[0]!r}{more} not among the {len(own):,} records{which}{like}.")
         return np.array([self._places[name] for name in wanted], dtype=np.int64)
 
     @cached_property
@@ -218,12 +229,12 @@ class System:
 
         Raises `InputError` where the system knows no other way.
         """
-        raise InputError(f"{self.name} knows one way to forget, 'retrain'; {method!r} was asked for.")
+        raise InputError(f"{method!r} was asked for. {ways(self.name)}")
 
     def expect_method(self, method: str) -> None:
         """Raise `InputError` for a way to forget that the system does not know, before any work."""
         if type(self).unlearn is System.unlearn:
-            raise InputError(f"{self.name} knows one way to forget, 'retrain'; {method!r} was asked for.")
+            raise InputError(f"{method!r} was asked for. {ways(self.name)}")
 
     def save(self, model: Any, folder: Path) -> None:
         """Write a model to an empty folder."""
@@ -243,6 +254,14 @@ class System:
         The base knows the records' ids and truth alone; a system whose features or settings may change says so here.
         """
         return key_of(self.name, self.records.fingerprint)
+
+
+def ways(name: str, methods: Iterable[str] = ()) -> str:
+    """Return the sentence that says which ways to forget a system knows: retraining, and these methods."""
+    others = [repr(method) for method in methods if method != "retrain"]
+    if not others:
+        return f"{name} knows one way to forget: how='retrain'."
+    return f"{name} knows these ways to forget: how='retrain', {', '.join(others)}."
 
 
 def fingerprint_of(system: System) -> str:

@@ -11,6 +11,7 @@ A pipeline is fitted again as a whole: a scaler or an encoder that was fitted on
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +40,7 @@ from vestige.estimators import (
 )
 from vestige.signals.kinds import Outputs
 from vestige.store import array_hash, key_of
-from vestige.systems.base import Positions, Records, System
+from vestige.systems.base import Positions, Records, System, ways
 from vestige.systems.estimator_files import described, load_estimator, save_estimator, versions_of
 from vestige.systems.tables import Table, read_tables
 from vestige.systems.unseen import seen_rows
@@ -279,27 +280,31 @@ class Estimators(System):
 
         self.expect_method(method)
         nobody = np.zeros(0, np.int64)
-        split = Split(self._dataset(method), forget, retain, nobody, nobody)
+        split = Split(self._dataset, forget, retain, nobody, nobody)
         done = unlearn(method, model, split, seed=seed, **options)
         return done.model, {"retrain_epochs": done.epochs}
 
     def expect_method(self, method: str) -> None:
-        """Raise `InputError` for a method that does not work on scikit-learn models."""
-        from vestige.unlearning import METHODS
+        """Raise `InputError` for a method that does not work on this model or on its features."""
+        from vestige.unlearning.registry import methods_on, refusal
 
-        able = [name for name in METHODS if "sklearn" in METHODS[name].worlds]
-        if method not in able:
-            raise InputError(
-                f"{self.name} is of scikit-learn, which {method} does not work on; methods that do: {', '.join(able)}."
-            )
+        reason, able = refusal(method, self.template), methods_on(self.template)
+        try:
+            _ = self._dataset
+        except InputError as error:
+            reason, able = reason or f"{method} {error}", []
+        if reason:
+            raise InputError(f"{reason} {ways(self.name, able)}")
 
-    def _dataset(self, method: str) -> Dataset:
+    @cached_property
+    def _dataset(self) -> Dataset:
+        """The records as methods take them. Raises `InputError` with the end of a sentence where they cannot."""
         if self.records.labels is None:
-            raise InputError(f"{method} works on classifiers; {self.name} predicts numbers.")
+            raise InputError(f"works on classifiers; {self.name} predicts numbers.")
         try:
             x = as_floats("x", self.table.x.to_numpy() if hasattr(self.table.x, "to_numpy") else self.table.x)
         except InputError as error:
-            raise InputError(f"{method} wants features that are numbers without gaps: {error}") from None
+            raise InputError(f"wants features that are numbers without gaps: {error}") from None
         return Dataset(
             self.name,
             np.ascontiguousarray(x, np.float32),

@@ -25,7 +25,7 @@ from vestige.signals.collect import evaluating
 from vestige.signals.kinds import Outputs
 from vestige.store import key_of
 from vestige.systems.answers import KINDS, Asked, numbers_of, readable
-from vestige.systems.base import PROBE, Positions, Records, System
+from vestige.systems.base import PROBE, Positions, Records, System, ways
 from vestige.systems.descent import train_streaming
 from vestige.systems.items import Batch, Items, part_of
 from vestige.systems.seeding import all_seeded
@@ -171,10 +171,7 @@ class Networks(System):
         self, method: str, model: Any, forget: Positions, retain: Positions, *, seed: int, **options: Any
     ) -> tuple[Any, dict[str, Any]]:
         """Run one of `vestige.methods` on the network. Raises `InputError` where it or the data are of another kind."""
-        if self.task != "classification" or self.width < 2:
-            raise InputError(
-                f"{method} works on networks with an output a class; this one has another kind: use 'retrain'."
-            )
+        self.expect_method(method)
         data = self.in_memory(np.concatenate([forget, retain]))
         n, none = len(forget), np.zeros(0, np.int64)
         split = Split(data, np.arange(n), np.arange(n, len(data)), none, none)
@@ -185,22 +182,39 @@ class Networks(System):
             "gradient_steps": result.gradient_steps, "stopped": result.stopped, "decided": result.decided,
         }  # fmt: skip
 
+    def expect_method(self, method: str) -> None:
+        """Raise `InputError` for a method that does not work on this network or on its records."""
+        from vestige.unlearning.registry import methods_on, refusal
+
+        unfit = self._unfit(self.seen)
+        reason = refusal(method, self.structure) or (unfit and f"{method}: {unfit}")
+        if reason:
+            raise InputError(f"{reason} {ways(self.name, [] if unfit else methods_on(self.structure))}")
+
+    def _unfit(self, rows: Positions) -> str:
+        """Return why no unlearning method takes this kind of network, or these records; "" where they do."""
+        if self.task != "classification" or self.width < 2:
+            return "unlearning methods work on networks with an output a class; this one is of another kind."
+        if getattr(self.items.data, "whole", None) is not None:
+            return ""
+        inputs, need = self._inputs(rows)
+        if inputs != 1:
+            return (
+                f"unlearning methods take features [N, F] or images [N, C, H, W]; these records have {inputs} inputs, "
+                "or one of another form."
+            )
+        if need > memory() / 2:
+            return (
+                f"unlearning methods hold the records in memory, {size_of(need)} here; this machine has "
+                f"{size_of(memory())}. Retraining reads them batch by batch."
+            )
+        return ""
+
     def in_memory(self, rows: Positions) -> Dataset:
-        """Return records as a `vestige.Dataset`. Raises `InputError` where they are too many, or of another form."""
+        """Return records as a `vestige.Dataset`."""
         held = getattr(self.items.data, "whole", None)
         if held is not None:
             return cast(Dataset, held.take(rows))
-        inputs, need = self._inputs(rows)
-        if inputs != 1:
-            raise InputError(
-                f"Unlearning methods take features [N, F] or images [N, C, H, W]; these records have {inputs} inputs, "
-                "or one of another form: use 'retrain'."
-            )
-        if need > memory() / 2:
-            raise InputError(
-                f"Unlearning methods hold the records in memory, {size_of(need)} here; this machine has "
-                f"{size_of(memory())}: use 'retrain', which reads them batch by batch."
-            )
         labels = self.records.labels
         assert labels is not None
         return Dataset(

@@ -11,18 +11,24 @@ the model as it was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from vestige.arguments import Below1
 from vestige.data.split import Split
-from vestige.unlearning.random_labels import ETH
+from vestige.unlearning.forget_with_precision import CITES, ETH, retain_sample
+from vestige.unlearning.layers import (
+    channels_second,
+    is_convolution,
+    kaiming,
+    last_linear,
+    layers_met,
+    own_weight,
+)
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.selective_pruning import CITES, kaiming, retain_sample
-from vestige.unlearning.work import Work, last_linear, layers_met, own_weight
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,16 +99,6 @@ def activation_reset(model: nn.Module, split: Split, work: Work, *, share: Below
             head.copy_(kaiming(head, generator))
     work.descend(model, split.rows("retain"))
     return model
-
-
-def is_convolution(layer: nn.Module) -> TypeGuard[_ConvNd]:
-    """Whether a layer's weight has one kernel for each output channel, along dimension 0."""
-    return isinstance(layer, _ConvNd) and not isinstance(layer, _ConvTransposeNd)
-
-
-def channels_second(layer: nn.Module, output: Tensor) -> Tensor:
-    """Return a layer's output as [n, channels, ...]; a linear layer has them last, of sequences too."""
-    return output.movedim(-1, 1) if isinstance(layer, nn.Linear) else output
 
 
 def _mean_maps(model: nn.Module, layers: Sequence[nn.Module], rows: Dataset, work: Work) -> list[Tensor]:

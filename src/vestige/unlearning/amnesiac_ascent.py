@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from vestige.data.split import Split
+from vestige.unlearning.layers import trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Steps, Work, trainable
+from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
     from torch import nn

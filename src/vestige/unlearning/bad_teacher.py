@@ -17,9 +17,9 @@ import torch
 from vestige.arguments import Positive, Share
 from vestige.data.split import Split
 from vestige.models import copied, reinitialise
-from vestige.unlearning.random_labels import joined
+from vestige.unlearning.distances import distance, teacher_says
+from vestige.unlearning.labels import joined
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.scrub import distance, teacher_says
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:

@@ -24,8 +24,9 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
 from vestige.unlearning.gradients import input_gradient
+from vestige.unlearning.layers import last_linear, own_weight
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Steps, Work, last_linear, own_weight
+from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
     from torch import nn

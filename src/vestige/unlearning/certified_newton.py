@@ -115,11 +115,25 @@ class CertifiedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.classes_[self.predict_proba(x).argmax(axis=1)]
 
 
+def refuses(model: Any) -> str:
+    """Return why the step is not derived for a model, fitted or not; "" for logistic regression with an l2 penalty."""
+    penalty = getattr(model, "penalty", None)
+    if isinstance(model, CertifiedLinear) or (
+        hasattr(model, "C") and not getattr(model, "l1_ratio", None) and penalty not in ("l1", None)
+    ):
+        return ""
+    return (
+        f"certified_newton works on logistic regression with an l2 penalty; this is {type(model).__name__}"
+        f"{'' if penalty is None else f' with penalty {penalty!r}'}."
+    )
+
+
 @register(
     "certified_newton",
     needs=("forget", "retain"),
     worlds=("sklearn",),
     cites="Guo et al. 2020 (Certified Removal)",
+    refuses=refuses,
 )
 def certified_newton(
     model: Any, split: Split, work: Work, *, delta: Between = 1e-4, max_epsilon: NotNegative | None = None
@@ -246,17 +260,6 @@ def _certified(
 
 def _plain(model: Any, forget: Dataset, retain: Dataset) -> Any:
     """The Newton step on scikit-learn's objective: sum of losses times C, plus |w|^2 / 2, the intercept free."""
-    penalty = getattr(model, "penalty", None)
-    if (
-        not hasattr(model, "coef_")
-        or not hasattr(model, "C")
-        or getattr(model, "l1_ratio", None)
-        or penalty in ("l1", None)
-    ):
-        raise InputError(
-            f"certified_newton works on logistic regression with an l2 penalty; this is {type(model).__name__}"
-            f"{'' if penalty is None else f' with penalty {penalty!r}'}."
-        )
     (x, y), (x_f, y_f) = (_read(model, rows) for rows in (retain, forget))
     _expect_every_class(model, y)
     theta = np.concatenate([model.coef_, model.intercept_[:, None]], axis=1)

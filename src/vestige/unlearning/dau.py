@@ -56,9 +56,10 @@ from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
 from vestige.signals.collect import evaluating
 from vestige.training import batch_count
 from vestige.training.loop import one_row_normalised, training_mode
-from vestige.unlearning.random_labels import joined
+from vestige.unlearning.labels import joined
+from vestige.unlearning.layers import last_linear, trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import FORWARD, Steps, Work, last_linear, trainable, unseen_rows
+from vestige.unlearning.work import FORWARD, Steps, Work, unseen_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -24,8 +24,9 @@ from vestige.errors import InputError
 from vestige.models import copied, fit_input_scale, to_float
 from vestige.training import device_of
 from vestige.unlearning.gradients import slopes
+from vestige.unlearning.layers import only_alive, trainable
 from vestige.unlearning.registry import register
-from vestige.unlearning.work import Work, only_alive, trainable
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from vestige.data.dataset import Dataset
@@ -120,9 +121,25 @@ def record(
     return Recorded(model, torch.stack(weights), torch.stack(gradients), batches, lr, weight_decay)
 
 
-@register("deltagrad", needs=("forget", "retain"), cites="Wu et al. 2020 (DeltaGrad)", own_model=True)
+def refuses(model: Any) -> str:
+    """Return why DeltaGrad does not work on a model; "" on one with a recording."""
+    if isinstance(model, Recorded):
+        return ""
+    return (
+        f"deltagrad replays a recording, and {type(model).__name__} has none; train the model by "
+        "vestige.unlearning.deltagrad.record."
+    )
+
+
+@register(
+    "deltagrad",
+    needs=("forget", "retain"),
+    cites="Wu et al. 2020 (DeltaGrad)",
+    own_model=True,
+    refuses=refuses,
+)
 def deltagrad(
-    model: nn.Module, split: Split, work: Work, *, period: Count = 5, burn_in: Count = 10, pairs: Count = 2
+    model: Recorded, split: Split, work: Work, *, period: Count = 5, burn_in: Count = 10, pairs: Count = 2
 ) -> nn.Module:
     r"""Replay a recorded training without the forget samples; for models trained by `record`.
 
@@ -178,11 +195,6 @@ def deltagrad(
     >>> deltagrad(recorded, split).epochs > 0
     True
     """
-    if not isinstance(model, Recorded):
-        raise InputError(
-            f"deltagrad replays a recording, and {type(model).__name__} has none; train the model by "
-            "vestige.unlearning.deltagrad.record."
-        )
     data, inner = split.data, model.model.eval()
     free = list(trainable(inner).values())
     size, recorded = sum(p.numel() for p in free), model.weights.shape[1]

@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.unlearning.gradients import Named, fisher_diagonal, slopes
+from vestige.unlearning.layers import last_linear, trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Work, last_linear, trainable
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

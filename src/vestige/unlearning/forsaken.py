@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from vestige.arguments import Count, NotNegative, Positive
 from vestige.data.split import Split
 from vestige.models.sparsity import apply_masks, masks_of
+from vestige.unlearning.layers import trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Work, trainable, unseen_rows
+from vestige.unlearning.work import Work, unseen_rows
 
 if TYPE_CHECKING:
     from torch import nn

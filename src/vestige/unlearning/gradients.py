@@ -19,8 +19,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vestige.errors import InputError
 from vestige.training.loop import one_row_normalised, training_mode
+from vestige.unlearning.layers import trainable
 from vestige.unlearning.per_layer import Trace, gradients_of, squares_of, traced
-from vestige.unlearning.work import Work, trainable
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from torch import nn

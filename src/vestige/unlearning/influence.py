@@ -17,8 +17,9 @@ import torch
 from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.unlearning.gradients import Named, conjugate_gradient, curvature_product, mean_gradient
+from vestige.unlearning.layers import only_alive, trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Work, only_alive, trainable
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from torch import nn

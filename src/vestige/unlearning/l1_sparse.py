@@ -13,8 +13,9 @@ import torch
 from vestige.arguments import NotNegative, Whole
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.unlearning.layers import trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Steps, Work, trainable
+from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -28,10 +28,10 @@ from torch.nn.modules.conv import _ConvNd
 from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.errors import InputError
-from vestige.unlearning.activation_reset import channels_second, is_convolution
 from vestige.unlearning.gradients import sample_gradients
+from vestige.unlearning.layers import alive_of, channels_second, is_convolution, layers_met, own_weight
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import FORWARD, Work, alive_of, layers_met, own_weight
+from vestige.unlearning.work import FORWARD, Work
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,8 +15,9 @@ from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models.initial import is_frozen, redraw
 from vestige.models.sparsity import apply_masks, masks_of
+from vestige.unlearning.layers import layers_met, weights_of
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Steps, Work, layers_met, weights_of
+from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
     from torch import nn

@@ -15,19 +15,16 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vestige.arguments import Positive
-from vestige.data.dataset import Dataset
 from vestige.data.split import Split
+from vestige.unlearning.forget_with_precision import CITES, ETH
+from vestige.unlearning.labels import joined, relabelled
 from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
     from torch import nn
 
-ETH = Steps(epochs=5, lr=0.001, nesterov=True, batch_size=128, augment="none")
-CITES = "Krähenmann et al. 2023 (Forget with Precision)"
 PAPER = {"true_label": True}
 
 
@@ -215,18 +212,3 @@ def hybrid(
     work.descend(model, wrong, epochs=1, lr=poison_lr)
     work.descend(model, split.rows("retain"), seed=1, fresh=True)
     return model
-
-
-def relabelled(rows: Dataset, seed: int, epoch: int = 0, *, true_label: bool = False) -> Dataset:
-    """Return the samples with labels drawn uniformly, from the other classes unless `true_label`."""
-    rng, classes = np.random.default_rng((seed, 11, epoch)), len(rows.classes)
-    drawn = rng.integers(0, classes, len(rows)) if true_label else (
-        rows.y + rng.integers(1, max(classes, 2), len(rows))
-    ) % classes  # fmt: skip
-    return dataclasses.replace(rows, y=drawn.astype(np.int64))
-
-
-def joined(first: Dataset, second: Dataset) -> Dataset:
-    """Return both sets of samples as one."""
-    x, y, ids = (np.concatenate([getattr(first, f), getattr(second, f)]) for f in ("x", "y", "ids"))
-    return dataclasses.replace(first, x=x, y=y, ids=ids)

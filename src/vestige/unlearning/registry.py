@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vestige.arguments import Positive, Seed, checked
 from vestige.config import Named
@@ -69,6 +72,8 @@ class Method(Entry):
         It starts from a model that was trained for it.
     last_layer : bool
         It works on the last layer itself, and refuses a model where that is frozen.
+    refuses : Callable[[Any], str]
+        Why it does not work on a model of its worlds, fitted or not, in a sentence; "" where it does.
     trial : Trial
         How the tests try it.
     """
@@ -82,6 +87,7 @@ class Method(Entry):
     whole_classes: bool = False
     own_model: bool = False
     last_layer: bool = False
+    refuses: Callable[[Any], str] = lambda model: ""
     trial: Trial = Trial()
 
     def resolve(self, options: Mapping[str, Any], preset: str = "recommended") -> dict[str, Any]:
@@ -210,16 +216,9 @@ def unlearn(
 
     entry, world = METHODS[name], world_of(model)
     model = getattr(model, "_orig_mod", model)  # hooks do not fire in a compiled network
-    if world is None:
-        raise InputError(
-            f"{name}: {type(model).__name__} is neither a torch.nn.Module nor a scikit-learn classifier with "
-            "predict_proba; nothing else can be unlearned from."
-        )
-    if world not in entry.worlds:
-        able = ", ".join(n for n in METHODS if world in METHODS[n].worlds)
-        raise InputError(
-            f"{name} does not work on {type(model).__name__} ({world}); methods that do: {able}."
-        )
+    reason = refusal(name, model)
+    if reason:
+        raise InputError(reason)
     values = entry.resolve(options, preset)
     if entry.exact and not (max_epochs is None and max_seconds is None and on_epoch is None):
         raise InputError(
@@ -242,6 +241,38 @@ def unlearn(
     seconds = time.perf_counter() - work.started
     cost = work.passes / work.epoch
     return Unlearned(result, name, values, seconds, cost, work.gradient_steps, work.stopped, work.decided)
+
+
+def refusal(name: str, model: Any) -> str:
+    """Return why a method does not work on a model, fitted or not, in a sentence; "" where it does."""
+    entry, world = METHODS[name], world_of(model)
+    if world in entry.worlds:
+        return entry.refuses(model)
+    if world is None:
+        return (
+            f"{name}: {type(model).__name__} is neither a torch.nn.Module nor a scikit-learn classifier with "
+            "predict_proba; nothing else can be unlearned from."
+        )
+    able = ", ".join(methods_on(model)) or "none"
+    return f"{name} does not work on {type(model).__name__} ({world}); methods that do: {able}."
+
+
+def expect_whole_classes(
+    name: str, forget: NDArray[np.int64], retain: NDArray[np.int64], classes: Sequence[str]
+) -> None:
+    """Raise `InputError` where a class of the labels `forget` also has labels among `retain`, and the method minds."""
+    left = np.intersect1d(forget, retain)
+    if METHODS[name].whole_classes and len(left):
+        raise InputError(
+            f"{name} unlearns whole classes; {classes[int(left[0])]!r} also has retained samples. For single samples "
+            "take another method."
+        )
+
+
+def methods_on(model: Any) -> list[str]:
+    """Return the names of the methods that work on a model, fitted or not."""
+    world = world_of(model)
+    return [m.name for m in METHODS.entries() if world in m.worlds and not m.refuses(model)]
 
 
 def world_of(model: Any) -> World | None:

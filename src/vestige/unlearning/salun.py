@@ -15,9 +15,10 @@ import torch
 from vestige.arguments import Share
 from vestige.data.split import Split
 from vestige.unlearning.gradients import mean_gradient
-from vestige.unlearning.random_labels import relabelled
+from vestige.unlearning.labels import relabelled
+from vestige.unlearning.layers import alive_of, trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Steps, Work, alive_of, trainable
+from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
     from torch import nn

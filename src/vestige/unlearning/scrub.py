@@ -12,12 +12,12 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F
 
 from vestige.arguments import NotNegative, Positive, Whole
 from vestige.data.split import Split
 from vestige.models import copied
+from vestige.unlearning.distances import distance, distances, teacher_says
 from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 
@@ -108,22 +108,3 @@ def scrub(
             work.descend(model, forget, objective=leave, cost=4 / 3, seed=2 * epoch, **work.one_epoch(epoch))
         work.descend(model, retain, objective=stay, cost=4 / 3, seed=2 * epoch + 1, **work.one_epoch(epoch))
     return model
-
-
-@torch.no_grad()
-def teacher_says(teacher: nn.Module, x: Tensor) -> Tensor:
-    """Return the teacher's logits, float32 [n, C]."""
-    logits: Tensor = teacher(x)
-    return logits.float()
-
-
-def distance(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return the mean of KL(teacher || student) at a temperature, times its square, in nats."""
-    return distances(student, teacher, temperature).mean()
-
-
-def distances(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return KL(teacher || student) at a temperature, times its square, in nats: [n], one a sample."""
-    own = F.log_softmax(student.float() / temperature, dim=1)
-    other = F.log_softmax(teacher / temperature, dim=1)
-    return F.kl_div(own, other, reduction="none", log_target=True).sum(dim=1) * temperature**2

@@ -13,24 +13,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from vestige.arguments import Between, Count
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import copied
-from vestige.unlearning.random_labels import ETH
+from vestige.unlearning.forget_with_precision import CITES, ETH, retain_sample
+from vestige.unlearning.layers import alive_of, kaiming, last_linear, own_weight, trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Work, alive_of, last_linear, own_weight, trainable
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from vestige.data.dataset import Dataset
-
-CITES = "Krähenmann et al. 2023 (Forget with Precision)"
-RETAIN_SHARE = 0.02
 
 
 @register(
@@ -194,12 +191,6 @@ def selective_pruning_complex(
     return _redrawn(model, {name: own[name] & other[name] for name in own}, split, work)
 
 
-def retain_sample(retain: Dataset, work: Work) -> Dataset:
-    """Return a random 2 % of the retained samples, at least one batch or all."""
-    count = min(len(retain), max(round(RETAIN_SHARE * len(retain)), work.steps.batch_size))
-    return retain.take(np.random.default_rng((work.seed, 13)).permutation(len(retain))[:count])
-
-
 def _similar(
     model: nn.Module, rows: Dataset, work: Work, quantile: float, epochs: int, lr: float
 ) -> dict[str, Tensor]:
@@ -236,10 +227,3 @@ def _redrawn(model: nn.Module, chosen: dict[str, Tensor], split: Split, work: Wo
     with torch.enable_grad():
         work.descend(model, split.rows("retain"), seed=2)
     return model
-
-
-def kaiming(weight: Tensor, generator: torch.Generator) -> Tensor:
-    """Return a tensor like `weight`, normal with variance 2 / fan-in; drawn on the CPU."""
-    inputs = weight[0].numel()
-    drawn: Tensor = torch.randn(weight.shape, generator=generator) * float((2 / inputs) ** 0.5)
-    return drawn.to(weight)

@@ -168,6 +168,16 @@ def train_sisa(
     return ensemble.eval()
 
 
+def refuses(model: Any) -> str:
+    """Return why SISA does not delete from a model; "" from its own ensembles."""
+    if isinstance(model, (Sisa, SisaClassifier)):
+        return ""
+    return (
+        f"sisa deletes from a SISA ensemble, and {type(model).__name__} is none; train one by "
+        "vestige.unlearning.sisa.train_sisa."
+    )
+
+
 @register(
     "sisa",
     needs=("retain",),
@@ -175,6 +185,7 @@ def train_sisa(
     exact=True,
     cites="Bourtoule et al. 2021 (SISA)",
     own_model=True,
+    refuses=refuses,
 )
 def sisa(model: Any, split: Split, work: Work) -> Any:
     r"""Refit the touched shards of a SISA ensemble from their first touched slice on; exact, for SISA models only.
@@ -220,11 +231,6 @@ def sisa(model: Any, split: Split, work: Work) -> Any:
     >>> sisa(ensemble, split).model.slices_trained <= 8
     True
     """
-    if not isinstance(model, (Sisa, SisaClassifier)):
-        raise InputError(
-            f"sisa deletes from a SISA ensemble, and {type(model).__name__} is none; train one by "
-            "vestige.unlearning.sisa.train_sisa."
-        )
     retain, layout = split.rows("retain"), model.layout
     _check_filled(layout, retain)
     places = layout.places(split.data.ids[split.forget])

@@ -21,9 +21,10 @@ from vestige.arguments import Count, NotNegative, Positive
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.gradients import Named, batch_squares, fisher_diagonal
-from vestige.unlearning.random_labels import joined
+from vestige.unlearning.labels import joined
+from vestige.unlearning.layers import trainable
 from vestige.unlearning.registry import Trial, register
-from vestige.unlearning.work import Work, trainable
+from vestige.unlearning.work import Work
 
 if TYPE_CHECKING:
     from torch import nn

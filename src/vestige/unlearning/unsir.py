@@ -28,7 +28,7 @@ from vestige.errors import InputError
 from vestige.models import to_float
 from vestige.training.loop import training_mode
 from vestige.unlearning.gradients import input_gradient
-from vestige.unlearning.registry import Trial, register
+from vestige.unlearning.registry import Trial, expect_whole_classes, register
 from vestige.unlearning.work import Steps, Work
 
 if TYPE_CHECKING:
@@ -115,12 +115,7 @@ def unsir(
     """
     forget, retain = split.rows("forget"), split.rows("retain")
     classes = np.unique(forget.y)
-    left = np.intersect1d(classes, retain.y)
-    if len(left):
-        raise InputError(
-            f"unsir unlearns whole classes; {retain.classes[int(left[0])]!r} also has retained samples. For single "
-            "samples take another method."
-        )
+    expect_whole_classes(work.method, classes, retain.y, retain.classes)
     blank = torch.zeros(2, *retain.shape, device=work.where)
     input_gradient(model, blank, torch.full((2,), int(classes[0]), device=work.where), work.method)
     few, size = _of_each_class(retain, samples, work.seed), work.steps.batch_size

@@ -25,6 +25,11 @@ MATCHED = "20 matched records at least, at most 10 % outside"
 NO_SHADOW = "no shadow model is given, so a hard record cannot be told from one that was unlearned"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """As they are: these tests look at them."""
+
+
 def make_signals(
     name: str, roles: tuple[int, int, int], classes: int, shadows: int, original: bool, ids: list[str] | None
 ) -> Signals:

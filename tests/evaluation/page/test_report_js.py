@@ -20,17 +20,23 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     yield from started(tmp_path_factory.mktemp("browser"))
 
 
-@pytest.fixture
-def page(browser: Any, audit: Callable[..., Audit], png: Callable[..., bytes], tmp_path: Path) -> Any:
+@pytest.fixture(scope="module")
+def report(
+    audit: Callable[..., Audit], png: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The file of a report that has everything."""
     ids = [f"</script>record-{i}" for i in range(480)]
     audits = {
         "retrain": audit("retrain", roles=(120, 240, 120), ids=ids),
         "gradient_ascent": audit("gradient_ascent", roles=(120, 240, 120), ids=ids, failing="reference"),
     }
-    path = write_report(
-        tmp_path / "report.html", audits, pictures=lambda names: {name: png(0) for name in names[:3]}
-    )
-    show(browser, path, 1280)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    return write_report(path, audits, pictures=lambda names: {name: png(0) for name in names[:3]})
+
+
+@pytest.fixture
+def page(browser: Any, report: Path) -> Any:
+    show(browser, report, 1280)
     return browser
 
 
@@ -152,11 +158,11 @@ def test_what_is_shown_is_downloaded_as_csv(page: Any) -> None:
     assert severe(page) == []
 
 
-def test_a_link_shows_the_same_method_and_filter(page: Any, tmp_path: Path) -> None:
+def test_a_link_shows_the_same_method_and_filter(page: Any, report: Path) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import Select, WebDriverWait
 
-    path = (tmp_path / "report.html").as_uri()
+    path = report.as_uri()
     assert page.current_url == path  # nothing is chosen: a plain address
     Select(page.find_element(By.ID, "pick-method")).select_by_visible_text("gradient_ascent")
     Select(page.find_element(By.ID, "pick-measure")).select_by_visible_text("rmia (failed)")
@@ -188,8 +194,8 @@ def test_a_link_shows_the_same_method_and_filter(page: Any, tmp_path: Path) -> N
     assert severe(page) == []
 
 
-def test_a_phone_need_not_scroll_sideways(page: Any, tmp_path: Path) -> None:
-    show(page, tmp_path / "report.html", 390)
+def test_a_phone_need_not_scroll_sideways(page: Any, report: Path) -> None:
+    show(page, report, 390)
     for opened in (False, True):
         page.execute_script(
             "for (const d of document.querySelectorAll('details')) d.open = arguments[0]", opened
