@@ -3,7 +3,9 @@
     python -m benchmarks.worlds FOLDER DATA --shadows 8                          trains the worlds
     python -m benchmarks.calibration real FOLDER FILE [--data digits ...] [--worlds 5]      appends to FILE.jsonl
         [--audited retrain|finetune|original] [--shape shadow|other]
-    python -m benchmarks.calibration simulate FILE [--worlds 200]                           appends to FILE.jsonl
+    python -m benchmarks.calibration simulate FILE [--worlds 200] [--slow 25] [--counts 1 2 3 8]
+            [--measures iam ...] [--only TEXT]
+        appends to FILE.jsonl; figures of fewer worlds than these are computed again
     python -m benchmarks.calibration table FILE             prints the tables, as `benchmarks.tables` writes them
 
 For each measure: the share of forgotten records with p_under <= 5 % (a false accusation where the model was retrained
@@ -63,7 +65,7 @@ BY_NEVER_SEEN = (
     "linear_gap",
     *WITHOUT_SHADOWS,
 )  # whatever the null
-SLOW = ("monotone", "quantile")  # simulated in an eighth of the worlds
+SLOW = ("monotone", "quantile")  # simulated in fewer worlds
 LEVEL, LIMIT = 0.05, 0.08
 TRACED = "half unlearned"  # what is accused there bears a trace
 AUDITED_WORDS = {"retrain": "", "finetune": ", finetuned", "original": ", untouched"}
@@ -187,18 +189,24 @@ def records(
 
 
 def append(
-    file: Path, key: dict[str, Any], names: Sequence[str], worlds: Sequence[Callable[[], Signals]]
+    file: Path,
+    key: dict[str, Any],
+    names: Sequence[str],
+    worlds: Sequence[Callable[[], Signals]],
+    fewest: int = 0,
 ) -> None:
-    """Compute a cell and append its records, where the file has them not."""
+    """Compute a cell and append its records, where the file has them not, or of fewer than `fewest` worlds."""
     lines = file.read_text().splitlines() if file.exists() else []
-    done = {one["measure"] for one in map(json.loads, lines) if key.items() <= one.items()}
-    wanted = [name for name in names if name not in done]
+    known = {one["measure"]: one for one in map(json.loads, lines) if key.items() <= one.items()}
+    wanted = [name for name in names if name not in known or known[name]["worlds"] < fewest]
     if not wanted or not worlds:
         return
-    made = list(records(key, wanted, worlds))
-    with file.open("a") as out:
-        out.writelines(json.dumps(one) + "\n" for one in made)
-    print(", ".join(map(str, key.values())), f"{made[0]['seconds']} s", flush=True)
+    computed = {one["measure"]: one for one in records(key, wanted, worlds)}
+    places = {lines.index(json.dumps(known[name])): name for name in wanted if name in known}
+    lines = [json.dumps(computed.pop(places[n])) if n in places else line for n, line in enumerate(lines)]
+    lines += map(json.dumps, computed.values())
+    file.write_text("".join(f"{line}\n" for line in lines))
+    print(", ".join(map(str, key.values())), *wanted, flush=True)
 
 
 def real(
@@ -251,19 +259,24 @@ def drawn(row: Row, seed: int, shift: float = 0.0) -> Signals:
     return Signals(labels, *models, role=margins.role)
 
 
-def simulate(file: Path, worlds: int) -> None:
-    """Append the figures of every kind of world; the slow measures come last."""
+def simulate(
+    file: Path, worlds: int, slow_worlds: int, counts: Sequence[int], measures: Sequence[str], only: str
+) -> None:
+    """Append the figures of every kind of world; the slow measures come last, of every so many-th world."""
     kinds = [(row, row.name, 0.0) for row in SIMULATED] + [(Row(""), SHIFT, 0.75)]
+    kinds = [(row, name, shift) for row, name, shift in kinds if only in name]
     for slow in (False, True):
         for row, name, shift in kinds:
-            for count in COUNTS:
+            for count in counts:
                 one = Row(**{**row.__dict__, **SIZE, "shadows": count})
                 draws = [
-                    lambda seed=seed, one=one, shift=shift: drawn(one, seed, shift) for seed in range(worlds)
+                    lambda seed=seed, one=one, shift=shift: drawn(one, seed, shift)
+                    for seed in range(0, worlds, worlds // slow_worlds if slow else 1)
                 ]
                 key = {"data": "simulated", "request": name, "shadows": count, "null": "counterfactual"}
-                names = [name for name in measured(count, "counterfactual") if (name in SLOW) is slow]
-                append(file, key, names, draws[:: 8 if slow else 1])
+                names = [name for name in measured(count, "counterfactual") if name in measures]
+                names = [name for name in names if (name in SLOW) is slow]
+                append(file, key, names, draws, len(draws))
 
 
 def table(file: Path, part: str) -> str:
@@ -328,6 +341,10 @@ if __name__ == "__main__":
     simulation = commands.add_parser("simulate")
     simulation.add_argument("file", type=Path)
     simulation.add_argument("--worlds", type=int, default=200)
+    simulation.add_argument("--slow", type=int, default=25, help="worlds of monotone and quantile")
+    simulation.add_argument("--counts", type=int, nargs="+", default=list(COUNTS))
+    simulation.add_argument("--measures", nargs="+", default=list(MEASURED), choices=MEASURED)
+    simulation.add_argument("--only", default="", help="kinds of world with this in their name")
     shown = commands.add_parser("table")
     shown.add_argument("file", type=Path)
     options = parser.parse_args()
@@ -337,5 +354,6 @@ if __name__ == "__main__":
             options.shape,
         ))  # fmt: skip
     if options.what == "simulate":
-        sys.exit(simulate(options.file, options.worlds))
+        chosen = (options.counts, options.measures, options.only)
+        sys.exit(simulate(options.file, options.worlds, options.slow, *chosen))
     print("\n\n".join(table(options.file, part) for part in PARTS))

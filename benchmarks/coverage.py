@@ -3,6 +3,7 @@
     python -m benchmarks.coverage train FOLDER                        forty worlds, and in FOLDER/repeated more retrains
     python -m benchmarks.coverage run FOLDER FILE                     appends to FILE.jsonl
     python -m benchmarks.coverage table FILE                          prints the table, as `benchmarks.tables` writes it
+    python -m benchmarks.coverage noise FOLDER                        prints whether records move independently
 
 Three sets of forty audits, each with one, two and three shadows:
 
@@ -128,6 +129,30 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
+def noise(folder: Path) -> None:
+    """Print by how much completeness moves between retrains of one request, and would if records moved independently.
+
+    Where both are alike, what moves between runs is part of the spread over records, which an interval allows for.
+    Completeness is the mean of forgotten records between retained (0) and never-seen ones (1), each run on the scale of
+    its never-seen records, without an allowance for difficulty.
+    """
+    for kind, seed in SETS:
+        file = set_file(folder, kind, seed)
+        if kind != "retrains" or not file.exists():
+            continue
+        signals = signals_of(file, REQUEST, "retrain0", SHADOWS, "counterfactual")
+        forget, retain, never = (signals.roles == role for role in ("forget", "retain", "holdout"))
+        with np.load(file) as arrays:
+            runs = [arrays[f"retrain{k}-{REQUEST}"][signals.names.astype(int)] for k in range(AUDITS)]
+        each = np.stack(runs).astype(float)
+        each = (each - each[:, never].mean(axis=1)[:, None]) / each[:, never].std(axis=1)[:, None]
+        moved = (1 - each[:, forget].mean(axis=1) / each[:, retain].mean(axis=1)).std(ddof=1)
+        of_record = each.var(axis=0, ddof=1)
+        independent = np.sqrt(of_record[forget].mean() / forget.sum() + of_record[never].mean() / never.sum())
+        expected = independent / each[:, retain].mean()
+        print(f"world {seed}: moves by {moved:.4f}; by {expected:.4f} if records moved independently")
+
+
 WORDS = {
     "worlds": "forty worlds, one retrain each",
     "retrains": "one request, forty retrains: world {}",
@@ -188,9 +213,12 @@ if __name__ == "__main__":
     audited.add_argument("folder", type=Path)
     audited.add_argument("file", type=Path)
     commands.add_parser("table").add_argument("file", type=Path)
+    commands.add_parser("noise").add_argument("folder", type=Path)
     options = parser.parse_args()
     if options.what == "train":
         sys.exit(train_all(options.folder))
+    if options.what == "noise":
+        sys.exit(noise(options.folder))
     if options.what == "run":
         sys.exit(run(options.folder, options.file))
     sys.exit(print(table(options.file)))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.worlds FOLDER digits|location30|adult [--seeds 40]               trains the worlds
     python -m benchmarks.retained real FOLDER [DATA ...] [--worlds 20]
-    python -m benchmarks.retained simulated [--worlds 200]
+    python -m benchmarks.retained simulated [--worlds 200] [--only TEXT]
 
 Real worlds: exact retrains, finetuned models, the original itself, and planted harm in exact retrains and in finetuned
 models. "Damaged": of a share of the retained records the audited model says what a shadow that takes no part in the
@@ -141,9 +141,10 @@ def simulated_world(gap: float, kind: str, seed: int) -> tuple[Signals, np.ndarr
     return Signals(labels, *models, role=role), unseen
 
 
-def simulated(worlds: int) -> Iterator[str]:
+def simulated(worlds: int, only: str) -> Iterator[str]:
     for memory, gap in GAPS.items():
-        for kind in ("retrain", "same", "drift", "scaled", "heavy tails"):
+        kinds = ("retrain", "same", "drift", "scaled", "heavy tails")
+        for kind in [one for one in kinds if only in f"{memory}, {one}"]:
             for harm in HARMS if kind in ("retrain", "same") and gap else HARMS[:1]:
                 results = []
                 for seed in range(worlds):
@@ -160,10 +161,13 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("data", nargs="*")
     parser.add_argument("--worlds", type=int, default=20)
+    parser.add_argument(
+        "--only", default="", help="simulated worlds with this in their name: strong memory, retrain"
+    )
     options = parser.parse_args()
     print(HEAD, flush=True)
     if options.what == "simulated":
-        lines = simulated(options.worlds)
+        lines = simulated(options.worlds, options.only)
     else:
         lines = real(
             options.folder or parser.error("name the folder of the worlds"), options.data, options.worlds

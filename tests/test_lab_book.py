@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks import tables
+from benchmarks import calibration, tables
+from vestige.evaluation import audits
 
 DOCS = Path(__file__).parents[1] / "docs"
 LAB_BOOK = ("results", "reproduction", "benchmarks", "claims", "others", "calibration", "monotone")
@@ -40,3 +42,17 @@ def test_a_page_whose_figure_was_changed_is_found(tmp_path):
 
 def test_numbers_are_rounded_as_they_are_read():
     assert [tables.rounded(value, 1) for value in (54.55, 38.85, 2.0)] == ["54.6", "38.9", "2.0"]
+
+
+@pytest.mark.parametrize("null", audits.ASSUMED)
+@pytest.mark.parametrize("side", ["under", "over"])
+def test_the_limits_of_an_audit_name_every_measure_above_eight_percent(null, side):
+    lines = (tables.RESULTS / "calibration.jsonl").read_text(encoding="utf-8").splitlines()
+    known = [one for one in map(json.loads, lines) if one["null"] == null and one["request"] == "random"]
+    sentence = audits.ASSUMED[null]
+    said = [float(words) for words in re.findall(r"([\d.]+) %", sentence)]
+    for name in calibration.MEASURED:
+        worst = max((one[side] for one in known if one["measure"] == name), default=0)
+        if worst > calibration.LIMIT:
+            assert name in sentence and f"p_{side}" in sentence, (name, worst)
+            assert min(abs(100 * worst - each) for each in said) <= 0.5, (name, worst)

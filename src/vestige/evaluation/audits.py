@@ -39,26 +39,31 @@ ASSUMED = {
     "counterfactual": (
         "p-values and degrees of measures that compare with the original rest on records that no model saw, and on "
         "what the original would have said of them: training is taken to keep a record's rank among equally difficult "
-        "ones. On exact retrains of random requests a promised 5 % was at most 8.1 % for p_under and 8.9 % for p_over "
+        "ones. On exact retrains of random requests a promised 5 % was at most 8.1 % for p_under, with "
+        "loss_difference, and 8.9 % for p_over, with confidence_difference and update_lira "
         "(docs/labbook/calibration.md)."
     ),
     "exchanged": (
         "p-values and degrees of measures that compare with the original rest on the shadows' training records; "
         "original and audited model share theirs, so that a promised 5 % was 32 % with lira_online and bavaria, 21 % "
-        "with dratio, 13 % with rmia_ratio at worst and 8 % with iam (docs/labbook/calibration.md)."
+        "with dratio, 13 % with rmia_ratio and 10 % with loss_difference at worst for p_under, and 12 % with iam, 11 % "
+        "with lira_online and monotone, 10 % with update_lira and 9 % with bavaria for p_over "
+        "(docs/labbook/calibration.md)."
     ),
     "simulated": (
         "p-values and degrees of measures that compare with the original rest on simulated deletions, whose models are "
-        "not the audited one: a promised 5 % was 23 % with lira_online and bavaria and 9 % with rmia_ratio at worst, "
-        "and more for harder, easier and one-class requests (docs/labbook/calibration.md)."
+        "not the audited one: a promised 5 % was 23 % with bavaria, 22 % with lira_online, 10 % with rmia_ratio, 9 % "
+        "with loss_difference and 8 % with dratio at worst for p_under, and more for harder, easier and one-class "
+        "requests, for p_over up to all of the records (docs/labbook/calibration.md)."
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""
 OTHER_KIND = (
     "The request is of other classes, or harder or easier, than never-seen records are: p-values of measures are taken "
     "within strata of class and difficulty. On exact retrains of such requests a promised 5 % was up to 12 % for "
-    "p_under (rmia_ratio of harder, emia_population and quantile of easier ones) and 19 % for p_over of harder "
-    "ones (docs/labbook/calibration.md)."
+    "p_under (rmia_ratio of harder, emia_population and quantile of easier ones; 9 % with differences and linear_gap "
+    "of easier ones), and for p_over 19 % of harder, 11 % of other classes and 8 % of easier ones "
+    "(docs/labbook/calibration.md)."
 )
 TRACE = "trace"
 """The name under which the score that the verdict rests on stands beside the measures."""
