@@ -18,6 +18,7 @@ import pytest
 
 import oracles
 import processes
+from pages import unlinked
 from vestige import Signals, audit
 from vestige.cli import main
 from vestige.cli.app import doctor, report
@@ -288,7 +289,7 @@ def test_an_audit_that_is_whole_is_reported_again(two, here):
 
 def test_a_report_of_verdicts_shows_each_word(tmp_path):
     audits = {word: audited(word, word) for word in WORLDS}
-    page = write_report(tmp_path / "r.html", audits).read_text()
+    page = unlinked(write_report(tmp_path / "r.html", audits).read_text())
     assert (
         "5 methods audited: 1 unlearned (unlearned), 1 under-unlearned (under), 1 over-unlearned (over)"
         in page

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import vestige
+from pages import unlinked
 from vestige.errors import InputError
 from vestige.evaluation.page import audits as pages
 from vestige.evaluation.page import write_report
@@ -19,7 +20,6 @@ from vestige.evaluation.result import Audit
 from vestige.report import words
 
 MISSING = re.compile(r"\b(nan|NaN|None|null|undefined|Infinity)\b")
-TERM = re.compile(r'<a class="term"[^>]*>([^<]*)</a>')
 TERM_LINK = re.compile(r'<a class="term" href="([^"]*)"')
 VOID = {"meta", "link", "br", "input", "wbr"}
 
@@ -34,7 +34,7 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.text: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(TERM.sub(r"\1", text))  # a link of a term does not part a sentence
+        self.feed(unlinked(text))
         self.links += TERM_LINK.findall(text)
         self.close()
         assert self.open == []
