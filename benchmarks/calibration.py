@@ -2,6 +2,7 @@
 
     python -m benchmarks.worlds FOLDER DATA --shadows 8                          trains the worlds
     python -m benchmarks.calibration real FOLDER FILE [--data digits ...] [--worlds 5]      appends to FILE.jsonl
+        [--audited retrain|finetune|original] [--shape shadow|other]
     python -m benchmarks.calibration simulate FILE [--worlds 200] [--slow 25] [--counts 1 2 3 8]
             [--measures iam ...] [--only TEXT]
         appends to FILE.jsonl; figures of fewer worlds than these are computed again
@@ -67,6 +68,8 @@ BY_NEVER_SEEN = (
 SLOW = ("monotone", "quantile")  # simulated in fewer worlds
 LEVEL, LIMIT = 0.05, 0.08
 TRACED = "half unlearned"  # what is accused there bears a trace
+AUDITED_WORDS = {"retrain": "", "finetune": ", finetuned", "original": ", untouched"}
+SHAPE_WORDS = {"shadow": "", "other": ", shadows of another shape"}
 SIMULATED = (
     Row("exact"),
     Row("exact, imbalance 1 to 90", imbalance=0.5),
@@ -206,24 +209,35 @@ def append(
     print(", ".join(map(str, key.values())), *wanted, flush=True)
 
 
-def real(folder: Path, file: Path, data: Sequence[str], worlds: int, requests: Sequence[str]) -> None:
+def real(
+    folder: Path,
+    file: Path,
+    data: Sequence[str],
+    worlds: int,
+    requests: Sequence[str],
+    audited: str = "retrain",
+    shape: str = "shadow",
+) -> None:
+    """Append the figures of each request and way; other models than retrains and other shapes are named in it."""
+    words = AUDITED_WORDS[audited] + SHAPE_WORDS[shape]
     for name in data:
         for request in STUDIES[name].requests:
             if request not in requests:
                 continue
-            for count, null in WAYS if request == "random" else OTHER_REQUESTS:
+            wanted = "original" if audited == "original" else f"{audited}-{request}"
+            for count, null in WAYS if request == "random" and not words else OTHER_REQUESTS:
                 files = []
                 for path in worlds_of(folder, name):
                     with np.load(path) as arrays:
-                        if {f"retrain-{request}", f"shadow-{count - 1}"} <= set(arrays.files):
+                        if {wanted, f"{shape}-{count - 1}", f"forget-{request}"} <= set(arrays.files):
                             files.append(path)
                 draws = [
                     lambda path=path, request=request, count=count, null=null: signals_of(
-                        path, request, "retrain", count, null
+                        path, request, audited, count, null, shape
                     )
                     for path in files[:worlds]
                 ]
-                key = {"data": name, "request": request, "shadows": count, "null": null}
+                key = {"data": name, "request": request + words, "shadows": count, "null": null}
                 append(file, key, measured(count, null), draws)
 
 
@@ -296,9 +310,11 @@ def table(file: Path, part: str) -> str:
 def _cell(record: dict[str, Any] | None) -> str:
     if record is None or record["under"] is None:
         return ""
-    power = "" if record["request"] == "class" else f" ({record['power']:.0%})"
+    request = record["request"]
+    power = "" if request.startswith("class") else f" ({record['power']:.0%})"
     text = f"{record['under']:.1%}{power}"
-    return f"**{text}**" if record["under"] > LIMIT and record["request"] != TRACED else text
+    traced = request == TRACED or any(words and words in request for words in AUDITED_WORDS.values())
+    return f"**{text}**" if record["under"] > LIMIT and not traced else text
 
 
 def _largest_over(records: list[dict[str, Any]]) -> str:
@@ -320,6 +336,8 @@ if __name__ == "__main__":
     trained.add_argument("--data", nargs="+", default=list(STUDIES), choices=tuple(STUDIES))
     trained.add_argument("--requests", nargs="+", default=["random", "class", "partial", "hard", "easy"])
     trained.add_argument("--worlds", type=int, default=5)
+    trained.add_argument("--audited", choices=tuple(AUDITED_WORDS), default="retrain")
+    trained.add_argument("--shape", choices=tuple(SHAPE_WORDS), default="shadow", help="of the shadows")
     simulation = commands.add_parser("simulate")
     simulation.add_argument("file", type=Path)
     simulation.add_argument("--worlds", type=int, default=200)
@@ -331,7 +349,10 @@ if __name__ == "__main__":
     shown.add_argument("file", type=Path)
     options = parser.parse_args()
     if options.what == "real":
-        sys.exit(real(options.folder, options.file, options.data, options.worlds, options.requests))
+        sys.exit(real(
+            options.folder, options.file, options.data, options.worlds, options.requests, options.audited,
+            options.shape,
+        ))  # fmt: skip
     if options.what == "simulate":
         chosen = (options.counts, options.measures, options.only)
         sys.exit(simulate(options.file, options.worlds, options.slow, *chosen))

@@ -20,10 +20,11 @@ def lived(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
     churn, year = importlib.import_module("churn"), importlib.import_module("year")
     monkeypatch.delenv("VESTIGE_DATA", raising=False)
-    for name, value in {"JANUARY": 700, "EACH_MONTH": 10, "NEVER": 1_200, "TREES": 60}.items():
+    for name, value in {"JANUARY": 700, "EACH_MONTH": 10, "NEVER": 1_200}.items():
         monkeypatch.setattr(churn, name, value)
 
-    def live(months, snapshot=True):
+    def live(months, snapshot=True, trees=20):
+        monkeypatch.setattr(churn, "TREES", trees)
         monkeypatch.setattr(year, "MONTHS", year.MONTHS[:months])
         said = []
         one = year.Year(tmp_path / "year", snapshot=snapshot, say=said.append)
@@ -78,7 +79,7 @@ def test_a_name_in_the_clear_would_be_seen(lived):
 @pytest.mark.slow
 def test_the_year_ends_as_it_says(lived):
     """The return in August is found in August; the roll-back opens what its manifest says; the evidence holds."""
-    one, log = lived(12)
+    one, log = lived(12, trees=60)
     overview = one.ledger.overview("churn")
     opened = {
         (request, version)

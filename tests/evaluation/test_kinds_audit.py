@@ -9,6 +9,7 @@ import pytest
 
 import vestige
 from kind_worlds import ROLE, outcomes, world
+from pages import unlinked
 from vestige.errors import InputError
 from vestige.evaluation import mia_efficacy
 from vestige.evaluation.verdict import judge_signals
@@ -167,5 +168,5 @@ def test_an_audit_is_written_and_read_back(tmp_path, kind):
     again = vestige.evaluation.Audit.load(tmp_path / "a")
     assert again.signals.kind == audit.signals.kind and again.limits == audit.limits
     assert again.scores["label"].isna().all() == (kind in ("predictions", "multilabel"))
-    page = unescape((tmp_path / "a" / "report.html").read_text())
+    page = unescape(unlinked((tmp_path / "a" / "report.html").read_text()))
     assert audit.signals.known in page and audit.signals.notes[-1] in page

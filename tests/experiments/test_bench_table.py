@@ -10,6 +10,7 @@ from bench_tables import BLOCK, TINY, tiny
 from scipy import stats
 
 import vestige
+from pages import unlinked
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, render_table, run_bench
 from vestige.experiments.bench.plot import picture, render_plot
@@ -138,7 +139,7 @@ def test_controls():
 
 def test_the_leaderboard_shows_every_table_and_says_when_a_control_failed(filled, tmp_path):
     made_, _ = filled
-    text = write_leaderboard(tmp_path / "a.html", [made_.result]).read_text()
+    text = unlinked(write_leaderboard(tmp_path / "a.html", [made_.result]).read_text())
     assert "Toy data" in text and "(67.10)" in text and "nan" not in text.lower().replace("finance", "")
     assert "http://" not in text and "https://" not in text
     first = max((v for v in values_of(made_.result) if v.row != "Random"), key=lambda v: v.mean).row
@@ -305,10 +306,12 @@ def paper_only(folder, **changes):
 def test_the_leaderboard_shows_the_scale_that_was_run(tmp_path):
     found = paper_only(tmp_path, model={"name": "mlp", "hidden": [99]})
     assert "small" not in found["experiment"]
-    text = write_leaderboard(tmp_path / "a.html", [found]).read_text()
+    text = unlinked(write_leaderboard(tmp_path / "a.html", [found]).read_text())
     assert "[99]" in text and "[16]" not in text and "Toy data, paper scale" in text
     del found["experiment"]["paper"]  # as earlier versions wrote it
-    assert "Data not named, paper scale" in write_leaderboard(tmp_path / "b.html", [found]).read_text()
+    assert "Data not named, paper scale" in unlinked(
+        write_leaderboard(tmp_path / "b.html", [found]).read_text()
+    )
 
 
 @pytest.mark.parametrize(
@@ -322,4 +325,4 @@ def test_the_leaderboard_knows_the_data_of_leaks(tmp_path, config, said):
         "source": "s", "note": "", "preset": "paper", "smaller": None, "small": Scale(leaks={"a": config}).model_dump(mode="json"),
     }  # fmt: skip
     result["cells"] = [{"column": "AUC", "row": "a", "group": 0, "figures": {"auc": [[0.6]]}}]
-    assert f"{said}, small scale" in write_leaderboard(tmp_path / "a.html", [result]).read_text()
+    assert f"{said}, small scale" in unlinked(write_leaderboard(tmp_path / "a.html", [result]).read_text())

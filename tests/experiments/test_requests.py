@@ -207,7 +207,9 @@ def test_costs_are_said_before_the_work(place, tmp_path):
     assert [view.shadows for view in told.outlooks] == [1, 2, 3, 8]
     assert told.output_bytes == 4 * 2 * ((300 + 330) * 3 + 270)
     run(config(place), tmp_path / "run", say=lambda text: None)
-    assert all(model["done"] for model in costs(plan_of(config(place), tmp_path / "run")).models)
+    assert all(
+        model["done"] for model in costs(plan_of(config(place), tmp_path / "run"), sharpness=False).models
+    )
 
 
 def test_a_way_to_forget_is_named_as_everywhere():

@@ -59,6 +59,7 @@ def test_who_knows_whom(name):
     assert len(made) == 3 * 6 * 3 * asked and len(np.unique(made.sets)) == 3
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_neither_workers_nor_cache_change_anything(tmp_path):
     setting = Setting(**SMALL)
     one = make_pairs(DATA, "decision-tree", setting, seed=3)

@@ -64,7 +64,9 @@ def test_other_answers_in_training_are_refused_before_a_step(kind):
             call()
 
 
-@pytest.mark.parametrize("name", [n for n in METHODS if "torch" in METHODS[n].worlds and n != "sisa"])
+@pytest.mark.parametrize(
+    "name", [m.name for m in METHODS.entries() if "torch" in m.worlds and not m.own_model]
+)
 def test_every_method_refuses_a_second_head(name):
     recipe = {"recipe": ONCE} if name == "retrain" else {}
     with pytest.raises(InputError, match=f"{name} on d: The model returns tuple .* in training mode"):

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+import processes
 import vestige
 from vestige.data import Dataset
 from vestige.errors import InputError
@@ -317,12 +314,8 @@ def test_what_decides_a_fit_is_in_the_fingerprint():
     assert same != of(pipeline(RandomForestClassifier(3)), table().assign(age=lambda d: d.age + 1e-9))
     assert same != of(pipeline(RandomForestClassifier(3)), table().drop(columns="income").assign(income=0.0))
     code = "import test_estimators_system as t; print(t.system(t.KEPT['own function']()).fingerprint())"
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment())
-    assert there.stdout.split() == [of(KEPT["own function"]())], there.stderr
-
-
-def _environment():
-    return os.environ | {"PYTHONPATH": f"{Path(vestige.__file__).parents[1]}:{Path(__file__).parent}"}
+    _, there, said = processes.ended(code)
+    assert there.split() == [of(KEPT["own function"]())], said
 
 
 def test_a_system_goes_to_another_process():

@@ -10,18 +10,21 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from vestige.report.glossary import ABBREVIATIONS, TERMS
+from vestige.report.glossary import ABBREVIATIONS, TERMS, anchor, meanings
 
 
 class Glossary(SphinxDirective):
     """Every word of the reports with its meaning."""
 
     def run(self) -> list[nodes.Node]:
-        meanings = {name: f"{long[0].upper()}{long[1:]}." for name, long in ABBREVIATIONS.items()}
-        for term, meaning in TERMS.items():
-            meanings[term] = f"{meanings[term]} {meaning}" if term in meanings else meaning
-        entries = [line for term, meaning in meanings.items() for line in (term, f"  {meaning}", "")]
-        return self.parse_text_to_nodes("\n".join(["```{glossary}", ":sorted:", "", *entries, "```"]))
+        texts = meanings([*ABBREVIATIONS, *(term for term in TERMS if term not in ABBREVIATIONS)])
+        entries = [line for term, meaning in texts.items() for line in (term, f"  {meaning}", "")]
+        parts = self.parse_text_to_nodes("\n".join(["```{glossary}", ":sorted:", "", *entries, "```"]))
+        terms = [term for part in parts for term in part.findall(nodes.term)]
+        for term in terms:
+            if anchor(term.astext()) not in term["ids"]:
+                raise self.error(f"The anchors {term['ids']} of {term.astext()!r} are not that of a report.")
+        return parts
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

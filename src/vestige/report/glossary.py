@@ -1,6 +1,13 @@
-"""The glossary: what the words of the reports mean. A page names the terms that it explains."""
+"""The glossary: what the words of the reports mean. A page names the terms that it explains.
+
+A report holds its own glossary and leads there wherever a term stands; the site has one for all. An entry has the same
+anchor in both.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable
 
 TERMS: dict[str, str] = {
     # audits
@@ -133,3 +140,21 @@ ABBREVIATIONS: dict[str, str] = {
     "HMAC": "hash-based message authentication code, a digest that only the holder of a key can make",
 }
 """What short words stand for: the site explains them wherever they stand."""
+
+
+def anchor(term: str) -> str:
+    """Return the anchor of an entry, in a report and on the page of the site: "term-Shadow-model".
+
+    It is the one that Sphinx gives an entry of a glossary.
+    """
+    return "term-" + re.sub(r"[^a-zA-Z0-9._]+", "-", term).strip("-")
+
+
+def meanings(names: Iterable[str]) -> dict[str, str]:
+    """Return what terms and abbreviations mean, in sentences: of one that is both, first what it stands for."""
+    texts = {}
+    for name in names:
+        long = ABBREVIATIONS.get(name)
+        words = [f"{long[0].upper()}{long[1:]}."] if long else []
+        texts[name] = " ".join([*words, *([TERMS[name]] if name in TERMS else [])])
+    return texts

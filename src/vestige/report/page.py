@@ -27,7 +27,7 @@ from vestige.report.blocks import (
     markup,
     templates,
 )
-from vestige.report.glossary import TERMS
+from vestige.report.terms import explained
 from vestige.report.words import flattened
 
 
@@ -94,7 +94,7 @@ class Page:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
         text: str = templates().get_template("page.html.jinja").render(
             page=self, script=markup(script), script_hash=digest, style=markup(_file("report.css") + self.style),
-            payload=markup(json_in_html(payload)), glossary=[(term, TERMS[term]) for term in self.glossary],
+            payload=markup(json_in_html(payload)), explain=lambda body: explained(str(body), self.glossary),
             configuration=configuration(self.manifest),
             carried=[(name, markup(json_in_html(value))) for name, value in self.carried.items()],
             sections=[*self.sections, *self._limits()],

@@ -288,7 +288,7 @@ class Estimators(System):
         """Raise `InputError` for a method that does not work on this model or on its features."""
         from vestige.unlearning.registry import methods_on, refusal
 
-        reason, able = refusal(method, self.template), methods_on(self.template)
+        reason, able = refusal(method, self.template, unseen=False), methods_on(self.template, unseen=False)
         try:
             _ = self._dataset
         except InputError as error:

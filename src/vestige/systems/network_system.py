@@ -187,9 +187,11 @@ class Networks(System):
         from vestige.unlearning.registry import methods_on, refusal
 
         unfit = self._unfit(self.seen)
-        reason = refusal(method, self.structure) or (unfit and f"{method}: {unfit}")
+        reason = refusal(method, self.structure, unseen=False) or (unfit and f"{method}: {unfit}")
         if reason:
-            raise InputError(f"{reason} {ways(self.name, [] if unfit else methods_on(self.structure))}")
+            raise InputError(
+                f"{reason} {ways(self.name, [] if unfit else methods_on(self.structure, unseen=False))}"
+            )
 
     def _unfit(self, rows: Positions) -> str:
         """Return why no unlearning method takes this kind of network, or these records; "" where they do."""

@@ -243,9 +243,17 @@ def unlearn(
     return Unlearned(result, name, values, seconds, cost, work.gradient_steps, work.stopped, work.decided)
 
 
-def refusal(name: str, model: Any) -> str:
-    """Return why a method does not work on a model, fitted or not, in a sentence; "" where it does."""
+def refusal(name: str, model: Any, unseen: bool = True) -> str:
+    """Return why a method does not work on a model, fitted or not, in a sentence; "" where it does.
+
+    `unseen` says whether samples that the model never saw can be given to it, beside those of the request.
+    """
     entry, world = METHODS[name], world_of(model)
+    if world in entry.worlds and "shadow" in entry.needs and not unseen:
+        return (
+            f"{name} needs samples that the model never saw and is not judged on, which a system keeps for its shadow "
+            "models; vestige.unlearn takes them in a split."
+        )
     if world in entry.worlds:
         return entry.refuses(model)
     if world is None:
@@ -269,10 +277,10 @@ def expect_whole_classes(
         )
 
 
-def methods_on(model: Any) -> list[str]:
-    """Return the names of the methods that work on a model, fitted or not."""
+def methods_on(model: Any, unseen: bool = True) -> list[str]:
+    """Return the names of the methods that work on a model, fitted or not; `unseen` as of `refusal`."""
     world = world_of(model)
-    return [m.name for m in METHODS.entries() if world in m.worlds and not m.refuses(model)]
+    return [m.name for m in METHODS.entries() if world in m.worlds and not refusal(m.name, model, unseen)]
 
 
 def world_of(model: Any) -> World | None:

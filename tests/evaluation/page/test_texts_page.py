@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from pages import unlinked
 from vestige.evaluation.page.texts import _pieces
 from vestige.evaluation.result import Audit
 from vestige.evaluation.texts import TextAudit
@@ -28,7 +29,7 @@ def test_a_folder_of_texts_is_whole(audit: Callable[..., Audit], tmp_path: Path)
     made = text_audit(audit())
     texts = {trace["id"]: "one <b>two</b>" for trace in made.traces}
     folder = made.save(tmp_path / "out", texts, words=0.9)
-    page = (folder / "texts.html").read_text()
+    page = unlinked((folder / "texts.html").read_text())
     for piece in (
         '<span class="token more-3">one</span> <span class="token less-1">&lt;b&gt;</span></p>', "0.930 [0.900, 0.960]",
         "– prefixed not given", "told apart by their words alone (AUC 0.9)", "+0.70 nats a token", "Trace of a token",

@@ -198,6 +198,20 @@ def test_what_is_missing_is_named():
     assert alone.outcome == "undecided" and "retained" in alone.advice and alone.could_be_whole == 100
 
 
+def test_advice_says_where_more_shadow_models_would_not_help():
+    """As `outlook` does: with a gap of 1.5 standard deviations no number of shadows gives the all-clear, with 10 one does."""
+    little = verdict(world(n=30, m=600, q=600, gap=1.5, pool=0))
+    assert little.outcome == "undecided" and "With any number of shadow models about" in little.advice
+    assert "more than the tolerance of 10 %" in little.advice and "shrinks with" not in little.advice
+    left = [
+        int(verdict(world(n=30, m=600, q=600, gap=1.5, pool=0, shadows=count)).could_be_whole)
+        for count in (1, 64)
+    ]
+    assert min(left) > 1
+    much = verdict(world(n=100, m=600, q=600, gap=4.5, pool=0))
+    assert much.could_be_whole <= 1 or "shrinks with more shadow models" in much.advice
+
+
 def test_exact_retrains_that_are_accused_block():
     margins = world(left=0.5)
     assert verdict(margins.with_(retrained=world(0).unlearned[None])).outcome == "under"
@@ -219,6 +233,14 @@ def test_the_interval_of_completeness_covers_exact_retraining(count):
     inside = [v.low <= 1 <= v.high for v in answers if v.low is not None and v.high is not None]
     assert len(inside) > 0.8 * count
     assert np.mean(inside) >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / count)
+
+
+def test_no_record_has_a_smaller_p_value_than_its_comparison_can_give():
+    """Of m never-seen records, a record that lies beyond all of them has 1 / (m + 1), and never 0."""
+    margins = world(left=1.0, gap=30)
+    judged = judge(margins, with_power=False)
+    forget, m = margins.of("forget"), int(margins.of("holdout").sum())
+    assert judged.p_under[forget] == pytest.approx(1 / (m + 1)) and judged.p_over.min() >= 1 / (m + 1)
 
 
 def test_power_rises_with_the_trace_and_is_reached():

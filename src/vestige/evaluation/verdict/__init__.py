@@ -10,6 +10,7 @@ controls     what must hold before anything is said
 power        what would have been seen
 decision     the order in which all this becomes an answer
 answer       the answer and its sentences
+advice       what would decide an undecided request
 signals      the door: `Signals` in, an answer for every row out
 """
 

@@ -162,6 +162,9 @@ class Figures:
     kept: int
     unit: str
     other_difficulty: bool = False
+    shadows: int = 1
+    whole_at_best: int = 0
+    """Records that could be whole with any number of shadow models, by the scores at hand."""
 
 
 def unlearned_sentence(f: Figures) -> str:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vestige.evaluation.verdict import answer, controls
 from vestige.evaluation.verdict.adjustment import trace_scores
+from vestige.evaluation.verdict.advice import FEW, FEWEST_KEPT, advice
 from vestige.evaluation.verdict.answer import RECORD_OUTCOMES, Figures, Outcome, Verdict
 from vestige.evaluation.verdict.bounds import Share
 from vestige.evaluation.verdict.controls import Control
@@ -33,17 +34,16 @@ from vestige.evaluation.verdict.evidence import (
     record_p_values,
     request_seen,
     traced,
+    unlimited,
     whole,
 )  # fmt: skip
 from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, MOST, RETAIN, Floats, Margins, Mask
 from vestige.evaluation.verdict.power import Power, power
 
 PERMUTATIONS = 999
-ALLOWED, FEW = 0.01, 20
+ALLOWED = 0.01
 BEYOND_ADJUSTMENT = 0.25
 """Share of the influence that must be left for certain where a request is harder or easier than never-seen records."""
-FEWEST_KEPT = 20
-"""Kept records from which on they show how much a whole trace is."""
 LEAST_ALPHA = 0.005
 """Smallest error rate that the permutations of the request and of the planted traces can show, in each direction."""
 
@@ -124,7 +124,9 @@ def judge(
     p_under, p_over = record_p_values(evidence)
     alike = likeness(margins, evidence, kept) if kept.any() else evidence.scores
     outcomes = record_outcomes(evidence, alike, kept, p_under, p_over, alpha)
-    figures = _figures(evidence, alike, kept, seen, share, outcomes, alpha, tolerance, unit, seeds[2])
+    figures = _figures(
+        evidence, alike, kept, seen, share, len(margins.shadows), outcomes, alpha, tolerance, unit, seeds[2]
+    )
     planted = with_power and kept.any()
     powers = power(evidence, kept, alpha, np.random.default_rng(seeds[3])) if planted else ()
     confirmed = figures.p_over <= alpha / 2 and _null_is_checked(checks)
@@ -141,7 +143,7 @@ def judge(
         and _trace_beside_named(margins, evidence, outcomes, rng, permutations) <= alpha / 2
     ):
         outcomes = np.where(outcomes == "cleared", "undecided", outcomes)
-    verdict = _verdict(figures, evidence, outcome, sentence, blocking, outcomes, powers, checks)
+    verdict = _verdict(figures, evidence, outcome, sentence, blocking, outcomes, powers)
     return Judgement(
         verdict, checks, -evidence.scores.mean(axis=0), p_under, p_over, outcomes, _notes(margins, evidence)
     )
@@ -221,15 +223,19 @@ def allowed(n: int) -> int:
 
 
 def _figures(
-    evidence: Evidence, alike: Floats, kept: Mask, seen: Floats | None, share: Share,
+    evidence: Evidence, alike: Floats, kept: Mask, seen: Floats | None, share: Share, shadows: int,
     outcomes: NDArray[np.str_], alpha: float, tolerance: float, unit: str, seed: np.random.SeedSequence,
 ) -> Figures:  # fmt: skip
     n = int(evidence.forget.sum())
-    most = whole(evidence, alike, kept, seen, alpha) if kept.any() else n
+    most, best = (
+        (whole(evidence, alike, kept, seen, alpha, far) for far in (1.0, unlimited(shadows)))
+        if kept.any()
+        else (n, n)
+    )
     return Figures(
         n, evidence.p_under, evidence.p_over, share.value, share.low, share.high, most, allowed(n),
         traced(evidence, alpha / 2, np.random.default_rng(seed)), int((outcomes == "under").sum()), alpha, tolerance,
-        int(evidence.null.sum()), int(kept.sum()), unit, evidence.matching.other_difficulty,
+        int(evidence.null.sum()), int(kept.sum()), unit, evidence.matching.other_difficulty, shadows, best,
     )  # fmt: skip
 
 
@@ -272,7 +278,7 @@ def _allowed_outcomes(outcomes: NDArray[np.str_], checks: tuple[Control, ...]) -
 
 def _verdict(
     f: Figures, evidence: Evidence, outcome: Outcome, sentence: str, blocking: list[Control],
-    outcomes: NDArray[np.str_], powers: tuple[Power, ...], checks: tuple[Control, ...],
+    outcomes: NDArray[np.str_], powers: tuple[Power, ...],
 ) -> Verdict:  # fmt: skip
     counts: dict[str, int] = {name: int((outcomes == name).sum()) for name in RECORD_OUTCOMES}
     withheld = bool(blocking)
@@ -281,44 +287,8 @@ def _verdict(
         return None if withheld or not np.isfinite(value) else 1.0 - value
 
     return Verdict(
-        outcome, sentence, _advice(f, outcome, blocking, checks), tuple(c.name for c in blocking), f.alpha,
+        outcome, sentence, advice(f, outcome, blocking), tuple(c.name for c in blocking), f.alpha,
         f.tolerance, counts, f.p_under, f.p_over, end(f.left), end(f.left_high), end(f.left_low),
         None if withheld else f.could_be_whole, f.allowed, f.at_least, f.n, f.null, f.kept,
         evidence.effective_null, powers, f.unit,
     )  # fmt: skip
-
-
-def _advice(f: Figures, outcome: Outcome, blocking: list[Control], checks: tuple[Control, ...]) -> str:
-    """Return what would decide an undecided request, in one or two sentences."""
-    if blocking and blocking[0].kind == "reference":
-        return (
-            "Bring never-seen records of the same kind and classes as the request, and shadows that saw neither; "
-            "then audit again."
-        )
-    if blocking:
-        return (
-            "Traces that are there were not seen: more shadow models, more retained and never-seen records, or a "
-            "model that memorises more, would make the audit sharper."
-        )
-    if outcome != "undecided":
-        return ""
-    advice = []
-    if f.p_over <= f.alpha / 2:
-        advice.append(
-            "Whether the never-seen records were really unseen is untested: give a second source of them (`source`), "
-            "such as records of the shadows' pool that no shadow was trained on."
-        )
-    if f.kept < FEWEST_KEPT:
-        advice.append(
-            f"Add retained records, {FEWEST_KEPT} at least: without them nothing shows what a whole trace looks like."
-        )
-    if f.left_high > f.tolerance or (f.left_low < -f.tolerance and f.p_over > f.alpha / 2):
-        few = "" if f.n >= FEW else "; so few records of a request bound it loosely"
-        advice.append(
-            f"The interval of what is left narrows with more never-seen records and shadow models{few}."
-        )
-    if f.could_be_whole > f.allowed:
-        advice.append(
-            "How many could be untouched shrinks with more shadow models; more never-seen records do not help there."
-        )
-    return " ".join(advice)

@@ -188,16 +188,35 @@ def likeness(margins: Margins, evidence: Evidence, kept: Mask) -> Floats:
     return -interpolate(own, out, fitted, moments=moments, output="log_odds")[None]
 
 
-def whole(evidence: Evidence, alike: Floats, kept: Mask, seen: Floats | None, alpha: float) -> int:
+def whole(
+    evidence: Evidence, alike: Floats, kept: Mask, seen: Floats | None, alpha: float, sharper: float = 1.0
+) -> int:
     """Return how many forget records could be whole, by the blunter of the scores in `alike`.
 
     They are compared with kept records and, where the request is of another kind, with itself under the original.
+
+    Parameters
+    ----------
+    sharper : float
+        By how much kept records are moved further away from the forget ones: 1 = as they are; see `unlimited`.
     """
-    matched = _matched(evidence, kept)
-    counts = [could_be_whole(one[evidence.forget], one[matched], alpha) for one in alike]
+    matched, forget = _matched(evidence, kept), evidence.forget
+    pairs = [(one[forget], one[matched]) for one in alike]
     if seen is not None:
-        counts += [could_be_whole(evidence.scores[k, evidence.forget], seen[k], alpha) for k in SCORES]
-    return max(counts)
+        pairs += [(evidence.scores[k, forget], seen[k]) for k in SCORES]
+    apart = [np.maximum(0.0, one.mean() - asked.mean()) * (sharper - 1) for asked, one in pairs]
+    return max(
+        could_be_whole(asked, one + far, alpha) for (asked, one), far in zip(pairs, apart, strict=True)
+    )
+
+
+def unlimited(shadows: int) -> float:
+    """Return by which factor any number of shadow models would set kept and never-seen records further apart.
+
+    A trace score is the audited model's answer less the shadows' mean. In deviations of one training its noise is
+    sqrt(1 + 1/S) with S shadows, and 1 with any number: the audited model's own noise stays.
+    """
+    return float(np.sqrt(1 + 1 / shadows))
 
 
 def _even(count: int) -> Floats:
