@@ -67,6 +67,8 @@ class Costs:
 
         lines = [] if self.seconds is None else [f"Training: about {seconds(self.seconds)} by one worker."]
         lines.append(f"Outputs: {self.output_bytes / 2**20:,.1f} MiB.")
+        if self.outlooks:
+            lines.append(f"If the models remember a record as the two pilots on {self.pilot:,} records do:")
         return [*lines, *(view.sentence for view in self.outlooks), *(f"- {limit}" for limit in self.limits)]
 
     def __repr__(self) -> str:
@@ -89,7 +91,7 @@ def costs(plan: Plan, *, sharpness: bool = True) -> Costs:
         seconds = per_record * open_records
         limits.append(
             f"Time and sharpness come from two pilot models on {size:,} records each; models on more records may take "
-            "longer than in proportion, and remember each record less."
+            "longer than in proportion, and remember each record less: the audit is then blunter than this says."
         )
         views = _outlooks(plan, gap, ease) if sharpness else []
     except InputError as error:
