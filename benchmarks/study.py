@@ -1,4 +1,4 @@
-"""Every measure on real models: three data sets, three kinds of request, one and four shadow models.
+"""Every measure on real models: four studies, three kinds of request, one and four shadow models.
 
     python -m benchmarks.study train FOLDER [DATASET ...]                      trains what is missing, saves Signals
     python -m benchmarks.study measure FOLDER FILE [MEASURE ...] [--shadows 1]  writes a line of JSON for each figure
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import vestige
+from benchmarks.worlds import untrained
 from vestige.errors import InputError
 from vestige.evaluation import bootstrap, figures
 from vestige.measures import MEASURES
@@ -26,6 +27,8 @@ from vestige.signals import Signals, collect_fit, collect_logits, collect_sensit
 
 CNN = {"epochs": 12, "batch_size": 128, "lr": 0.2, "schedule": "onecycle", "augment": "flip"}
 MLP = {"epochs": 40, "batch_size": 64, "lr": 0.05}
+DENSE = {"epochs": 20, "batch_size": 32, "lr": 0.05, "augment": "none"}
+DATA = {"cifar10_dense_cnn": "cifar10"}
 STUDIES = {
     "location30": (
         {"train": 1700, "holdout": 710, "shadow": 2600}, ("mlp", {"hidden": (256, 128)}), MLP, 1200,
@@ -35,6 +38,9 @@ STUDIES = {
     ),
     "cifar10": (
         {"train": 6000, "holdout": 4000, "shadow": 12000}, ("resnet18", {"width": 16}), CNN, 5500,
+    ),
+    "cifar10_dense_cnn": (
+        {"train": 1500, "holdout": 1000, "shadow": 2400}, ("dense_cnn", {"width": 16}), DENSE, 1200,
     ),
 }  # fmt: skip
 REQUESTS = {
@@ -47,17 +53,17 @@ SHADOWS = 4
 
 def train(folder: Path, names: list[str]) -> None:
     for name in names or list(STUDIES):
-        counts, (model, knobs), settings, size = STUDIES[name]
-        data = vestige.load_dataset(name)
+        counts, network, settings, size = STUDIES[name]
+        data = vestige.load_dataset(DATA.get(name, name))
         splits = {
             request: vestige.make_split(data, seed=7, **options, **counts)
             for request, options in REQUESTS.items()
         }
         split = splits["random"]
 
-        def fit(rows, seed, data=data, model=model, knobs=knobs, settings=settings):
+        def fit(rows, seed, data=data, network=network, settings=settings):
             start = time.perf_counter()
-            fresh = vestige.build_model(model, data.shape, len(data.classes), seed=seed, **knobs)
+            fresh = untrained(network, data, seed)
             trained = vestige.train(fresh, data.take(rows), vestige.Recipe(seed=seed, **settings)).model
             print(
                 f"{data.name}: trained on {len(rows):,} samples in {time.perf_counter() - start:.0f} s",

@@ -13,7 +13,7 @@ Between `<!-- table: KIND NAME -->` and `<!-- end -->` stands what the kind make
     calibration PART   calibration.jsonl; PART is random, other or simulated
     coverage all       coverage.jsonl
     monotone all       monotone.jsonl
-    study FIGURE       study.jsonl, one shadow; FIGURE is auc or tnr
+    study FIGURE       study.jsonl; FIGURE is auc or tnr, with one shadow, or auc-4 or tnr-4, with four
     entered NAME       entered/NAME.json: figures that were copied from what a command printed, with the command and
                        the day; what the command had written is not in the repository
 """
@@ -95,8 +95,9 @@ def epsilon(name: str) -> str:
 
 
 def study(figure: str) -> str:
-    """Return one figure of the measures on real models, with one shadow."""
-    return models.table(RESULTS / "study.jsonl", figure, 1)
+    """Return one figure of the measures on real models: "auc" with one shadow, "auc-4" with four."""
+    figure, _, shadows = figure.partition("-")
+    return models.table(RESULTS / "study.jsonl", figure, int(shadows or 1))
 
 
 def rounded(value: float, digits: int) -> str:

@@ -210,13 +210,16 @@ def trained_model(
 ) -> Any:
     """Return a network of the study, trained on `data` from scratch."""
     recipe = vestige.Recipe(epochs=study.epochs, seed=seed, **{"batch_size": 64, "lr": 0.05, **study.recipe})
-    name, options = shape or study.model
-    if name == "dense_cnn":
-        with seeded(seed):
-            fresh = dense_cnn(data.shape, len(data.classes), **options)
-    else:
-        fresh = vestige.build_model(name, data.shape, len(data.classes), seed=seed, **options)
-    return vestige.train(fresh, data, recipe).model
+    return vestige.train(untrained(shape or study.model, data, seed), data, recipe).model
+
+
+def untrained(network: tuple[str, Mapping[str, Any]], data: vestige.Dataset, seed: int) -> nn.Module:
+    """Return a network of these parts that has not been trained: `dense_cnn`, or one of vestige's."""
+    name, options = network
+    if name != "dense_cnn":
+        return vestige.build_model(name, data.shape, len(data.classes), seed=seed, **options)
+    with seeded(seed):
+        return dense_cnn(data.shape, len(data.classes), **options)
 
 
 def dense_cnn(shape: tuple[int, ...], classes: int, width: int) -> nn.Module:
