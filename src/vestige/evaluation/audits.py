@@ -332,6 +332,11 @@ def _limits(signals: Signals, judged: Judgement, nulls: Nulls, features: str) ->
     limits = [*_same_models(signals), *signals.notes, *judged.notes]
     if isinstance(nulls.deletions, Deletions) and nulls.deletions.kind in ASSUMED:
         limits.append(ASSUMED[nulls.deletions.kind])
+    if isinstance(nulls.deletions, str):
+        limits.append(
+            "Measures that compare with the original have no p-values and no degrees here; that takes "
+            f"{nulls.deletions}."
+        )
     if nulls.strata is not None:
         limits.append(OTHER_KIND)
     if signals.shadows == 1:
