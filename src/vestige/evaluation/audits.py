@@ -330,9 +330,9 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
 def _limits(signals: Signals, judged: Judgement, nulls: Nulls, features: str) -> list[str]:
     """Return what this audit cannot say, in sentences; `features`: what these hold, or that there were none."""
     limits = [*_same_models(signals), *signals.notes, *judged.notes]
-    if isinstance(nulls.deletions, Deletions) and nulls.deletions.kind in ASSUMED:
+    if isinstance(nulls.deletions, Deletions):
         limits.append(ASSUMED[nulls.deletions.kind])
-    if isinstance(nulls.deletions, str):
+    else:
         limits.append(
             "Measures that compare with the original have no p-values and no degrees here; that takes "
             f"{nulls.deletions}."

@@ -128,9 +128,10 @@ def audit(
     }  # fmt: skip
     models = {"before": before, "after": after, "data": data, "ids": ids}
     if all(value is None for value in models.values()):
-        for option in options.keys() - {"features"}:
+        strange = [option for option in options if option != "features"]
+        if strange:
             known = [*inspect.signature(audit).parameters][:-1]
-            raise InputError(f"audit of signals: {unknown('argument', option, [*known, 'features'])}")
+            raise InputError(f"audit of signals: {unknown('argument', strange[0], [*known, 'features'])}")
         return audit_signals(cast(Signals, signals), measures, **settings, **options)
     if signals is not None:
         given = ", ".join(key for key, value in models.items() if value is not None)

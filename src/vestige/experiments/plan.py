@@ -300,9 +300,8 @@ def shadow_size(config: ShadowConfig, roles: Roles) -> int:
     if config.size is not None and wanted > pool:
         raise InputError(f"shadows.size is {wanted}; the shadow pool has {pool} samples.")
     if config.count > 1 and wanted > 0.8 * pool:
-        wanted = round(
-            0.65 * pool
-        )  # on the same records shadows would be one draw, and leave no record unseen
+        # on the same records shadows would be one draw, and leave no record unseen
+        wanted = round(0.65 * pool)
     wanted = min(wanted, pool)
     if wanted < 2:
         raise InputError(f"The shadow pool has {pool} samples, too few for {config.count} shadow models.")

@@ -112,13 +112,11 @@ def collect_sensitivity(
         return torch.softmax(logits.float(), dim=1)
 
     with _reading(model, rows, where, batch_size) as network, all_digits(where):
-        for start, batch in zip(
-            range(0, len(rows), batch_size), _batches(rows, where, batch_size), strict=True
-        ):
+        for part, batch in _batches(rows, where, batch_size):
             moved = sensitivity_of(
                 output, batch, output(batch), copies=copies, sigma=sigma, generator=generator
             )
-            result[start : start + len(batch)] = moved.cpu().numpy()
+            result[part] = moved.cpu().numpy()
     return result
 
 
@@ -148,7 +146,7 @@ def collect_features(
 
     where, parts = _place(model, device), []
     with _reading(model, rows, where, batch_size) as network, last_input(network) as reader:
-        for batch in _batches(rows, where, batch_size):
+        for _, batch in _batches(rows, where, batch_size):
             answer(network, batch)
             value = reader.value
             if value is None or value.ndim != 2 or len(value) != len(batch):
@@ -166,24 +164,25 @@ def _from_sklearn(model: Any, rows: Dataset) -> NDArray[np.float32]:
 def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) -> NDArray[np.float32]:
     from vestige.models import answer, expect_logits
 
-    where, start = _place(model, device), 0
+    where = _place(model, device)
     result = np.empty((len(rows), len(rows.classes)), np.float32)
     with _reading(model, rows, where, batch_size) as network:
-        for batch in _batches(rows, where, batch_size):
+        for part, batch in _batches(rows, where, batch_size):
             output = expect_logits(answer(network, batch), len(batch), len(rows.classes))
-            result[start : start + len(batch)] = output.float().cpu().numpy()
-            start += len(batch)
+            result[part] = output.float().cpu().numpy()
     _expect_finite(result, rows, "logit")
     return result
 
 
-def _batches(rows: Dataset, where: torch.device, batch_size: int) -> Iterator[torch.Tensor]:
+def _batches(rows: Dataset, where: torch.device, batch_size: int) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Yield the places of a batch's samples, and the batch in single precision."""
     import torch
 
     from vestige.models import to_float
 
     for start in range(0, len(rows), batch_size):
-        yield to_float(torch.from_numpy(rows.x[start : start + batch_size]).to(where))
+        part = slice(start, start + batch_size)
+        yield part, to_float(torch.from_numpy(rows.x[part]).to(where))
 
 
 def _expect_finite(values: NDArray[np.float32], rows: Dataset, what: str) -> None:

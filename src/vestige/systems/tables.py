@@ -40,9 +40,9 @@ class Table:
     y : array [N]
         Or [N, L] where several columns are labels or targets.
     ids : text [N]
-        Text.
-    cluster : text [N]
-        Text, which of them belong together; None where nothing is known of that.
+        Names of the records.
+    cluster : text [N] or None
+        Which of them belong together; None where nothing is known of that.
     count : int
         How many of them, the first ones, are data; the others are what a model never saw.
     notes : tuple[str, ...]

@@ -249,13 +249,13 @@ def refusal(name: str, model: Any, unseen: bool = True) -> str:
     `unseen` says whether samples that the model never saw can be given to it, beside those of the request.
     """
     entry, world = METHODS[name], world_of(model)
-    if world in entry.worlds and "shadow" in entry.needs and not unseen:
+    if world in entry.worlds:
+        if unseen or "shadow" not in entry.needs:
+            return entry.refuses(model)
         return (
             f"{name} needs samples that the model never saw and is not judged on, which a system keeps for its shadow "
             "models; vestige.unlearn takes them in a split."
         )
-    if world in entry.worlds:
-        return entry.refuses(model)
     if world is None:
         return (
             f"{name}: {type(model).__name__} is neither a torch.nn.Module nor a scikit-learn classifier with "
