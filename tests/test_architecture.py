@@ -26,7 +26,7 @@ def imported(path: Path) -> set[str]:
 
 
 ROOMS = (
-    "errors", "values", "files", "store", "arguments", "registry", "config", "report", "data", "estimators", "models",
+    "errors", "interrupts", "values", "files", "store", "arguments", "registry", "config", "report", "data", "estimators", "models",
     "graph", "training", "signals", "measures", "unlearning", "methods", "evaluation", "leaks", "systems", "evidence",
     "monitoring", "experiments", "ledger", "llm",
     "listing",

@@ -365,7 +365,9 @@ def test_an_interrupted_run_says_that_it_continues(tmp_path, number):
         program.send(number)
         assert program.wait() == 130, program.stderr
         told = program.stderr.partition("training original")[2].partition("\n")[2]
-    assert told == "vestige: interrupted; the same command continues where it stopped.\n"
+    # of a signal that arrives where Python ignores what is raised, Python tells; the run ends all the same
+    said = [line for line in told.splitlines() if line.startswith("vestige: ")]
+    assert said == ["vestige: interrupted; the same command continues where it stopped."], told
     with pytest.raises(InputError, match="holds a run that is not finished; the same vestige run command"):
         report(tmp_path / "runs" / "r", json=True)
     assert "interrupted after" in vestige("status", tmp_path / "runs" / "r")[1]

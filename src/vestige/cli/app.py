@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,6 +40,7 @@ from vestige.cli.requests import request
 from vestige.cli.texts import llm
 from vestige.cli.texts import run as run_texts
 from vestige.errors import InputError, MissingExtra, need
+from vestige.interrupts import listen
 
 if TYPE_CHECKING:
     from vestige.evaluation import Audit
@@ -72,7 +72,7 @@ def main() -> None:
     SIGTERM, as from a batch system or a container that ends, is taken as Ctrl-C: what is under way is written first.
     """
     try:
-        signal.signal(signal.SIGTERM, _interrupt)
+        listen(signal.SIGINT, signal.SIGTERM)
         app()
     except (InputError, MissingExtra) as error:
         print(f"vestige: {error}", file=sys.stderr)
@@ -86,10 +86,6 @@ def main() -> None:
         if ended.code == INTERRUPTED:
             print("vestige: interrupted; the same command continues where it stopped.", file=sys.stderr)
         raise
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 @command(app, examples=["vestige demo --out runs/demo"])

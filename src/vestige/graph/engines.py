@@ -28,6 +28,7 @@ from vestige.errors import InputError, need, told, unknown
 from vestige.graph.address import check_address
 from vestige.graph.step import Environment, Facts, Step
 from vestige.graph.store import Store
+from vestige.interrupts import listen
 
 ENGINES = ("inline", "local", "ray")
 
@@ -171,15 +172,11 @@ def _leave_with(parent: int) -> None:
 
 def _perform_until_told(step: Step, store: Store, environment: Environment) -> Facts:
     """Do a step in a worker; SIGTERM interrupts it, as Ctrl-C does in one's own process."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    listen(signal.SIGTERM)
     try:
         return perform(step, store, environment)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 class RayCluster:

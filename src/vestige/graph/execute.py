@@ -18,6 +18,7 @@ from vestige.graph.engines import Engine, WorkerDied, engine
 from vestige.graph.progress import Watch
 from vestige.graph.step import Environment, Facts, Step, ordered
 from vestige.graph.store import Store
+from vestige.interrupts import expect_none
 from vestige.store import FULL, disk_full, folder_at, sweep
 
 TRIES = 3
@@ -165,6 +166,7 @@ class _Execution:
                 self._end(step, State("kept"))
         running: dict[Any, Step] = {}
         while waiting or running:
+            expect_none()
             self.watch.beat()
             waiting = [step for step in waiting if not self._begin(step, running)]
             for future in self.where.finished(list(running), 0.5) if running else []:

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset as TorchDataset
 from vestige.arguments import OWN_CHECK
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, told
+from vestige.interrupts import expect_none
 from vestige.models.scale import to_float
 
 
@@ -99,6 +100,7 @@ def batches(
         raise InputError("Batches that are shuffled or augmented need a generator=.")
     order = torch.randperm(n, generator=generator) if shuffle else torch.arange(n)
     for x, y in _taken(resident(rows, where), parts_of(order, batch_size)):
+        expect_none()
         x, y = x.to(where, non_blocking=True), y.to(where, non_blocking=True)
         if augment != "none" and generator is not None:
             x = augmented(x, augment, generator)
