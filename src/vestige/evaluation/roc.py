@@ -196,7 +196,9 @@ def _figures(below_one: Counts, below_zero: Counts, within: Sequence[Counts]) ->
         return np.asarray(np.where(threshold == 0, 0, below[rows, threshold - 1]), np.float64)
 
     tnr = [1 - at(below_one, np.minimum(count + 1, thresholds)) / n for count in missed]
-    area = np.einsum("bt,bt->b", below_one[:, 1:], below_zero[:, :-1])  # the shoelace formula: no array in between
+    area = np.einsum(
+        "bt,bt->b", below_one[:, 1:], below_zero[:, :-1]
+    )  # the shoelace formula: no array in between
     area -= np.einsum("bt,bt->b", below_one[:, :-1], below_zero[:, 1:])
     gain = (below_zero * n - below_one * m).max(axis=1).clip(0) / (n * m)
     return {
