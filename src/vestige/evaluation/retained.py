@@ -277,15 +277,14 @@ def _exposure(inputs: Floats, kept: Mask, fold: NDArray[np.int64]) -> Floats:
         fitted = fold != one
         features = _standardised(_quadratic(_standardised(inputs, fitted)), fitted)
         *slope, level = logistic(features[fitted], kept[fitted])
-        score[~fitted] = (features[~fitted] * slope).sum(
-            axis=1
-        ) + level  # equal records score the same to the last bit
+        score[~fitted] = level + (features[~fitted] * slope).sum(axis=1)  # equal records get equal scores
     return score
 
 
 def _standardised(x: Floats, rows: Mask) -> Floats:
     """Centre and scale columns by their mean and deviation over `rows`; a constant column is only centred."""
-    mean, deviation = x[rows].mean(axis=0), x[rows].std(axis=0)
+    chosen = x[rows]
+    mean, deviation = chosen.mean(axis=0), chosen.std(axis=0)
     constant = deviation <= 1e-12 * np.abs(mean)
     return np.asarray((x - mean) / np.where(constant, 1, deviation))
 

@@ -79,7 +79,7 @@ def _regression(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats
     penalty = np.diag([0.0, SLOPE_PENALTY] + [HINGE_PENALTY] * len(KNOTS))
     fits = np.empty((FOLDS, len(u)))
     for k in range(FOLDS):
-        fit = null & (fold != k)
+        fit = np.flatnonzero(null & (fold != k))
         slope, level = _ridge(design[fit], u[fit], classes[fit], penalty, int(classes.max()) + 1)
         fits[k] = design @ slope + level[classes]
     return fits
@@ -100,20 +100,20 @@ def _ridge(
 def _change(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
     """Return [FOLDS, N] the shadows' margins on the audited model's scale, with the mean of the class."""
     u, classes, count = margins.unlearned, margins.labels, int(margins.labels.max()) + 1
-    fits = np.zeros((FOLDS, len(u)))
+    fits = np.empty((FOLDS, len(u)))
     never_seen = np.concatenate([u[None], margins.shadows])[:, null]
     order = np.argsort(never_seen, axis=1)
     ordered, folds = np.take_along_axis(never_seen, order, axis=1), fold[null][order]
     for k in range(FOLDS):
-        fit = null & (fold != k)
-        size = np.bincount(classes[fit], minlength=count) + CLASS_PENALTY
-        own, shadows = u[fit], margins.shadows[:, fit]
+        fit = np.flatnonzero(null & (fold != k))
+        own, kinds = u[fit], classes[fit]
         y, *every = _quantiles(ordered[folds != k].reshape(len(ordered), -1))
-        for b, of_shadow, x in zip(margins.shadows, shadows, every, strict=True):
-            moved = _equated(b, of_shadow, own, x, y)
-            level = np.bincount(classes[fit], weights=own - moved[fit], minlength=count) / size
-            fits[k] += moved + level[classes]
-    return fits / len(margins.shadows)
+        each = zip(margins.shadows, margins.shadows[:, fit], every, strict=True)
+        moved = np.mean([_equated(b, of_shadow, own, x, y) for b, of_shadow, x in each], axis=0)
+        size = np.bincount(kinds, minlength=count) + CLASS_PENALTY
+        level = np.bincount(kinds, weights=own - moved[fit], minlength=count) / size
+        fits[k] = moved + level[classes]
+    return fits
 
 
 def _quantiles(ordered: Floats) -> Floats:
