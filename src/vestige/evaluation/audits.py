@@ -33,7 +33,7 @@ DEFAULT_MEASURES: tuple[str, ...] = (
     "scaled_logit_difference", "confidence_difference", "loss_difference", "random",
 )  # fmt: skip
 JACKKNIFE_GROUPS = 8
-VERDICTS = ("", *RECORD_OUTCOMES)
+VERDICTS = pd.CategoricalDtype(["", *RECORD_OUTCOMES])
 TEXT_COLUMNS = ("id", "role", "label", "measure", "verdict")
 DEGREE = ("degree", "degree_low", "degree_high")
 ASSUMED = {
@@ -251,16 +251,16 @@ def _table(signals: Signals, scored: list[Scored], judged: Judgement) -> pd.Data
     n, labels = len(signals), [*([TRACE] if judged.score is not None else []), *(s.run.label for s in scored)]
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     rows_of = np.tile(np.arange(n), len(blocks))
-    roles, role_of = np.unique(signals.roles, return_inverse=True)
+    role = pd.Categorical(signals.roles)
     table: dict[str, Any] = {
         **columns,
         "id": pd.Categorical.from_codes(rows_of, categories=pd.Index(signals.names)),
-        "role": pd.Categorical.from_codes(np.tile(role_of, len(blocks)), categories=pd.Index(roles)),
+        "role": pd.Categorical.from_codes(np.tile(role.codes, len(blocks)), dtype=role.dtype),
         "label": pd.concat([_classes(signals)] * len(blocks), ignore_index=True),
         "measure": pd.Categorical.from_codes(
             np.repeat(np.arange(len(blocks)), n), categories=pd.Index(labels)
         ),
-        "verdict": pd.Categorical.from_codes(columns["verdict"], categories=list(VERDICTS)),
+        "verdict": pd.Categorical.from_codes(columns["verdict"], dtype=VERDICTS),
     }
     return pd.DataFrame({name: table[name] for name in SCORE_COLUMNS})
 
@@ -282,7 +282,7 @@ def _trace_rows(signals: Signals, judged: Judgement) -> dict[str, Any]:
     rows = _empty_rows(len(signals))
     assert judged.score is not None
     rows["score"], rows["p_under"], rows["p_over"] = judged.score, judged.p_under, judged.p_over
-    rows["verdict"][signals.roles == "forget"] = pd.Index(VERDICTS).get_indexer(judged.outcomes)
+    rows["verdict"][signals.roles == "forget"] = pd.Categorical(judged.outcomes, dtype=VERDICTS).codes
     return rows
 
 

@@ -270,7 +270,7 @@ def _cdf(
         t = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi)
         t += EULER
         np.exp(np.negative(t, out=t), out=t)
-        return np.exp(np.negative(t, out=t), out=t)
+        return np.asarray(np.exp(np.negative(t, out=t), out=t))
     if family == "norm":
         return np.asarray(special.ndtr((u - m) / (sigma + 1e-30)))
     if family == "beta":

@@ -137,4 +137,4 @@ def _equated(b: Floats, of_shadow: Floats, of_audited: Floats, x: Floats, y: Flo
     first, last = min(b.min(), x[0] - 1), max(b.max(), x[-1] + 1)
     slope = np.diff(y) / np.diff(x)
     ends = y[0] - (x[0] - first) * slope[0], y[-1] + (last - x[-1]) * slope[-1]
-    return np.interp(b, [first, *x, last], [ends[0], *y, ends[1]])
+    return np.asarray(np.interp(b, [first, *x, last], [ends[0], *y, ends[1]]))
