@@ -132,10 +132,10 @@ def test_p_values_of_damage_by_hand():
 def test_equal_records_are_as_exposed_as_each_other():
     """Right or wrong alone is known: rounding must not tell records apart that say the same."""
     rng = np.random.default_rng(0)
-    inputs, kept, fold = rng.integers(0, 2, (752, 3)).astype(float), np.arange(752) < 413, np.arange(752) % 3
+    inputs, kept, fold = rng.integers(0, 2, (3, 752)).astype(float), np.arange(752) < 413, np.arange(752) % 3
     score = _exposure(inputs, kept, fold)
     for one in range(3):
-        _, which = np.unique(inputs[fold == one], axis=0, return_inverse=True)
+        _, which = np.unique(inputs[:, fold == one], axis=1, return_inverse=True)
         assert len(np.unique(score[fold == one])) == which.max() + 1
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.evaluation.calibration import ENOUGH, Deletions, deletions_of, p_values
+from vestige.evaluation.verdict.adjustment import quantiles
 from vestige.measures import MEASURES
 from vestige.signals import Signals
 
@@ -53,9 +54,8 @@ class Scale:
         An end of the grid means "this far or further".
         """
         tail = (1 - level) / 2
-        low, middle, high = (
-            np.maximum.accumulate(np.quantile(self.scores, q, axis=1)) for q in (tail, 0.5, 1 - tail)
-        )
+        shares = quantiles(self.scores, np.array([tail, 0.5, 1 - tail]))
+        low, middle, high = np.maximum.accumulate(shares).T
         first, last = (np.interp(scores, *_strict(middle, self.degrees, last=end)) for end in (False, True))
         lowest = np.interp(scores, *_strict(high, self.degrees, last=False))
         highest = np.interp(scores, *_strict(low, self.degrees, last=True))

@@ -107,7 +107,7 @@ def _change(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
     for k in range(FOLDS):
         fit = np.flatnonzero(null & (fold != k))
         own, kinds = u[fit], classes[fit]
-        y, *every = _quantiles(ordered[folds != k].reshape(len(ordered), -1))
+        y, *every = quantiles(ordered[folds != k].reshape(len(ordered), -1), EQUATED)
         each = zip(margins.shadows, margins.shadows[:, fit], every, strict=True)
         moved = np.mean([_equated(b, of_shadow, own, x, y) for b, of_shadow, x in each], axis=0)
         size = np.bincount(kinds, minlength=count) + CLASS_PENALTY
@@ -116,9 +116,9 @@ def _change(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
     return fits
 
 
-def _quantiles(ordered: Floats) -> Floats:
-    """Return the quantiles `EQUATED` of each row of sorted numbers, linear between two of them."""
-    place = EQUATED * (ordered.shape[1] - 1)
+def quantiles(ordered: Floats, at: Floats) -> Floats:
+    """Return [R, K] the quantiles at K shares below 1 of R rows of two or more sorted numbers, as `np.quantile`."""
+    place = at * (ordered.shape[1] - 1)
     below = place.astype(np.int64)
     low, high = ordered[:, below], ordered[:, below + 1]
     return np.asarray(low + (high - low) * (place - below))

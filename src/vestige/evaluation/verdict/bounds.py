@@ -116,10 +116,7 @@ def at_least(forget: Floats, null: Floats, alpha: float) -> int:
     """
     n, m = len(forget), len(null)
     ordered = np.sort(null)[::-1]
-    tried = [s for s in STEPS if s <= m / 4 + 1]
-    most = 0
-    for s in tried:
-        above = int((forget > ordered[s - 1]).sum())
-        allowed = int(stats.betabinom.ppf(1 - alpha / len(tried), n, s, m - s + 1))
-        most = max(most, above - allowed)
-    return most
+    tried = np.array([s for s in STEPS if s <= m / 4 + 1])
+    allowed = stats.betabinom.ppf(1 - alpha / len(tried), n, tried, m - tried + 1)
+    above = (forget > ordered[tried - 1, None]).sum(axis=1)
+    return max(0, int((above - allowed).max()))

@@ -22,7 +22,7 @@ from vestige.evaluation.verdict.margins import Floats
 
 CLIP = 6.0
 DEEPEST = 1500
-BLOCK = 4_000_000  # labels whose statistics are computed at once
+BLOCK = 400_000  # labels whose statistics are computed at once: more of them take longer, for the memory
 
 Labels = NDArray[np.bool_]
 
@@ -161,7 +161,7 @@ def _scan(labels: Labels) -> Floats:
         return best
     depth, share = min(count // 2, DEEPEST) or 1, n / count
     extreme = np.ascontiguousarray(labels[:, :depth])
-    each = np.count_nonzero(extreme, axis=1)
+    each = extreme.view(np.uint8).sum(axis=1, dtype=np.int32)  # faster than to count along an axis
     start, held = np.cumsum(each) - each, each > 0
     if not held.any():
         return best
