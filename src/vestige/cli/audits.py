@@ -16,7 +16,7 @@ KINDS = f"{', '.join(WORDS[:-1])} or {WORDS[-1]}."
 
 # fmt: off
 Signals = Annotated[Path | None, typer.Argument(help=".npz, .csv, .parquet or a folder of signals.")]
-After = Annotated[Path | None, typer.Option(help="Outputs of the audited model, a row for each record: CSV or Parquet.")]
+After = Annotated[Path | None, typer.Option(help="Outputs of the audited model: a CSV or Parquet file.")]
 Before = Annotated[Path | None, typer.Option(help="The same of the model before unlearning.")]
 Shadow = Annotated[list[Path] | None, typer.Option(help="Of a model that saw none of the records; several times.")]
 Retrained = Annotated[list[Path] | None, typer.Option(help="Of a model trained without the forgotten; several times.")]
