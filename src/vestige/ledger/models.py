@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vestige.ledger.sources import Polled, Source
 
 BYTES = 16
-STATES = ("candidate", "live", "retired")
 DONE = ("executed", "audited", "certified", "monitored", "closed")
 """States of a commitment that a version with its records breaks."""
 

@@ -18,7 +18,7 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.device import device_of
-from vestige.signals.collect import evaluating
+from vestige.models.passes import evaluating
 from vestige.systems.answers import look
 from vestige.systems.base import Records
 from vestige.systems.items import Items, accepted, class_names, items_of, joined, named_by, truth_of

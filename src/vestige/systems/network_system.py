@@ -20,8 +20,8 @@ from vestige.models.copies import copied
 from vestige.models.device import device_of, pick_device
 from vestige.models.features import last_input
 from vestige.models.initial import reinitialise
+from vestige.models.passes import evaluating
 from vestige.models.threads import few_threads
-from vestige.signals.collect import evaluating
 from vestige.signals.kinds import Outputs
 from vestige.store import key_of
 from vestige.systems.answers import KINDS, Asked, numbers_of, readable

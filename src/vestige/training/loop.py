@@ -31,6 +31,7 @@ from vestige.models.copies import copied
 from vestige.models.device import compiled, device_of, forward_context, pick_device, settled
 from vestige.models.initial import is_frozen, seeded
 from vestige.models.outputs import answer, expect_logits, first_logits, take_gradient
+from vestige.models.passes import hooked
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.models.threads import few_threads
@@ -296,12 +297,10 @@ def one_row_normalised(model: nn.Module) -> Iterator[None]:
     modes: dict[nn.Module, bool] = {
         layer: layer.training for layer in model.modules() if isinstance(layer, _BatchNorm)
     }
-    hooks = [layer.register_forward_pre_hook(choose) for layer in modes]
     try:
-        yield
+        with hooked(modes, choose, before=True):
+            yield
     finally:
-        for hook in hooks:
-            hook.remove()
         for layer, mode in modes.items():
             layer.train(mode)
 

@@ -52,8 +52,8 @@ from vestige.arguments import Count, NotNegative, Positive, Whole
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import seeded
+from vestige.models.passes import evaluating, hooked
 from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
-from vestige.signals.collect import evaluating
 from vestige.training import batch_count
 from vestige.training.loop import one_row_normalised, training_mode
 from vestige.unlearning.labels import joined
@@ -464,8 +464,5 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
 def _features(head: nn.Module) -> Iterator[list[Tensor]]:
     """Collect what enters the last layer, batch by batch."""
     seen: list[Tensor] = []
-    handle = head.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    try:
+    with hooked([head], lambda module, given: seen.append(given[0]), before=True):
         yield seen
-    finally:
-        handle.remove()
