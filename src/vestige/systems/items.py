@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
-from vestige.data.dataset import Dataset
+from vestige.data.dataset import Dataset, joined
 from vestige.errors import InputError, told
 from vestige.models.scale import to_float
 from vestige.systems.seeding import all_seeded
@@ -273,7 +273,7 @@ def _of_arrays(x: Any, y: Any) -> tuple[Items, tuple[str, ...]]:
     return Items(Pairs(x, y)), notes
 
 
-def joined(first: Items, second: Items) -> Items:
+def joined_items(first: Items, second: Items) -> Items:
     """Return both as one data set."""
     both = (first.data, second.data)
     if all(hasattr(part, "with_format") for part in both):
@@ -281,10 +281,8 @@ def joined(first: Items, second: Items) -> Items:
 
         return replace(first, data=datasets.concatenate_datasets(list(both)))
     if all(isinstance(part, Pairs) and part.whole is not None for part in both):
-        one, other = (part.whole for part in both)
-        x, y = np.concatenate([one.x, other.x]), np.concatenate([one.y, other.y])
-        whole = replace(one, x=x, y=y, ids=np.concatenate([one.ids, other.ids]))
-        return replace(first, data=Pairs(x, y, whole))
+        whole = joined(*(part.whole for part in both))
+        return replace(first, data=Pairs(whole.x, whole.y, whole))
     return replace(first, data=ConcatDataset(both))
 
 

@@ -49,6 +49,7 @@ import torch
 import torch.nn.functional as F
 
 from vestige.arguments import Count, NotNegative, Positive, Whole
+from vestige.data.dataset import joined
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.models import seeded
@@ -56,7 +57,6 @@ from vestige.models.passes import evaluating, hooked
 from vestige.models.samia import Samia, all_digits, samia_rows, sensitivity_of
 from vestige.training import batch_count
 from vestige.training.loop import one_row_normalised, training_mode
-from vestige.unlearning.labels import joined
 from vestige.unlearning.layers import last_linear, trainable
 from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import FORWARD, Steps, Work, unseen_rows
