@@ -174,6 +174,10 @@ class Models:
         ids = read_ids(as_path(manifest)) if isinstance(manifest, (str, Path)) else manifest
         return Manifest.of(self.ledger.key.pseudonyms("record", id_list("manifest", ids).tolist()))
 
+    def seen_by(self, versions: Iterable[str], records: Sequence[str]) -> set[str]:
+        """Return those of the records that any of the versions saw."""
+        return {one for version in versions for one in self.read_manifest(version).holds(records)}
+
     def read_manifest(self, version: str) -> Manifest:
         """Return which records a version saw."""
         query = sa.select(MANIFEST.c.body).where(MANIFEST.c.digest == self.show(version).manifest)
