@@ -19,14 +19,14 @@ from vestige.config import Config, PlainName
 from vestige.data.copies import find_copies
 from vestige.errors import InputError, need
 from vestige.experiments.plan import Plan, Positions, Roles, keys_of, shadow_size
-from vestige.experiments.settings import AuditConfig, ShadowConfig
+from vestige.experiments.settings import AuditConfig, ShadowConfig, expect_distinct, some
 from vestige.experiments.steps import ModelStep, named
 from vestige.files import read_ids
 from vestige.graph import Environment
 from vestige.graph.step import UNNAMED, Facts, Job
 from vestige.registry import spelled
 from vestige.signals.kinds import Outputs
-from vestige.systems.base import ask, gives_representations, represent
+from vestige.systems.base import System, ask, gives_representations, represent
 from vestige.systems.source import SystemRows, SystemSource
 
 RETRAIN = "retrain"
@@ -118,13 +118,8 @@ class RequestConfig(Config):
 
     @field_validator("how")
     @classmethod
-    def _some(cls, how: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not how:
-            raise ValueError("at least one is wanted")
-        titles = [Forgetting.of(spec).title for spec in how]
-        twice = [title for title in titles if titles.count(title) > 1]
-        if twice:
-            raise ValueError(f"{twice[0]} is named twice; give one a label")
+    def _distinct(cls, how: tuple[Any, ...]) -> tuple[Any, ...]:
+        expect_distinct([Forgetting.of(spec).title for spec in some(how)])
         return how
 
 
@@ -157,11 +152,15 @@ class SystemStep(ModelStep):
 class Keep(SystemStep):
     """Keep the model that is in use."""
 
-    def make(self, job: Job) -> Facts:
+    def make(self, job: Job) -> None:
         system = self.source.load()
-        job.path.mkdir()
-        system.save(system.original, job.path)
-        return {}
+        _keep(system, system.original, job.path)
+
+
+def _keep(system: System, model: Any, folder: Path) -> None:
+    """Write a model to a folder that is not there yet, as the system keeps it."""
+    folder.mkdir()
+    system.save(model, folder)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -175,8 +174,7 @@ class Fit(SystemStep):
         system, start = self.source.load(), time.perf_counter()
         model = system.fit(np.array(self.rows.positions), self.seed)
         seconds = time.perf_counter() - start
-        job.path.mkdir()
-        system.save(model, job.path)
+        _keep(system, model, job.path)
         return {"unlearn_seconds": seconds, "retrain_epochs": None, "records": len(self.rows)}
 
     @property
@@ -202,8 +200,7 @@ class Forget(SystemStep):
                 seed=self.seed, **self.way.options,
             )  # fmt: skip
         seconds = time.perf_counter() - start
-        job.path.mkdir()
-        system.save(model, job.path)
+        _keep(system, model, job.path)
         return {"unlearn_seconds": seconds, "retrain_epochs": None, **facts}
 
 
@@ -302,6 +299,28 @@ def plan_request(config: RequestConfig, folder: Path, store: str | None = None) 
         source, ids, settings, folder, ways=[Forgetting.of(spec) for spec in config.how], shadows=config.shadows,
         audit=config.audit, seed=config.seed, store=store,
     )  # fmt: skip
+
+
+def plan_ids(
+    source: SystemSource,
+    ids: Sequence[str],
+    folder: Path,
+    *,
+    name: str,
+    title: str,
+    ways: Sequence[Forgetting],
+    shadows: int,
+    audit: AuditConfig,
+    seed: int,
+) -> Plan:
+    """Return the plan of a request that is made in Python; its manifest says it as a configuration would."""
+    config = ShadowConfig(count=shadows)
+    settings = {
+        "name": name, "title": title, "system": source.place, "request": {"ids": ids},
+        "how": [{"name": way.name, **way.options} for way in ways], "shadows": {"count": shadows},
+        "audit": audit.model_dump(mode="json"), "seed": seed,
+    }  # fmt: skip
+    return plan_system(source, ids, settings, folder, ways=ways, shadows=config, audit=audit, seed=seed)
 
 
 def plan_system(
