@@ -78,14 +78,14 @@ def _spelled_well(spec: str | dict[str, Any]) -> str | dict[str, Any]:
     return spec
 
 
-class Asked(Config):
+class ForgetIds(Config):
     """Who is forgotten: ids, or a file with one a line."""
 
     ids: tuple[str, ...] | None = None
     ids_file: Path | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Asked:
+    def _one(self) -> ForgetIds:
         if (self.ids is None) == (self.ids_file is None):
             raise ValueError("ids or ids_file is wanted, one of them")
         return self
@@ -98,7 +98,7 @@ class RequestConfig(Config):
     ----------
     system : str
         A Python file and a name in it, such as ./churn.py:system.
-    request : Asked
+    request : ForgetIds
         Who is forgotten.
     how : tuple[str or dict[str, Any], ...]
         Ways to forget; each is audited.
@@ -109,7 +109,7 @@ class RequestConfig(Config):
     name: PlainName = "request"
     title: str | None = None
     system: str
-    request: Asked
+    request: ForgetIds
     how: tuple[Annotated[str | dict[str, Any], AfterValidator(_spelled_well)], ...] = (RETRAIN,)
     shadows: ShadowConfig = ShadowConfig()
     audit: AuditConfig = AuditConfig()

@@ -81,7 +81,7 @@ class AuditPart(AuditMethod):
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class AuditedRequest:
     """A request that a model is audited for.
 
     Attributes
@@ -118,7 +118,7 @@ def audit_version(
     source: SystemSource,
     after: Stored,
     seen: Positions,
-    requests: Sequence[Asked],
+    requests: Sequence[AuditedRequest],
     unseen: Positions,
     store: Store,
     *,

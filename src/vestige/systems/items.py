@@ -18,6 +18,7 @@ from torch.utils.data import Dataset as TorchDataset
 from vestige.data.dataset import Dataset, joined
 from vestige.errors import InputError, told
 from vestige.models.scale import to_float
+from vestige.systems.base import probe
 from vestige.systems.seeding import all_seeded
 from vestige.values import as_array, as_ids
 
@@ -297,7 +298,7 @@ def truth_of(items: Items, size: int) -> NDArray[Any]:
     """Return the truth of every item: where the data set lists it, of that, else in one pass over all."""
     listed = listed_truth(items.data, items.label)
     if listed is not None and len(listed) == len(items):
-        some = np.sort(np.random.default_rng(0).permutation(len(items))[:64])
+        some = probe(len(items), 64)
         with all_seeded(0):
             read = np.concatenate(
                 [_numbers(batch.truth) for batch in replace(items, processes=0).batches(some)]

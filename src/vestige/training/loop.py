@@ -164,7 +164,7 @@ def descend(
                     answer(model.eval(), sample.to(device_of(model)))
             stack.enter_context(settled(model, where, sample))
             stack.enter_context(few_threads(model, sample, min(n, recipe.batch_size)))
-            _check_outputs(model, sample, rows)
+            check_outputs(model, sample, rows)
         bar = stack.enter_context(_bar(progress))
         data = resident(rows, where)
         optimizer = optimizer or make_optimizer(recipe, model.parameters())
@@ -337,7 +337,8 @@ def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
         )
 
 
-def _check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
+def check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
+    """Raise `InputError` where the model does not take the sample, or has fewer outputs than the rows have classes."""
     logits = first_logits(model, sample)
     if isinstance(rows, Dataset) and logits.shape[1] < len(rows.classes):
         raise InputError(
