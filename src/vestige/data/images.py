@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.data.dataset import Dataset, joined
+from vestige.data.dataset import Dataset, joined, numbered
 from vestige.data.files import present
 from vestige.data.own import image_folder
 from vestige.data.pictures import Pixels, decode
@@ -37,7 +37,7 @@ def digits(root: Path) -> Dataset:
 
     found = load_digits()
     pixels = np.round(found.images * (255 / 16)).astype(np.uint8)[:, None]
-    return _dataset("digits", pixels, found.target, tuple("0123456789"), prefix="digits/")
+    return Dataset("digits", pixels, found.target, numbered("digits", len(pixels)), tuple("0123456789"))
 
 
 @register(
@@ -268,13 +268,8 @@ def _bytes_of(root: Path, member: str, unpacked: str, archive_name: str, *, name
 def _parts(
     name: str, part: str, read: Callable[[str], tuple[Pixels, NDArray[Any], tuple[str, ...]]]
 ) -> Dataset:
-    names = ("train", "test") if part == "all" else (part,)
-    return joined(*(_dataset(name, *read(one), prefix=f"{name}/{one}/") for one in names))
-
-
-def _dataset(
-    name: str, pixels: Pixels, labels: NDArray[Any], classes: tuple[str, ...], *, prefix: str
-) -> Dataset:
-    width = len(str(len(pixels) - 1))
-    ids = np.array([f"{prefix}{i:0{width}d}" for i in range(len(pixels))])
-    return Dataset(name, pixels, labels, ids, classes)
+    sets = []
+    for one in ("train", "test") if part == "all" else (part,):
+        pixels, labels, classes = read(one)
+        sets.append(Dataset(name, pixels, labels, numbered(f"{name}/{one}", len(pixels)), classes))
+    return joined(*sets)
