@@ -22,6 +22,7 @@ from vestige.evaluation.retained import retained_effects
 from vestige.evaluation.verdict import LEAST_ALPHA, RECORD_OUTCOMES, Judgement, judge_signals
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
+from vestige.signals.counterfactual import agreement
 
 Floats = NDArray[np.float64]
 Interval = tuple[Floats, Floats]
@@ -57,6 +58,10 @@ ASSUMED = {
     ),
 }
 """What a calibration takes for granted, for the limits of an audit."""
+SATURATED = (
+    "In simulated worlds of that kind a promised 5 % was up to 9 % for p_under and for p_over "
+    "(docs/labbook/calibration.md)."
+)
 OTHER_KIND = (
     "The request is of other classes, or harder or easier, than never-seen records are: p-values of measures are taken "
     "within strata of class and difficulty. On exact retrains of such requests a promised 5 % was up to 12 % for "
@@ -318,11 +323,22 @@ def _intervals(signals: Signals, scored: list[Scored]) -> list[Interval | None]:
     return intervals
 
 
+def _order_limit(signals: Signals, deletions: Deletions) -> list[str]:
+    """Return the sentence that training does not keep the order of records, where that is taken for granted."""
+    if deletions.kind != "counterfactual" or not (known := agreement(signals)).lost:
+        return []
+    return [
+        "Training does not keep the order of records here: the original agrees with the shadows by a rank correlation "
+        f"of {known.never_seen:.2f} on never-seen records and of {known.trained:.2f} on those that it was trained on. "
+        f"{SATURATED}"
+    ]
+
+
 def _limits(signals: Signals, judged: Judgement, nulls: Nulls, features: str) -> list[str]:
     """Return what this audit cannot say, in sentences; `features`: what these hold, or that there were none."""
     limits = [*_same_models(signals), *signals.notes, *judged.notes]
     if isinstance(nulls.deletions, Deletions):
-        limits.append(ASSUMED[nulls.deletions.kind])
+        limits += [ASSUMED[nulls.deletions.kind], *_order_limit(signals, nulls.deletions)]
     else:
         limits.append(
             "Measures that compare with the original have no p-values and no degrees here; that takes "
