@@ -141,6 +141,16 @@ def test_a_file_that_gives_no_system_is_one_sentence(tmp_path, code, message):
         read_system(f"{tmp_path / 's.py'}:system")
 
 
+def test_a_file_that_changed_is_another_system_in_the_same_process(tmp_path):
+    file, keys = tmp_path / "changing.py", []
+    for share in (0.8, 0.5, 0.8):
+        file.write_text(f"{SYSTEM.read_text()}\nsystem = Nearest(share={share})\n")
+        source = SystemSource.of(f"{file}:system")
+        assert len(source.load().seen) == share * 900
+        keys.append(source.key)
+    assert keys[0] == keys[2] != keys[1]
+
+
 def test_another_system_in_the_same_folder_is_refused(place, tmp_path):
     run(config(place), tmp_path / "run", say=lambda text: None)
     with pytest.raises(InputError, match="another run"):
