@@ -16,7 +16,8 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RequestConfig, run
 from vestige.experiments.costs import costs
-from vestige.experiments.requests import Forgetting, limits_of, roles_of
+from vestige.experiments.forgetting import Forgetting
+from vestige.experiments.requests import limits_of, roles_of
 from vestige.experiments.runner import costs_of, plan_of
 from vestige.experiments.settings import ShadowConfig
 from vestige.systems.source import SystemSource, read_system

@@ -15,10 +15,12 @@ from vestige.errors import InputError
 from vestige.evaluation import Audit
 from vestige.evaluation.verdict import Verdict
 from vestige.experiments.costs import Costs, costs
+from vestige.experiments.forgetting import Forgetting
 from vestige.experiments.plan import Plan
-from vestige.experiments.requests import Forgetting, SystemStep, plan_ids
+from vestige.experiments.requests import plan_ids
 from vestige.experiments.runner import carry_out_plan
 from vestige.experiments.settings import AuditConfig
+from vestige.experiments.system_steps import SystemStep
 from vestige.graph.step import Job
 from vestige.report.notebook import notebook_card
 from vestige.report.words import plural

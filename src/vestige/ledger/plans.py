@@ -93,7 +93,8 @@ def planned(
     The records of all requests leave together.
     """
     from vestige.config import validated
-    from vestige.experiments.requests import Forgetting, plan_ids
+    from vestige.experiments.forgetting import Forgetting
+    from vestige.experiments.requests import plan_ids
     from vestige.experiments.settings import AuditConfig
 
     kept: dict[str, Any] = {"system": None, "shadows": 1, "seed": 0, "audit": {}}

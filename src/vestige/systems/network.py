@@ -21,7 +21,8 @@ from vestige.models.device import device_of
 from vestige.models.passes import evaluating
 from vestige.systems.answers import look
 from vestige.systems.base import Records
-from vestige.systems.items import Items, accepted, class_names, items_of, joined_items, named_by, truth_of
+from vestige.systems.item_facts import class_names, named_by, truth_of
+from vestige.systems.items import Items, accepted, items_of, joined_items
 from vestige.systems.network_system import Fit, Networks, Start, network_in
 from vestige.systems.seeding import all_seeded
 from vestige.systems.unseen import is_data, seen_rows
