@@ -122,6 +122,21 @@ class Dataset:
         return np.array([where[name] for name in wanted], dtype=np.int64)
 
 
+def numbered(stem: str, count: int) -> NDArray[np.str_]:
+    """Return ids of samples that have none of their own: "digits/0000", "digits/0001", ..."""
+    width = len(str(max(count - 1, 0)))
+    return np.array([f"{stem}/{place:0{width}d}" for place in range(count)])
+
+
+def joined(*parts: Dataset) -> Dataset:
+    """Return sets of samples of the same classes as one; all else is as in the first."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    x, y, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "ids"))
+    return dataclasses.replace(first, x=x, y=y, ids=ids)
+
+
 def _labels(y: Any, name: str) -> NDArray[np.int64]:
     """Return labels as int64 [N], from whole numbers of any type."""
     values = as_array(f"{name}: y", y)

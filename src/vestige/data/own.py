@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vestige.data.columns import features, without
-from vestige.data.dataset import Dataset
+from vestige.data.dataset import Dataset, numbered
 from vestige.data.labels import labels_of, labels_written
 from vestige.data.pictures import decode
 from vestige.errors import InputError, unknown
@@ -67,7 +66,7 @@ def npz(path: Path) -> Dataset:
             x = x.reshape(len(x), -1).astype(np.float32)
     names = tuple(as_ids(f"{path}: classes", arrays["classes"]).tolist()) if "classes" in arrays else None
     y, classes = labels_of(arrays["y"], f"{path}: y", names)
-    ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else _ids(path.stem, len(y))
+    ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else numbered(path.stem, len(y))
     return Dataset(path.stem, np.ascontiguousarray(x), y, ids, classes, notes)
 
 
@@ -120,7 +119,7 @@ def table(
     ids = (
         as_ids(f"{path}, column {id!r}", frame.pop(id).to_numpy())
         if id is not None
-        else _ids(path.stem, len(y))
+        else numbered(path.stem, len(y))
     )
     if not len(frame.columns):
         raise InputError(f"{path}: there is no column besides {label!r}.")
@@ -146,8 +145,3 @@ def image_folder(
     ids = np.array([f"{stem}{p.relative_to(folder).as_posix()}" for _, p in files])
     labels = np.array([i for i, _ in files], dtype=np.int64)
     return Dataset(name or folder.name, pixels, labels, ids, tuple(classes))
-
-
-def _ids(stem: str, n: int) -> NDArray[np.str_]:
-    width = len(str(max(n - 1, 0)))
-    return np.array([f"{stem}/{i:0{width}d}" for i in range(n)])

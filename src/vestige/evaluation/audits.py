@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -110,13 +109,16 @@ def audit_signals(
     """
     start = time.perf_counter()
     for option, value in (("alpha", alpha), ("tolerance", tolerance)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        if not 0 < value < 1:
             raise InputError(f"{option} is {value}; a number above 0 and below 1 is wanted.")
     if alpha < LEAST_ALPHA:
         raise InputError(
             f"alpha is {alpha}; at least {LEAST_ALPHA} is wanted, the smallest that permutations can show."
         )
-    _check_call(signals, measures, name, seed)
+    if seed < 0:
+        raise InputError(f"seed is {seed}; a whole number from 0 is wanted.")
+    if isinstance(measures, Mapping):
+        raise InputError(f"measures is {measures!r}; a list of measures is wanted, such as ['iam'].")
     if not (signals.roles == "forget").any():
         raise InputError("No sample has the role 'forget'; there is nothing to audit.")
     requested = every("measures", measures, lambda spec: _spec(spec, preset))
@@ -140,7 +142,7 @@ def audit_signals(
     held, said = (
         ([], OUTPUTS_ALONE)
         if features is None
-        else feature_figures(own, features, alpha=alpha, tolerance=tolerance, seed=int(seed))
+        else feature_figures(own, features, alpha=alpha, tolerance=tolerance, seed=seed)
     )
     return Audit(
         name=name,
@@ -154,20 +156,9 @@ def audit_signals(
         verdict=judged.verdict,
         limits=tuple(_limits(own, judged, nulls, said)),
         seconds=time.perf_counter() - start,
-        seed=int(seed),
+        seed=seed,
         retained=retained_effects(own, alpha=alpha) if describe else None,
     )
-
-
-def _check_call(signals: Any, measures: Any, name: Any, seed: Any) -> None:
-    """Refuse what is no record, no list of measures, no name and no seed, by its name."""
-    for option, value, kind in (("signals", signals, Signals), ("name", name, str), ("seed", seed, Integral)):
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise InputError(f"{option} is of type {type(value).__name__}; {kind.__name__} is wanted.")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; a whole number from 0 is wanted.")
-    if isinstance(measures, (str, Mapping)) or not isinstance(measures, Iterable):
-        raise InputError(f"measures is {measures!r}; a list of measures is wanted, such as ['iam'].")
 
 
 def _same_models(signals: Signals) -> list[str]:
