@@ -66,6 +66,7 @@ WRITTEN = {
     "names of nothing": (["NA", "nan", "None"], ["NA", "nan", "None"]),
     "integers": (np.array([7, 8], np.uint8), ["7", "8"]),
     "big": ([2**70, 2**63], [str(2**70), str(2**63)]),
+    "hashes": ([2**63 + 5, 7, -1], [str(2**63 + 5), "7", "-1"]),
     "mixed": ([7, "a"], ["7", "a"]),
     "objects": (np.array(["a", 7], object), ["a", "7"]),
     "series": (pd.Series(["a", "b"]), ["a", "b"]),
@@ -84,8 +85,8 @@ def test_ids_are_as_written(kind):
 NO_IDS = {
     "one text; a list of ids": "abc",
     "are float64": np.array([1.0, 2.0]),
-    "row 1 is of type float": ["a", 1.5],
-    "row 1 is missing": ["a", float("nan")],
+    "the id in row 1 is of type float": ["a", 1.5],
+    "ids: the id in row 1 is missing": ["a", float("nan")],
     "row 0 is missing": [None, "a"],
     "row 2 is missing": ["a", "b", ""],
     "row 1 is of type bool": ["a", True],
@@ -97,6 +98,10 @@ NO_IDS = {
     "is of type set": {"a", "b"},
     "masked": np.ma.masked_equal([1, 2], 2),
     "row 0 is of type int": [10**50, 1],
+    "row 1 is of type float": [1, 2.5],
+    "row 1 is missing": [1, float("nan")],
+    "the id in row 1 is missing": np.array([1, np.nan]),
+    "holds the character NUL": np.array(["a", "b\0"], object),
 }
 
 

@@ -100,11 +100,17 @@ def as_ids(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.str_]:
         ids = array
     elif array.dtype.kind in "iu":
         ids = np.array([str(number) for number in array.tolist()], dtype=np.str_)
-    elif len(array) and array.dtype.kind in "bfSmM":
+    elif len(array) and array.dtype.kind == "f" and np.isnan(array).any():
+        raise InputError(f"{name}: the id in row {int(np.isnan(array).argmax())} is missing.")
+    elif (
+        len(array)
+        and array.dtype.kind in "bfSmM"
+        and not (array.dtype.kind == "f" and isinstance(value, (list, tuple)))
+    ):
         raise InputError(f"{name} are {array.dtype}; text or integers are wanted.")
     else:
         ids = _written(name, array.tolist() if whole else list(value))
-    if not whole and any(isinstance(one, str) and "\0" in one for one in value):
+    if (not whole or array.dtype.kind == "O") and any(isinstance(one, str) and "\0" in one for one in value):
         raise InputError(f"{name}: an id holds the character NUL, which is no text.")
     _check_text(name, ids)
     if distinct:

@@ -88,6 +88,9 @@ BAD = {
     "labels[3] is 4": {"labels": np.where(np.arange(N) == 3, 4, LABELS)},
     "labels has shape": {"labels": LABELS[:-1]},
     "whole numbers": {"labels": LABELS + 0.5},
+    "labels[3] is missing": {"labels": np.where(np.arange(N) == 3, np.nan, LABELS)},
+    "labels[0] is missing; whole": {"labels": [None, *LABELS[1:].tolist()]},
+    "such as 'a'; whole": {"labels": ["a"] * N},
     "unlearned has shape [12]|unlearned has shape (12,)": {"unlearned": LOGITS[:, 0]},
     "original has shape": {"original": LOGITS[:, :-1]},
     "shadow_out has shape": {"shadow_out": LOGITS[:-1]},
@@ -110,6 +113,19 @@ def test_bad_arrays_are_named(message):
     with pytest.raises(InputError) as caught:
         Signals(**fields)
     assert any(part in str(caught.value) for part in message.split("|"))
+
+
+@pytest.mark.parametrize("kind", [bool, object, np.uint8, float])
+def test_labels_are_whole_numbers_of_any_type(kind):
+    labels = Signals((LABELS % 2).astype(kind), LOGITS).labels
+    assert labels.dtype == np.int64 and labels.tolist() == (LABELS % 2).tolist()
+
+
+def test_a_model_has_one_number_in_a_table(tmp_path):
+    names = [f"{model}_{k}" for model in ("unlearned", "shadow0", "shadow00") for k in (0, 1)]
+    (tmp_path / "m.csv").write_text(",".join(["label", *names]) + "\n" + "0,1,2,3,4,5,6\n" * 2)
+    with pytest.raises(InputError, match="no column 'shadow00_0'. Did you mean 'shadow0_0'"):
+        Signals.load(tmp_path / "m.csv")
 
 
 def test_files_that_cannot_be_read(tmp_path):

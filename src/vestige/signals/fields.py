@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vestige.errors import InputError, unknown
-from vestige.values import are_probabilities, as_array, as_floats, as_ids
+from vestige.errors import InputError, shown, unknown
+from vestige.values import are_probabilities, as_array, as_floats, as_ids, is_missing
 
 if TYPE_CHECKING:
     from vestige.signals.record import Signals
@@ -80,16 +81,30 @@ def labels_of(value: ArrayLike, n: int, c: int) -> NDArray[np.int64]:
         raise InputError(
             f"labels has shape {list(labels.shape)}; [{n}] is wanted, one per row of `unlearned`."
         )
-    whole = labels.dtype.kind in "iu" or (
-        labels.dtype.kind == "f" and bool((labels == np.round(labels)).all())
-    )
-    if not whole:
-        raise InputError(f"labels has dtype {labels.dtype}; whole numbers 0..{c - 1} are wanted.")
+    labels = _whole(labels, c)
     outside = ~((labels >= 0) & (labels < c))
     if outside.any():
         row = int(outside.argmax())
         raise InputError(f"labels[{row}] is {labels[row]}; with {c} logits per sample 0..{c - 1} is allowed.")
     return labels.astype(np.int64)
+
+
+def _whole(labels: NDArray[Any], c: int) -> NDArray[Any]:
+    """Return labels that are whole numbers, of any type. Raises `InputError` for others."""
+    wanted = f"whole numbers 0..{c - 1} are wanted"
+    if labels.dtype.kind == "O":
+        missing = np.array([is_missing(label) for label in labels])
+    else:
+        missing = np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), bool)
+    if missing.any():
+        raise InputError(f"labels[{int(missing.argmax())}] is missing; {wanted}.")
+    if labels.dtype.kind == "O" and all(isinstance(label, Integral) for label in labels):
+        labels = np.array([int(label) for label in labels])
+    if labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and (labels == np.round(labels)).all()):
+        return labels
+    raise InputError(
+        f"labels are of dtype {labels.dtype}, such as {shown(labels[:1].tolist()[0])}; {wanted}."
+    )
 
 
 def roles_of(value: ArrayLike | None, n: int) -> NDArray[np.str_]:
