@@ -314,8 +314,8 @@ def _check_scalar(node: yaml.ScalarNode) -> None:
         raise ValueError(f"an integer of {len(node.value)} characters; at most {DIGITS} are read")
     if number and any(c.isdigit() for c in node.value) and not PLAIN_NUMBER.fullmatch(node.value):
         raise ValueError(
-            f"line {node.start_mark.line + 1}: {node.value[:DIGITS]} is not the same number to all readers of YAML; write it in "
-            "plain digits, or in quotes where it is a name"
+            f"line {node.start_mark.line + 1}: {node.value[:DIGITS]} is not the same number to all readers of YAML; "
+            "write it in plain digits, or in quotes where it is a name"
         )
     if any("\ud800" <= character <= "\udfff" for character in node.value):
         raise ValueError("a text holds half a character (a lone surrogate)")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.store import array_hash
-from vestige.values import as_array, as_ids, as_rows, id_list
+from vestige.values import as_array, as_ids, as_rows, check_aligned, id_list
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class Dataset:
     features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_aligned(x=self.x, y=self.y, ids=self.ids)
         x = as_array(f"{self.name}: x", self.x)
         if any(stride < 0 for stride in x.strides):
             x = np.ascontiguousarray(x)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from vestige.data.columns import features, without
@@ -14,7 +15,7 @@ from vestige.data.dataset import Dataset
 from vestige.data.labels import labels_of, labels_written
 from vestige.data.pictures import decode
 from vestige.errors import InputError, unknown
-from vestige.files import looked_at, numbered_plainly, read_bytes, read_npz, read_table, regular
+from vestige.files import GAPS, looked_at, numbered_plainly, read_bytes, read_npz, read_table, regular
 from vestige.registry import Entry
 from vestige.values import as_array, as_ids
 
@@ -39,7 +40,12 @@ def load_own(path: Path, **options: Any) -> Dataset:
     else:
         regular(path)
         raise InputError(f"{path}: .npz, .csv, .parquet or a folder of images is wanted.")
-    return reader(path, **Entry(name=str(path), function=reader, cites="").resolve(options))
+    data = reader(path, **Entry(name=str(path), function=reader, cites="").resolve(options))
+    if len(data.classes) < 2:
+        raise InputError(
+            f"{path}: every record is of the class {data.classes[0]!r}; two classes at least are wanted."
+        )
+    return data
 
 
 def npz(path: Path) -> Dataset:
@@ -101,7 +107,7 @@ def table(
         For a column that is neither numbers nor text of few categories, for one that numbers the rows, for
         labels that are not classes, and where `like` has other features or classes.
     """
-    frame = read_table(path, written=[id] if isinstance(id, str) else [], dtype={label: str})
+    frame = read_table(path, written=[label] if id is None else [label, id])
     notes = []
     if not numbered_plainly(frame):
         notes.append("The index of the file has no name and was left out.")
@@ -116,6 +122,8 @@ def table(
         raise InputError(f"{path}: label, id and drop name one column twice.")
     if like is not None and not like.features:
         raise InputError(f"{path}: like is no data set that was read from a table.")
+    if path.suffix.lower() == ".csv":
+        _check_gaps(frame[label], f"{path}, column {label!r}")
     y, classes = labels_written(frame.pop(label), f"{path}, column {label!r}", like.classes if like else None)
     ids = (
         as_ids(f"{path}, column {id!r}", frame.pop(id).to_numpy())
@@ -126,6 +134,15 @@ def table(
         raise InputError(f"{path}: there is no column besides {label!r}.")
     made = features(frame, path, like.features if like else None)
     return Dataset(path.stem, made.x, y, ids, classes, (*notes, *made.notes), made.names)
+
+
+def _check_gaps(labels: pd.Series[Any], where: str) -> None:
+    """Refuse labels of a CSV file that are missing, or that stand for a missing entry in other columns."""
+    gaps = np.flatnonzero(labels.isin(GAPS))
+    if len(gaps):
+        row, text = int(gaps[0]), labels.iloc[gaps[0]]
+        sign = f" (it is {text!r}; if this is the name of a class, write another one)" if text else ""
+        raise InputError(f"{where}: the label of row {row} is missing{sign}.")
 
 
 def image_folder(
