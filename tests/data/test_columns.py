@@ -163,6 +163,9 @@ def test_arrays_of_an_npz_are_all_known(tmp_path):
 
     x, y = RNG.normal(size=(4, 2, 3)), [0, 1, 1, 0]
     assert save(x=x, y=y).notes == ("Samples of shape [2, 3] were flattened to 6 features.",)
+    for wide in (np.array([[2**60], [2**60 + 1]] * 2), np.array([[1e9 + 0.1], [1e9 + 0.2]] * 2)):
+        assert save(x=wide, y=y).notes == ("Features were rounded to single precision.",)
+    assert save(x=RNG.normal(size=(4, 2)), y=y).notes == ()
     for arrays, message in (
         ({"X_test": x}, "no array 'X_test'"),
         ({"x": x * 1j}, "complex"),

@@ -74,7 +74,7 @@ def features(frame: pd.DataFrame, path: Path, like: Sequence[str] | None = None)
             left.append(name)
         elif pd.api.types.is_numeric_dtype(values):
             number = _number(values, where)
-            if _loses(values.to_numpy(np.float64), number, whole=values.dtype.kind in "iu"):
+            if loses(values.to_numpy(), number):
                 rounded.append(name)
             _add(columns, {name: number}, path)
         else:
@@ -114,12 +114,22 @@ def _add(columns: dict[str, NDArray[np.float32]], more: dict[str, NDArray[np.flo
     columns |= more
 
 
-def _loses(values: NDArray[np.float64], single: NDArray[np.float32], whole: bool) -> bool:
-    """Does single precision make other numbers of whole ones, or few of many that lie close together?"""
-    if whole:
-        return bool((single.astype(np.float64) != values).any())
-    span, step = float(np.ptp(values)), float(np.spacing(np.abs(single).max()))
-    return 0 < span < 1000 * step
+def loses(values: NDArray[Any], single: NDArray[np.float32]) -> bool:
+    """Does single precision make other numbers of whole ones, or few of many that lie close together?
+
+    Parameters
+    ----------
+    values, single : array [N] or [N, F]
+        The numbers, and the same in single precision.
+    """
+    if values.dtype.kind in "iu":
+        large = bool(len(values)) and max(-int(values.min()), int(values.max())) > 2**53
+        return large or bool((single.astype(np.float64) != values).any())
+    if values.dtype != np.float64 or not len(values):
+        return False
+    with np.errstate(invalid="ignore"):  # of what is infinite
+        span, step = np.ptp(values, axis=0), np.spacing(np.abs(single).max(axis=0))
+    return bool(((span > 0) & (span < 1000 * step)).any())
 
 
 def _plain(values: pd.Series[Any], where: str) -> pd.Series[Any]:

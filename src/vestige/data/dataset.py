@@ -153,7 +153,9 @@ def _classes(classes: Any, name: str) -> tuple[str, ...]:
 
 
 def _check_channels(x: NDArray[np.generic], name: str) -> None:
-    if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
+    known = x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4)
+    square = x.ndim == 4 and x.shape[1] == x.shape[2] > max(4, x.shape[3])
+    if known or square:
         raise InputError(
             f"{name}: x has shape {x.shape}, with channels last; [N, C, H, W] is wanted: move the channels by "
             "np.moveaxis(x, -1, 1)."

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vestige.data.columns import features, without
+from vestige.data.columns import features, loses, without
 from vestige.data.dataset import Dataset
 from vestige.data.labels import labels_of, labels_written
 from vestige.data.pictures import decode
@@ -19,7 +19,7 @@ from vestige.files import GAPS, looked_at, numbered_plainly, read_bytes, read_np
 from vestige.registry import Entry
 from vestige.values import as_array, as_ids
 
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 def load_own(path: Path, **options: Any) -> Dataset:
@@ -70,7 +70,10 @@ def npz(path: Path) -> Dataset:
         if x.ndim != 2:
             notes = (f"Samples of shape {list(x.shape[1:])} were flattened to {x[0].size:,} features.",)
         with np.errstate(over="ignore"):  # what becomes infinite is refused by the data set, by sample
-            x = x.reshape(len(x), -1).astype(np.float32)
+            single = x.reshape(len(x), -1).astype(np.float32)
+        if loses(x.reshape(single.shape), single):
+            notes = (*notes, "Features were rounded to single precision.")
+        x = single
     names = tuple(as_ids(f"{path}: classes", arrays["classes"]).tolist()) if "classes" in arrays else None
     y, classes = labels_of(arrays["y"], f"{path}: y", names)
     ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else _ids(path.stem, len(y))
@@ -148,21 +151,39 @@ def _check_gaps(labels: pd.Series[Any], where: str) -> None:
 def image_folder(
     folder: Path, *, size: tuple[int, int] | None = None, name: str | None = None, prefix: str | None = None
 ) -> Dataset:
-    """Read a folder of images, one subfolder a class, in sorted order; `size` (H, W) resizes them."""
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
-    files = [
-        (i, p)
-        for i, c in enumerate(classes)
-        for p in sorted((folder / c).iterdir())
-        if p.suffix.lower() in PICTURES
+    """Read a folder of images, one subfolder a class, in sorted order; `size` (H, W) resizes them.
+
+    What is hidden is not looked at; files that are no images, and subfolders without any, stand in the notes. Raises
+    `InputError` for images that lie elsewhere, and for what `decode` refuses.
+    """
+    classes = [p.name for p in _inside(folder) if p.is_dir()]
+    listed = [(i, p) for i, c in enumerate(classes) for p in _inside(folder / c)]
+    files = [(i, p) for i, p in listed if p.suffix.lower() in PICTURES]
+    others = [p for p in _inside(folder) if not p.is_dir()] + [
+        p for i, p in listed if (i, p) not in set(files)
     ]
+    elsewhere = [p for p in others if p.is_dir() or p.suffix.lower() in PICTURES]
     if not files:
         raise InputError(f"{folder}: no images; one subfolder a class with .png or .jpg files is wanted.")
-    pixels = decode((read_bytes(p) for _, p in files), where=str(folder), size=size)
+    if elsewhere:
+        raise InputError(
+            f"{elsewhere[0]} lies in no subfolder of its own class; every image lies in {folder.name}/CLASS/."
+        )
+    names = [p.relative_to(folder).as_posix() for _, p in files]
+    pixels = decode((read_bytes(p) for _, p in files), where=str(folder), names=names, size=size)
     stem = f"{folder.name}/" if prefix is None else prefix
-    ids = np.array([f"{stem}{p.relative_to(folder).as_posix()}" for _, p in files])
     labels = np.array([i for i, _ in files], dtype=np.int64)
-    return Dataset(name or folder.name, pixels, labels, ids, tuple(classes))
+    absent = [c for i, c in enumerate(classes) if i not in labels]
+    notes = [f"No image is of the class {', '.join(absent)}."] if absent else []
+    if others:
+        notes.append(f"Left out, for they are no images: {len(others):,} files, among them {others[0].name}.")
+    ids = np.array([f"{stem}{one}" for one in names])
+    return Dataset(name or folder.name, pixels, labels, ids, tuple(classes), tuple(notes))
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return what lies in a folder and is not hidden, in sorted order."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _ids(stem: str, n: int) -> NDArray[np.str_]:
