@@ -49,8 +49,9 @@ def not_finite(result: nn.Module, original: nn.Module) -> str | None:
         if not isinstance(value, Tensor) or not value.is_floating_point():
             continue
         was, finite = before.get(name), torch.isfinite(value)
-        known = was is not None and was.shape == value.shape
-        if not (finite | ~torch.isfinite(was) if known else finite).all():
+        if isinstance(was, Tensor) and was.shape == value.shape:
+            finite |= ~torch.isfinite(was)
+        if not finite.all():
             return name
     return None
 

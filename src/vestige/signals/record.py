@@ -16,7 +16,9 @@ from vestige.errors import InputError, MissingArray, unknown
 from vestige.signals.checks import ATTACHED, STACKS, check
 from vestige.signals.fields import HOW_TO_GET, ROLES, audited
 from vestige.signals.transforms import Floats, scaled_logit
-from vestige.values import as_ids, as_rows
+from vestige.values import as_ids, as_rows, check_aligned
+
+ROW_FIELDS = ("labels", "unlearned", "original", "sensitivity", "role", "ids", "source", "cluster", "group")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,7 @@ class Signals:
     _scaled: dict[tuple[str, float], Floats] | None = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_aligned(**{name: getattr(self, name) for name in (*ROW_FIELDS, *STACKS)})
         self._set("unlearned", audited(self.unlearned))
         check(self, FIELDS)
 
@@ -199,7 +202,7 @@ class Signals:
             raise InputError("There are no rows to take; at least one sample is wanted.")
         part = self._with_scaled(lambda _, values: values[..., rows])
         part._set("labels", labels)
-        for name in ("unlearned", "original", "sensitivity", "role", "ids", "source", "cluster", "group"):
+        for name in ROW_FIELDS[1:]:
             value = getattr(self, name)
             part._set(name, None if value is None else value[rows])
         for name in STACKS:
@@ -248,6 +251,11 @@ class Signals:
 
     def with_shadows(self, models: NDArray[Any]) -> Signals:
         """Return the record with the shadow models at `models` only (positions or a mask), without what calibrates."""
+        models = as_rows("models", models, self.shadows)
+        if models.dtype.kind == "b":
+            models = np.flatnonzero(models)
+        if not len(models) or len(np.unique(models)) < len(models):
+            raise InputError("models names no shadow model, or one twice; at least one is wanted, each once.")
         shadows = self.require("shadow_out", "with_shadows")[models]
         other = self._with_scaled(lambda field, values: values[models] if field == "shadow_out" else values)
         for name in ("calibration", "shadow_train"):
