@@ -16,7 +16,8 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RequestConfig, run
 from vestige.experiments.costs import costs
-from vestige.experiments.requests import Forgetting, limits_of, roles_of
+from vestige.experiments.forgetting import Forgetting
+from vestige.experiments.requests import limits_of, roles_of
 from vestige.experiments.runner import costs_of, plan_of
 from vestige.experiments.settings import ShadowConfig
 from vestige.systems.source import SystemSource, read_system
@@ -139,6 +140,16 @@ def test_a_file_that_gives_no_system_is_one_sentence(tmp_path, code, message):
     (tmp_path / "s.py").write_text(code)
     with pytest.raises(InputError, match=message):
         read_system(f"{tmp_path / 's.py'}:system")
+
+
+def test_a_file_that_changed_is_another_system_in_the_same_process(tmp_path):
+    file, keys = tmp_path / "changing.py", []
+    for share in (0.8, 0.5, 0.8):
+        file.write_text(f"{SYSTEM.read_text()}\nsystem = Nearest(share={share})\n")
+        source = SystemSource.of(f"{file}:system")
+        assert len(source.load().seen) == share * 900
+        keys.append(source.key)
+    assert keys[0] == keys[2] != keys[1]
 
 
 def test_another_system_in_the_same_folder_is_refused(place, tmp_path):

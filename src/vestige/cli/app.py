@@ -241,7 +241,8 @@ def leaks(
     """Attack two versions of a model: who was deleted between them? (vestige.leaks.run_leaks)"""
     from vestige.cli.show import print_leaks, say_to
     from vestige.config import compact, over, read_yaml, validated
-    from vestige.leaks.experiment import LeakConfig, run_into
+    from vestige.leaks.config import LeakConfig
+    from vestige.leaks.experiment import run_into
 
     given = {
         "data": {"name": dataset}, "target": target, "attacks": attack, "defences": defence, "seed": seed,

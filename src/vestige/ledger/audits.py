@@ -151,8 +151,7 @@ def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place:
     result: Audit = Audit.load(place)
     names = ledger.key.pseudonyms("record", result.signals.of_role("forget").names.tolist())
     parents = [commitment.plan["parent"]] if "parent" in commitment.plan else commitment.saw
-    seen = {one for version in parents for one in ledger.models.read_manifest(version).holds(request.records)}
-    missing = seen - set(names)
+    missing = ledger.models.seen_by(parents, request.records) - set(names)
     if missing:
         raise InputError(
             f"{place} audits {len(names)} records, and {len(missing)} of {request.id} are not among them."

@@ -198,7 +198,7 @@ def _measured(
 ) -> list[dict[str, Any]]:
     """Return what each way costs: seconds of training as pilot models say, None where that is the method's business."""
     from vestige.experiments.costs import costs
-    from vestige.experiments.requests import RETRAIN
+    from vestige.experiments.forgetting import RETRAIN
 
     wanted = [*ways] if any(way == RETRAIN for way in ways) else [*ways, RETRAIN]
     built, _, _ = planned(ledger, requests, line, wanted, Path("runs") / title_of(requests), options)

@@ -57,11 +57,13 @@ class SystemSource:
             held = _built(system, "the system", content()) if takes_content(system) else system
             return cls(fingerprint_of(expect_system(held)), None, held)
         place = _absolute(system)
-        if not takes_content(_value_at(place)):
-            return cls(_fingerprint(place), place, read_system(place))
+        file, name, digest = _parts(place)
+        value = _value(file, name, digest)
+        if not takes_content(value):
+            return cls(_fingerprint(file, name, digest), place, _read(file, name, digest))
         kept = dict(content())
-        held = _built(_value_at(place), place, kept)
-        return cls(key_of(fingerprint_of(held), file_hash(Path(place.rpartition(":")[0]))), place, held, kept)
+        held = _built(value, place, kept)
+        return cls(key_of(fingerprint_of(held), digest), place, held, kept)
 
     @property
     def key(self) -> str:
@@ -104,9 +106,15 @@ class SystemRows:
         return self.source.load().records.take(np.asarray(self.positions))
 
 
+def _parts(place: str) -> tuple[str, str, str]:
+    """Return file and name of a place, and the hash of the file as it is now: a changed file is read anew."""
+    file, _, name = place.rpartition(":")
+    return file, name, file_hash(regular(Path(file)))
+
+
 @lru_cache(maxsize=8)
-def _fingerprint(place: str) -> str:
-    return key_of(fingerprint_of(read_system(place)), file_hash(Path(place.rpartition(":")[0])))
+def _fingerprint(file: str, name: str, digest: str) -> str:
+    return key_of(fingerprint_of(_read(file, name, digest)), digest)
 
 
 def read_system(place: str) -> System:
@@ -115,22 +123,16 @@ def read_system(place: str) -> System:
     A function of that name is called. The code of the file runs: name files of your own alone. Raises `InputError`
     where there is no such file or name, where the file fails, and where it gives no system.
     """
-    file, _, name = place.rpartition(":")
-    return _read(file, name, file_hash(regular(Path(file))))
+    return _read(*_parts(place))
 
 
 @lru_cache(maxsize=8)
 def _read(file: str, name: str, digest: str) -> System:
-    """Return the system of a file as it is now; `digest` is of its content, so that a changed file is read anew."""
+    """Return the system of a file whose content has this digest."""
     value = _value(file, name, digest)
     with _own_code(file), _importing(file):
         value = value() if callable(value) and not hasattr(value, "records") else value
     return expect_system(value, f"{file}:{name}")
-
-
-def _value_at(place: str) -> Any:
-    file, _, name = place.rpartition(":")
-    return _value(file, name, file_hash(regular(Path(file))))
 
 
 @lru_cache(maxsize=8)
