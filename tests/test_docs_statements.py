@@ -170,6 +170,29 @@ def test_files_of_the_repository_exist():
     assert [(page, path) for page, path in missing if path.name not in examples] == []
 
 
+FILES = re.compile(
+    r"`(?!(?:benchmarks|tests|docs|examples)/)[\w./*-]*?"
+    r"([\w.-]+\.(?:json|jsonl|html|parquet|csv|npz|safetensors|head|pub|yaml|txt|py))`"
+)
+OF_THE_READER = {"first.py"}
+"""Files that a page asks its reader to write. For those in folders of the repository there is a test of its own."""
+
+
+def test_files_that_a_guide_names_are_written():
+    """By the package, or by a program or a command of the page."""
+    package = [
+        path for path in (ROOT / "src" / "vestige").rglob("*") if path.suffix in (".py", ".sh", ".yaml")
+    ]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in package)
+    strange = []
+    for page in PAGES:
+        if re.match(r"docs/(start|guide|people|concepts|reference)/", page):
+            known = source + "\n".join(block for _, block in BLOCK.findall(PAGES[page]))
+            names = set(FILES.findall(PROSE[page])) - OF_THE_READER
+            strange += [(page, name) for name in sorted(names) if name not in known]
+    assert strange == []
+
+
 def test_extras_exist():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     known = set(project["optional-dependencies"])
