@@ -48,9 +48,10 @@ def not_finite(result: nn.Module, original: nn.Module) -> str | None:
     for name, value in result.state_dict().items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
             continue
-        was, finite = before.get(name), torch.isfinite(value)
-        known = was is not None and was.shape == value.shape
-        if not (finite | ~torch.isfinite(was) if known else finite).all():
+        was, fine = before.get(name), torch.isfinite(value)
+        if was is not None and was.shape == value.shape:
+            fine |= ~torch.isfinite(was)
+        if not fine.all():
             return name
     return None
 
