@@ -15,6 +15,7 @@ from vestige.errors import InputError
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.table import values_of
 from vestige.experiments.text_config import LlmModel
+from vestige.experiments.text_files import audit_models
 from vestige.experiments.text_steps import BaseModel
 from vestige.experiments.texts import comparison
 from vestige.graph import Environment
@@ -119,3 +120,16 @@ def test_all_faults_of_a_run_on_texts_are_told_together(tmp_path):
         validated(LlmConfig, settings(tmp_path, learn={"lora": 4, "max_steps": 9}), "run.yaml").learn["lora"]
         == 4
     )
+
+
+def test_signals_of_one_file_with_all_groups_are_audited(text_signals, model_folder, tmp_path):
+    for name, signals in text_signals.items():
+        (tmp_path / name).mkdir()
+        signals.save(tmp_path / name / "part-00000.parquet")
+    files = {name: model_folder / f"{name}.json" for name in ("forget", "retain", "holdout")}
+    of = {"before": str(tmp_path / "original"), "shadows": [str(tmp_path / "base")]}
+    result, _ = audit_models(str(tmp_path / "retrain"), files, tmp_path / "audit", **of)
+    assert result.audit.scores.id.str.startswith(("forget-", "retain-", "holdout-")).all()
+    mixed = files | {"forget": files["retain"], "retain": files["forget"]}
+    with pytest.raises(InputError, match="ids must agree"):
+        audit_models(str(tmp_path / "retrain"), mixed, tmp_path / "other", **of)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.store import array_hash
-from vestige.values import as_array, as_ids, as_rows, id_list
+from vestige.values import as_array, as_ids, as_rows, check_aligned, id_list
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class Dataset:
     features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_aligned(x=self.x, y=self.y, ids=self.ids)
         x = as_array(f"{self.name}: x", self.x)
         if any(stride < 0 for stride in x.strides):
             x = np.ascontiguousarray(x)
@@ -167,7 +168,9 @@ def _classes(classes: Any, name: str) -> tuple[str, ...]:
 
 
 def _check_channels(x: NDArray[np.generic], name: str) -> None:
-    if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
+    known = x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4)
+    square = x.ndim == 4 and x.shape[1] == x.shape[2] > max(4, x.shape[3])
+    if known or square:
         raise InputError(
             f"{name}: x has shape {x.shape}, with channels last; [N, C, H, W] is wanted: move the channels by "
             "np.moveaxis(x, -1, 1)."

@@ -23,7 +23,7 @@ class SplitConfig(Config):
 
     scenario: Literal["random", "class", "partial_class", "ids"] = "random"
     forget: int | float | None = None
-    label: int | str | None = None
+    label: str | int | float | bool | None = None
     ids_file: Path | None = None
     train: int | None = Field(default=None, ge=2)
     holdout: int | float = Field(default=0.2, ge=0)

@@ -16,6 +16,7 @@ from vestige.arguments import Count, NotNegative, checked
 from vestige.config import validated
 from vestige.data.source import Source, read_anew
 from vestige.errors import InputError
+from vestige.files import regular
 from vestige.graph import Store, carry_out
 from vestige.graph.folder import expect_own, recorded
 from vestige.leaks.config import LeakConfig, expect_defence
@@ -180,12 +181,10 @@ def run_into(
     where : Any
         The arguments of `run_leaks`.
     """
-    record = config.model_dump(mode="json")
-    expect_own(folder, "leaks", {} if pairs else record)
-    if pairs:
-        findings, known = attack_files(*pairs, config)
-    else:
-        findings, known = run_leaks(config, cache=folder, **where), {"config": record}
+    known = _digests(*pairs) if pairs else {"config": config.model_dump(mode="json")}
+    for of, record in known.items():
+        expect_own(folder, "leaks", record, of)
+    findings = attack_files(*pairs, config)[0] if pairs else run_leaks(config, cache=folder, **where)
     findings.save(folder, title=config.title, known=known)
     return findings
 
@@ -194,10 +193,13 @@ def attack_files(
     shadow: Path | str, target: Path | str, config: LeakConfig
 ) -> tuple[Findings, dict[str, Any]]:
     """Attack pairs in two files, as `config` names attacks, features and defences; also return the files' hashes."""
-    files = {"shadow": Path(shadow), "target": Path(target)}
-    pairs = {side: PosteriorPairs.load(path) for side, path in files.items()}
+    pairs = [PosteriorPairs.load(path) for path in (shadow, target)]
     findings = attack_pairs(
-        pairs["shadow"], pairs["target"], models=config.attacks, features=config.features, defences=config.defences,
-        seed=config.seed,
-    )  # fmt: skip
-    return findings, {"pairs": {side: file_hash(path) for side, path in files.items()}}
+        *pairs, models=config.attacks, features=config.features, defences=config.defences, seed=config.seed
+    )
+    return findings, _digests(shadow, target)
+
+
+def _digests(shadow: Path | str, target: Path | str) -> dict[str, Any]:
+    """Return what the record says of two files: the hash of each."""
+    return {"pairs": {"shadow": file_hash(regular(shadow)), "target": file_hash(regular(target))}}

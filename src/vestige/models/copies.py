@@ -48,10 +48,10 @@ def not_finite(result: nn.Module, original: nn.Module) -> str | None:
     for name, value in result.state_dict().items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
             continue
-        was, fine = before.get(name), torch.isfinite(value)
-        if was is not None and was.shape == value.shape:
-            fine |= ~torch.isfinite(was)
-        if not fine.all():
+        was, finite = before.get(name), torch.isfinite(value)
+        if isinstance(was, Tensor) and was.shape == value.shape:
+            finite |= ~torch.isfinite(was)
+        if not finite.all():
             return name
     return None
 

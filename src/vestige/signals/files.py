@@ -265,7 +265,7 @@ def from_table(kind: type[Signals], path: Path) -> Signals:
 
 def _check_known(columns: list[str], path: Path) -> None:
     """Refuse a column that no field of `Signals` is read from: what it holds would be lost."""
-    stacks = "|".join(rf"{prefix}[0-9]{{1,6}}" for prefix in STACKS)
+    stacks = "|".join(rf"{prefix}(0|[1-9][0-9]{{0,5}})" for prefix in STACKS)
     logits = re.compile(rf"(unlearned|original|{stacks})_[0-9]{{1,6}}")
     known = ["label", *ROW_COLUMNS, "unlearned_0", "original_0", *(f"{prefix}0_0" for prefix in STACKS)]
     if "label" not in columns:
