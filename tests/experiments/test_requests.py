@@ -118,6 +118,7 @@ def test_a_request_that_nobody_carries_out_is_found(nearest):
         ({"request": {}}, "ids or ids_file"),
         ({"request": {"ids": ["r1"], "ids_file": "x"}}, "one of them"),
         ({"system": "churn.py"}, "churn.py:system"),
+        ({"device": "cuda"}, "device"),
         ({"system": "nowhere.py:system"}, "no such file"),
     ],
 )
