@@ -63,7 +63,6 @@ class RequestConfig(Config):
     shadows: ShadowConfig = ShadowConfig()
     audit: AuditConfig = AuditConfig()
     seed: Seed = 0
-    device: str = "auto"
 
     @field_validator("how")
     @classmethod

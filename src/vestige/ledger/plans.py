@@ -135,7 +135,7 @@ def records_of(requests: Sequence[Request]) -> list[str]:
 
 def _parent(ledger: Ledger, line: str, source: SystemSource) -> Version:
     """Return the version of a line that saw what the system's original saw; a live one before others."""
-    manifest = ledger.models.manifest_of(source.place or source.held)
+    manifest = ledger.models.manifest_of(source)
     same = [v for v in ledger.models.list(line) if v.manifest == manifest.digest]
     same = [v for v in same if v.state == "live"] or [v for v in same if v.state == "candidate"] or same
     if not same:

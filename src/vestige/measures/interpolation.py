@@ -257,7 +257,7 @@ def _cdf(
     family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
 ) -> Floats:
     if family == "gumbel":
-        t = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi)
+        t: Floats = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi)
         t += EULER
         np.exp(np.negative(t, out=t), out=t)
         return np.exp(np.negative(t, out=t), out=t)
