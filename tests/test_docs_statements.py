@@ -189,7 +189,7 @@ def test_files_that_a_guide_names_are_written():
         if re.match(r"docs/(start|guide|people|concepts|reference)/", page):
             known = source + "\n".join(block for _, block in BLOCK.findall(PAGES[page]))
             names = set(FILES.findall(PROSE[page])) - OF_THE_READER
-            strange += [(page, name) for name in sorted(names) if name not in known]
+            strange += [(page, name) for name in sorted(names) if name.removesuffix(".pub") not in known]
     assert strange == []
 
 
