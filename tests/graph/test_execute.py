@@ -97,7 +97,9 @@ def _lives(pid):
 
 def test_a_runner_shows_that_it_lives_while_a_step_takes_long(tmp_path, monkeypatch):
     beats, mark = itertools.count(), tmp_path / "mark"
-    monkeypatch.setattr("vestige.graph.progress.BEAT", 1e6)  # none but those of the loop that waits for the step
+    monkeypatch.setattr(
+        "vestige.graph.progress.BEAT", 1e6
+    )  # none but those of the loop that waits for the step
     monkeypatch.setattr(Watch, "beat", lambda watch: next(beats) == 5 and mark.touch())
     outcome = carry_out([Waits(mark=str(mark))], Store(tmp_path), engine_name="local", workers=1)
     assert names(outcome) == ["done"]  # two beats come before it begins
