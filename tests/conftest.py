@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -112,7 +113,7 @@ def no_pictures(monkeypatch):
 
 @pytest.fixture
 def forked_workers(monkeypatch):
-    """Worker processes that are forked from one which has loaded the libraries; tests/graph starts those of every run."""
+    """Worker processes that are forked from one which has loaded the libraries; tests/graph starts those of runs too."""
     from concurrent.futures import ProcessPoolExecutor
 
     import processes
@@ -197,6 +198,19 @@ def text_audits(text_signals):
         name: audit_texts(text_signals[name], before, shadows, role=tiny.ROLE, extra={"texts": tiny.TEXTS})
         for name in ("original", "retrain")
     }
+
+
+@pytest.fixture(scope="session")
+def words_are_told_apart_once():
+    """In runs on texts: how well words tell two groups of texts apart, a second each, is worked out once for groups that runs share."""
+    from vestige.evaluation import language
+
+    known = cache(language.bag_of_words)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "vestige.experiments.texts.bag_of_words", lambda one, other: known(tuple(one), tuple(other))
+        )
+        yield
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def test_the_first_failure_is_raised_where_it_is_to_stop(tmp_path):
     assert not Store(tmp_path).done(steps[1])
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_worker_that_is_killed_costs_one_try(tmp_path):
     once, store = DieOnce(mark=str(tmp_path / "mark"), value=3), Store(tmp_path / "s")
     top = Add(value=0, below=(once, Add(value=4)))
@@ -95,6 +96,7 @@ def _lives(pid):
     return True
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_runner_shows_that_it_lives_while_a_step_takes_long(tmp_path, monkeypatch):
     beats, mark = itertools.count(), tmp_path / "mark"
     monkeypatch.setattr(
@@ -105,6 +107,7 @@ def test_a_runner_shows_that_it_lives_while_a_step_takes_long(tmp_path, monkeypa
     assert names(outcome) == ["done"]  # two beats come before it begins
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_step_that_always_dies_fails_alone(tmp_path):
     bad, good, store = DieAlways(), [Add(value=k) for k in range(5)], Store(tmp_path)
     above = Add(below=(bad,))
