@@ -302,9 +302,21 @@ def _extent(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[
     return values, levels
 
 
+PLAIN_NUMBER = re.compile(
+    r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+([eE][-+]?[0-9]+)?"
+)
+
+
 def _check_scalar(node: yaml.ScalarNode) -> None:
-    if node.tag.endswith(":int") and len(node.value) > DIGITS:
+    """Refuse numbers that YAML 1.1 reads as others than they look: 010 as 8, 12:30 as 750, 1_0 as 10."""
+    number = node.tag.endswith((":int", ":float"))
+    if number and len(node.value) > DIGITS and node.tag.endswith(":int"):
         raise ValueError(f"an integer of {len(node.value)} characters; at most {DIGITS} are read")
+    if number and any(c.isdigit() for c in node.value) and not PLAIN_NUMBER.fullmatch(node.value):
+        raise ValueError(
+            f"line {node.start_mark.line + 1}: {node.value[:DIGITS]} is not the same number to all readers of YAML; "
+            "write it in plain digits, or in quotes where it is a name"
+        )
     if any("\ud800" <= character <= "\udfff" for character in node.value):
         raise ValueError("a text holds half a character (a lone surrogate)")
 

@@ -25,7 +25,7 @@ def test_a_list_in_a_file_of_either_case(tmp_path):
 
 BAD = {
     "id in row 0 is missing": '{"text": "a", "id": null}',
-    "ids are float64": '{"text": "a", "id": 1.0}',
+    "row 0 is of type float": '{"text": "a", "id": 1.0}',
     "are bool|of type bool": '{"text": "a", "id": true}',
     "lone surrogate": r'{"text": "\ud800"}',
     "deeper than 100 levels": "[" * 5000,
@@ -83,7 +83,7 @@ def test_files_of_texts(tmp_path):
             b'{"text": "one", "id": "x"}\n"two"',
             "entry 2: ids are wanted for every text, or for none",
         ),
-        ("j.jsonl", b'{"text": "one", "id": 1.0}', "ids are float64"),
+        ("j.jsonl", b'{"text": "one", "id": 1.0}', "row 0 is of type float"),
         ("k.jsonl", b'{"text": "one", "id": null}', "id in row 0 is missing"),
         ("l.jsonl", b'{"text": "one", "id": true}', "are bool|of type bool"),
         ("m.jsonl", b'{"text": "one", "id": ""}', "id in row 0 is missing"),

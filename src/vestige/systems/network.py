@@ -18,10 +18,11 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.device import device_of
-from vestige.signals.collect import evaluating
+from vestige.models.passes import evaluating
 from vestige.systems.answers import look
 from vestige.systems.base import Records
-from vestige.systems.items import Items, accepted, class_names, items_of, joined, named_by, truth_of
+from vestige.systems.item_facts import class_names, named_by, truth_of
+from vestige.systems.items import Items, accepted, items_of, joined_items
 from vestige.systems.network_system import Fit, Networks, Start, network_in
 from vestige.systems.seeding import all_seeded
 from vestige.systems.unseen import is_data, seen_rows
@@ -124,7 +125,7 @@ def networks(
     other = None
     if is_data(unseen):
         other, _ = items_of(unseen, label)
-        items = joined(items, replace(other, collate=items.collate))
+        items = joined_items(items, replace(other, collate=items.collate))
     items = replace(items, accepts=accepted(structure))
     if not count or len(items) < 2:
         raise InputError("data hold no records.")
