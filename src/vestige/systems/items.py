@@ -19,7 +19,7 @@ from vestige.data.dataset import Dataset
 from vestige.errors import InputError, told
 from vestige.models.scale import to_float
 from vestige.systems.seeding import all_seeded
-from vestige.values import as_array, as_ids
+from vestige.values import as_array, as_ids, check_aligned
 
 LABELS = ("labels", "label", "targets", "target", "y")
 """Fields of a dictionary that hold the truth, where nothing else is said."""
@@ -264,18 +264,26 @@ def items_of(data: Any, label: Any = None) -> tuple[Items, tuple[str, ...]]:
 
 
 def _of_arrays(x: Any, y: Any) -> tuple[Items, tuple[str, ...]]:
+    check_aligned(x=x, y=y)
     x = x.detach().cpu() if isinstance(x, Tensor) else as_array("x", x)
     y = y.detach().cpu() if isinstance(y, Tensor) else as_array("y", y)
     if not x.ndim or not y.ndim or len(x) != len(y):
         raise InputError(f"x has shape {list(x.shape)} and y {list(y.shape)}; one y a row of x is wanted.")
+    if isinstance(y, np.ndarray) and y.dtype.kind == "u" and y.size and y.max() < 2**63:
+        y = y.astype(np.int64)  # torch has no others of more than 8 bits
     is_bytes = x.ndim == 4 and x.dtype in (np.uint8, torch.uint8)
     notes = ("Images of bytes were given to the network as numbers from 0 to 1.",) if is_bytes else ()
     return Items(Pairs(x, y)), notes
 
 
 def joined(first: Items, second: Items) -> Items:
-    """Return both as one data set."""
+    """Return both as one data set. Raises `InputError` where their classes have other names, or another order."""
     both = (first.data, second.data)
+    names, others = (class_names(part.data, part.label) for part in (first, second))
+    if names is not None and others is not None and names != others:
+        raise InputError(
+            f"The classes of data are {names}, and those of unseen {others}; give both the same, in one order."
+        )
     if all(hasattr(part, "with_format") for part in both):
         import datasets
 

@@ -22,12 +22,13 @@ from vestige.signals.collect import evaluating
 from vestige.systems.answers import look
 from vestige.systems.base import Records
 from vestige.systems.items import Items, accepted, class_names, items_of, joined, named_by, truth_of
-from vestige.systems.network_system import Fit, Networks, Start, network_in
+from vestige.systems.network_system import Fit, Networks, Start, called, network_in
 from vestige.systems.seeding import all_seeded
 from vestige.systems.unseen import is_data, seen_rows
 from vestige.systems.weights import fill, unwrapped
 from vestige.training.loop import recipe_of
 from vestige.training.recipe import Recipe
+from vestige.values import id_list
 
 
 def networks(
@@ -154,7 +155,7 @@ def _models(
     elif callable(model):
         start = start or model
         with all_seeded(0):
-            structure, original = network_in(model()), None
+            structure, original = network_in(called(model, "model")), None
     else:
         raise InputError(
             f"model is of type {type(model).__name__}; a torch.nn.Module, or a function that returns one, is wanted."
@@ -219,7 +220,7 @@ def _records(
     if task != "classification":
         return Records(ids, targets=truth, cluster=groups)
     number = max(width, 2)
-    names = tuple(map(str, classes)) if classes is not None else _class_names(items, number)
+    names = _class_names(items, number) if classes is None else tuple(id_list("classes", classes).tolist())
     if len(names) != number:
         raise InputError(f"The network has {number} classes, and classes= names {len(names)}.")
     return Records(ids, truth.astype(np.int64), names, cluster=groups)
