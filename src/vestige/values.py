@@ -304,6 +304,21 @@ def are_probabilities(rows: NDArray[Any], total: float = 1.0) -> bool:
     return True
 
 
+def _are_logarithms(table: NDArray[Any], base: float) -> bool:
+    """Is every row [C] of numbers of one sign log(p) to a base, of probabilities p that sum to 1?
+
+    Rows in which one class has all the probability tell nothing of the base; at least five others are wanted.
+    """
+    telling = 0
+    for start in [0, *range(FEWEST_SHARES, len(table), CHUNK)]:
+        part = table[start : start + CHUNK if start else FEWEST_SHARES].astype(np.float64, copy=False)
+        shares = np.power(base, part)
+        if not (np.abs(shares.sum(axis=1) - 1) <= 0.01).all():
+            return False
+        telling += int((shares.max(axis=1) < 0.9).sum())
+    return telling >= 5
+
+
 def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
     """Return what every row [..., C] holds in place of logits, and how to make logits of it; None where nothing tells.
 
@@ -314,10 +329,9 @@ def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
     if len(table) < 2 or (head.min() < 0 < head.max()):
         return None
     if head.min() < 0:
-        sums = {base: np.power(base, head).sum(axis=1) for base in (np.e, 2.0, 10.0)}
-        near = [base for base, total in sums.items() if (np.abs(total - 1) <= 0.01).all()]
-        if near in ([2.0], [10.0]):
-            return f"logarithms to the base {near[0]:g}", f"multiply them by np.log({near[0]:g})"
+        for base in (2.0, 10.0):
+            if _are_logarithms(table, base):
+                return f"logarithms to the base {base:g}", f"multiply them by np.log({base:g})"
         return None
     if are_probabilities(table, 100):
         return "percentages, rows that sum to 100", "divide them by 100 and {}"
@@ -326,7 +340,6 @@ def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
     if len(table) >= FEWEST_SHARES and table.min() >= 0 and table.max() <= 1 and table.any(axis=0).all():
         rows_of = "where each row tells the probabilities of all classes, divide it by its sum and {}"
         return "numbers from 0 to 1 alone, as probabilities are", f"{rows_of}; else take log(p / (1 - p))"
-    shares = np.exp(-head)
-    if (np.abs(shares.sum(axis=1) - 1) <= 0.01).all() and (np.abs(shares - 0.5) < 0.48).any():
+    if _are_logarithms(table, 1 / np.e):
         return "negative logarithms of probabilities", "give their negative"
     return None

@@ -387,7 +387,7 @@ def test_one_class_only(tmp_path):
     import numpy as np
 
     np.savez(tmp_path / "one.npz", x=np.zeros((50, 3)), y=np.zeros(50, int))
-    with pytest.raises(InputError, match="one class only"):
+    with pytest.raises(InputError, match="every record is of the class '0'"):
         run(config(data={"name": str(tmp_path / "one.npz")}), tmp_path / "r", say=silent)
     assert not (tmp_path / "r").exists()
 

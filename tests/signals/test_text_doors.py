@@ -236,7 +236,7 @@ DOORS = {
     "texts are nothing": (lambda: collect(MODEL, TOKENIZER, None), "texts are None; a list"),
     "texts by id": (lambda: collect(MODEL, TOKENIZER, {"a": "text"}), "texts are .*; a list"),
     "half a character": (lambda: collect(MODEL, TOKENIZER, ["a \ud800 b"]), "half a character"),
-    "a float id": (lambda: Texts(("a",), (1.0,)), "row 0 is of type float"),
+    "a float id": (lambda: Texts(("a",), (1.0,)), "id in row 0 is of type float"),
     "a gap in ids": (lambda: Texts(("a",), (None,)), "id in row 0 is missing"),
     "ids in one string": (lambda: Texts(("a", "b"), "ab"), "is one text; a list of ids"),
     "no such method": (lambda: unlearn("np", MODEL, TOKENIZER, FORGET), "Did you mean 'npo'"),

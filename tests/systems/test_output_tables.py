@@ -172,7 +172,7 @@ def test_roles_by_lists_or_by_a_column():
 TWO = binary("yes").assign(no=lambda t: 1 - t["yes"])
 WHO = {"forget": ["a"], "retain": ["b"], "kind": "probabilities"}
 REFUSED = {
-    "after holds probabilities, rows of numbers": (TWO, {"kind": "logits"}),
+    "after holds probabilities, rows of numbers from 0 to 1": (TWO, {"kind": "logits"}),
     "after, column 'id': 'a' appears twice": (TWO.assign(id=["a", "a", "b"]), {}),
     "before lacks 'c' of the 3 ids of after": (TWO, {"before": TWO[:2]}),
     "after lacks 'd' of the 4 ids of before": (TWO, {"before": pd.concat([TWO, TWO[:1].assign(id="d")])}),

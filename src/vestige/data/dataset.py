@@ -123,6 +123,26 @@ class Dataset:
         return np.array([where[name] for name in wanted], dtype=np.int64)
 
 
+def numbered(stem: str, count: int) -> NDArray[np.str_]:
+    """Return ids of samples that have none of their own: "digits/0000", "digits/0001", ..."""
+    width = len(str(max(count - 1, 0)))
+    return np.array([f"{stem}/{place:0{width}d}" for place in range(count)])
+
+
+def joined(*parts: Dataset) -> Dataset:
+    """Return sets of samples of the same classes as one; all else is as in the first. Raises `InputError` otherwise."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for part in parts[1:]:
+        if part.classes != first.classes:
+            raise InputError(
+                f"{part.name} has the classes {part.classes}, and {first.name} {first.classes}; one order is wanted."
+            )
+    x, y, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "ids"))
+    return dataclasses.replace(first, x=x, y=y, ids=ids)
+
+
 def _labels(y: Any, name: str) -> NDArray[np.int64]:
     """Return labels as int64 [N], from whole numbers of any type."""
     values = as_array(f"{name}: y", y)

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from vestige.data.columns import features, loses, without
-from vestige.data.dataset import Dataset
+from vestige.data.dataset import Dataset, numbered
 from vestige.data.labels import labels_of, labels_written
 from vestige.data.pictures import decode
 from vestige.errors import InputError, unknown
@@ -76,7 +75,7 @@ def npz(path: Path) -> Dataset:
         x = single
     names = tuple(as_ids(f"{path}: classes", arrays["classes"]).tolist()) if "classes" in arrays else None
     y, classes = labels_of(arrays["y"], f"{path}: y", names)
-    ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else _ids(path.stem, len(y))
+    ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else numbered(path.stem, len(y))
     return Dataset(path.stem, np.ascontiguousarray(x), y, ids, classes, notes)
 
 
@@ -131,7 +130,7 @@ def table(
     ids = (
         as_ids(f"{path}, column {id!r}", frame.pop(id).to_numpy())
         if id is not None
-        else _ids(path.stem, len(y))
+        else numbered(path.stem, len(y))
     )
     if not len(frame.columns):
         raise InputError(f"{path}: there is no column besides {label!r}.")
@@ -184,8 +183,3 @@ def image_folder(
 def _inside(folder: Path) -> list[Path]:
     """Return what lies in a folder and is not hidden, in sorted order."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _ids(stem: str, n: int) -> NDArray[np.str_]:
-    width = len(str(max(n - 1, 0)))
-    return np.array([f"{stem}/{i:0{width}d}" for i in range(n)])

@@ -36,9 +36,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.linear_model import LogisticRegression
 
 from vestige.evaluation.calibration import p_values
+from vestige.evaluation.logistic import logistic
 from vestige.evaluation.verdict.adjustment import ADJUSTMENTS, trace_scores
 from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, RETAIN, Floats, Margins, Mask
 from vestige.evaluation.verdict.signals import judged_margins
@@ -273,11 +273,13 @@ def _exposures(
 def _exposure(inputs: Floats, kept: Mask, fold: NDArray[np.int64]) -> Floats:
     """Return the log-odds of a retained record, each by a regression on the other folds."""
     score = np.empty(len(inputs))
-    model = LogisticRegression(solver="newton-cholesky", class_weight="balanced")
     for one in range(FOLDS):
         fitted = fold != one
         features = _standardised(_quadratic(_standardised(inputs, fitted)), fitted)
-        score[~fitted] = model.fit(features[fitted], kept[fitted]).decision_function(features[~fitted])
+        *slope, level = logistic(features[fitted], kept[fitted])
+        score[~fitted] = (features[~fitted] * slope).sum(
+            axis=1
+        ) + level  # equal records score the same to the last bit
     return score
 
 

@@ -77,8 +77,8 @@ FIGURES = ("auc", "balanced_accuracy", "tpr_at_fpr_1%", "tnr_at_fnr_1%", "tnr_at
 
 def figures(unlearned: Array, retained: Array) -> dict[str, float]:
     """Return every figure of `FIGURES` at once."""
-    below = (np.cumsum(group, axis=1) for group in _counts(unlearned, retained))
-    return {name: float(values[0]) for name, values in _figures(*below).items()}
+    one, zero = (np.cumsum(group, axis=1) for group in _counts(unlearned, retained))
+    return {name: float(values[0]) for name, values in _figures(one, zero, _within(one, zero)).items()}
 
 
 @checked
@@ -96,7 +96,8 @@ def bootstraps(
 
     Scores are sorted once, and cut into runs: samples of one group with none of the other between them, for inside a
     run no figure changes. A draw is a count per sample of the sorted group, the same for all pairs; every figure is
-    read from its cumulative sum at the ends of the runs.
+    read from its cumulative sum at the ends of the runs. Up to which sample an error keeps its bound is the same for
+    all pairs too.
     """
     ends = [_ends(*pair) for pair in pairs]
     sizes = [np.size(group) for group in pairs[0]]
@@ -106,9 +107,11 @@ def bootstraps(
     for start in range(0, draws, block):
         rows = min(block, draws - start)
         below = [_drawn_below(rng, size, rows) for size in sizes]
-        for place, both in enumerate(ends):
-            at_ends = (group.take(end, axis=1) for group, end in zip(below, both, strict=True))
-            values[place, :, start : start + rows] = list(_figures(*at_ends).values())
+        within = _within(*below)
+        for place, (one, zero) in enumerate(ends):
+            runs = [np.searchsorted(end, count) for end, count in zip((one, zero, zero), within, strict=True)]
+            drawn = _figures(below[0][:, one], below[1][:, zero], runs)
+            values[place, :, start : start + rows] = list(drawn.values())
     tail = (1 - level) / 2
     limits = np.quantile(values, [tail, 1 - tail], axis=-1).transpose(1, 2, 0).tolist()
     return [dict(zip(FIGURES, map(tuple, each), strict=True)) for each in limits]
@@ -166,33 +169,42 @@ def _from_zero(counts: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([np.zeros((len(counts), 1), counts.dtype), np.cumsum(counts, axis=1)], axis=1)
 
 
-def _figures(below_one: Counts, below_zero: Counts) -> dict[str, Floats]:
+def _within(below_one: Counts, below_zero: Counts) -> list[Counts]:
+    """Return up to how many of the rising counts [B, T] an error keeps its bound, [B] each.
+
+    At most 1 % of the unlearned samples are below; more than 1 %, then any, of the retained samples are not below.
+    """
+    n, m = int(below_one[0, -1]), int(below_zero[0, -1])
+    return [
+        np.count_nonzero(below_one <= (0.01 + 1e-9) * n, axis=1),
+        np.count_nonzero(below_zero < (0.99 - 1e-9) * m, axis=1),
+        np.count_nonzero(below_zero < (1 - 1e-9) * m, axis=1),
+    ]
+
+
+def _figures(below_one: Counts, below_zero: Counts, within: Sequence[Counts]) -> dict[str, Floats]:
     """Return the figures [B] of B groups given as the counts [B, T] up to each of T rising scores.
 
-    Thresholds lie before the first score and behind each one. Both rates rise with them, so the last threshold
-    that keeps an error below its bound, or the first, is found by counting.
+    Thresholds lie before the first score and behind each one; `within` says up to which one an error keeps its bound.
     """
     n, m = int(below_one[0, -1]), int(below_zero[0, -1])
     rows, thresholds = np.arange(len(below_one)), below_one.shape[1]
+    recognised, *missed = within
 
     def at(below: Counts, threshold: Counts) -> Floats:
         """Counts below the k-th threshold; the 0th has none below."""
         return np.asarray(np.where(threshold == 0, 0, below[rows, threshold - 1]), np.float64)
 
-    def tnr(fnr: float) -> Floats:
-        """TNR at the first threshold that misses at most a share `fnr` of the retained samples."""
-        missed = np.count_nonzero(below_zero < (1 - fnr - 1e-9) * m, axis=1)
-        return 1 - at(below_one, np.minimum(missed + 1, thresholds)) / n
-
-    last = np.count_nonzero(below_one <= (0.01 + 1e-9) * n, axis=1)
-    ones, middle = np.diff(below_one, axis=1, prepend=0), below_zero.copy()  # a tie counts by half
-    middle[:, 1:] += below_zero[:, :-1]
-    area = np.einsum("bt,bt->b", ones, middle) / 2
+    tnr = [1 - at(below_one, np.minimum(count + 1, thresholds)) / n for count in missed]
+    area = np.einsum(
+        "bt,bt->b", below_one[:, 1:], below_zero[:, :-1]
+    )  # the shoelace formula: no array in between
+    area -= np.einsum("bt,bt->b", below_one[:, :-1], below_zero[:, 1:])
     gain = (below_zero * n - below_one * m).max(axis=1).clip(0) / (n * m)
     return {
-        "auc": area / (n * m),
+        "auc": (n * m + area) / 2 / (n * m),
         "balanced_accuracy": (1 + gain) / 2,
-        "tpr_at_fpr_1%": at(below_zero, last) / m,
-        "tnr_at_fnr_1%": tnr(0.01),
-        "tnr_at_fnr_0": tnr(0.0),
+        "tpr_at_fpr_1%": at(below_zero, recognised) / m,
+        "tnr_at_fnr_1%": tnr[0],
+        "tnr_at_fnr_0": tnr[1],
     }

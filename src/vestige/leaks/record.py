@@ -166,6 +166,12 @@ def joined(parts: list[PosteriorPairs]) -> PosteriorPairs:
     )
 
 
+def normalised(p: Floats) -> Floats:
+    """Return rows [n, K] that sum to 1; one of zeros becomes uniform."""
+    total = p.sum(axis=1, keepdims=True)
+    return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
+
+
 def _posteriors(name: str, value: ArrayLike) -> Floats:
     array = as_floats(name, value).astype(np.float64, copy=False)
     if array.ndim != 2 or not len(array) or array.shape[1] < 2:

@@ -16,6 +16,7 @@ from vestige.errors import InputError, MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.fields import HOW_TO_GET
+from vestige.signals.of_models import over_shadows
 from vestige.signals.transforms import logloss_of
 
 Floats = NDArray[np.float64]
@@ -115,7 +116,6 @@ def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
     form that the code of Wang et al. 2025 (IAM) keeps.
     """
     u, o = (logloss_of(signals.scaled_logits(x)) for x in ("unlearned", "original"))
-    out = np.empty(len(signals))
-    for part in signals.chunks():
-        out[part] = logloss_of(signals.scaled_logits("shadow_out", part)).mean(axis=0)
-    return np.clip((c + np.maximum(o - u, 1e-10)) / (c + np.maximum(o - out, 1e-10)), 0, 1)
+    out = over_shadows(signals, "logloss")[0]
+    share: Floats = (c + np.maximum(o - u, 1e-10)) / (c + np.maximum(o - out, 1e-10))
+    return np.clip(share, 0, 1)

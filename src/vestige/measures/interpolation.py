@@ -28,7 +28,8 @@ from vestige.errors import InputError, MissingArray, unknown
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, bounded_gumbel, loss, of_losses
+from vestige.signals.of_models import over_shadows, signal_of
+from vestige.signals.transforms import bounded_gumbel, loss, of_losses
 
 Floats = NDArray[np.float64]
 Family = Literal["gumbel", "norm", "ecdf", "beta", "kde"]
@@ -48,10 +49,10 @@ class Moments(NamedTuple):
     original: float
     covariance: float
 
-    def scale(self, a: float) -> float:
-        """Standard deviation of X_a."""
+    def scale(self, a: Floats | float) -> Floats:
+        """Standard deviation of X_a, of the shape of `a`."""
         variance = (1 - a) ** 2 * self.shadow + a * a * self.original + 2 * a * (1 - a) * self.covariance
-        return float(np.sqrt(max(variance, 0.0)))
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 class Shown(NamedTuple):
@@ -229,9 +230,9 @@ def _integrated(
     present, absent = np.zeros_like(u), np.zeros_like(u)
     if output == "log_odds":
         present, absent = np.full_like(u, -np.inf), np.full_like(u, -np.inf)
-    for a, weight in zip(levels, weights, strict=True):
+    scales = ((1 - a) * spread for a in levels) if moments is None else moments.scale(levels)
+    for a, weight, sigma in zip(levels, weights, scales, strict=True):
         centre = (1 - a) * mean + a * o
-        sigma = (1 - a) * spread if moments is None else moments.scale(a)
         if output == "log_odds":
             inside, outside = _log_cdf(family, u, centre, sigma, s, o, a)
             np.logaddexp(present, np.log(weight) + inside, out=present)
@@ -256,8 +257,10 @@ def _cdf(
     family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
 ) -> Floats:
     if family == "gumbel":
-        beta = np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi
-        return np.asarray(np.exp(-np.exp(-((u - m) / beta + EULER))))
+        t: Floats = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi)
+        t += EULER
+        np.exp(np.negative(t, out=t), out=t)
+        return np.exp(np.negative(t, out=t), out=t)
     if family == "norm":
         return np.asarray(special.ndtr((u - m) / (sigma + 1e-30)))
     if family == "beta":
@@ -323,24 +326,16 @@ def _shown(
 ) -> Shown:
     """Return what the models show of every sample; with `whole` also the shadows' signals one by one."""
     n = len(signals)
-    u, o, mean, spread = np.empty(n), np.full(n, 0.0 if level is None else level), np.empty(n), np.empty(n)
+    u, o = np.empty(n), np.full(n, 0.0 if level is None else level)
+    mean, spread = over_shadows(signals, signal, **bounds)
     every = np.empty((signals.shadows, n)) if whole else None
     for part in signals.chunks(CHUNK):
-        s = _signal(signals, "shadow_out", part, signal, bounds)
-        u[part] = _signal(signals, "unlearned", part, signal, bounds)
-        mean[part], spread[part] = s.mean(axis=0), s.std(axis=0)
+        u[part] = signal_of(signals, "unlearned", signal, part, **bounds)
         if level is None:
-            o[part] = _signal(signals, "original", part, signal, bounds)
+            o[part] = signal_of(signals, "original", signal, part, **bounds)
         if every is not None:
-            every[:, part] = s
+            every[:, part] = signal_of(signals, "shadow_out", signal, part, **bounds)
     return Shown(u, o, mean, spread, every)
-
-
-def _signal(signals: Signals, field: str, part: slice, signal: str, bounds: dict[str, float]) -> Floats:
-    """Return the signal of a part of the samples under the model of `field`, [n], or under its models, [S, n]."""
-    if signal in OF_SCALED_LOGIT:
-        return OF_SCALED_LOGIT[signal](signals.scaled_logits(field, part), **bounds)
-    return SIGNALS[signal](signals.require(field, "iam")[..., part, :], signals.labels[part], **bounds)
 
 
 def _moments(shown: Shown, rows: NDArray[np.int64] | slice) -> Moments:

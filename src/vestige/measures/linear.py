@@ -16,7 +16,7 @@ from vestige.errors import InputError
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals.transforms import OF_SCALED_LOGIT
+from vestige.signals.of_models import over_shadows, signal_of
 
 Floats = NDArray[np.float64]
 
@@ -82,9 +82,6 @@ def linear_gap(signals: Signals, *, form: Literal["shrunk_logit", "loss_ratio"] 
 
 def _gap_and_way(signals: Signals, form: str) -> tuple[Floats, Floats]:
     """Return original minus unlearned, and original minus the mean of the shadows, both [N]."""
-    of = OF_SCALED_LOGIT["scaled_logit" if form == "shrunk_logit" else "negative_loss"]
-    gap, way = np.empty(len(signals)), np.empty(len(signals))
-    for part in signals.chunks():
-        u, o, s = (of(signals.scaled_logits(name, part)) for name in ("unlearned", "original", "shadow_out"))
-        gap[part], way[part] = o - u, o - s.mean(axis=0)
-    return gap, way
+    signal = "scaled_logit" if form == "shrunk_logit" else "negative_loss"
+    u, o = (signal_of(signals, name, signal) for name in ("unlearned", "original"))
+    return o - u, o - over_shadows(signals, signal)[0]

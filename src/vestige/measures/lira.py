@@ -19,6 +19,7 @@ from vestige.errors import InputError
 from vestige.measures.calibration import calibration_rows
 from vestige.measures.registry import register
 from vestige.signals import Signals
+from vestige.signals.of_models import over_shadows
 
 Floats = NDArray[np.float64]
 CARLINI = "Carlini et al. 2022 (LiRA)"
@@ -201,10 +202,7 @@ def _log_normal(z: Floats, sd: Any) -> Floats:
 
 def outputs_of(signals: Signals) -> tuple[Floats, Floats, Floats]:
     """Return lambda_u, and mean and standard deviation (ddof 0) of lambda over shadows; each [N]."""
-    mean, spread = np.empty(len(signals)), np.empty(len(signals))
-    for part in signals.chunks():
-        s = signals.scaled_logits("shadow_out", part)
-        mean[part], spread[part] = s.mean(axis=0), s.std(axis=0)
+    mean, spread = over_shadows(signals)
     return signals.scaled_logits("unlearned"), mean, spread
 
 

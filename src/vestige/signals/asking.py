@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vestige.errors import InputError, shown, told
-from vestige.signals.collect import evaluating
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +33,8 @@ def expect_language_model(model: Any, tokenizer: Any = None) -> None:
 def _expect_causal(model: Any) -> None:
     """Refuse a model that looks at what comes after a token, as masked language models do: it has seen the answer."""
     import torch
+
+    from vestige.models.passes import evaluating
 
     if (vocabulary_of(model) or 0) < 2 or not hasattr(model, "modules"):
         return

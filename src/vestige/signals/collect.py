@@ -201,6 +201,7 @@ def _reading(
     import torch
 
     from vestige.models import first_logits, read_as, to_float
+    from vestige.models.passes import evaluating
     from vestige.models.threads import few_threads
 
     with evaluating(model), torch.random.fork_rng(devices=[]):
@@ -216,15 +217,3 @@ def _place(model: Any, device: str | None) -> torch.device:
     from vestige.models import device_of, pick_device
 
     return pick_device(device) if device else device_of(model)
-
-
-@contextmanager
-def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Put every submodule into evaluation mode, and each back into its own mode afterwards."""
-    flags = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, flag in flags:
-            module.training = flag

@@ -27,6 +27,7 @@ from vestige.files import (
     read_table,
     regular,
 )
+from vestige.signals.checks import ATTACHED
 from vestige.store import file_hash, folder_at, published, read_record, write_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster", "group")
-ATTACHED = ("population", "calibration", "shadow_train")
 AUDITED = ("shadow_train",)
 """Attached records that hold outputs of the audited model too."""
 FILES = ("arrays.safetensors", "rows.parquet")

@@ -51,7 +51,6 @@ FEWEST_FOR_SCALE = 20
 MAD = 1.4826
 """Standard deviation of a normal distribution over the median of its absolute values."""
 
-MODELS = ("unlearned", "original", "shadow_out", "retrained")
 LIMITS = {
     "labels": (
         "Of each record only whether the predicted class is right is known: a trace that turns no wrong prediction "

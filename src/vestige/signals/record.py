@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Hashable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, MissingArray, unknown
-from vestige.signals.fields import (
-    HOW_TO_GET,
-    ROLES,
-    audited,
-    check_exchanged,
-    ids_of,
-    kind_of,
-    labels_of,
-    logits_of,
-    names_of,
-    notes_of,
-    roles_of,
-)
+from vestige.signals.checks import ATTACHED, STACKS, check
+from vestige.signals.fields import HOW_TO_GET, ROLES, audited
 from vestige.signals.transforms import Floats, scaled_logit
-from vestige.values import as_floats, as_ids, as_rows, check_aligned
+from vestige.values import as_ids, as_rows, check_aligned
 
 ROW_FIELDS = ("labels", "unlearned", "original", "sensitivity", "role", "ids", "source", "cluster", "group")
-STACKS = ("shadow_out", "retrained")
-ATTACHED = ("population", "calibration", "shadow_train")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,77 +96,14 @@ class Signals:
     kind: str = "logits"
     notes: tuple[str, ...] = ()
     shadow_train: Signals | None = None
-    _scaled: dict[tuple[str, float], Floats] | None = dataclasses.field(default=None, init=False, repr=False)
+    _memory: dict[tuple[str, Hashable], Floats] | None = dataclasses.field(
+        default=None, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         check_aligned(**{name: getattr(self, name) for name in (*ROW_FIELDS, *STACKS)})
         self._set("unlearned", audited(self.unlearned))
-        self._check(FIELDS)
-
-    def _check(self, changed: Set[str]) -> None:
-        """Check the fields in `changed`, each by itself and against `unlearned` and the others."""
-        n, c = shape = self.unlearned.shape
-        if "labels" in changed:
-            self._set("labels", labels_of(self.labels, n, c))
-        if changed & {"labels", "kind"}:
-            self._set("kind", kind_of(self.kind, self.labels, c))
-        if "notes" in changed:
-            self._set("notes", notes_of(self.notes))
-        for name in ("original", "shadow_out", "retrained", "sensitivity"):
-            if name in changed and getattr(self, name) is not None:
-                self._set(name, logits_of(name, getattr(self, name), shape, name in STACKS))
-        if "shadow_fit" in changed and self.shadow_fit is not None:
-            fit = as_floats("shadow_fit", self.shadow_fit).ravel()
-            if not fit.size or fit.min() < 0 or fit.max() > 1:
-                raise InputError("shadow_fit must be a non-empty array of confidences between 0 and 1.")
-            self._set("shadow_fit", fit)
-        if "role" in changed:
-            self._set("role", roles_of(self.role, n))
-        if "ids" in changed:
-            self._set("ids", ids_of(self.ids, n))
-        for name in ("source", "cluster", "group"):
-            if name in changed and getattr(self, name) is not None:
-                self._set(name, names_of(name, getattr(self, name), n))
-        if changed & {"ids", "shadow_ids"} and self.shadow_ids is not None:
-            self._check_shadow_ids()
-        if changed & {"shadow_out", "population_in", "kind", *ATTACHED}:
-            self._check_attached(c)
-        if changed & {"shadow_out", "shadow_train", "ids"} and self.shadow_train is not None:
-            check_exchanged(self, self.shadow_train)
-
-    def _check_shadow_ids(self) -> None:
-        names = np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False))
-        self._set("shadow_ids", names)
-        seen = np.intersect1d(names, self.names)
-        if len(seen):
-            raise InputError(
-                f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "
-                f"{str(seen[0])!r}; shadow models must not have seen what they are a reference for."
-            )
-
-    def _check_attached(self, c: int) -> None:
-        for name in ATTACHED:
-            attached = getattr(self, name)
-            if attached is not None and not isinstance(attached, Signals):
-                raise InputError(f"{name} is of type {type(attached).__name__}; a Signals record is wanted.")
-            if attached is not None and attached.classes != c:
-                raise InputError(f"{name} has {attached.classes} classes, the audited samples have {c}.")
-            if attached is not None and attached.kind != self.kind:
-                raise InputError(
-                    f"{name} is of kind {attached.kind!r}, the audited samples are of kind {self.kind!r}; make both "
-                    "from the same kind of outputs."
-                )
-        known = self.calibration
-        if known is not None and self.shadows and known.shadows != self.shadows:
-            raise InputError(
-                f"calibration has {known.shadows} OUT shadows per sample, the audited samples have {self.shadows}; "
-                "they must be as many, or the simulated deletions are no null for the audited ones."
-            )
-        if self.population_in is not None:
-            if self.population is None:
-                raise InputError("population_in is given without population.")
-            shape = self.population.unlearned.shape
-            self._set("population_in", logits_of("population_in", self.population_in, shape, False))
+        check(self, FIELDS)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -278,7 +202,7 @@ class Signals:
         labels = self.labels[rows]
         if not len(labels):
             raise InputError("There are no rows to take; at least one sample is wanted.")
-        part = self._with_scaled(lambda _, values: values[..., rows])
+        part = self._with_memory(lambda field, what, values: values[..., rows])
         part._set("labels", labels)
         for name in ROW_FIELDS[1:]:
             value = getattr(self, name)
@@ -317,14 +241,14 @@ class Signals:
             fields.setdefault("shadow_train", None)
         changed: Set[str] = {name for name, value in fields.items() if value is not getattr(self, name)}
         stale = FIELDS if "labels" in changed else changed
-        other = self._with_scaled(lambda field, values: None if field in stale else values)
+        other = self._with_memory(lambda field, what, values: None if field in stale else values)
         for name in changed:
             other._set(name, fields[name])
         if "unlearned" in changed:
             other._set("unlearned", audited(other.unlearned))
             if other.unlearned.shape != self.unlearned.shape:
                 changed = FIELDS
-        other._check(changed)
+        check(other, changed)
         return other
 
     def with_shadows(self, models: NDArray[Any]) -> Signals:
@@ -335,7 +259,13 @@ class Signals:
         if not len(models) or len(np.unique(models)) < len(models):
             raise InputError("models names no shadow model, or one twice; at least one is wanted, each once.")
         shadows = self.require("shadow_out", "with_shadows")[models]
-        other = self._with_scaled(lambda field, values: values[models] if field == "shadow_out" else values)
+
+        def fewer(field: str, what: Hashable, values: Floats) -> Floats | None:
+            if field != "shadow_out":
+                return values
+            return values[models] if isinstance(what, float) else None  # else it is of all of them together
+
+        other = self._with_memory(fewer)
         for name in ("calibration", "shadow_train"):
             other._set(name, None)
         other._set("shadow_out", shadows)
@@ -345,10 +275,11 @@ class Signals:
         """Return the same record, which keeps the scaled logits of each array once they are computed.
 
         So do its attached records, and what `take`, `with_` and `with_shadows` return. One number is kept where an
-        array has C, until the record goes. Arrays that are changed in place are not noticed.
+        array has C, until the record goes, and what `remembered` is asked for. Arrays that are changed in place are
+        not noticed.
         """
         other = copy.copy(self)
-        other._set("_scaled", {})
+        other._set("_memory", {})
         for name in ATTACHED:
             if getattr(self, name) is not None:
                 other._set(name, getattr(self, name).remembering())
@@ -371,20 +302,39 @@ class Signals:
         float [n], or [S, n] of a stack of models; read-only in a record that remembers.
         """
         logits = self.require(field, "scaled_logits")
-        if self._scaled is None:
+        if self._memory is None:
             return _scaled_logits(logits[..., part, :], self.labels[part], temperature)
-        if (field, temperature) not in self._scaled:
-            values = _scaled_logits(logits, self.labels, temperature)
-            values.flags.writeable = False
-            self._scaled[field, temperature] = values
-        return self._scaled[field, temperature][..., part]
+        every = self.remembered(
+            field, float(temperature), lambda: _scaled_logits(logits, self.labels, temperature)
+        )
+        return every[..., part]
 
-    def _with_scaled(self, change: Callable[[str, Floats], Floats | None]) -> Signals:
-        """Return a copy whose scaled logits, where it has some, are what `change(field, values)` makes of them."""
+    def remembered(self, field: str, what: Hashable, compute: Callable[[], Floats]) -> Floats:
+        """Return `compute()`; in a record that remembers it is called once, and what it returned is read-only.
+
+        Parameters
+        ----------
+        field : str
+            Of which array it is, beside labels; where that is replaced it is computed again.
+        what : float or other
+            What it is of it. A float stands for the scaled logits, [N] or [S, N], at a temperature; anything else for
+            numbers [..., N] of all models together.
+        compute : Callable
+        """
+        if self._memory is None:
+            return compute()
+        if (field, what) not in self._memory:
+            values = compute()
+            values.flags.writeable = False
+            self._memory[field, what] = values
+        return self._memory[field, what]
+
+    def _with_memory(self, change: Callable[[str, Hashable, Floats], Floats | None]) -> Signals:
+        """Return a copy that remembers, where this one does, what `change(field, what, values)` makes of it."""
         other = copy.copy(self)
-        if self._scaled is not None:
-            changed = {key: change(key[0], values) for key, values in self._scaled.items()}
-            other._set("_scaled", {key: values for key, values in changed.items() if values is not None})
+        if self._memory is not None:
+            changed = {key: change(*key, values) for key, values in self._memory.items()}
+            other._set("_memory", {key: values for key, values in changed.items() if values is not None})
         return other
 
     @classmethod

@@ -18,7 +18,7 @@ KINDS = {"classification": "logits", "multilabel": "multilabel", "regression": "
 """The kind of output of each task."""
 
 
-class Asked(nn.Module):
+class OneInput(nn.Module):
     """A network of any number of inputs as one of its main input alone; the others are those of a batch."""
 
     def __init__(self, network: nn.Module, batch: Batch) -> None:
@@ -49,7 +49,7 @@ def column(output: Any) -> Any:
 
 def numbers_of(network: nn.Module, batch: Batch) -> Tensor:
     """Return what a network says about a batch [n, C]. Raises `InputError` where it does not take it, or says less."""
-    return expect_logits(answer(Asked(network, batch), batch.main), len(batch), training=network.training)
+    return expect_logits(answer(OneInput(network, batch), batch.main), len(batch), training=network.training)
 
 
 def readable(network: nn.Module, batch: Batch) -> nn.Module:
@@ -57,8 +57,8 @@ def readable(network: nn.Module, batch: Batch) -> nn.Module:
     few = {p.dtype for p in network.parameters() if p.is_floating_point() and p.element_size() < 4}
     if few:
         return copied(network).float()
-    asked = read_as(Asked(network, batch), batch.main)
-    assert isinstance(asked, Asked)
+    asked = read_as(OneInput(network, batch), batch.main)
+    assert isinstance(asked, OneInput)
     return asked.network
 
 
@@ -70,7 +70,7 @@ def look(network: nn.Module, batch: Batch, truth: np.ndarray, task: str | None) 
     """
     notes: list[str] = []
     network = readable(network.eval(), batch)
-    asked = Asked(network, batch)
+    asked = OneInput(network, batch)
     raw = _raw(asked, batch)
     if isinstance(raw, (tuple, list)) and not hasattr(raw, "logits"):
         notes.append(f"The network answers with {len(raw)} parts; the first was taken.")
@@ -104,7 +104,7 @@ def look(network: nn.Module, batch: Batch, truth: np.ndarray, task: str | None) 
     return task, width, notes
 
 
-def _raw(asked: Asked, batch: Batch) -> Any:
+def _raw(asked: OneInput, batch: Batch) -> Any:
     import torch
 
     with torch.no_grad():

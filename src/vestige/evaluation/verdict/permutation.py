@@ -134,7 +134,7 @@ def _subsets(size: int, count: int, rng: np.random.Generator, draws: int) -> Lab
         places += rng.integers(0, size, len(places))
         marked.reshape(-1)[places] = True
         open_rows = open_rows[lacking > 0]
-        lacking = count - np.count_nonzero(marked[open_rows], axis=1)
+        lacking = count - marked[open_rows].view(np.uint8).sum(axis=1, dtype=np.int32)
     return marked
 
 
