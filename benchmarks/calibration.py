@@ -6,6 +6,7 @@
     python -m benchmarks.calibration simulate FILE [--worlds 200] [--slow 25] [--counts 1 2 3 8]
             [--measures iam ...] [--only TEXT]
         appends to FILE.jsonl; figures of fewer worlds than these are computed again
+    python -m benchmarks.calibration order FOLDER           prints how well training keeps the order of records
     python -m benchmarks.calibration table FILE             prints the tables, as `benchmarks.tables` writes them
 
 For each measure: the share of forgotten records with p_under <= 5 % (a false accusation where the model was retrained
@@ -42,6 +43,7 @@ from vestige.evaluation.calibration import (
 )
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals, exchanged_deletions, simulated_deletions
+from vestige.signals.counterfactual import agreement
 
 MEASURED = (
     "iam", "monotone", "rmia_ratio", "rmia_offline", "informia", "lira_online", "lira_offline", "update_lira",
@@ -76,6 +78,8 @@ SIMULATED = (
     Row("exact, the hardest fifth", chosen="hard by truth"),
     Row("damaged by half", share=1.0, strength=-0.5),
     Row(TRACED, share=1.0, strength=0.5),
+    Row("exact, memory saturates", saturation=1.0),
+    Row("exact, memory saturates and moves records by twice the noise", saturation=1.0, seen_noise=2.0),
 )
 SHIFT = "exact, never-seen records easier by half a deviation"
 SIZE = {"n": 100, "q": 400, "m": 400, "pool": 0, "gap": 2.0}
@@ -241,6 +245,20 @@ def real(
                 append(file, key, measured(count, null), draws)
 
 
+def order(folder: Path) -> None:
+    """Print the rank correlation of original and shadow on never-seen and on training records, over the worlds."""
+    print("| data | worlds | never seen | trained on | worlds in which the order is lost |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name in STUDIES:
+        files = worlds_of(folder, name)
+        each = [agreement(signals_of(file, "random", "retrain", 1, "counterfactual")) for file in files]
+        if each:
+            never, trained = (
+                np.mean([getattr(one, key) for one in each]) for key in ("never_seen", "trained")
+            )
+            print(f"| {name} | {len(each)} | {never:.2f} | {trained:.2f} | {sum(one.lost for one in each)} |")
+
+
 def measured(count: int, null: str) -> list[str]:
     """Return the measures on which such a cell says something new."""
     known = BY_NEVER_SEEN if null != "counterfactual" else WITHOUT_SHADOWS if count > 1 else ()
@@ -345,6 +363,7 @@ if __name__ == "__main__":
     simulation.add_argument("--counts", type=int, nargs="+", default=list(COUNTS))
     simulation.add_argument("--measures", nargs="+", default=list(MEASURED), choices=MEASURED)
     simulation.add_argument("--only", default="", help="kinds of world with this in their name")
+    commands.add_parser("order").add_argument("folder", type=Path)
     shown = commands.add_parser("table")
     shown.add_argument("file", type=Path)
     options = parser.parse_args()
@@ -353,6 +372,8 @@ if __name__ == "__main__":
             options.folder, options.file, options.data, options.worlds, options.requests, options.audited,
             options.shape,
         ))  # fmt: skip
+    if options.what == "order":
+        sys.exit(order(options.folder))
     if options.what == "simulate":
         chosen = (options.counts, options.measures, options.only)
         sys.exit(simulate(options.file, options.worlds, options.slow, *chosen))

@@ -31,6 +31,8 @@ from vestige.evaluation.verdict import Margins, by_cluster, judge
 from vestige.evaluation.verdict.decision import allowed
 
 NOISE, EASE = 0.7, 1.5
+MIDDLE = 2.0
+"""Standard deviations of a model's noise and of the records' ease, and its mean."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Row:
         Effect of having seen a record, in standard deviations of the noise.
     chosen : str
         How the forget set came about.
+    saturation, seen_noise : float
+        How much of a record's difficulty training on it takes out of the answer (1: all of it), and the noise of such
+        an answer, where that of others is 1.
     """
 
     name: str
@@ -73,6 +78,8 @@ class Row:
     shadow_saw: str = ""
     class_removed: bool = False
     broken: str = ""
+    saturation: float = 0.0
+    seen_noise: float = 1.0
     worlds: int | None = None
 
 
@@ -92,7 +99,7 @@ def world(row: Row, seed: int) -> World:
     count = trained + row.m + row.pool
     person = np.arange(count) // row.cluster
     labels = rng.choice(row.classes, person.max() + 1, p=_class_rates(row))[person]
-    ease = rng.normal(2, EASE, count) + rng.normal(0, 1.0, row.classes)[labels]
+    ease = rng.normal(MIDDLE, EASE, count) + rng.normal(0, 1.0, row.classes)[labels]
     noisy = rng.random(count) < row.label_noise
     ease = np.where(noisy, ease - 4, ease)
     common = rng.normal(0, 1, (12, person.max() + 1))  # shared by a person's records, one draw for each model
@@ -101,7 +108,9 @@ def world(row: Row, seed: int) -> World:
         scale, offset = np.exp(rng.normal(0, row.scale)), rng.normal(0, row.offset)
         each = _noise(rng, row.tails, count)
         each = np.sqrt(1 - row.alike) * each + np.sqrt(row.alike) * common[number % 12, person]
-        return scale * (ease + row.gap * NOISE * seen + NOISE * each) + offset
+        answered = ease + row.saturation * seen * (MIDDLE - ease)
+        noise = NOISE * (1 + (row.seen_noise - 1) * seen)
+        return scale * (answered + row.gap * NOISE * seen + noise * each) + offset
 
     in_training = np.arange(count) < trained
     in_training |= (np.arange(count) >= trained) & (np.arange(count) < trained + row.m) & (

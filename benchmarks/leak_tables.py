@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import vestige
 from vestige.leaks import Network, Setting, attack_pairs, hardened, make_pairs
-from vestige.leaks.experiment import summary
+from vestige.leaks.findings import summary
 
 SEED = 7
 FULL = Setting("scratch", sets=10, records=1000, deletions=20)

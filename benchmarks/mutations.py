@@ -20,8 +20,10 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ('stale = FIELDS if "labels" in changed else changed', "stale = changed"),
             ("None if value is None else value[:, rows]", "value"),
             ('values[models] if field == "shadow_out" else values', "values"),
+        ],
+        "signals/checks.py": [
             ('changed & {"shadow_out", "population_in", "kind", *ATTACHED}', 'changed & {"population_in"}'),
-        ]
+        ],
     },
     "signals/test_simulate.py": {
         "signals/simulate.py": [

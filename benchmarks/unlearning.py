@@ -24,12 +24,13 @@ from torch.utils.data import DataLoader, TensorDataset
 import vestige
 from benchmarks.timing import medians
 from vestige.data import Dataset, Split
+from vestige.data.dataset import joined
 from vestige.models import to_float
 from vestige.models.samia import Samia, samia_rows
 from vestige.training import Recipe
-from vestige.unlearning.dau import agreement, verdict_loss
+from vestige.unlearning.dau_game import agreement, verdict_loss
 from vestige.unlearning.gradients import fisher_diagonal, sample_gradients
-from vestige.unlearning.labels import joined, relabelled
+from vestige.unlearning.labels import relabelled
 from vestige.unlearning.sisa import train_sisa
 from vestige.unlearning.work import Steps, Work
 

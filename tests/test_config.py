@@ -25,6 +25,12 @@ FAULTS = {
         "inner": {"sise": 2},
     },
     "file: 'name' is missing.": {},
+    "file: 'inner.size' is '5': a text is no number; write it without quotes": {
+        "name": "a",
+        "inner": {"size": "5"},
+    },
+    "file: 'rate' is ' 1e-3 ': a text is no number": {"name": "a", "rate": " 1e-3 "},
+    "file: 'rate' is True: a truth value is no number": {"name": "a", "rate": True},
     "file: 'inner.size' is 'x': input should be a valid integer": {"name": "a", "inner": {"size": "x"}},
 }
 
@@ -168,6 +174,10 @@ HOSTILE = {
     "could not convert string to float": "a: !!float abc",
     "found unhashable key": "[a]: b",
     "special characters are not allowed": "a: \0",
+    "line 2: 010 is not the same number to all": "a: 1\nids: [010]",
+    "line 1: 12:30 is not the same": "a: 12:30",
+    "line 1: 1_0.5 is not the same": "a: 1_0.5",
+    "line 1: 0x1F is not the same": "a: 0x1F",
 }
 
 
@@ -182,6 +192,11 @@ def test_yaml_that_is_refused(message, tmp_path):
     if "integer" not in message and "\0" not in HOSTILE[message]:
         with pytest.raises(InputError, match="--option a: "):
             option_value(HOSTILE[message], "--option a")
+
+
+def test_yaml_numbers_in_plain_digits_are_read():
+    text = "[0, -1, +2, 1., .5, 1e-5, 0.010, .5E3, '010', 1.5e+3, 0o10]"
+    assert parse_yaml(text) == [0, -1, 2, 1.0, 0.5, 1e-5, 0.01, 500.0, "010", 1500.0, "0o10"]
 
 
 def test_yaml_with_aliases_a_mark_and_merges_is_read(tmp_path):

@@ -84,6 +84,9 @@ def test_arrays_whose_header_lies(tmp_path, content):
 
 def test_archives_that_expand_break_off_or_hide_a_member(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "FREE_BYTES", 10_000)
+    np.savez(tmp_path / "none.npz")
+    with pytest.raises(InputError, match="none.npz holds no arrays"):
+        files.read_npz(tmp_path / "none.npz")
     good = io.BytesIO()
     np.savez_compressed(good, a=np.arange(50), b=np.arange(60.0))
     raw = good.getvalue()
@@ -118,11 +121,28 @@ def test_a_table_is_read_as_written_where_it_is_asked_to(tmp_path):
     assert files.read_table(tmp_path / "t.csv")["x"].dtype.kind == "i"
 
 
+@pytest.mark.parametrize("text", ["{}", "\n \t\r\n{}", "\ufeff\n{}", '"id",x\n007,1\n08,2\n'])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ids_are_as_written_whatever_ends_a_line(tmp_path, text, end):
+    (tmp_path / "t.csv").write_bytes(text.format("id,x\n007,1\n08,2\n").replace("\n", end).encode())
+    table = files.read_table(tmp_path / "t.csv", written=["id"])
+    assert table["id"].tolist() == ["007", "08"] and table["x"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_table_that_is_not_utf8(tmp_path, encoding):
+    for rows in (1, 9000):
+        (tmp_path / "t.csv").write_text("id\n" + "abcdefgh\n" * rows + "\xe4\n", encoding=encoding)
+        with pytest.raises(InputError, match="t.csv is not UTF-8; convert it"):
+            files.read_table(tmp_path / "t.csv")
+
+
 def test_tables_that_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "COLUMNS", 50)
     texts = {
-        "column 'a' stands twice": "a,b,a\n1,2,3\n", "not readable": "", "has 60 columns; at most 50": ",".join(map(str, range(60))),
-        "not readable .*Length of header": "a,b\n1,2,3\n4,5,6\n", "not readable .*EOF": 'a,b\n"1,2\n',
+        "column 'a' stands twice": "a,b,a\n1,2,3\n", "is empty; a first line": "\n", "has 60 columns; at most 50": ",".join(map(str, range(60))),
+        "rows have more entries than its first line, 2": "a,b\n1,2,3\n4,5,6\n", "not readable .*EOF": 'a,b\n"1,2\n',
+        "separated by ';'; a comma": "a;b\n1,5;2\n", r"separated by '\\t'": "a\tb\n1\t2\n",
     }  # fmt: skip
     for message, text in texts.items():
         (tmp_path / "t.csv").write_text(text)

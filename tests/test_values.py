@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from vestige.errors import InputError
-from vestige.values import are_probabilities, as_array, as_floats, as_ids, as_mask, as_rows, id_list
+from vestige.values import (
+    are_probabilities,
+    as_array,
+    as_floats,
+    as_ids,
+    as_mask,
+    as_rows,
+    id_list,
+    no_logits,
+)
 
 MASKED = np.ma.masked_equal(np.arange(4.0), 2)
 BAD = {
@@ -39,6 +48,7 @@ def test_numbers_keep_what_they_are():
         assert as_floats("x", np.arange(3).astype(kind)).dtype == wanted
     for value, message in (
         ([1, np.nan], "row 1"),
+        ([None, 1], "missing in row 0"),
         (["1"], "dtype <U1"),
         ([True], "dtype bool"),
         ([10**400], "dtype object"),
@@ -54,6 +64,14 @@ def test_a_mask_is_truth_values_of_any_number_type(kind):
         assert as_mask("member", value).tolist() == mask.astype(bool).tolist()
 
 
+def test_a_mask_of_pandas_own_type_is_one():
+    mask = pd.DataFrame([[True, False], [False, True]])
+    for value in (mask.astype("boolean"), mask.astype("Int64"), mask.astype(object)):
+        assert as_mask("member", value).tolist() == mask.to_numpy().tolist()
+    with pytest.raises(InputError, match="member is missing in row 1"):
+        as_mask("member", mask.astype("boolean").mask(np.eye(2)[::-1] * [[0, 0], [1, 0]] > 0))
+
+
 @pytest.mark.parametrize("value", [[0, 2], [1, -1], [0.5, 1], [1, np.nan], ["True"], [None, True], [1j, 0]])
 def test_anything_else_is_no_mask(value):
     with pytest.raises(InputError, match="member"):
@@ -66,6 +84,7 @@ WRITTEN = {
     "names of nothing": (["NA", "nan", "None"], ["NA", "nan", "None"]),
     "integers": (np.array([7, 8], np.uint8), ["7", "8"]),
     "big": ([2**70, 2**63], [str(2**70), str(2**63)]),
+    "hashes": ([2**63 + 5, 7, -1], [str(2**63 + 5), "7", "-1"]),
     "mixed": ([7, "a"], ["7", "a"]),
     "objects": (np.array(["a", 7], object), ["a", "7"]),
     "series": (pd.Series(["a", "b"]), ["a", "b"]),
@@ -84,8 +103,8 @@ def test_ids_are_as_written(kind):
 NO_IDS = {
     "one text; a list of ids": "abc",
     "are float64": np.array([1.0, 2.0]),
-    "row 1 is of type float": ["a", 1.5],
-    "row 1 is missing": ["a", float("nan")],
+    "the id in row 1 is of type float": ["a", 1.5],
+    "ids: the id in row 1 is missing": ["a", float("nan")],
     "row 0 is missing": [None, "a"],
     "row 2 is missing": ["a", "b", ""],
     "row 1 is of type bool": ["a", True],
@@ -97,6 +116,10 @@ NO_IDS = {
     "is of type set": {"a", "b"},
     "masked": np.ma.masked_equal([1, 2], 2),
     "row 0 is of type int": [10**50, 1],
+    "row 1 is of type float": [1, 2.5],
+    "row 1 is missing": [1, float("nan")],
+    "the id in row 1 is missing": np.array([1, np.nan]),
+    "holds the character NUL": np.array(["a", "b\0"], object),
 }
 
 
@@ -147,6 +170,38 @@ def test_probabilities_are_told_from_logits():
         p * np.nan,
     ):
         assert not are_probabilities(rows)
+    for rows, total in ((p * 100, 100), ((p * 100).round(), 100)):
+        assert are_probabilities(rows, total) and not are_probabilities(rows)
+
+
+def test_what_is_given_in_place_of_logits_is_told():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(50, 10)) * 3
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    for rows, message in (
+        (p.round(1), "numbers from 0 to 1 alone"), (1 / (1 + np.exp(-z)), "numbers from 0 to 1 alone"), (p, "probabilities, rows"), ((p * 100).round(), "percentages"),
+        (-np.log(p), "negative logarithms"), (np.log2(p), "to the base 2"), (np.log10(p), "to the base 10"), (np.stack([np.log10(p)] * 2), "to the base 10"),
+    ):  # fmt: skip
+        assert no_logits(rows)[0].startswith(message) or message in no_logits(rows)[0]
+    one = np.abs(z[:, :1]) + 5
+    saturated = np.where(np.eye(10)[z.argmax(1)] > 0, 0, -80.0)
+    for rows in (
+        z,
+        np.log(p),
+        z - z.max(),
+        z - z.min(),
+        saturated,
+        saturated + 80,
+        np.hstack([0 * one, one]),
+        np.hstack(
+            [0 * one, -one]
+        ),  # of two classes, by the larger of the two: to the base 10 nearly a sum of 1
+        np.hstack([one / 50, 0 * one]),
+        p[:1],
+        p[:9] * 0.8,
+        0 * z,
+    ):
+        assert no_logits(rows) is None
 
 
 def test_a_name_has_at_most_a_thousand_characters():

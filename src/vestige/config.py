@@ -25,6 +25,8 @@ from vestige.files import read_text
 from vestige.registry import OLD, Registry, new_spelling, spelled
 from vestige.values import DIGITS
 
+NUMERAL = re.compile(r"\s*[-+]?[\d_]*\.?[\d_]*([eE][-+]?\d+)?\s*")
+
 
 class Config(BaseModel):
     """Base of every configuration: frozen, unknown keys forbidden.
@@ -42,13 +44,20 @@ class Config(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse True where a number is wanted: pydantic takes it for 1."""
-        if isinstance(value, bool) and info.field_name in cls.model_fields:
+    def _numbers_alone(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse True and text where a number is wanted: pydantic takes True for 1, and "5" for 5."""
+        if isinstance(value, (bool, str)) and info.field_name in cls.model_fields:
             annotation = cls.model_fields[info.field_name].annotation
             kinds = {annotation, *get_args(annotation)}
-            if kinds & {int, float} and bool not in kinds:
+            if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
                 raise ValueError("a truth value is no number")
+            if (
+                isinstance(value, str)
+                and kinds & {int, float}
+                and str not in kinds
+                and NUMERAL.fullmatch(value)
+            ):
+                raise ValueError("a text is no number; write it without quotes")
         return value
 
 
@@ -302,9 +311,21 @@ def _extent(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[
     return values, levels
 
 
+PLAIN_NUMBER = re.compile(
+    r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+([eE][-+]?[0-9]+)?"
+)
+
+
 def _check_scalar(node: yaml.ScalarNode) -> None:
-    if node.tag.endswith(":int") and len(node.value) > DIGITS:
+    """Refuse numbers that YAML 1.1 reads as others than they look: 010 as 8, 12:30 as 750, 1_0 as 10."""
+    number = node.tag.endswith((":int", ":float"))
+    if number and len(node.value) > DIGITS and node.tag.endswith(":int"):
         raise ValueError(f"an integer of {len(node.value)} characters; at most {DIGITS} are read")
+    if number and any(c.isdigit() for c in node.value) and not PLAIN_NUMBER.fullmatch(node.value):
+        raise ValueError(
+            f"line {node.start_mark.line + 1}: {node.value[:DIGITS]} is not the same number to all readers of YAML; "
+            "write it in plain digits, or in quotes where it is a name"
+        )
     if any("\ud800" <= character <= "\udfff" for character in node.value):
         raise ValueError("a text holds half a character (a lone surrogate)")
 

@@ -37,6 +37,8 @@ EXPANSION, FREE_BYTES = 200, 256 * MEGA
 """How many times its size on the disk a packed file may hold; below FREE_BYTES any number of times."""
 COLUMNS, HEADER_CHARACTERS = 50_000, 16 * MEGA
 """Columns of a table, and characters of its first line, that are read."""
+SEPARATORS = (";", "\t", "|")
+"""What some write between the columns of a table in place of a comma."""
 MEMBERS = 10_000
 """Arrays of an `.npz` file that are read."""
 
@@ -122,6 +124,8 @@ def reading(path: Path | str, fault: str = "not readable", hint: str = "; was it
         yield
     except InputError:
         raise
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8; convert it first.") from None
     except Exception as error:
         raise ArtefactError(f"{path}: {fault} ({told(error)}){hint}") from None
 
@@ -220,6 +224,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise ArtefactError(
             f"{path}: its directory has {count} entries, {len(names)} are there; was it damaged?"
         )
+    if not names:
+        raise InputError(f"{path} holds no arrays.")
     if len(names) > MEMBERS or len(set(names)) < len(names):
         fault = f"more than {MEMBERS:,} arrays" if len(names) > MEMBERS else "an array that stands twice"
         raise InputError(f"{path}: it holds {fault}; each array is wanted once.")
@@ -309,9 +315,12 @@ def _csv(path: Path, written: Sequence[str], options: dict[str, Any]) -> pd.Data
     import pandas as pd
 
     header = [name or f"Unnamed: {place}" for place, name in enumerate(first_row(path))]
+    if header == ["Unnamed: 0"]:
+        raise InputError(f"{path} is empty; a first line with the names of the columns is wanted.")
     if len(header) > COLUMNS:
         raise InputError(f"{path} has {len(header):,} columns; at most {COLUMNS:,} are read.")
     if "header" not in options:
+        _check_separated(path, header)
         _check_distinct(path, header)
     texts = [name for name in written if name in header]
     if texts:
@@ -319,10 +328,14 @@ def _csv(path: Path, written: Sequence[str], options: dict[str, Any]) -> pd.Data
         options = options | {"keep_default_na": False, "na_values": gaps}
         options["dtype"] = options.get("dtype", {}) | dict.fromkeys(texts, str)
     with reading(path), warnings.catch_warnings():
-        warnings.simplefilter(
-            "error", pd.errors.ParserWarning
-        )  # rows with more entries than there are columns
-        table: pd.DataFrame = pd.read_csv(path, low_memory=False, index_col=False, **options)
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table: pd.DataFrame = pd.read_csv(path, low_memory=False, index_col=False, **options)
+        except pd.errors.ParserWarning:
+            raise InputError(
+                f"{path}: rows have more entries than its first line, {len(header)}; that line names every column, and "
+                "a text that holds a comma stands in quotes."
+            ) from None
     return table
 
 
@@ -333,18 +346,30 @@ GAPS = (
 """What pandas takes for a missing entry, in columns that are not read as they are written."""
 
 
+def _check_separated(path: Path, header: list[str]) -> None:
+    marks = [mark for mark in SEPARATORS if len(header) == 1 and mark in header[0]]
+    if marks:
+        raise InputError(
+            f"{path}: the columns of its first line are separated by {marks[0]!r}; a comma is wanted, and a point in "
+            "numbers."
+        )
+
+
 def first_row(path: Path) -> list[str]:
-    """Return the entries of a CSV file's first line."""
+    """Return the entries of a CSV file's first line that is not blank."""
     with reading(path):
         with path.open(encoding="utf-8-sig", newline="") as file:
             head = file.read(HEADER_CHARACTERS)
         if len(head) == HEADER_CHARACTERS and "\n" not in head and "\r" not in head:
             raise InputError(f"{path}: its first line is longer than {HEADER_CHARACTERS:,} characters.")
-        end = head.find("\n")
-        simple = head[: end if end >= 0 else None]
+        head = BLANK_LINES.sub("", head)
+        simple = re.split(r"[\r\n]", head, maxsplit=1)[0]
         if '"' not in simple:
-            return simple.rstrip("\r").split(",")
+            return simple.split(",")
         return next(csv.reader(io.StringIO(head, newline="")), [])
+
+
+BLANK_LINES = re.compile(r"\A([ \t]*[\r\n])+")
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -19,8 +19,12 @@ EXTRAS = {
     "llm": "transformers",
     "ray": "ray",
     "copies": "imagehash",
+    "ledger": "sqlalchemy",
+    "mlflow": "mlflow-skinny",
+    "sign": "securesystemslib",
     "track": "mlflow",
 }
+"""Every extra for users, with the distribution that says whether it is installed."""
 
 
 def facts() -> dict[str, Any]:

@@ -63,12 +63,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("VESTIGE_CACHE") or Path.home() / ".cache" / "vestige").expanduser()
 
 
+def files_in(folder: Path) -> dict[str, Path]:
+    """Return every file under a folder by its path from there, such as "signals/labels.npy", in sorted order."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as hex; of a folder, that of the names and hashes of all its files."""
     if path.is_dir():
-        files = {
-            str(inner.relative_to(path)): file_hash(inner) for inner in path.rglob("*") if inner.is_file()
-        }
+        files = {name: file_hash(inner) for name, inner in files_in(path).items()}
         return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

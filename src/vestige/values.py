@@ -6,8 +6,10 @@ refused; ids are text as it is written, and integers by their digits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from numbers import Integral
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from vestige.errors import InputError, told
 CHUNK = 65_536
 NAME_CHARACTERS = 1_000
 """Characters of an id or of a class's name that are read: NumPy gives every entry the room of the longest."""
+FEWEST_SHARES = 20
+"""Records from which on numbers that are all from 0 to 1 are taken for probabilities."""
 DIGITS = 40
 """Digits of an integer that is read; a longer one is no number that anything here can mean."""
 
@@ -32,10 +36,13 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
         if isinstance(part, np.ma.MaskedArray) and np.ma.getmaskarray(part).any():
             count = int(np.ma.getmaskarray(part).sum())
             raise InputError(f"{name} has {count} masked entries; fill them or leave their rows out.")
+    if hasattr(value, "columns"):
+        _check_columns(name, value)
     try:
         array = np.asarray(value)
     except Exception as error:  # whatever the object's own conversion raises
-        hint = "; give tensor.detach().cpu().float()" if hasattr(value, "detach") else ""
+        first = value[0] if isinstance(value, (list, tuple)) and value else value
+        hint = "; give tensor.detach().cpu().float()" if hasattr(first, "detach") else ""
         raise InputError(f"{name} cannot be made a NumPy array: {told(error)}{hint}.") from error
     if array.ndim == 0 and array.dtype.kind == "O":
         raise InputError(f"{name} is of type {type(value).__name__}; an array or a list is wanted.")
@@ -46,12 +53,72 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     return array
 
 
+INDEX = re.compile(r"Unnamed: \d+(\.\d+)?|level_\d+|index|__index_level_\d+__|rownames", re.IGNORECASE)
+"""Names of a column that pandas or R write for an index."""
+
+
+def _check_columns(name: str, table: Any) -> None:
+    """Refuse a table with a column that pandas or R wrote for the numbers of its rows."""
+    for column in map(str, table.columns):
+        if INDEX.fullmatch(column):
+            raise InputError(f"{name} has a column {column!r}, the numbers of the rows; leave it out.")
+
+
+def check_class_order(name: str, value: Any) -> None:
+    """Refuse a table whose columns are the numbers of classes in another order, such as "0", "1", "10", "2"."""
+    names = [str(column) for column in getattr(value, "columns", ())]
+    places = [str(place) for place in range(len(names))]
+    if names != places and sorted(names) == sorted(places):
+        place = next(place for place in places if names[int(place)] != place)
+        raise InputError(
+            f"{name} has the column {names[int(place)]!r} in the place of class {place}; bring the columns into the "
+            "order of their numbers."
+        )
+
+
+def check_aligned(**values: Any) -> None:
+    """Raise `InputError` where tables of pandas hold other rows, or the same columns in another order.
+
+    An index that only numbers the rows says nothing. As arrays all of them lose their index and their columns' names.
+    """
+    tables: dict[str, Any] = {}
+    for name, value in values.items():
+        parts = (
+            enumerate(value) if isinstance(value, (list, tuple)) and len(value) < 10_000 else ((None, value),)
+        )
+        tables |= {
+            name if place is None else f"{name}[{place}]": part
+            for place, part in parts
+            if type(part).__module__.partition(".")[0] == "pandas"
+            and hasattr(part, "index")
+            and hasattr(part, "iloc")
+        }
+    for axis, what in (("index", "rows"), ("columns", "columns")):
+        named = [(name, getattr(table, axis)) for name, table in tables.items() if hasattr(table, axis)]
+        for name, labels in named[1:]:
+            first, known = named[0]
+            if labels.equals(known):
+                continue
+            if len(labels) == len(known) and set(labels) == set(known):
+                raise InputError(
+                    f"{name} has the {what} of {first} in another order; bring both into one order."
+                )
+            counted = "RangeIndex" in (type(labels).__name__, type(known).__name__)
+            if axis == "index" and not counted:
+                raise InputError(
+                    f"{name} and {first} have different indexes, those of different rows; give .to_numpy() of both "
+                    "where the rows are the same."
+                )
+
+
 def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
     """Return finite numbers: float32 and float64 as they are, half precision as float32, all others as float64.
 
     Raises `InputError` for anything else, a NaN or an infinity.
     """
     array = as_array(name, value)
+    if array.dtype.kind == "O":
+        array = _numbers(name, array)
     if array.dtype.kind not in "fiu":
         raise InputError(f"{name} has dtype {array.dtype}; numbers are wanted.")
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
@@ -69,11 +136,29 @@ def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
     return array
 
 
+def _numbers(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return objects as numbers where all are such, as those of pandas' own types and decimals; else as they are."""
+    flat = array.ravel()
+    missing = np.array([is_missing(one) for one in flat], dtype=bool)
+    if missing.any():
+        raise InputError(f"{name} is missing in row {int(np.argwhere(missing.reshape(array.shape))[0][0])}.")
+    if not all(isinstance(one, (Real, Decimal)) and not isinstance(one, bool) for one in flat):
+        return array
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        return array
+
+
 def as_mask(name: str, value: Any) -> NDArray[np.bool_]:
     """Return truth values, from bool or from numbers that are all 0 or 1. Raises `InputError` for anything else."""
     array = as_array(name, value)
     if array.dtype.kind == "b":
         return array
+    if array.dtype.kind == "O" and all(isinstance(one, (bool, np.bool_)) for one in array.ravel()):
+        return array.astype(bool)
+    if array.dtype.kind == "O":
+        array = _numbers(name, array)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} has dtype {array.dtype}; True and False, or 1 and 0, are wanted.")
     strange = array[(array != 0) & (array != 1)]
@@ -100,11 +185,13 @@ def as_ids(name: str, value: Any, *, distinct: bool = True) -> NDArray[np.str_]:
         ids = array
     elif array.dtype.kind in "iu":
         ids = np.array([str(number) for number in array.tolist()], dtype=np.str_)
-    elif len(array) and array.dtype.kind in "bfSmM":
+    elif array.dtype.kind == "f" and np.isnan(array).any():
+        raise InputError(f"{name}: the id in row {int(np.isnan(array).argmax())} is missing.")
+    elif len(array) and array.dtype.kind in ("bSmM" if isinstance(value, (list, tuple)) else "bfSmM"):
         raise InputError(f"{name} are {array.dtype}; text or integers are wanted.")
     else:
         ids = _written(name, array.tolist() if whole else list(value))
-    if not whole and any(isinstance(one, str) and "\0" in one for one in value):
+    if (not whole or array.dtype.kind == "O") and any(isinstance(one, str) and "\0" in one for one in value):
         raise InputError(f"{name}: an id holds the character NUL, which is no text.")
     _check_text(name, ids)
     if distinct:
@@ -170,6 +257,8 @@ def id_list(name: str, ids: Iterable[Any]) -> NDArray[np.str_]:
     """Return ids from any iterable, a set or a generator among them, as `as_ids` does; each may stand once."""
     if isinstance(ids, (str, bytes, np.ndarray, list, tuple)):
         return as_ids(name, ids)
+    if hasattr(ids, "columns") or (hasattr(ids, "items") and not hasattr(ids, "iloc")):
+        raise InputError(f"{name} are of type {type(ids).__name__}; a list of ids is wanted.")
     try:
         return as_ids(name, list(ids))
     except TypeError:
@@ -197,13 +286,60 @@ def as_rows(name: str, value: Any, n: int) -> NDArray[Any]:
 
 
 def are_probabilities(rows: NDArray[Any], total: float = 1.0) -> bool:
-    """Does every row [..., C] hold numbers from 0 that sum to `total`, 100 of percentages? One row does not tell."""
+    """Does every row [..., C] hold numbers from 0 that sum to `total`, 100 of percentages? One row does not tell.
+
+    Percentages that are rounded to whole numbers may miss the sum by half of one for each class.
+    """
     table = rows.reshape(-1, rows.shape[-1])
-    if len(table) < 2:
+    slack = 0.01 * total
+    if total > 1 and (table[:CHUNK] == np.round(table[:CHUNK])).all():
+        slack = max(slack, 0.5 * table.shape[1])
+    if len(table) < 2 or slack >= total:
         return False
     for start in range(0, len(table), CHUNK):
         part = table[start : start + CHUNK].astype(np.float64, copy=False)
-        near = np.abs(part.sum(axis=1) - total) <= 0.01 * total
+        near = np.abs(part.sum(axis=1) - total) <= slack
         if not (part.min() >= 0 and part.max() <= total and near.all()):
             return False  # a NaN is none of them
     return True
+
+
+def _are_logarithms(table: NDArray[Any], base: float) -> bool:
+    """Is every row [C] of numbers of one sign log(p) to a base, of probabilities p that sum to 1?
+
+    Rows in which one class has all the probability tell nothing of the base; at least five others are wanted.
+    """
+    telling = 0
+    for start in [0, *range(FEWEST_SHARES, len(table), CHUNK)]:
+        part = table[start : start + CHUNK if start else FEWEST_SHARES].astype(np.float64, copy=False)
+        shares = np.power(base, part)
+        if not (np.abs(shares.sum(axis=1) - 1) <= 0.01).all():
+            return False
+        telling += int((shares.max(axis=1) < 0.9).sum())
+    return telling >= 5
+
+
+def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
+    """Return what every row [..., C] holds in place of logits, and how to make logits of it; None where nothing tells.
+
+    The softmax of logits is the same with a number added to a row, so logits are rarely all from 0 to 1.
+    """
+    table = rows.reshape(-1, rows.shape[-1])
+    head = table[:FEWEST_SHARES].astype(np.float64, copy=False)
+    if len(table) < 2 or (head.min() < 0 < head.max()):
+        return None
+    if head.min() < 0:
+        for base in (2.0, 10.0):
+            if _are_logarithms(table, base):
+                return f"logarithms to the base {base:g}", f"multiply them by np.log({base:g})"
+        return None
+    if are_probabilities(table, 100):
+        return "percentages, rows that sum to 100", "divide them by 100 and {}"
+    if are_probabilities(table):
+        return "probabilities, rows of numbers from 0 to 1 that sum to 1", "{}"
+    if len(table) >= FEWEST_SHARES and table.min() >= 0 and table.max() <= 1 and table.any(axis=0).all():
+        rows_of = "where each row tells the probabilities of all classes, divide it by its sum and {}"
+        return "numbers from 0 to 1 alone, as probabilities are", f"{rows_of}; else take log(p / (1 - p))"
+    if _are_logarithms(table, 1 / np.e):
+        return "negative logarithms of probabilities", "give their negative"
+    return None

@@ -27,6 +27,11 @@ REFUSED = {
     "58 different texts .*such as '[?]'": ["?", "?", "?", *map(str, range(57))],
     "column 'more' numbers the rows": np.arange(N),
     "'more' numbers the rows, .*drop": RNG.permutation(N) + 1,
+    "'more' numbers the rows, and as": np.sort(RNG.permutation(3 * N)[:N]),
+    "28 different dates or times such as '2024-01-01'": [f"2024-01-{i % 28 + 1:02d}" for i in range(N)],
+    "12 different dates or times such as '1.1.2024'": [f"1.{i % 12 + 1}.2024" for i in range(N)],
+    "12 different dates or times such as '00:00'": [f"{i % 12:02d}:00" for i in range(N)],
+    "integers of more digits than a number keeps, such as 1000": [10**29 + i % 7 for i in range(N)],
     "'more' is empty in row 3": np.where(np.arange(N) == 3, np.nan, BASE["a"]),
 }
 
@@ -59,6 +64,32 @@ def test_an_id_column_is_no_feature(tmp_path):
     with pytest.raises(InputError, match="'customer_id' names the rows .60 different numbers."):
         load(tmp_path, frame)
     assert load(tmp_path, frame, id="customer_id").ids.tolist() == frame["customer_id"].astype(str).tolist()
+
+
+@pytest.mark.parametrize("name", ["index", "customer_no", "orderNumber", "row"])
+def test_a_column_of_distinct_numbers_that_is_called_so_is_no_feature(tmp_path, name):
+    frame = BASE.assign(**{name: RNG.permutation(10**6)[:N]})
+    with pytest.raises(InputError, match=f"{name}' (is an index|names the rows)"):
+        load(tmp_path, frame)
+    frame[name] = frame[name] % 7
+    assert load(tmp_path, frame).features == ("a", name)
+
+
+def test_no_feature_is_written_over_by_another(tmp_path):
+    with pytest.raises(InputError, match="two columns become the feature 'c=x'"):
+        load(tmp_path, BASE.assign(**{"c": ["x", "y"] * (N // 2), "c=x": np.resize([1, 2], N)}))
+    with pytest.raises(InputError, match="holds 'missing' as a category and 20 missing entries"):
+        load(tmp_path, BASE.assign(c=np.resize(["x", None, "missing"], N)), "parquet")
+
+
+@pytest.mark.parametrize("text", ["NA", "None", "nan", ""])
+def test_a_label_that_stands_for_a_missing_one(tmp_path, text):
+    sign = f" .it is '{text}'; if this is the name" if text else r"\."
+    for other in ("DE", "1"):
+        with pytest.raises(InputError, match=f"column 'label': the label of row 1 is missing{sign}"):
+            load(tmp_path, BASE.assign(label=np.resize([other, text], N)))
+    with pytest.raises(InputError, match="every record is of the class '1'; two"):
+        load(tmp_path, BASE.assign(label=1))
 
 
 def test_decimals_are_numbers_and_few_texts_one_hot_columns_by_name(tmp_path):
@@ -107,8 +138,10 @@ def test_two_tables_of_other_categories_are_told_apart(tmp_path):
 
 
 def test_what_loses_digits_is_said(tmp_path):
-    data = load(tmp_path, BASE.assign(n=np.arange(N) * 3 + 2**30, m=np.arange(N) * 2))
-    assert data.notes == ("Rounded to single precision: n.",)
+    data = load(
+        tmp_path, BASE.assign(n=np.arange(N) % 50 * 3 + 2**30, m=np.arange(N) % 50, near=1e9 + RNG.random(N))
+    )
+    assert data.notes == ("Rounded to single precision: n, near.",)
 
 
 OPTIONS = {
@@ -130,6 +163,9 @@ def test_arrays_of_an_npz_are_all_known(tmp_path):
 
     x, y = RNG.normal(size=(4, 2, 3)), [0, 1, 1, 0]
     assert save(x=x, y=y).notes == ("Samples of shape [2, 3] were flattened to 6 features.",)
+    for wide in (np.array([[2**60], [2**60 + 1]] * 2), np.array([[1e9 + 0.1], [1e9 + 0.2]] * 2)):
+        assert save(x=wide, y=y).notes == ("Features were rounded to single precision.",)
+    assert save(x=RNG.normal(size=(4, 2)), y=y).notes == ()
     for arrays, message in (
         ({"X_test": x}, "no array 'X_test'"),
         ({"x": x * 1j}, "complex"),

@@ -20,6 +20,7 @@ PIXELS = np.zeros((3, 8, 8, 3), np.uint8)
 BAD = {
     r"shape \(3, 8, 8, 3\), with channels last; .*move the channels": (PIXELS, Y, IDS),
     r"shape \(3, 8, 8, 1\), with channels last": (PIXELS[..., :1], Y, IDS),
+    r"shape \(3, 8, 8, 6\), with channels last": (PIXELS[..., [0, 1, 2] * 2], Y, IDS),
     "masked entries": (np.ma.masked_equal(X, 0), Y, IDS),
     "imaginary part": (X * 1j, Y, IDS),
     "'abc' is one text": (X, Y, "abc"),

@@ -12,11 +12,14 @@ from vestige.errors import InputError
 RIGHT = [
     (("1", "2", "3"), 2, 1), (("1", "2", "10"), 10, 2), (("0.0", "1.0", "2.0"), 2, 2), (("00", "01", "02"), 2, 2), (("2", "02"), 2, 0), (("2", "02"), "02", 1),
     (("-1", "1"), -1, 0), (("0.5", "1.5"), 1.5, 1), (("1", "2"), 2.0, 1), (("a", "b"), 1, 1), (("a", "b"), "b", 1), ((1, 0), 1, 0), (("1", "a"), 1, 0),
+    (("0e0", "10e0", "2e0"), 2, 2), (("٠", "١٠", "٢"), 2, 2), (("1e+16", "2e+16"), 2 * 10**16, 1), (("False", "True"), True, 1), (("class 0", "class 1"), 1, 1),
+    ((str(2**63), str(2**63 + 1)), 2**63 + 1, 1), (("<=50K", ">50K"), 1, 1),
 ]  # fmt: skip
 WRONG = [
     (("1", "2"), 0, "no class 0"), (("a", "b"), 2, "no class 2"), (("a", "1"), 0, "ambiguous"), (("02", "002"), 2, "ambiguous"), ((0, 1), "0", "a text; .*label=0"),
     (("a", "b"), -1, "no class -1"), (("a", "b"), 1.5, "no class 1.5"), (("0", "1"), True, "no class True"), (("a", "b"), None, "no class None"), (("a", "b"), [1], "no class"),
     (("1.5", "2.5"), 2, "no class 2"), (("cat", "dog"), "cta", "Did you mean 'cat'"),
+    (("digit 0", "digit 1", "digit 10", "digit 2"), 2, "at place 2 is 'digit 10', and 'digit 2' has that number"), (("no", "yes"), True, "in YAML in quotes, such as 'no'"),
 ]  # fmt: skip
 
 

@@ -261,7 +261,7 @@ def test_tables_that_are_not_what_they_should_be(tmp_path):
         ("bangkok", "1,0\nx,1\n", "location30", "is no number"),
         ("bangkok", "31,0\n", "location30", "a label is 31"),
         ("bangkok", "1,\n", "location30", "is no number"),
-        ("bangkok", "", "location30", "not readable"),
+        ("bangkok", "", "location30", "is empty"),
         ("insta_ny.csv", "locid,h0,cat\n9,1,2\n9,q,2\n", "insta", "row 1, column h0"),
     ):
         folder = tmp_path / name / str(abs(hash(text)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 import time
 from pathlib import Path
@@ -16,10 +17,11 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments import RequestConfig, run
 from vestige.experiments.costs import costs
-from vestige.experiments.requests import Forgetting, limits_of, roles_of
+from vestige.experiments.forgetting import Forgetting
+from vestige.experiments.requests import limits_of, roles_of
 from vestige.experiments.runner import costs_of, plan_of
 from vestige.experiments.settings import ShadowConfig
-from vestige.systems.source import SystemSource, read_system
+from vestige.systems.source import _READ, SystemSource
 
 SYSTEM = Path(__file__).parents[1] / "nearest.py"
 ASKED = [f"r{k}" for k in range(30)]
@@ -116,6 +118,7 @@ def test_a_request_that_nobody_carries_out_is_found(nearest):
         ({"request": {}}, "ids or ids_file"),
         ({"request": {"ids": ["r1"], "ids_file": "x"}}, "one of them"),
         ({"system": "churn.py"}, "churn.py:system"),
+        ({"device": "cuda"}, "device"),
         ({"system": "nowhere.py:system"}, "no such file"),
     ],
 )
@@ -138,7 +141,38 @@ def test_bad_requests_are_one_sentence_and_leave_nothing(place, tmp_path, change
 def test_a_file_that_gives_no_system_is_one_sentence(tmp_path, code, message):
     (tmp_path / "s.py").write_text(code)
     with pytest.raises(InputError, match=message):
-        read_system(f"{tmp_path / 's.py'}:system")
+        SystemSource.of(f"{tmp_path / 's.py'}:system")
+
+
+CHANGING = {
+    "code": "system = Nearest(share={})\n",
+    "data": "system = Nearest(share=float(open(__file__ + '.txt').read()))\n",
+}
+
+
+@pytest.mark.parametrize("changed", CHANGING)
+def test_a_file_that_changed_or_what_it_reads_is_another_system_in_the_same_process(tmp_path, changed):
+    file, keys = tmp_path / "changing.py", []
+    for share in (0.8, 0.5, 0.8):
+        file.write_text(f"{SYSTEM.read_text()}\n{CHANGING[changed].format(share)}")
+        (tmp_path / "changing.py.txt").write_text(str(share))
+        source = SystemSource.of(f"{file}:system")
+        assert len(source.load().seen) == share * 900
+        keys.append(source.key)
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_a_worker_reads_a_system_once_and_refuses_another(tmp_path):
+    file = tmp_path / "worked.py"
+    file.write_text(f"{SYSTEM.read_text()}\nsystem = Nearest\n")
+    source = SystemSource.of(f"{file}:system")
+    first, second = (copy.copy(source) for _ in range(2))  # as a worker gets it
+    assert first.held is None and first.load() is second.load()
+    file.write_text(f"{SYSTEM.read_text()}\nsystem = Nearest(seed=1)\n")
+    assert second.load() is first.load(), "a plan goes on with what it has read"
+    _READ.clear()
+    with pytest.raises(InputError, match="not the one that this step was planned with"):
+        second.load()
 
 
 def test_another_system_in_the_same_folder_is_refused(place, tmp_path):
@@ -177,6 +211,13 @@ def test_roles_share_no_record_and_leave_two_sources(nearest, count):
     assert len(np.unique(together)) == len(together) == 900
     assert len(roles.holdout) >= 20 and len(roles.aside) >= 20
     assert (len(roles.shadow) == 0) == (count == 0)
+
+
+@pytest.mark.parametrize(("unseen", "held"), [(10, 5), (40, 20), (44, 20), (60, 24)])
+def test_of_few_unseen_records_a_verdict_gets_as_many_as_it_takes(nearest, unseen, held):
+    source = SystemSource.of(type(nearest)(300 + unseen, share=300 / (300 + unseen)))
+    roles = roles_of(source, ASKED, ShadowConfig(count=1), 0)
+    assert len(roles.holdout) + len(roles.aside) == held and len(roles.shadow) == unseen - held
 
 
 def test_smaller_shadows_are_said(nearest):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from tiny import LEARN, settings
@@ -11,9 +14,15 @@ from vestige.config import validated
 from vestige.errors import InputError
 from vestige.experiments.bench import experiment, run_bench
 from vestige.experiments.bench.table import values_of
+from vestige.experiments.text_config import LlmModel
+from vestige.experiments.text_files import audit_models
+from vestige.experiments.text_steps import BaseModel
 from vestige.experiments.texts import comparison
+from vestige.graph import Environment
 from vestige.llm import LlmConfig, run_llm
 from vestige.store import plain
+
+pytestmark = pytest.mark.usefixtures("words_are_told_apart_once")
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +31,16 @@ def whole(model_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts")
     chosen = LlmConfig(**settings(model_folder, further=True))
     return chosen, run_llm(chosen, folder / "run", store=str(folder / "store")), folder
+
+
+def test_a_base_model_whose_files_changed_is_read_anew(model_folder, tmp_path):
+    weights = []
+    for name in ("base", "other"):
+        shutil.rmtree(tmp_path / "base", ignore_errors=True)
+        shutil.copytree(model_folder / name, tmp_path / "base")
+        model, _ = BaseModel.of(LlmModel(name="base"), str(tmp_path)).load(Environment())
+        weights.append(next(model.parameters()))
+    assert not torch.equal(*weights)
 
 
 def test_a_whole_run_is_continued(whole):
@@ -103,3 +122,16 @@ def test_all_faults_of_a_run_on_texts_are_told_together(tmp_path):
         validated(LlmConfig, settings(tmp_path, learn={"lora": 4, "max_steps": 9}), "run.yaml").learn["lora"]
         == 4
     )
+
+
+def test_signals_of_one_file_with_all_groups_are_audited(text_signals, model_folder, tmp_path):
+    for name, signals in text_signals.items():
+        (tmp_path / name).mkdir()
+        signals.save(tmp_path / name / "part-00000.parquet")
+    files = {name: model_folder / f"{name}.json" for name in ("forget", "retain", "holdout")}
+    of = {"before": str(tmp_path / "original"), "shadows": [str(tmp_path / "base")]}
+    result, _ = audit_models(str(tmp_path / "retrain"), files, tmp_path / "audit", **of)
+    assert result.audit.scores.id.str.startswith(("forget-", "retain-", "holdout-")).all()
+    mixed = files | {"forget": files["retain"], "retain": files["forget"]}
+    with pytest.raises(InputError, match="ids must agree"):
+        audit_models(str(tmp_path / "retrain"), mixed, tmp_path / "other", **of)

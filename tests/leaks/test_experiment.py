@@ -277,3 +277,15 @@ def test_a_set_of_networks_may_have_a_share_of_a_gpu():
     for target, wanted in (("torch:mlp", True), ("decision-tree", False)):
         (step,) = pair_sets(data, target, setting, side="target", seed=0)
         assert step.runs_network == wanted
+
+
+def test_an_attack_on_two_files_is_made_again_in_its_folder(tmp_path):
+    sides = tuple(pairs(30, 3, seed).save(tmp_path / f"{seed}.npz") for seed in range(3))
+    config = LeakConfig(attacks=["decision-tree"])
+    first, again = (run_into(tmp_path / "a", config, sides[:2]) for _ in range(2))
+    assert first.record() == again.record()
+    with pytest.raises(InputError, match=r"holds another run \(target is '\w+' there"):
+        run_into(tmp_path / "a", config, (sides[0], sides[2]))
+    write_json(tmp_path / "b" / "leaks.json", {"kind": "leaks", "config": config.model_dump(mode="json")})
+    with pytest.raises(InputError, match=r"b holds another run; name another folder with --out\."):
+        run_into(tmp_path / "b", config, sides[:2])

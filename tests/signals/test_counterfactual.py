@@ -5,10 +5,11 @@ import pytest
 from scipy import stats
 
 from vestige.errors import InputError
+from vestige.evaluation.audits import audit_signals
 from vestige.evaluation.calibration import Reference, deletions_of, reference_scores
 from vestige.measures import MEASURES, measure
 from vestige.signals import Signals
-from vestige.signals.counterfactual import counterfactual_deletions
+from vestige.signals.counterfactual import Agreement, agreement, counterfactual_deletions
 
 
 def two(margins):
@@ -64,6 +65,44 @@ def test_only_the_logit_of_the_truth_is_moved():
     gone = known.roles == "forget"
     other = np.arange(4)[None] != labels[:30, None]
     assert np.array_equal(known.original[gone][other], logits[1][:30][other])
+
+
+def saturated(signals):
+    """Return a world in which what is said of training records does not depend on how difficult they are."""
+    margins, trained = signals.scaled_logits("original").copy(), signals.roles != "holdout"
+    margins[trained] = np.random.default_rng(1).normal(4, 1, trained.sum())
+    return signals.with_(original=two(margins))
+
+
+def test_where_memory_saturates_the_order_is_lost():
+    signals = world(0, retain=1000, holdout=1000)
+    kept, lost = agreement(signals), agreement(saturated(signals))
+    assert not kept.lost and kept.trained == pytest.approx(kept.never_seen, abs=0.05)
+    assert lost.lost and abs(lost.trained) < 0.1 and lost.never_seen == kept.never_seen
+    rows = signals.roles == "holdout"
+    by_hand = stats.spearmanr(signals.original[rows, 0], signals.shadow_out[0, rows, 0]).statistic
+    assert kept.never_seen == pytest.approx(by_hand) and kept.records == 1100
+
+
+@pytest.mark.parametrize(
+    ("trained", "records", "lost"), [(0.3, 1000, True), (0.3, 20, False), (0.45, 1000, False)]
+)
+def test_it_is_lost_where_that_is_sure(trained, records, lost):
+    assert Agreement(0.8, trained, records).lost is lost  # 1.64 standard errors below half of 0.8
+
+
+def test_answers_that_are_all_alike_have_no_order_to_lose():
+    signals = world(0)
+    answers = np.where(
+        (signals.roles == "holdout")[:, None], signals.original, two(np.full(len(signals), 9.0))
+    )
+    assert not agreement(signals.with_(original=answers)).lost
+
+
+@pytest.mark.parametrize("change", [lambda signals: signals, saturated])
+def test_an_audit_says_where_the_order_is_lost(change):
+    limits = audit_signals(change(world(0)), ["random"], describe=False).limits
+    assert ("Training does not keep the order of records here" in " ".join(limits)) is (change is saturated)
 
 
 @pytest.mark.parametrize(("retain", "holdout"), [(400, 10), (10, 400)])

@@ -145,7 +145,7 @@ def test_multilabel_losses_are_summed():
 
 Q, R = np.full((3, 2), 0.5), np.zeros((3, 2))
 REFUSED = {
-    "holds probabilities, numbers from 0 to 1 that sum to 1; logits are wanted: give the kind 'probabilities'": ("logits", Q),
+    "holds probabilities, rows of numbers from 0 to 1 that sum to 1; logits are wanted: give the kind 'probabilities'": ("logits", Q),
     "holds probabilities, numbers from 0 to 1; logits": ("logits", [0.5, 0.2, 1.0, 0.0] * 5),
     "holds 1.5 in row 1; probabilities from 0 to 1": ("probabilities", [[0.5, 0.5], [1.5, -0.5]]),
     "the probabilities of row 1 sum to 0.9; they must sum to 1": ("probabilities", [[0.5, 0.5], [0.5, 0.4]]),

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from vestige.errors import ArtefactError, InputError, MissingArray
@@ -88,6 +89,9 @@ BAD = {
     "labels[3] is 4": {"labels": np.where(np.arange(N) == 3, 4, LABELS)},
     "labels has shape": {"labels": LABELS[:-1]},
     "whole numbers": {"labels": LABELS + 0.5},
+    "labels[3] is missing": {"labels": np.where(np.arange(N) == 3, np.nan, LABELS)},
+    "labels[0] is missing; whole": {"labels": [None, *LABELS[1:].tolist()]},
+    "such as 'a'; whole": {"labels": ["a"] * N},
     "unlearned has shape [12]|unlearned has shape (12,)": {"unlearned": LOGITS[:, 0]},
     "original has shape": {"original": LOGITS[:, :-1]},
     "shadow_out has shape": {"shadow_out": LOGITS[:-1]},
@@ -110,6 +114,66 @@ def test_bad_arrays_are_named(message):
     with pytest.raises(InputError) as caught:
         Signals(**fields)
     assert any(part in str(caught.value) for part in message.split("|"))
+
+
+@pytest.mark.parametrize("kind", [bool, object, np.uint8, float])
+def test_labels_are_whole_numbers_of_any_type(kind):
+    labels = Signals((LABELS % 2).astype(kind), LOGITS).labels
+    assert labels.dtype == np.int64 and labels.tolist() == (LABELS % 2).tolist()
+
+
+FRAME = pd.DataFrame(LOGITS, columns=[f"p{k}" for k in range(C)], index=[f"r{i}" for i in range(N)])
+OTHER_ORDER = {
+    "original has the columns of unlearned in another order": {"original": FRAME[FRAME.columns[::-1]]},
+    "original has the rows of unlearned in another order": {"original": FRAME[::-1]},
+    r"shadow_out\[1\] has the rows of unlearned": {"shadow_out": [FRAME, FRAME[::-1]]},
+    "role and unlearned have different indexes": {"role": pd.Series(["forget"] * N, index=[f"x{i}" for i in range(N)])},
+    "original has the column '1' in the place of class 0": {"original": FRAME.set_axis(["1", "0", "2", "3"][:C], axis=1)},
+    "unlearned has a column 'index', the numbers": {"unlearned": FRAME.reset_index(drop=True).reset_index()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", OTHER_ORDER)
+def test_tables_in_another_order_are_refused(message):
+    with pytest.raises(InputError, match=message):
+        Signals(**{"labels": LABELS, "unlearned": FRAME} | OTHER_ORDER[message])
+
+
+def test_tables_of_pandas_are_read_by_their_values():
+    plain = Signals(LABELS, LOGITS, original=LOGITS).original
+    for frame in (
+        FRAME.astype("Float64"),
+        FRAME.astype("float64[pyarrow]"),
+        FRAME.reset_index(drop=True),
+        FRAME.add_prefix("o"),
+    ):
+        assert np.array_equal(Signals(pd.Series(LABELS), FRAME, original=frame).original, plain)
+    with pytest.raises(InputError, match="unlearned is missing in row 2"):
+        Signals(LABELS, FRAME.astype("Float64").mask(np.zeros((N, C)) + np.arange(N)[:, None] == 2))
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ([0, 0], "one twice"),
+        ([], "no shadow model"),
+        ([S], f"position {S}"),
+        ([-1], "position -1"),
+        ([1.0], "float64"),
+    ],
+)
+def test_shadow_models_are_named_once(models, message):
+    signals = Signals(LABELS, LOGITS, shadow_out=[LOGITS + k for k in range(S)])
+    assert signals.with_shadows([k == 1 for k in range(S)]).shadow_out.tolist() == [(LOGITS + 1).tolist()]
+    with pytest.raises(InputError, match=message):
+        signals.with_shadows(models)
+
+
+def test_a_model_has_one_number_in_a_table(tmp_path):
+    names = [f"{model}_{k}" for model in ("unlearned", "shadow0", "shadow00") for k in (0, 1)]
+    (tmp_path / "m.csv").write_text(",".join(["label", *names]) + "\n" + "0,1,2,3,4,5,6\n" * 2)
+    with pytest.raises(InputError, match="no column 'shadow00_0'. Did you mean 'shadow0_0'"):
+        Signals.load(tmp_path / "m.csv")
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from small import clusters, network, work
 from torch import nn
 
-import vestige.unlearning.dau as dau
+import vestige.unlearning.dau_game as dau_game
 from vestige.data import Dataset, make_split
 from vestige.errors import InputError
 from vestige.models import build_model
@@ -20,7 +20,8 @@ from vestige.models.samia import Samia
 from vestige.signals import collect_logits
 from vestige.training import Recipe, train
 from vestige.unlearning import unlearn
-from vestige.unlearning.dau import agreement, attack, compared, held_back, verdict_loss
+from vestige.unlearning.dau import compared
+from vestige.unlearning.dau_game import agreement, attack, held_back, verdict_loss
 
 DATA = clusters(200)
 # twelve samples of one class; others of it stay, so that the request is not for a whole class
@@ -95,7 +96,7 @@ def retained_step(model):
 def test_the_classifiers_step_is_that_of_its_objective(monkeypatch):
     """CE(D(x_r), y_r) + 0.9 L_adv + 0.001 L_ss at the published weights; the attacker has had its step by then."""
     columns = [0, 1, 2, 6, 7, 8]  # not the sensitivities, which are random
-    monkeypatch.setattr(dau, "Samia", lambda classes: Reads(columns))
+    monkeypatch.setattr(dau_game, "Samia", lambda classes: Reads(columns))
     model = network()
     made = unlearn("dau", model, SPLIT, bound=None, **STEP)
     assert made.gradient_steps == 1
@@ -122,7 +123,7 @@ def test_the_game_is_played_through_sensitivities_too(monkeypatch):
     All rows being alike, an attacker of these alone cannot tell the groups apart, but its verdict moves the weights.
     """
     columns = [3, 4, 5]
-    monkeypatch.setattr(dau, "Samia", lambda classes: Reads(columns))
+    monkeypatch.setattr(dau_game, "Samia", lambda classes: Reads(columns))
     model = nn.Linear(5, 3)
     with torch.no_grad():
         model.weight.copy_(torch.randn(3, 5, generator=torch.Generator().manual_seed(2)))
@@ -203,14 +204,14 @@ def test_the_attacker_learns_and_is_left_alone_in_the_classifiers_step(monkeypat
     losses = [attack(attacker, optimiser, u_f, u_v) for _ in range(40)]
     assert losses[-1] < 0.7 * losses[0]
     touched = []
-    real = dau.verdict_loss
+    real = dau_game.verdict_loss
 
     def watched(attacker, u_f, u_v, *, flipped=False):
         if flipped:
             touched.append(any(p.requires_grad for p in attacker.parameters()))
         return real(attacker, u_f, u_v, flipped=flipped)
 
-    monkeypatch.setattr(dau, "verdict_loss", watched)
+    monkeypatch.setattr(dau_game, "verdict_loss", watched)
     unlearn("dau", small.MODEL, small.SPLIT, epochs=1, batch_size=32, copies=1, pretrain=2)
     assert touched and not any(touched)
 
@@ -218,11 +219,12 @@ def test_the_attacker_learns_and_is_left_alone_in_the_classifiers_step(monkeypat
 def counter(monkeypatch):
     """A list that grows by one with every step of the game."""
     played = []
-    real = dau.Game.played
-    monkeypatch.setattr(dau.Game, "played", lambda game: played.append(game.taken) or real(game))
+    real = dau_game.Game.played
+    monkeypatch.setattr(dau_game.Game, "played", lambda game: played.append(game.taken) or real(game))
     return played
 
 
+@pytest.mark.usefixtures("small_attacker")
 def test_a_class_has_a_game_of_thirty_steps_and_then_its_passes(monkeypatch):
     """Also where an epoch is short; while finetuning each fifth step is one of the game."""
     played = counter(monkeypatch)
@@ -280,7 +282,7 @@ def test_finetuning_after_the_game_goes_on_with_its_momentum(schedule):
 def test_the_step_against_a_class_is_that_of_its_objective(preset, monkeypatch):
     """Recommended: D_f against the other classes, no label, D_f alone pushed. Paper: all classes, label, both pushed."""
     columns = [0, 1, 2, 6, 7, 8]  # not the sensitivities, which are random
-    monkeypatch.setattr(dau, "Samia", lambda classes: Reads(columns))
+    monkeypatch.setattr(dau_game, "Samia", lambda classes: Reads(columns))
     model, split = network(), make_split(DATA, "class", label=1, train=120, holdout=20, shadow=60)
     unseen = split.rows("shadow")
     if preset == "recommended":
@@ -383,8 +385,8 @@ def test_pretraining_draws_augments_and_normalises_anew_and_leaves_the_model_as_
     )  # fmt: skip
     split = make_split(data, "class", label=1, train=40, holdout=5, shadow=15)
     model = build_model("resnet18", data.shape, 3, width=4, seed=0)
-    rows, real = [], dau.attack
-    monkeypatch.setattr(dau, "attack", lambda a, o, u_f, u_v: rows.append(u_f) or real(a, o, u_f, u_v))
+    rows, real = [], dau_game.attack
+    monkeypatch.setattr(dau_game, "attack", lambda a, o, u_f, u_v: rows.append(u_f) or real(a, o, u_f, u_v))
     options = {"preset": "paper", "adversarial": 0.0, "class_selfsupervised": 0.0, "copies": 1, "sigma": 1e-3}
     options |= {"class_steps": 1, "switch_after": 0}
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from small import DATA, SPLIT, softmax, softmax_regression, weights_of
 
+from vestige.data.dataset import joined
 from vestige.unlearning import unlearn
-from vestige.unlearning.labels import joined, relabelled
+from vestige.unlearning.labels import relabelled
 
 
 def descended(w, rows, lr, steps):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import vestige
 from vestige.cli.commands import command, group
 from vestige.cli.options import Json
 from vestige.errors import InputError, need
@@ -52,10 +53,7 @@ DEFAULT = "sqlite:///deletions.db"
 
 def open_ledger(url: str, key: Path | None, actor: str = "operator") -> Ledger:
     """Return the ledger that the options name."""
-    need("sqlalchemy", "ledger", "The ledger")
-    from vestige.ledger import Ledger
-
-    return Ledger(url, key, actor=actor)
+    return vestige.Ledger(url, key, actor=actor)
 
 
 # ledger
@@ -64,10 +62,7 @@ def open_ledger(url: str, key: Path | None, actor: str = "operator") -> Ledger:
 @command(ledger, "init", examples=("vestige ledger init --ledger sqlite:///deletions.db",))
 def ledger_init(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "operator") -> None:
     """Make a ledger, or bring one to the newest tables. (vestige.Ledger.create)"""
-    need("sqlalchemy", "ledger", "The ledger")
-    from vestige.ledger import Ledger
-
-    made = Ledger.create(url, key, actor=actor)
+    made = vestige.Ledger.create(url, key, actor=actor)
     print(f"Ledger {made.name}: {made.place}; its last event is noted in {made.head_path}.")
 
 
@@ -169,20 +164,14 @@ def ledger_expire(url: Url = DEFAULT, key: KeyFile = None, actor: Actor = "opera
 @command(key, "new", examples=("vestige key new safe/ledger.key",))
 def key_new(path: Annotated[Path | None, typer.Argument(help="A new file.")] = None) -> None:
     """Make a key. (vestige.ledger.Key.create)"""
-    need("sqlalchemy", "ledger", "The ledger")
-    from vestige.ledger import Key
-
-    made = Key.create(path)
+    made = vestige.ledger.Key.create(path)
     print(f"Key {made.id}: {made.path}. Keep a copy apart from the ledger: without it nobody can be named.")
 
 
 @command(key, "show", examples=("vestige key show",))
 def key_show(key: KeyFile = None) -> None:
     """Say which key it is; the key itself is never shown. (vestige.ledger.Key.read)"""
-    need("sqlalchemy", "ledger", "The ledger")
-    from vestige.ledger import Key
-
-    known = Key.read(key)
+    known = vestige.ledger.Key.read(key)
     print(f"Key {known.id}: {known.path}.")
 
 

@@ -129,7 +129,7 @@ def request_plan(
     """Say what it would cost to execute, and how sharp the audit would be; nothing changes. (Ledger.requests.plan)"""
     from vestige.cli.show import print_costs
 
-    ways = _ways(how)
+    ways = _ways(how or ["retrain"])
     print_costs(
         open_ledger(url, key).requests.plan(about, line, how=ways, system=system, shadows=shadows), json
     )
@@ -245,10 +245,11 @@ def request_close(
 # printing
 
 
-def _ways(how: Sequence[str] | None) -> list[Any]:
+def _ways(texts: Sequence[str]) -> list[Any]:
+    """Return ways to forget as they are written in options: "scrub:epochs=3"."""
     from vestige.config import compact
 
-    return [compact(text, "--how") for text in how or ["retrain"]] if how != [] else []
+    return [compact(text, "--how") for text in texts]
 
 
 def _row(one: Request) -> dict[str, str]:

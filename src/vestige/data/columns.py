@@ -17,16 +17,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vestige.errors import InputError, unknown
+from vestige.errors import InputError, shown, unknown
+from vestige.values import INDEX
 
 CATEGORIES = 1_000
 """Categories of a column of text that become one-hot columns."""
 FEW = 10
 """Up to so many values a column may hold another one in almost every row."""
-UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?|level_\d+|index|__index_level_\d+__|rownames", re.IGNORECASE)
-"""Names of a column that pandas or R write for an index."""
-IDENTIFIER = re.compile(r"(.*[_\s.-])?(id|ids|uid|uuid|guid)|.*[a-z](Id|ID)", re.IGNORECASE)
+IDENTIFIER = re.compile(
+    r"(.*[_\s.-])?(id|ids|uid|uuid|guid|no|nr|number|key|row)|.*[a-z](Id|ID|No|Nr|Number|Key)", re.IGNORECASE
+)
 COMMA = re.compile(r"[+-]?[0-9][0-9.\s]*,[0-9]+")
+DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?([./-])\d\d?\2\d{2,4}( .*)?|\d\d?:\d\d(:\d\d.*)?")
 MISSING = "missing"
 
 
@@ -71,15 +73,21 @@ def features(frame: pd.DataFrame, path: Path, like: Sequence[str] | None = None)
         if is_index(name, values, where):
             left.append(name)
         elif pd.api.types.is_numeric_dtype(values):
-            columns[name] = _number(values, where)
-            if values.dtype.kind in "iu" and (columns[name].astype(np.float64) != values.to_numpy()).any():
+            number = _number(values, where)
+            if loses(values.to_numpy(), number):
                 rounded.append(name)
+            _add(columns, {name: number}, path)
         else:
             gaps = int(values.isna().sum())
+            if gaps and (values == MISSING).any():
+                raise InputError(
+                    f"{where} holds {MISSING!r} as a category and {gaps:,} missing entries, which would become one; "
+                    "write one of them otherwise."
+                )
             if gaps:
                 absent.append(f"{name} ({gaps:,} rows)")
             categories = _categories(values.fillna(MISSING).astype(str), name, where, like)
-            columns |= categories
+            _add(columns, categories, path)
             encoded.append(f"{name} ({', '.join(c.removeprefix(f'{name}=') for c in categories)})")
     if not columns:
         raise InputError(f"{path}: no column is left to be a feature.")
@@ -96,6 +104,34 @@ def features(frame: pd.DataFrame, path: Path, like: Sequence[str] | None = None)
     return Features(x, tuple(columns), notes)
 
 
+def _add(columns: dict[str, NDArray[np.float32]], more: dict[str, NDArray[np.float32]], path: Path) -> None:
+    twice = [name for name in more if name in columns]
+    if twice:
+        raise InputError(
+            f"{path}: two columns become the feature {twice[0]!r}, a category of one and the name of the other; rename "
+            "one."
+        )
+    columns |= more
+
+
+def loses(values: NDArray[Any], single: NDArray[np.float32]) -> bool:
+    """Does single precision make other numbers of whole ones, or few of many that lie close together?
+
+    Parameters
+    ----------
+    values, single : array [N] or [N, F]
+        The numbers, and the same in single precision.
+    """
+    if values.dtype.kind in "iu":
+        large = bool(len(values)) and max(-int(values.min()), int(values.max())) > 2**53
+        return large or bool((single.astype(np.float64) != values).any())
+    if values.dtype != np.float64 or not len(values):
+        return False
+    with np.errstate(invalid="ignore"):  # of what is infinite
+        span, step = np.ptp(values, axis=0), np.spacing(np.abs(single).max(axis=0))
+    return bool(((span > 0) & (span < 1000 * step)).any())
+
+
 def _plain(values: pd.Series[Any], where: str) -> pd.Series[Any]:
     """Return a column as numbers, truth values or text. Raises `InputError` where it is neither."""
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -107,7 +143,7 @@ def _plain(values: pd.Series[Any], where: str) -> pd.Series[Any]:
     if all(issubclass(t, (str, bool, np.bool_)) for t in types):
         return values.astype(object)
     if all(issubclass(t, (Decimal, int, float, np.integer, np.floating)) for t in types):
-        return values.astype(np.float64)
+        return _kept(values, where)
     try:
         count = f"{known.astype(str).nunique():,} different"
     except (TypeError, ValueError):
@@ -119,19 +155,34 @@ def _plain(values: pd.Series[Any], where: str) -> pd.Series[Any]:
     )
 
 
+def _kept(values: pd.Series[Any], where: str) -> pd.Series[Any]:
+    """Return objects as numbers. Raises `InputError` for integers of more digits than a number keeps."""
+    numbers = values.astype(np.float64)
+    for one, number in zip(values, numbers, strict=True):
+        if isinstance(one, int) and int(number) != one:
+            raise InputError(
+                f"{where} holds integers of more digits than a number keeps, such as {shown(one)}; name it by id=, or "
+                "leave it out by drop=."
+            )
+    return numbers
+
+
 def is_index(name: str, values: pd.Series[Any], where: str) -> bool:
     """Does the column number the rows, by its name too? Raises `InputError` where its name says otherwise."""
     if name.startswith("Unnamed: ") and values.isna().all():
         return True
     whole = values.dtype.kind in "iuf" and not values.isna().any() and bool((values % 1 == 0).all())
     distinct = bool(values.is_unique)
-    counts = whole and distinct and bool(values.max() - values.min() == len(values) - 1)
-    if UNNAMED.fullmatch(name):
-        if counts:
+    ordered = values.is_monotonic_increasing or values.is_monotonic_decreasing
+    counts = whole and distinct and (ordered or bool(values.max() - values.min() == len(values) - 1))
+    enough = len(values) > FEW
+    if INDEX.fullmatch(name):
+        if counts and bool(values.max() - values.min() == len(values) - 1):
             return True
         if name.startswith("Unnamed: "):
             raise InputError(f"{where} has no name in the file; name it, or leave it out by drop=[{name!r}].")
-    enough = len(values) > FEW
+        if enough and whole and distinct:
+            raise InputError(f"{where} is an index, a number for each row; leave it out by drop=[{name!r}].")
     if enough and (counts or (distinct and whole and IDENTIFIER.fullmatch(name))):
         what = "numbers the rows" if counts else f"names the rows ({len(values):,} different numbers)"
         raise InputError(
@@ -167,6 +218,11 @@ def _categories(
         raise InputError(
             f"{where} holds {len(distinct):,} different texts such as {distinct[0]!r}, numbers with a comma; write "
             "them with a point, or leave the column out by drop=."
+        )
+    if len(distinct) > FEW and all(DATE.fullmatch(str(value)) for value in distinct):
+        raise InputError(
+            f"{where} holds {len(distinct):,} different dates or times such as {distinct[0]!r}; make numbers of them, "
+            f"or leave the column out by drop=[{name!r}]."
         )
     if len(distinct) > CATEGORIES or (len(distinct) > FEW and len(distinct) > len(values) / 2):
         raise InputError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.store import array_hash
-from vestige.values import as_array, as_ids, as_rows, id_list
+from vestige.values import as_array, as_ids, as_rows, check_aligned, id_list
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class Dataset:
     features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_aligned(x=self.x, y=self.y, ids=self.ids)
         x = as_array(f"{self.name}: x", self.x)
         if any(stride < 0 for stride in x.strides):
             x = np.ascontiguousarray(x)
@@ -122,6 +123,26 @@ class Dataset:
         return np.array([where[name] for name in wanted], dtype=np.int64)
 
 
+def numbered(stem: str, count: int) -> NDArray[np.str_]:
+    """Return ids of samples that have none of their own: "digits/0000", "digits/0001", ..."""
+    width = len(str(max(count - 1, 0)))
+    return np.array([f"{stem}/{place:0{width}d}" for place in range(count)])
+
+
+def joined(*parts: Dataset) -> Dataset:
+    """Return sets of samples of the same classes as one; all else is as in the first. Raises `InputError` otherwise."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for part in parts[1:]:
+        if part.classes != first.classes:
+            raise InputError(
+                f"{part.name} has the classes {part.classes}, and {first.name} {first.classes}; one order is wanted."
+            )
+    x, y, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "ids"))
+    return dataclasses.replace(first, x=x, y=y, ids=ids)
+
+
 def _labels(y: Any, name: str) -> NDArray[np.int64]:
     """Return labels as int64 [N], from whole numbers of any type."""
     values = as_array(f"{name}: y", y)
@@ -152,7 +173,9 @@ def _classes(classes: Any, name: str) -> tuple[str, ...]:
 
 
 def _check_channels(x: NDArray[np.generic], name: str) -> None:
-    if x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
+    known = x.ndim == 4 and x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3, 4)
+    square = x.ndim == 4 and x.shape[1] == x.shape[2] > max(4, x.shape[3])
+    if known or square:
         raise InputError(
             f"{name}: x has shape {x.shape}, with channels last; [N, C, H, W] is wanted: move the channels by "
             "np.moveaxis(x, -1, 1)."

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gzip
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vestige.data.dataset import Dataset
+from vestige.data.dataset import Dataset, joined, numbered
 from vestige.data.files import present
 from vestige.data.own import image_folder
 from vestige.data.pictures import Pixels, decode
 from vestige.data.registry import Download, register
-from vestige.errors import ArtefactError, InputError, unknown
+from vestige.errors import ArtefactError, InputError
 from vestige.files import EXPANSION, FREE_BYTES, check_expansion, parse_json, read_bytes, reading, regular
 
 Part = Literal["train", "test", "all"]
@@ -37,7 +37,7 @@ def digits(root: Path) -> Dataset:
 
     found = load_digits()
     pixels = np.round(found.images * (255 / 16)).astype(np.uint8)[:, None]
-    return _dataset("digits", "all", pixels, found.target, tuple("0123456789"), prefix="digits/")
+    return Dataset("digits", pixels, found.target, numbered("digits", len(pixels)), tuple("0123456789"))
 
 
 @register(
@@ -114,8 +114,6 @@ def _cifar(
 )
 def cinic10(root: Path, *, part: Literal["train", "valid", "test"] = "train") -> Dataset:
     """CINIC-10 from its image folders train/, valid/, test/."""
-    if part not in ("train", "valid", "test"):
-        raise InputError(f"cinic10: {unknown('part', part, ('train', 'valid', 'test'))}")
     if not (root / part).is_dir():
         raise InputError(f"{root / part}: no such folder; cinic10 is read from train/, valid/ and test/.")
     return image_folder(root / part, size=(32, 32), name="cinic10", prefix=f"cinic10/{part}/")
@@ -270,23 +268,8 @@ def _bytes_of(root: Path, member: str, unpacked: str, archive_name: str, *, name
 def _parts(
     name: str, part: str, read: Callable[[str], tuple[Pixels, NDArray[Any], tuple[str, ...]]]
 ) -> Dataset:
-    if part not in ("train", "test", "all"):
-        raise InputError(f"{name}: {unknown('part', part, ('train', 'test', 'all'))}")
-    found = [
-        _dataset(name, one, *read(one), prefix=f"{name}/{one}/")
-        for one in (("train", "test") if part == "all" else (part,))
-    ]
-    return found[0] if len(found) == 1 else _joined(found)
-
-
-def _joined(sets: Sequence[Dataset]) -> Dataset:
-    x, y, ids = (np.concatenate([getattr(s, f) for s in sets]) for f in ("x", "y", "ids"))
-    return Dataset(sets[0].name, x, y, ids, sets[0].classes)
-
-
-def _dataset(
-    name: str, part: str, pixels: Pixels, labels: NDArray[Any], classes: tuple[str, ...], *, prefix: str
-) -> Dataset:
-    width = len(str(len(pixels) - 1))
-    ids = np.array([f"{prefix}{i:0{width}d}" for i in range(len(pixels))])
-    return Dataset(name, pixels, labels, ids, classes)
+    sets = []
+    for one in ("train", "test") if part == "all" else (part,):
+        pixels, labels, classes = read(one)
+        sets.append(Dataset(name, pixels, labels, numbered(f"{name}/{one}", len(pixels)), classes))
+    return joined(*sets)

@@ -16,7 +16,7 @@ from vestige.errors import InputError, unknown
 from vestige.values import NAME_CHARACTERS, as_array
 
 Labels = tuple[NDArray[np.int64], tuple[str, ...]]
-NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{0,40})?([eE][+-]?\d{1,2})?")
 PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE)
 """A number as a table writes it; what has leading zeros, or more digits than a float, is a name."""
 FEW, MOST_GRADES = 20, 100
@@ -27,18 +27,19 @@ def number_of(name: object) -> float | int | None:
     text = str(name)
     if not NUMBER.fullmatch(text):
         return None
-    value = float(text)
-    return int(text.split(".")[0]) if value == int(value) and "." not in text else value
+    return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
 def class_index(classes: Sequence[object], label: object) -> int:
     """Return the place of the class that `label` means: a name, or a number.
 
-    A number is the class of that name where class names are numbers, by value: 2 is "2", "02" and "2.0". Where no class
-    name is a number it is a place in their order. Raises `InputError` for an unknown name, and for a number that could
-    mean one or the other.
+    A number is the class of that name where class names are numbers, by value: 2 is "2", "02", "2.0" and "2e0". Where
+    no class name is a number it is a place in their order. Raises `InputError` for an unknown name, and for a number
+    that could mean one or the other: also 2 where the class at place 2 is "digit 10", and another one is "digit 2".
     """
     known = {name: place for place, name in enumerate(classes)}
+    if isinstance(label, (bool, np.bool_)):
+        return _of_truth_value(list(map(str, classes)), bool(label))
     if isinstance(label, str):
         if label in known:
             return known[label]
@@ -47,7 +48,7 @@ def class_index(classes: Sequence[object], label: object) -> int:
                 f"There is no class {label!r}, a text; the class of that name is a number: label={label}."
             )
         raise InputError(unknown("class", label, map(str, classes)))
-    if not isinstance(label, Real) or isinstance(label, (bool, np.bool_)):
+    if not isinstance(label, Real):
         raise InputError(unknown("class", label, map(str, classes)))
     values = [number_of(name) for name in classes]
     same = [place for place, value in enumerate(values) if value is not None and value == label]
@@ -62,6 +63,7 @@ def class_index(classes: Sequence[object], label: object) -> int:
         and isinstance(label, Integral)
         and 0 <= int(label) < len(classes)
     ):
+        _expect_one_meaning(list(map(str, classes)), int(label))
         return int(label)
     if any(value is None for value in values) and any(value is not None for value in values):
         raise InputError(
@@ -69,6 +71,26 @@ def class_index(classes: Sequence[object], label: object) -> int:
             f"Known: {', '.join(map(str, classes))}."
         )
     raise InputError(unknown("class", label, map(str, classes)))
+
+
+def _of_truth_value(names: list[str], label: bool) -> int:
+    """Return the place of the class that is called True, or False. YAML reads `yes`, `on` and `no` as truth values."""
+    if str(label) in names:
+        return names.index(str(label))
+    raise InputError(
+        f"There is no class {label}, which is a truth value; write the name as a text, in YAML in quotes, such as "
+        f"{names[0]!r}. Known: {', '.join(names)}."
+    )
+
+
+def _expect_one_meaning(names: list[str], place: int) -> None:
+    """Refuse a place that stands as a number in the names of other classes and not in that of its own."""
+    having = [name for name in names if place in map(int, re.findall(r"\d{1,18}", name))]
+    if having and names[place] not in having:
+        raise InputError(
+            f"The class {place} is ambiguous: at place {place} is {names[place]!r}, and {having[0]!r} has that number; "
+            "name it as text."
+        )
 
 
 def labels_written(column: pd.Series[Any], where: str, classes: tuple[str, ...] | None = None) -> Labels:

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from vestige.data.columns import features, without
-from vestige.data.dataset import Dataset
+from vestige.data.columns import features, loses, without
+from vestige.data.dataset import Dataset, numbered
 from vestige.data.labels import labels_of, labels_written
 from vestige.data.pictures import decode
 from vestige.errors import InputError, unknown
-from vestige.files import looked_at, numbered_plainly, read_bytes, read_npz, read_table, regular
+from vestige.files import GAPS, looked_at, numbered_plainly, read_bytes, read_npz, read_table, regular
 from vestige.registry import Entry
 from vestige.values import as_array, as_ids
 
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 def load_own(path: Path, **options: Any) -> Dataset:
@@ -39,7 +39,12 @@ def load_own(path: Path, **options: Any) -> Dataset:
     else:
         regular(path)
         raise InputError(f"{path}: .npz, .csv, .parquet or a folder of images is wanted.")
-    return reader(path, **Entry(name=str(path), function=reader, cites="").resolve(options))
+    data = reader(path, **Entry(name=str(path), function=reader, cites="").resolve(options))
+    if len(data.classes) < 2:
+        raise InputError(
+            f"{path}: every record is of the class {data.classes[0]!r}; two classes at least are wanted."
+        )
+    return data
 
 
 def npz(path: Path) -> Dataset:
@@ -64,10 +69,13 @@ def npz(path: Path) -> Dataset:
         if x.ndim != 2:
             notes = (f"Samples of shape {list(x.shape[1:])} were flattened to {x[0].size:,} features.",)
         with np.errstate(over="ignore"):  # what becomes infinite is refused by the data set, by sample
-            x = x.reshape(len(x), -1).astype(np.float32)
+            single = x.reshape(len(x), -1).astype(np.float32)
+        if loses(x.reshape(single.shape), single):
+            notes = (*notes, "Features were rounded to single precision.")
+        x = single
     names = tuple(as_ids(f"{path}: classes", arrays["classes"]).tolist()) if "classes" in arrays else None
     y, classes = labels_of(arrays["y"], f"{path}: y", names)
-    ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else _ids(path.stem, len(y))
+    ids = as_ids(f"{path}: ids", arrays["ids"]) if "ids" in arrays else numbered(path.stem, len(y))
     return Dataset(path.stem, np.ascontiguousarray(x), y, ids, classes, notes)
 
 
@@ -101,7 +109,7 @@ def table(
         For a column that is neither numbers nor text of few categories, for one that numbers the rows, for
         labels that are not classes, and where `like` has other features or classes.
     """
-    frame = read_table(path, written=[id] if isinstance(id, str) else [], dtype={label: str})
+    frame = read_table(path, written=[label] if id is None else [label, id])
     notes = []
     if not numbered_plainly(frame):
         notes.append("The index of the file has no name and was left out.")
@@ -116,11 +124,13 @@ def table(
         raise InputError(f"{path}: label, id and drop name one column twice.")
     if like is not None and not like.features:
         raise InputError(f"{path}: like is no data set that was read from a table.")
+    if path.suffix.lower() == ".csv":
+        _check_gaps(frame[label], f"{path}, column {label!r}")
     y, classes = labels_written(frame.pop(label), f"{path}, column {label!r}", like.classes if like else None)
     ids = (
         as_ids(f"{path}, column {id!r}", frame.pop(id).to_numpy())
         if id is not None
-        else _ids(path.stem, len(y))
+        else numbered(path.stem, len(y))
     )
     if not len(frame.columns):
         raise InputError(f"{path}: there is no column besides {label!r}.")
@@ -128,26 +138,48 @@ def table(
     return Dataset(path.stem, made.x, y, ids, classes, (*notes, *made.notes), made.names)
 
 
+def _check_gaps(labels: pd.Series[Any], where: str) -> None:
+    """Refuse labels of a CSV file that are missing, or that stand for a missing entry in other columns."""
+    gaps = np.flatnonzero(labels.isin(GAPS))
+    if len(gaps):
+        row, text = int(gaps[0]), labels.iloc[gaps[0]]
+        sign = f" (it is {text!r}; if this is the name of a class, write another one)" if text else ""
+        raise InputError(f"{where}: the label of row {row} is missing{sign}.")
+
+
 def image_folder(
     folder: Path, *, size: tuple[int, int] | None = None, name: str | None = None, prefix: str | None = None
 ) -> Dataset:
-    """Read a folder of images, one subfolder a class, in sorted order; `size` (H, W) resizes them."""
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
-    files = [
-        (i, p)
-        for i, c in enumerate(classes)
-        for p in sorted((folder / c).iterdir())
-        if p.suffix.lower() in PICTURES
+    """Read a folder of images, one subfolder a class, in sorted order; `size` (H, W) resizes them.
+
+    What is hidden is not looked at; files that are no images, and subfolders without any, stand in the notes. Raises
+    `InputError` for images that lie elsewhere, and for what `decode` refuses.
+    """
+    classes = [p.name for p in _inside(folder) if p.is_dir()]
+    listed = [(i, p) for i, c in enumerate(classes) for p in _inside(folder / c)]
+    files = [(i, p) for i, p in listed if p.suffix.lower() in PICTURES]
+    others = [p for p in _inside(folder) if not p.is_dir()] + [
+        p for i, p in listed if (i, p) not in set(files)
     ]
+    elsewhere = [p for p in others if p.is_dir() or p.suffix.lower() in PICTURES]
     if not files:
         raise InputError(f"{folder}: no images; one subfolder a class with .png or .jpg files is wanted.")
-    pixels = decode((read_bytes(p) for _, p in files), where=str(folder), size=size)
+    if elsewhere:
+        raise InputError(
+            f"{elsewhere[0]} lies in no subfolder of its own class; every image lies in {folder.name}/CLASS/."
+        )
+    names = [p.relative_to(folder).as_posix() for _, p in files]
+    pixels = decode((read_bytes(p) for _, p in files), where=str(folder), names=names, size=size)
     stem = f"{folder.name}/" if prefix is None else prefix
-    ids = np.array([f"{stem}{p.relative_to(folder).as_posix()}" for _, p in files])
     labels = np.array([i for i, _ in files], dtype=np.int64)
-    return Dataset(name or folder.name, pixels, labels, ids, tuple(classes))
+    absent = [c for i, c in enumerate(classes) if i not in labels]
+    notes = [f"No image is of the class {', '.join(absent)}."] if absent else []
+    if others:
+        notes.append(f"Left out, for they are no images: {len(others):,} files, among them {others[0].name}.")
+    ids = np.array([f"{stem}{one}" for one in names])
+    return Dataset(name or folder.name, pixels, labels, ids, tuple(classes), tuple(notes))
 
 
-def _ids(stem: str, n: int) -> NDArray[np.str_]:
-    width = len(str(max(n - 1, 0)))
-    return np.array([f"{stem}/{i:0{width}d}" for i in range(n)])
+def _inside(folder: Path) -> list[Path]:
+    """Return what lies in a folder and is not hidden, in sorted order."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

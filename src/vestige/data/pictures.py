@@ -41,24 +41,36 @@ def picture(pixels: NDArray[Any]) -> Any:
 
 
 def decode(
-    images: Iterable[bytes], *, where: str, size: tuple[int, int] | None = None, mode: str = "RGB"
+    images: Iterable[bytes],
+    *,
+    where: str,
+    names: Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    mode: str = "RGB",
 ) -> Pixels:
-    """Decode JPEG or PNG bytes to uint8 [N, C, H, W]; `size` (H, W) resizes. Threads share the work."""
+    """Decode JPEG or PNG bytes to uint8 [N, C, H, W]; `size` (H, W) resizes. Threads share the work.
+
+    Raises `InputError`, with the name of the image or its number, for one that cannot be decoded or would lose
+    something: several pictures in one file, more than 8 bits a channel, transparent pixels.
+    """
     pillow = need("PIL.Image", "torch", "Decoding images")
 
-    def one(raw: bytes) -> Pixels:
-        with reading(where, "an image cannot be decoded", "."), pillow.open(io.BytesIO(raw)) as image:
+    def one(numbered: tuple[int, bytes]) -> Pixels:
+        number, raw = numbered
+        name = f"{where}: image {number}" if names is None else f"{where}: {names[number]}"
+        with reading(name, "cannot be decoded", "."), pillow.open(io.BytesIO(raw)) as image:
             if image.width * image.height > PIXELS:
                 raise InputError(
-                    f"{where}: an image has {image.width} x {image.height} pixels; {PIXELS:,} are the most."
+                    f"{name} has {image.width} x {image.height} pixels; {PIXELS:,} are the most."
                 )
+            _expect_plain(image, name)
             image = image.convert(mode)
             if size is not None and image.size != (size[1], size[0]):
                 image = image.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
             return np.asarray(image)
 
     with ThreadPoolExecutor() as pool:
-        decoded = list(pool.map(one, images, chunksize=256))
+        decoded = list(pool.map(one, enumerate(images), chunksize=256))
     shapes = {d.shape for d in decoded}
     if not decoded:
         raise InputError(f"{where}: there are no images.")
@@ -68,3 +80,17 @@ def decode(
         )
     stacked = np.stack(decoded)
     return np.ascontiguousarray(stacked[:, None] if stacked.ndim == 3 else np.moveaxis(stacked, -1, 1))
+
+
+def _expect_plain(image: Any, name: str) -> None:
+    """Refuse an image of which something would be lost as three channels of 8 bits."""
+    if getattr(image, "n_frames", 1) > 1:
+        raise InputError(f"{name} holds {image.n_frames} pictures; one is wanted.")
+    if image.mode.startswith(("I", "F")):
+        raise InputError(
+            f"{name} has more than 8 bits a channel (mode {image.mode}); scale it to 0..255 and write it with 8 bits."
+        )
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+        raise InputError(
+            f"{name} has transparent pixels, and their background is not known; lay it on one first."
+        )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from math import isfinite
-from numbers import Integral, Real
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -120,10 +118,13 @@ def make_split(
         Where the counts do not fit the data, for an unknown or ambiguous class, and for ids that are not in
         the data.
     """
-    seed, request = _whole(seed, "seed"), None if request is None else _whole(request, "request")
     if scenario not in SCENARIOS:
         raise InputError(unknown("scenario", scenario, SCENARIOS))
-    for name, some, wanted in (("ids", ids, ("ids",)), ("label", label, ("class", "partial_class"))):
+    for name, some, wanted in (
+        ("ids", ids, ("ids",)),
+        ("label", label, ("class", "partial_class")),
+        ("forget", forget, ("partial_class", "random")),
+    ):
         if some is not None and scenario not in wanted:
             raise InputError(
                 f"{name} is given, which the scenario {scenario!r} does not read; did you mean {wanted[0]!r}?"
@@ -133,7 +134,7 @@ def make_split(
     if scenario == "ids" and (fixed is None or not len(fixed)):
         raise InputError("The scenario 'ids' needs a list of at least one id to forget.")
     n_holdout, n_shadow = _count(holdout, n, "holdout"), _count(shadow, n, "shadow")
-    n_train = n - n_holdout - n_shadow if train is None else _whole(train, "train")
+    n_train = n - n_holdout - n_shadow if train is None else train
     if n_train < 2 or n_train + n_holdout + n_shadow > n:
         raise InputError(
             f"train {n_train} + holdout {n_holdout} + shadow {n_shadow} samples do not fit in the {n} of {data.name}."
@@ -179,6 +180,10 @@ def _chosen(
     if scenario == "random":
         count = _count(0.1 if forget is None else forget, len(trained), "forget")
         return np.asarray(rng.permutation(trained)[:count])
+    if label is None:
+        raise InputError(
+            f"The scenario {scenario!r} needs a label, one of {', '.join(map(str, data.classes))}."
+        )
     index = class_index(data.classes, label)
     members = trained[data.y[trained] == index]
     if not len(members):
@@ -189,23 +194,12 @@ def _chosen(
     return np.asarray(rng.permutation(members)[:count])
 
 
-def _whole(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 0:
-        raise InputError(f"{what} is {value!r}; a whole number from 0 is wanted.")
-    return int(value)
-
-
 def _count(value: int | float, total: int, what: str) -> int:
     """Return a count from a count, or from a fraction of `total` when below 1."""
-    if (
-        isinstance(value, (bool, np.bool_))
-        or not isinstance(value, Real)
-        or not isfinite(value)
-        or (value > 1 and value != int(value))
-    ):
+    if value > 1 and value != int(value):
         raise InputError(f"{what} is {value!r}; a count, or a fraction below 1, is wanted.")
-    fraction = not isinstance(value, Integral) and value < 1
-    count = round(float(value) * total) if fraction else int(value)
+    fraction = isinstance(value, float) and value < 1
+    count = round(value * total) if fraction else int(value)
     if not 0 <= count <= total or (what == "forget" and count == 0):
         raise InputError(
             f"{what} is {value!r}, that is {count} of {total} samples; wanted: a count or a fraction."

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vestige.data.dataset import Dataset
+from vestige.data.dataset import Dataset, numbered
 from vestige.data.files import numbers, present
 from vestige.data.registry import Download, register
 from vestige.errors import InputError, unknown
@@ -100,9 +100,7 @@ def _labelled(name: str, table: pd.DataFrame, where: Path, classes: int) -> Data
 def _numbered(
     name: str, x: NDArray[np.float32], y: NDArray[Any], classes: tuple[str, ...], notes: tuple[str, ...] = ()
 ) -> Dataset:
-    width = len(str(len(x) - 1))
-    ids = np.array([f"{name}/{i:0{width}d}" for i in range(len(x))])
-    return Dataset(name, np.ascontiguousarray(x), y.astype(np.int64), ids, classes, notes)
+    return Dataset(name, np.ascontiguousarray(x), y.astype(np.int64), numbered(name, len(x)), classes, notes)
 
 
 ADULT = (

@@ -17,7 +17,6 @@ gives Clopper-Pearson bounds. Both are read beside their null: retrained against
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,6 @@ from vestige.values import as_array, as_floats
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
-Stack = NDArray[np.floating[Any]]
 PRESETS = ("recommended", "paper", "eth2023")
 CHUNK = 256
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -328,8 +327,3 @@ def _write_table(path: Path, rows: pd.DataFrame) -> None:
 
 def _retained(record: dict[str, Any] | None, folder: Path) -> Retained | None:
     return None if record is None else Retained.of_record(record, pd.read_parquet(folder / RETAINED))
-
-
-def none_if_nan(value: float) -> float | None:
-    """Return a plain float, or None for NaN and infinity, which no table may hold."""
-    return float(value) if np.isfinite(value) else None

@@ -20,11 +20,12 @@ from vestige.evaluation.result import MeasureRun
 from vestige.evaluation.verdict import Verdict
 from vestige.evidence import disclosure
 from vestige.evidence.envelope import add_signature, seal
-from vestige.evidence.page import write_page
+from vestige.evidence.page import page
 from vestige.evidence.signers import signer_of
 from vestige.evidence.statement import OUTPUTS, PREDICATE_TYPE, STATEMENT_TYPE, Statement, carried, inside
 from vestige.files import as_path, regular
-from vestige.store import array_hash, file_hash, folder_at, plain, read_record, write_json
+from vestige.report import write
+from vestige.store import array_hash, file_hash, files_in, folder_at, plain, read_record, write_json
 
 FOLDER, FILE, PAGE = "evidence", "evidence.json", "evidence.html"
 DAYS = 365
@@ -155,7 +156,7 @@ def prove(audit: Audit | Path | str, record: str, salt: Path | str | None = None
 
 def _write(path: Path, envelope: Mapping[str, Any]) -> Path:
     """Write the page of what was signed, and the envelope."""
-    write_page(path.with_name(PAGE), carried(envelope, str(path)), envelope)
+    write(path.with_name(PAGE), page(carried(envelope, str(path)), envelope))
     write_json(path, envelope)
     return path
 
@@ -173,11 +174,8 @@ def _subject(weights: Path | str | Iterable[Path | str] | None, audit: Audit) ->
         return [_entry(OUTPUTS, array_hash(audit.signals.unlearned))]
     entries = []
     for place in map(as_path, [weights] if isinstance(weights, (str, Path)) else weights):
-        files = [(place.name, place)]
-        if place.is_dir():
-            inner = sorted(file for file in place.rglob("*") if file.is_file())
-            files = [(file.relative_to(place).as_posix(), file) for file in inner]
-        entries += [_entry(inside(name), file_hash(regular(file))) for name, file in files]
+        files = files_in(place) if place.is_dir() else {place.name: place}
+        entries += [_entry(inside(name), file_hash(regular(file))) for name, file in files.items()]
     if not entries:
         raise InputError("weights names no file; the files of the audited model are wanted.")
     return entries

@@ -28,7 +28,8 @@ from vestige.evidence.envelope import canonical
 from vestige.evidence.statement import Records
 from vestige.files import as_path
 from vestige.signals import Signals
-from vestige.signals.files import ARRAYS, ATTACHED, ROWS
+from vestige.signals.checks import ATTACHED
+from vestige.signals.files import ARRAYS, ROWS
 from vestige.store import array_hash, folder_at, plain, read_record, write_json
 
 FILE = "disclosure.json"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from vestige.evaluation.page.audits import GUARDS, STATES
 from vestige.evaluation.page.cards import card
 from vestige.evidence.statement import OUTPUTS, Predicate, Statement
-from vestige.report import Badge, Cell, Column, Page, Section, Table, Text, write
+from vestige.report import Badge, Cell, Column, Page, Section, Table, Text
 from vestige.report.blocks import Block
 from vestige.report.words import DASH, flattened, number, percent, plural
 
@@ -31,16 +30,6 @@ GLOSSARY = (
     "Forget, retain, holdout",
     "Undecided",
 )
-
-
-def write_page(path: Path, statement: Statement, envelope: Mapping[str, Any]) -> Path:
-    """Write the page of a statement, with its envelope inside, and return its path."""
-    return write(path, page(statement, envelope))
-
-
-def html(statement: Statement, envelope: Mapping[str, Any]) -> str:
-    """Return the page's text; the same evidence gives the same text."""
-    return page(statement, envelope).html()
 
 
 def page(statement: Statement, envelope: Mapping[str, Any]) -> Page:

@@ -16,12 +16,12 @@ from vestige.evidence import disclosure
 from vestige.evidence.envelope import malformed, opened
 from vestige.evidence.findings import Finding, Verification
 from vestige.evidence.keys import public_key
-from vestige.evidence.page import CARRIED, html
+from vestige.evidence.page import CARRIED, page
 from vestige.evidence.recompute import recompute
 from vestige.evidence.statement import OUTPUTS, PREDICATE_TYPE, Statement, parsed
 from vestige.files import as_path, looked_at, parse_json, read_text, regular
 from vestige.report.words import plural
-from vestige.store import file_hash, read_record
+from vestige.store import file_hash, files_in, read_record
 
 MOST_BYTES = 64 * 2**20
 
@@ -72,7 +72,7 @@ def verify(
     try:
         envelope = read_envelope(path)
     except ArtefactError as error:
-        return Verification(None, (Finding("unusable", path.name, str(error)),))
+        return Verification(None, (Finding("unusable", path.name, str(error).removeprefix(f"{path}: ")),))
     fault = malformed(envelope)
     if fault and fault.where == "envelope":
         return Verification(None, (Finding("unusable", path.name, fault.what),))
@@ -162,10 +162,9 @@ def _files(statement: Statement, weights: Path | str | None) -> list[Finding]:
         elif file_hash(regular(file)) != subject.digest.sha256:
             findings.append(Finding("tampered", subject.name, "its bytes are not those that were audited"))
     known = {subject.name for subject in statement.subject}
-    names = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
     findings += [
         Finding("unchecked", name, "it is in the folder, and no subject of this statement")
-        for name in sorted(names - known)[:20]
+        for name in sorted(files_in(folder).keys() - known)[:20]
     ]
     return findings
 
@@ -177,7 +176,7 @@ def _page(path: Path, statement: Statement, envelope: Mapping[str, Any]) -> list
     if statement.predicate.software.get("vestige") != __version__:
         what = "its text was written by another version, and not compared with the statement"
         return [Finding("unchecked", path.name, what)]
-    if read_text(path, MOST_BYTES) != html(statement, envelope):
+    if read_text(path, MOST_BYTES) != page(statement, envelope).html():
         return [Finding("tampered", path.name, "its text is not what the signed statement says")]
     return []
 

@@ -15,10 +15,12 @@ from vestige.errors import InputError
 from vestige.evaluation import Audit
 from vestige.evaluation.verdict import Verdict
 from vestige.experiments.costs import Costs, costs
+from vestige.experiments.forgetting import Forgetting
 from vestige.experiments.plan import Plan
-from vestige.experiments.requests import Forgetting, SystemStep, plan_system
+from vestige.experiments.requests import plan_ids
 from vestige.experiments.runner import carry_out_plan
-from vestige.experiments.settings import AuditConfig, ShadowConfig
+from vestige.experiments.settings import AuditConfig
+from vestige.experiments.system_steps import SystemStep
 from vestige.graph.step import Job
 from vestige.report.notebook import notebook_card
 from vestige.report.words import plural
@@ -274,18 +276,7 @@ def _planned(
     audit = validated(
         AuditConfig, {name: value for name, value in asked.items() if value is not None}, "forget"
     )
-    settings = {
-        "name": "forget", "title": f"{len(names):,} records leave {source.load().name}", "system": source.place,
-        "request": {"ids": names}, "how": [{"name": way.name, **way.options} for way in ways],
-        "shadows": {"count": shadows}, "audit": audit.model_dump(mode="json"), "seed": seed,
-    }  # fmt: skip
-    return plan_system(
-        source,
-        names,
-        settings,
-        place,
-        ways=ways,
-        shadows=ShadowConfig(count=shadows),
-        audit=audit,
-        seed=seed,
+    title = f"{len(names):,} records leave {source.load().name}"
+    return plan_ids(
+        source, names, place, name="forget", title=title, ways=ways, shadows=shadows, audit=audit, seed=seed
     )

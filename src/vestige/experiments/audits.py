@@ -17,8 +17,10 @@ from vestige.errors import InputError, unknown
 from vestige.evaluation import Audit, audit_signals
 from vestige.evaluation.audits import DEFAULT_MEASURES, MeasureSpec
 from vestige.evaluation.features import Probed, probe_margins
-from vestige.experiments.requests import Existing, Forgetting, SystemStep, plan_system
+from vestige.experiments.forgetting import Forgetting
+from vestige.experiments.requests import plan_system
 from vestige.experiments.settings import AuditConfig, ShadowConfig
+from vestige.experiments.system_steps import Existing, SystemStep
 from vestige.graph import carry_out
 from vestige.graph.step import UNNAMED, Job
 from vestige.signals import Signals

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from vestige.arguments import Seed
 from vestige.config import Config, PlainName, read_yaml, validated
 from vestige.data import DataConfig
-from vestige.experiments.settings import AuditConfig, ShadowConfig
+from vestige.experiments.settings import AuditConfig, ShadowConfig, expect_distinct, some
 from vestige.models import ModelConfig
 from vestige.training import RecipeFields
 from vestige.unlearning import MethodConfig
@@ -23,7 +23,7 @@ class SplitConfig(Config):
 
     scenario: Literal["random", "class", "partial_class", "ids"] = "random"
     forget: int | float | None = None
-    label: int | str | None = None
+    label: str | int | float | bool | None = None
     ids_file: Path | None = None
     train: int | None = Field(default=None, ge=2)
     holdout: int | float = Field(default=0.2, ge=0)
@@ -49,9 +49,7 @@ class RunConfig(Config):
     @field_validator("methods")
     @classmethod
     def _distinct(cls, methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
-        if not methods:
-            raise ValueError("at least one is wanted")
-        titles = [method.title for method in distinct(methods)]
+        titles = [method.title for method in distinct(some(methods))]
         for title in titles:
             _check_title(title)
             inside = [other for other in titles if other.startswith(f"{title}/") or other == f"{title}.json"]
@@ -64,10 +62,7 @@ class RunConfig(Config):
 
 def distinct(methods: tuple[MethodConfig, ...]) -> tuple[MethodConfig, ...]:
     """Return methods no two of which have one title, or raise `ValueError`."""
-    titles = [m.title for m in methods]
-    twice = [t for t in titles if titles.count(t) > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} is named twice; give one a label")
+    expect_distinct([method.title for method in methods])
     return methods
 
 

@@ -24,8 +24,6 @@ from vestige.models import ModelConfig
 from vestige.training import Recipe
 from vestige.unlearning import MethodConfig
 
-Positions = NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class Side:

@@ -35,12 +35,16 @@ class NetworkStep(ModelStep):
         """The data that the network is built for."""
         raise NotImplementedError
 
+    def load(self, job: Job) -> Any:
+        """Return the network, for a step that reads it."""
+        return load_model(job.file(self), fresh(self.model, self.source, 0))
+
     def ask(self, job: Job) -> Callable[[Samples], Outputs]:
-        network, root = load_model(job.file(self), fresh(self.model, self.source, 0)), job.environment.root
+        network, root = self.load(job), job.environment.root
         return lambda samples: Outputs(collect_logits(network, samples.load(root)), "logits")
 
     def represent(self, job: Job) -> Callable[[Samples], NDArray[np.float32] | None]:
-        network, root = load_model(job.file(self), fresh(self.model, self.source, 0)), job.environment.root
+        network, root = self.load(job), job.environment.root
         return lambda samples: collect_features(network, samples.load(root))
 
     @property
@@ -96,7 +100,7 @@ class Unlearn(NetworkStep):
 
     def make(self, job: Job) -> Facts:
         environment, method = job.environment, self.method
-        original = load_model(job.file(self.original), fresh(self.model, self.parts.source, 0))
+        original = self.original.load(job)
         with named(self.title):
             result = unlearn(
                 method.name, original, self.parts.load(environment.root), preset=method.preset,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.data.source import Parts, Samples
-from vestige.experiments.cells import FigureStep, Gap
+from vestige.errors import InputError
+from vestige.experiments.cells import Figures, FigureStep, Gap
 from vestige.experiments.matrix import Matrix
 from vestige.experiments.steps import Collect, Values, shadow_fields
 from vestige.graph.step import Job
@@ -48,6 +49,34 @@ class BlockStep(FigureStep):
         return Record(self, job)
 
 
+GroupFigures = Callable[[MeasureSpec, int, dict[str, Any]], Mapping[str, float]]
+"""What computes the figures of a measure with one group of shadow models, given the group's number and fields."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MeasuresStep(BlockStep):
+    """A step that gives figures of measures, a row each, with groups of shadow models of several `sizes`."""
+
+    measures: Mapping[str, MeasureSpec]
+    sizes: tuple[int, ...]
+
+    def by_group(self, record: Record, figures_of: GroupFigures) -> tuple[list[Figures], list[Gap]]:
+        """Return the figures of every row and size, and what is missing: a size of which one group has none."""
+        cells: list[Figures] = []
+        missing: list[Gap] = []
+        groups = record.shadow_groups(self.sizes)
+        for row, spec in self.measures.items():
+            for size, of_size in groups.items():
+                try:
+                    each = [figures_of(spec, number, fields) for number, fields in enumerate(of_size)]
+                except InputError as error:
+                    missing.append(Gap(row, str(error), size if len(self.sizes) > 1 else None))
+                    continue
+                values = {name: [float(figures[name]) for figures in each] for name in each[0]}
+                cells.append(Figures(row, values, size))
+        return cells, missing
+
+
 def block_fields(matrix: Matrix) -> dict[str, Any]:
     """Return the fields of a `BlockStep` that all of a block share."""
     return {
@@ -72,16 +101,16 @@ class Record:
             name: np.concatenate([groups["train"], groups["holdout"]]) for name, groups in self.groups.items()
         }
 
-    def shadow_groups(self, sizes: Sequence[int]) -> list[tuple[int, list[int]]]:
-        """Return (how many shadows, which) for every disjoint group of every size."""
+    def shadow_groups(self, sizes: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+        """Return the fields of `Signals` that each disjoint group of shadow models gives, by the groups' size."""
         count = len(self.step.members)
         if not count:
-            return [(0, [])]
-        return [
-            (size, list(range(start, start + size)))
+            return {0: [{}]}
+        return {
+            size: [self.shadows(range(start, start + size)) for start in range(0, count - size + 1, size)]
             for size in sizes
-            for start in range(0, count - size + 1, size)
-        ]
+            if size <= count
+        }
 
     def shadows(self, chosen: Sequence[int]) -> dict[str, Any]:
         """Return the fields of `Signals` that a group of shadow models gives."""
@@ -121,8 +150,3 @@ def scored(spec: MeasureSpec, preset: str, signals: Signals) -> NDArray[np.float
 def redrawn(spec: MeasureSpec, seed: int) -> MeasureSpec:
     """Return the negative control with a draw of its own; other measures stay as they are."""
     return {"name": "random", "seed": seed} if spec == "random" else spec
-
-
-def gaps(row: str, failures: Mapping[int, str], sizes: Sequence[int]) -> list[Gap]:
-    """Return what is missing of a row, by group size: each size is named where there are several."""
-    return [Gap(row, why, size if len(sizes) > 1 else None) for size, why in failures.items()]

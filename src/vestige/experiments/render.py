@@ -14,7 +14,7 @@ from vestige.errors import ArtefactError, InputError
 from vestige.evaluation import Audit
 from vestige.evaluation.folder import sealed
 from vestige.evaluation.page import write_report
-from vestige.experiments.requests import Forgetting
+from vestige.experiments.forgetting import Forgetting
 from vestige.store import read_record, write_json
 
 if TYPE_CHECKING:

@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, field_validator, model_validator
 
-import vestige
 from vestige.arguments import Seed
 from vestige.config import Config, PlainName
 from vestige.data.copies import find_copies
-from vestige.errors import InputError, need
+from vestige.errors import InputError
+from vestige.evaluation.verdict.evidence import FEWEST_NULL
+from vestige.experiments.forgetting import RETRAIN, Forgetting
 from vestige.experiments.plan import Plan, Positions, Roles, keys_of, shadow_size
-from vestige.experiments.settings import AuditConfig, ShadowConfig
-from vestige.experiments.steps import ModelStep, named
+from vestige.experiments.settings import AuditConfig, ShadowConfig, expect_distinct, some
+from vestige.experiments.system_steps import Models
 from vestige.files import read_ids
-from vestige.graph import Environment
-from vestige.graph.step import UNNAMED, Facts, Job
-from vestige.registry import spelled
-from vestige.signals.kinds import Outputs
-from vestige.systems.base import ask, gives_representations, represent
-from vestige.systems.source import SystemRows, SystemSource
-
-RETRAIN = "retrain"
-
-
-@dataclass(frozen=True)
-class Forgetting:
-    """A way to forget.
-
-    Attributes
-    ----------
-    name : str
-        "retrain", or a method that the system knows.
-    options : Mapping[str, Any]
-        Its own.
-    title : str
-        What it is called in reports.
-    """
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    title: str = field(default="", metadata=UNNAMED)
-
-    @property
-    def exact(self) -> bool:
-        """Is the result distributed as a model that never saw the records?"""
-        return self.name == RETRAIN
-
-    @classmethod
-    def of(cls, spec: Any) -> Forgetting:
-        """Return a way from "scrub", or from {"name": "scrub", "alpha": 0.5}. Raises `InputError` as its check does."""
-        values = spelled("way to forget", spec)
-        name, title = str(values.pop("name", "")), values.pop("label", None)
-        if not name:
-            raise InputError(f"A way to forget is {spec!r}; its 'name' is missing.")
-        if name == RETRAIN:
-            if values:
-                raise InputError(f"retrain takes no options here; {next(iter(values))!r} was given.")
-        else:
-            need("torch", "torch", f"Forgetting by {name}")
-            from vestige.unlearning import MethodConfig
-
-            MethodConfig(name=name, **values)
-        return cls(name, values, str(title or name))
+from vestige.systems.source import SystemSource
 
 
 def _spelled_well(spec: str | dict[str, Any]) -> str | dict[str, Any]:
@@ -78,14 +27,14 @@ def _spelled_well(spec: str | dict[str, Any]) -> str | dict[str, Any]:
     return spec
 
 
-class Asked(Config):
+class ForgetIds(Config):
     """Who is forgotten: ids, or a file with one a line."""
 
     ids: tuple[str, ...] | None = None
     ids_file: Path | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Asked:
+    def _one(self) -> ForgetIds:
         if (self.ids is None) == (self.ids_file is None):
             raise ValueError("ids or ids_file is wanted, one of them")
         return self
@@ -98,7 +47,7 @@ class RequestConfig(Config):
     ----------
     system : str
         A Python file and a name in it, such as ./churn.py:system.
-    request : Asked
+    request : ForgetIds
         Who is forgotten.
     how : tuple[str or dict[str, Any], ...]
         Ways to forget; each is audited.
@@ -109,188 +58,17 @@ class RequestConfig(Config):
     name: PlainName = "request"
     title: str | None = None
     system: str
-    request: Asked
+    request: ForgetIds
     how: tuple[Annotated[str | dict[str, Any], AfterValidator(_spelled_well)], ...] = (RETRAIN,)
     shadows: ShadowConfig = ShadowConfig()
     audit: AuditConfig = AuditConfig()
     seed: Seed = 0
-    device: str = "auto"
 
     @field_validator("how")
     @classmethod
-    def _some(cls, how: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not how:
-            raise ValueError("at least one is wanted")
-        titles = [Forgetting.of(spec).title for spec in how]
-        twice = [title for title in titles if titles.count(title) > 1]
-        if twice:
-            raise ValueError(f"{twice[0]} is named twice; give one a label")
+    def _distinct(cls, how: tuple[Any, ...]) -> tuple[Any, ...]:
+        expect_distinct([Forgetting.of(spec).title for spec in some(how)])
         return how
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SystemStep(ModelStep):
-    """A step whose result is a model of a system, as the system keeps it in a folder."""
-
-    source: SystemSource
-
-    suffix: ClassVar[str] = ""
-
-    def model(self, job: Job) -> Any:
-        """Return the model."""
-        return self.source.load().load(job.file(self))
-
-    def ask(self, job: Job) -> Callable[[SystemRows], Outputs]:
-        system, model = self.source.load(), self.model(job)
-        return lambda rows: ask(system, model, rows.positions)
-
-    def represent(self, job: Job) -> Callable[[SystemRows], NDArray[np.float32] | None]:
-        system, model = self.source.load(), self.model(job)
-        return lambda rows: represent(system, model, rows.positions)
-
-    @property
-    def size(self) -> float:
-        return 5e6
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Keep(SystemStep):
-    """Keep the model that is in use."""
-
-    def make(self, job: Job) -> Facts:
-        system = self.source.load()
-        job.path.mkdir()
-        system.save(system.original, job.path)
-        return {}
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Fit(SystemStep):
-    """Fit a model of a system on some of its records."""
-
-    rows: SystemRows
-    seed: int
-
-    def make(self, job: Job) -> Facts:
-        system, start = self.source.load(), time.perf_counter()
-        model = system.fit(np.array(self.rows.positions), self.seed)
-        seconds = time.perf_counter() - start
-        job.path.mkdir()
-        system.save(model, job.path)
-        return {"unlearn_seconds": seconds, "retrain_epochs": None, "records": len(self.rows)}
-
-    @property
-    def alike(self) -> str:
-        return f"{self.kind} {self.source.key}"
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Forget(SystemStep):
-    """Let a system forget some records by another way than retraining."""
-
-    original: SystemStep
-    forget: SystemRows
-    retain: SystemRows
-    way: Forgetting
-    seed: int
-
-    def make(self, job: Job) -> Facts:
-        system, start = self.source.load(), time.perf_counter()
-        with named(self.way.title):
-            model, facts = system.unlearn(
-                self.way.name, self.original.model(job), self.forget.positions, self.retain.positions,
-                seed=self.seed, **self.way.options,
-            )  # fmt: skip
-        seconds = time.perf_counter() - start
-        job.path.mkdir()
-        system.save(model, job.path)
-        return {"unlearn_seconds": seconds, "retrain_epochs": None, **facts}
-
-
-@dataclass(frozen=True, eq=False)
-class Models:
-    """The models of a system; see `Maker`."""
-
-    source: SystemSource
-    config: Mapping[str, Any]
-
-    @property
-    def environment(self) -> Environment:
-        return Environment()
-
-    @cached_property
-    def content(self) -> dict[str, Any]:
-        settings = {k: v for k, v in self.config.items() if k not in ("title", "system")}
-        return {"config": settings, "data": self.source.fingerprint, "code": vestige.__version__}
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        system = self.source.load()
-        return {
-            "name": system.name, "samples": len(system.records), "classes": len(system.records.classes),
-            "sha256": self.source.fingerprint, "notes": list(system.notes),
-        }  # fmt: skip
-
-    @property
-    def represents(self) -> bool:
-        """Are there features to collect?"""
-        return gives_representations(self.source.load())
-
-    def rows(self, positions: Positions) -> SystemRows:
-        return SystemRows(self.source, positions)
-
-    def original(self, roles: Roles, seed: int) -> SystemStep:
-        if self.source.load().original is not None:
-            return Keep(source=self.source, label="keeping the model that is in use")
-        return self.shadow("original", roles.train, seed)
-
-    def shadow(self, name: str, positions: Positions, seed: int) -> Fit:
-        label = f"training {name} on {len(positions):,} records"
-        return Fit(source=self.source, rows=self.rows(positions), seed=seed, label=label)
-
-    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
-        label = f"forgetting {len(roles.forget):,} records by {way.title}"
-        retain = self.rows(roles.retain)
-        if way.exact:
-            return Fit(source=self.source, rows=retain, seed=seed, label=label)
-        self._expect_possible(roles, way)
-        return Forget(
-            source=self.source, original=original, forget=self.rows(roles.forget), retain=retain, way=way,
-            seed=seed, label=label,
-        )  # fmt: skip
-
-    def _expect_possible(self, roles: Roles, way: Forgetting) -> None:
-        """Refuse before any work what the system, or the method, would refuse after the training."""
-        from vestige.unlearning.registry import expect_whole_classes
-
-        system = self.source.load()
-        labels = system.records.labels
-        with named(way.title):
-            if hasattr(system, "expect_method"):
-                system.expect_method(way.name)
-            if labels is not None:
-                expect_whole_classes(
-                    way.name, labels[roles.forget], labels[roles.retain], system.records.classes
-                )
-
-    def trial(self, positions: Positions, seed: int) -> Callable[[Positions], Outputs]:
-        system = self.source.load()
-        model = system.fit(np.array(positions), seed)
-        return lambda rows: ask(system, model, rows)
-
-
-@dataclass(frozen=True, eq=False)
-class Existing(Models):
-    """The models of an audit of two that exist; shadows alone are fitted."""
-
-    before: SystemStep
-    after: SystemStep
-
-    def original(self, roles: Roles, seed: int) -> SystemStep:
-        return self.before
-
-    def unlearning(self, original: SystemStep, roles: Roles, way: Forgetting, seed: int) -> SystemStep:
-        return self.after
 
 
 def plan_request(config: RequestConfig, folder: Path, store: str | None = None) -> Plan:
@@ -302,6 +80,28 @@ def plan_request(config: RequestConfig, folder: Path, store: str | None = None) 
         source, ids, settings, folder, ways=[Forgetting.of(spec) for spec in config.how], shadows=config.shadows,
         audit=config.audit, seed=config.seed, store=store,
     )  # fmt: skip
+
+
+def plan_ids(
+    source: SystemSource,
+    ids: Sequence[str],
+    folder: Path,
+    *,
+    name: str,
+    title: str,
+    ways: Sequence[Forgetting],
+    shadows: int,
+    audit: AuditConfig,
+    seed: int,
+) -> Plan:
+    """Return the plan of a request that is made in Python; its manifest says it as a configuration would."""
+    config = ShadowConfig(count=shadows)
+    settings = {
+        "name": name, "title": title, "system": source.place, "request": {"ids": ids},
+        "how": [{"name": way.name, **way.options} for way in ways], "shadows": {"count": shadows},
+        "audit": audit.model_dump(mode="json"), "seed": seed,
+    }  # fmt: skip
+    return plan_system(source, ids, settings, folder, ways=ways, shadows=config, audit=audit, seed=seed)
 
 
 def plan_system(
@@ -341,7 +141,7 @@ def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, se
     """Return who is forgotten, retained, held out, and what shadow models are fitted on.
 
     Of the records that the original never saw, some are kept from every model: two fifths, or fewer where that leaves
-    a shadow as many records as are retained.
+    a shadow as many records as are retained; twenty at least, without which there is no verdict, where there are forty.
 
     Raises `InputError` for ids that the system does not know or that its original never saw, and where nothing is left.
     """
@@ -369,6 +169,7 @@ def split(forget: Positions, retain: Positions, unseen: Positions, shadows: Shad
         held, aside, pool = order[: len(order) // 2], order[len(order) // 2 :], order[:0]
         return Roles(forget, retain, np.sort(held), pool, np.sort(aside))
     spare = min(round(0.4 * len(order)), max(round(0.2 * len(order)), 4 * len(forget), 1_000))
+    spare = max(spare, min(FEWEST_NULL, len(order) // 2))
     size = shadows.size or len(retain)
     pool_size = len(order) - spare
     if shadows.count == 1:

@@ -28,7 +28,7 @@ from vestige.experiments.requests import RequestConfig, plan_request
 from vestige.graph import Store, carry_out
 from vestige.graph.engines import check_engine
 from vestige.graph.folder import FREE, difference, expect_kind
-from vestige.store import file_hash, is_vacant, read_record, room_in, write_json
+from vestige.store import file_hash, files_in, is_vacant, read_record, room_in, write_json
 
 if TYPE_CHECKING:
     from vestige.experiments.config import RunConfig
@@ -211,9 +211,9 @@ def _report(plan: Plan, audits: dict[str, Audit], seconds: float) -> Path:
     manifest = _manifest(plan)
     manifest["models"] = {name: plan.store.record(step) for name, step in plan.steps.models.items()}
     manifest["hashes"] = {
-        str(path.relative_to(folder)): file_hash(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and (path.suffix in (".parquet", ".safetensors") or path.name == "audit.json")
+        name: file_hash(path)
+        for name, path in files_in(folder).items()
+        if path.suffix in (".parquet", ".safetensors") or path.name == "audit.json"
     }
     manifest["timings"] = {name: facts["seconds"] for name, facts in manifest["models"].items()}
     manifest["timings"]["this call"] = seconds

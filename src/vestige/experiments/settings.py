@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -10,6 +11,22 @@ from vestige.config import Config
 from vestige.evaluation.audits import DEFAULT_MEASURES
 from vestige.evaluation.verdict import LEAST_ALPHA
 from vestige.measures.registry import MeasureConfig
+
+V = TypeVar("V")
+
+
+def some(values: tuple[V, ...]) -> tuple[V, ...]:
+    """Return values of which there is one at least, or raise `ValueError`."""
+    if not values:
+        raise ValueError("at least one is wanted")
+    return values
+
+
+def expect_distinct(titles: Sequence[str]) -> None:
+    """Raise `ValueError` where two have one title."""
+    twice = [title for title in titles if titles.count(title) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} is named twice; give one a label")
 
 
 class ShadowConfig(Config):
@@ -27,9 +44,4 @@ class AuditConfig(Config):
     alpha: float = Field(default=0.05, ge=LEAST_ALPHA, lt=1)
     tolerance: float = Field(default=0.1, gt=0, lt=1)
 
-    @field_validator("measures")
-    @classmethod
-    def _some(cls, measures: tuple[MeasureConfig, ...]) -> tuple[MeasureConfig, ...]:
-        if not measures:
-            raise ValueError("at least one is wanted")
-        return measures
+    _some = field_validator("measures")(some)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def audit_models(
     ----------
     after, before, shadows
         Models (hub ids or folders), or folders of signals: after unlearning, before it, and models that never
-        saw the texts.
+        saw the texts. The signals are those that an earlier audit of these texts wrote, or were collected from one
+        file with the texts of all groups in their order.
     groups : Mapping[str, Path]
         Files of texts: "forget", and "retain" and "holdout" where there are some.
     context : int or None
@@ -53,10 +55,14 @@ def audit_models(
     """
     given = {name: read_texts(path) for name, path in groups.items()}
     texts = gathered(given)
+    own = [one for group in given.values() for one in group.ids]
 
     def signals(name: str, source: str) -> TextSignals:
-        out = folder / "signals" / name
-        return _signals(source, texts, out, context, remote_code, f"{name}: {source}", say)
+        if any(Path(source).glob("part-*.parquet")):
+            return _kept(source, texts, own)
+        say(f"{name}: {source}")
+        model, tokenizer = load_model(source, remote_code=remote_code)
+        return collect(model, tokenizer, texts, context=context, out=folder / "signals" / name)
 
     result = audit_texts(
         signals("after", after), None if before is None else signals("before", before),
@@ -80,17 +86,13 @@ def audit_models(
     return result, {**manifest, "words": words}
 
 
-def _signals(
-    source: str, texts: Texts, out: Path, context: int | None, remote_code: bool, what: str, say: Say
-) -> TextSignals:
-    """Return the signals that a folder holds, or collect them from a model."""
-    if any(Path(source).glob("part-*.parquet")):
-        kept = TextSignals.load(source)
-        kept.expect(texts.ids, texts.hashes, f"the files given, in {source}")
-        return kept
-    say(what)
-    model, tokenizer = load_model(source, remote_code=remote_code)
-    return collect(model, tokenizer, texts, context=context, out=out)
+def _kept(source: str, texts: Texts, own: Sequence[str]) -> TextSignals:
+    """Return the signals that a folder holds, under the ids of `texts`; `own` are those without the name of a group."""
+    kept = TextSignals.load(source)
+    if kept.ids.tolist() == list(own):
+        kept = replace(kept, ids=np.array(texts.ids))
+    kept.expect(texts.ids, texts.hashes, f"the files given, in {source}")
+    return kept
 
 
 def unlearn_files(

@@ -73,11 +73,12 @@ class BaseModel:
                     f"{path}: the file that this step reads is not the one that it was planned with. Give every "
                     "machine the same files, and run the command again."
                 )
-        return _base(self.folder or self.name, self.gguf, environment.device)
+        return _base(self.folder or self.name, self.gguf, environment.device, self.key)
 
 
 @lru_cache(maxsize=1)
-def _base(name: str, gguf: str | None, device: str) -> tuple[Any, Any]:
+def _base(name: str, gguf: str | None, device: str, key: str) -> tuple[Any, Any]:
+    """Load a model whose files have this key: changed ones are read anew."""
     return load_model(name, gguf=gguf, device=device)
 
 

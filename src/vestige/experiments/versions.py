@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError
+from vestige.experiments.forgetting import Forgetting
 from vestige.experiments.plan import Plan, Positions
-from vestige.experiments.requests import Existing, Forgetting, SystemStep, copies_of, limits_of, split
+from vestige.experiments.requests import copies_of, limits_of, split
 from vestige.experiments.settings import AuditConfig, ShadowConfig
 from vestige.experiments.steps import AuditMethod
+from vestige.experiments.system_steps import Existing, SystemStep
 from vestige.graph import Store, carry_out
 from vestige.graph.step import UNNAMED, Facts, Job
 from vestige.signals import Signals
@@ -81,7 +83,7 @@ class AuditPart(AuditMethod):
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class AuditedRequest:
     """A request that a model is audited for.
 
     Attributes
@@ -118,7 +120,7 @@ def audit_version(
     source: SystemSource,
     after: Stored,
     seen: Positions,
-    requests: Sequence[Asked],
+    requests: Sequence[AuditedRequest],
     unseen: Positions,
     store: Store,
     *,

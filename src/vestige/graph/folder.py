@@ -24,11 +24,21 @@ def expect_kind(folder: Path, kind: str) -> None:
             raise InputError(f"{folder} holds a run of another kind ({name}); name another folder.")
 
 
-def expect_own(folder: Path, kind: str, config: Mapping[str, Any]) -> None:
-    """Raise `InputError` where a folder holds a run of another kind, or a finished one of another configuration."""
+def expect_own(folder: Path, kind: str, config: Mapping[str, Any], of: str = "config") -> None:
+    """Raise `InputError` where a folder holds a run of another kind, or a finished one of another configuration.
+
+    Parameters
+    ----------
+    of : str
+        Where the record names what it is a run of.
+    """
     expect_kind(folder, kind)
     record = _of_kind(folder, kind)
-    if record is not None and (change := difference(record.get("config"), config)):
+    if record is None:
+        return
+    if not isinstance(record.get(of), dict):
+        raise InputError(f"{folder} holds another run; name another folder with --out.")
+    if change := difference(record[of], config):
         raise InputError(f"{folder} holds another run ({change}); name another folder.")
 
 

@@ -108,15 +108,18 @@ class Store:
         )
         for leftover in (self.unfinished(step.key), sidecar(self.unfinished(step.key))):
             leftover.unlink(missing_ok=True)
-        self._put(path, step.file)
-        self._put(sidecar(path), f"{step.file}.json")
+        self._put_result(step)
         return record
 
     def share(self, step: Step) -> None:
         """Publish the result of a step that is done here, where the store is shared and does not have it."""
-        path = self.path(step)
-        if self.behind is None or self._there(f"{step.file}.json") or not is_done(path, step.key):
+        if self.behind is None or self._there(f"{step.file}.json"):
             return
+        if is_done(self.path(step), step.key):
+            self._put_result(step)
+
+    def _put_result(self, step: Step) -> None:
+        path = self.path(step)
         self._put(path, step.file)
         self._put(sidecar(path), f"{step.file}.json")
 

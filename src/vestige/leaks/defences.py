@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vestige.arguments import checked
 from vestige.errors import InputError
-from vestige.leaks.record import PosteriorPairs
+from vestige.leaks.record import PosteriorPairs, normalised
 from vestige.signals.transforms import softmax
 
 Floats = NDArray[np.float64]
@@ -55,9 +55,7 @@ def rounding(p: Floats, decimals: int) -> Floats:
     """Publish so many decimals. Raises `InputError` below 1; a row that rounds to zero becomes uniform."""
     if decimals < 1:
         raise InputError(f"rounding: {decimals} decimals; at least 1 is wanted.")
-    rounded = np.round(p, decimals)
-    total = rounded.sum(axis=1, keepdims=True)
-    return np.where(total > 0, rounded / np.where(total > 0, total, 1), 1 / p.shape[1])
+    return normalised(np.round(p, decimals))
 
 
 @checked

@@ -14,7 +14,7 @@ from vestige.errors import InputError, unknown
 from vestige.files import as_path, read_npz
 from vestige.report.words import plural
 from vestige.store import published
-from vestige.values import as_array, as_floats, as_rows
+from vestige.values import as_array, as_floats, as_rows, check_aligned
 
 STATUSES = ("deleted", "remaining", "outside")
 Floats = NDArray[np.float64]
@@ -51,6 +51,9 @@ class PosteriorPairs:
     labels: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
+        check_aligned(
+            original=self.original, unlearned=self.unlearned, status=self.status, labels=self.labels
+        )
         for name in ("original", "unlearned"):
             object.__setattr__(self, name, _posteriors(name, getattr(self, name)))
         if self.original.shape != self.unlearned.shape:
@@ -161,6 +164,12 @@ def joined(parts: list[PosteriorPairs]) -> PosteriorPairs:
         np.concatenate(sets),
         labels,
     )
+
+
+def normalised(p: Floats) -> Floats:
+    """Return rows [n, K] that sum to 1; one of zeros becomes uniform."""
+    total = p.sum(axis=1, keepdims=True)
+    return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
 
 
 def _posteriors(name: str, value: ArrayLike) -> Floats:

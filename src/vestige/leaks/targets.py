@@ -20,6 +20,7 @@ from vestige.arguments import Positive, check_fields, checked
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, need, unknown
 from vestige.estimators import expect_classifier, fit_sklearn, probabilities
+from vestige.leaks.record import normalised
 from vestige.signals import collect_logits
 from vestige.signals.transforms import softmax
 
@@ -159,6 +160,4 @@ def posteriors(model: Any, rows: Dataset) -> Floats:
     """Return class probabilities [n, K] over all classes of the data; 0 for a class that the model never saw."""
     if hasattr(model, "forward"):
         return softmax(collect_logits(model, rows))
-    full = probabilities(model, rows)
-    total = full.sum(axis=1, keepdims=True)
-    return np.where(total > 0, full / np.where(total > 0, total, 1), 1 / full.shape[1])
+    return normalised(probabilities(model, rows))

@@ -107,9 +107,10 @@ def _audited(
     from vestige.experiments.versions import audit_request
 
     known = commitment.plan
+    system = known["system"] or system
+    source = None if system is None else source_of(system)
     options = {
-        "system": known["system"] or system, "shadows": known["shadows"], "seed": int(known["seed"]),
-        "audit": known["audit"],
+        "system": source, "shadows": known["shadows"], "seed": int(known["seed"]), "audit": known["audit"],
     }  # fmt: skip
     requests = [ledger.requests.show(one) for one in known.get("together", [request.id])]
     built, _, plan = planned(
@@ -120,7 +121,7 @@ def _audited(
     if len(requests) == 1:
         carry_out_plan(built, workers=workers, say=say)
         return built.store.path(built.steps.audits[commitment.way])
-    source = source_of(options["system"])
+    assert source is not None
     rows = source.load().records.positions(ids_of(ledger.key, request.records, source))
     return audit_request(built, commitment.way, request.id, rows, workers=workers, say=say)
 
@@ -151,8 +152,7 @@ def _keep_audit(ledger: Ledger, request: Request, commitment: Commitment, place:
     result: Audit = Audit.load(place)
     names = ledger.key.pseudonyms("record", result.signals.of_role("forget").names.tolist())
     parents = [commitment.plan["parent"]] if "parent" in commitment.plan else commitment.saw
-    seen = {one for version in parents for one in ledger.models.read_manifest(version).holds(request.records)}
-    missing = seen - set(names)
+    missing = ledger.models.seen_by(parents, request.records) - set(names)
     if missing:
         raise InputError(
             f"{place} audits {len(names)} records, and {len(missing)} of {request.id} are not among them."

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vestige.errors import InputError, told
 from vestige.files import as_path, read_text
-from vestige.store import file_hash, folder_at
+from vestige.store import file_hash, files_in, folder_at
 
 RECORD_DIGITS = 32
 """Hex digits of a record's pseudonym: 128 bits, so that the manifest of a million records has 16 MB."""
@@ -128,5 +128,4 @@ def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file under a folder, or of a file, by its path from there."""
     if folder.is_file():
         return {folder.name: file_hash(folder)}
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+    return {name: file_hash(path) for name, path in files_in(folder).items()}

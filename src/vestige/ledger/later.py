@@ -84,7 +84,7 @@ class Asking:
 
         A request whose records are to be supplied, and were not, is absent.
         """
-        from vestige.experiments.versions import Asked, audit_version
+        from vestige.experiments.versions import AuditedRequest, audit_version
 
         commitments = [one for one in commitments if not self.waits(one)]
         if not commitments:
@@ -103,7 +103,9 @@ class Asking:
             ]  # by its manifest
             before = next((v for v in saw if self.stored(v) is not None), None)
             seen = self.seen(before) if before else rows[:0]
-            asked.append(Asked(commitment.request, rows, self.stored(before) if before else None, seen))
+            asked.append(
+                AuditedRequest(commitment.request, rows, self.stored(before) if before else None, seen)
+            )
         return audit_version(
             self.source, after, self.seen(version.id), asked, self._unseen(), self.store, shadows=self.shadows,
             audit=self.audit, seed=self.seed, names=lambda request: f"audits/{version.name}/{request}",

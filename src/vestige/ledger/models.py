@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vestige.ledger.sources import Polled, Source
 
 BYTES = 16
-STATES = ("candidate", "live", "retired")
 DONE = ("executed", "audited", "certified", "monitored", "closed")
 """States of a commitment that a version with its records breaks."""
 
@@ -174,6 +173,10 @@ class Models:
     def _listed(self, manifest: Iterable[str] | Path | str) -> Manifest:
         ids = read_ids(as_path(manifest)) if isinstance(manifest, (str, Path)) else manifest
         return Manifest.of(self.ledger.key.pseudonyms("record", id_list("manifest", ids).tolist()))
+
+    def seen_by(self, versions: Iterable[str], records: Sequence[str]) -> set[str]:
+        """Return those of the records that any of the versions saw."""
+        return {one for version in versions for one in self.read_manifest(version).holds(records)}
 
     def read_manifest(self, version: str) -> Manifest:
         """Return which records a version saw."""

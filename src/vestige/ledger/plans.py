@@ -93,8 +93,9 @@ def planned(
     The records of all requests leave together.
     """
     from vestige.config import validated
-    from vestige.experiments.requests import Forgetting, plan_system
-    from vestige.experiments.settings import AuditConfig, ShadowConfig
+    from vestige.experiments.forgetting import Forgetting
+    from vestige.experiments.requests import plan_ids
+    from vestige.experiments.settings import AuditConfig
 
     kept: dict[str, Any] = {"system": None, "shadows": 1, "seed": 0, "audit": {}}
     strange = sorted(options.keys() - kept.keys())
@@ -112,16 +113,10 @@ def planned(
                 f"The system has none of the records of {request.id}; it was loaded from data without them."
             )
     ids = ids_of(ledger.key, records_of(requests), source)
-    forgettings = [Forgetting.of(way) for way in ways]
     audit = validated(AuditConfig, dict(kept["audit"]), "audit")
-    settings = {
-        "name": title, "title": f"{title}: {len(ids):,} records leave {parent.id}", "system": source.place,
-        "request": {"ids": ids}, "how": [{"name": way.name, **way.options} for way in forgettings],
-        "shadows": {"count": kept["shadows"]}, "audit": audit.model_dump(mode="json"), "seed": kept["seed"],
-    }  # fmt: skip
-    built = plan_system(
-        source, ids, settings, folder, ways=forgettings, shadows=ShadowConfig(count=kept["shadows"]), audit=audit,
-        seed=kept["seed"],
+    built = plan_ids(
+        source, ids, folder, name=title, title=f"{title}: {len(ids):,} records leave {parent.id}",
+        ways=[Forgetting.of(way) for way in ways], shadows=kept["shadows"], audit=audit, seed=kept["seed"],
     )  # fmt: skip
     facts = {
         "system": source.place or "", "fingerprint": source.fingerprint, "shadows": kept["shadows"],
@@ -140,7 +135,7 @@ def records_of(requests: Sequence[Request]) -> list[str]:
 
 def _parent(ledger: Ledger, line: str, source: SystemSource) -> Version:
     """Return the version of a line that saw what the system's original saw; a live one before others."""
-    manifest = ledger.models.manifest_of(source.place or source.held)
+    manifest = ledger.models.manifest_of(source)
     same = [v for v in ledger.models.list(line) if v.manifest == manifest.digest]
     same = [v for v in same if v.state == "live"] or [v for v in same if v.state == "candidate"] or same
     if not same:

@@ -6,6 +6,7 @@ stand the ids of the records that the version saw, one a line; a version without
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import shutil
@@ -306,18 +307,16 @@ class Registry:
         return folder
 
 
-class _told:
+@contextlib.contextmanager
+def _told(uri: str | None) -> Iterator[None]:
     """Raise what MLflow raises as `InputError` that names the registry, without its password."""
-
-    def __init__(self, uri: str | None) -> None:
-        self.place = re.sub(r"//[^/@]*@", "//", uri or "the registry that MLflow is set to")
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, InputError):
-            raise InputError(f"{self.place}: {type(error).__name__}: {told(error)}.") from error
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        place = re.sub(r"//[^/@]*@", "//", uri or "the registry that MLflow is set to")
+        raise InputError(f"{place}: {type(error).__name__}: {told(error)}.") from error
 
 
 def _numbered(name: str) -> list[tuple[int, str, int]]:

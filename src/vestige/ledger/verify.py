@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,8 +255,3 @@ def content(connection: sa.Connection) -> str:
         for row in connection.execute(sa.select(table)).mappings():
             lines.append(canonical({"table": name, **row}))
     return "\n".join(sorted(lines)) + "\n"
-
-
-def parsed(text: str) -> Any:
-    """Return what a column of JSON holds, None where it is empty."""
-    return json.loads(text) if text else None

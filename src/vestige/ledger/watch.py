@@ -230,8 +230,7 @@ def _audit(ledger: Ledger, commitment: Commitment, version: Version, result: Aud
     audit = result if isinstance(result, Audit) else Audit.load(result)
     names = set(ledger.key.pseudonyms("record", audit.signals.of_role("forget").names.tolist()))
     records = ledger.requests.show(commitment.request).records
-    saw = {one for v in commitment.saw for one in ledger.models.read_manifest(v).holds(records)}
-    missing = saw - names
+    missing = ledger.models.seen_by(commitment.saw, records) - names
     if missing:
         raise InputError(
             f"The audit of {commitment.request} under {version.id} has {len(names)} forget records, and {len(missing)} "

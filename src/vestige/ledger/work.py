@@ -161,12 +161,13 @@ def _train(
     requests, line = [record for record, _ in pairs], pairs[0][1].line
     again = max((_again(ledger, one) for _, one in pairs), key=len)
     place = settings.folder / f"{title_of(requests)}-{line}{again}"
-    built, parent, plan = planned(ledger, requests, line, [how], place, settings.plan)
+    options = dict(settings.plan)
+    if options["system"] is not None:
+        options["system"] = source_of(options["system"])  # read once, for all plans
+    built, parent, plan = planned(ledger, requests, line, [how], place, options)
     way = how if isinstance(how, str) else str(dict(how)["name"])
     tried = (
-        _measured(ledger, requests, line, [how, *settings.alternatives], settings.plan)
-        if settings.costs
-        else []
+        _measured(ledger, requests, line, [how, *settings.alternatives], options) if settings.costs else []
     )
     for _, one in pairs:
         _decide(ledger, one, way, plan, tried, reason)
@@ -198,7 +199,7 @@ def _measured(
 ) -> list[dict[str, Any]]:
     """Return what each way costs: seconds of training as pilot models say, None where that is the method's business."""
     from vestige.experiments.costs import costs
-    from vestige.experiments.requests import RETRAIN
+    from vestige.experiments.forgetting import RETRAIN
 
     wanted = [*ways] if any(way == RETRAIN for way in ways) else [*ways, RETRAIN]
     built, _, _ = planned(ledger, requests, line, wanted, Path("runs") / title_of(requests), options)

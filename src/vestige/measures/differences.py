@@ -116,4 +116,5 @@ def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
     """
     u, o = (signal_of(signals, x, "logloss") for x in ("unlearned", "original"))
     out = over_shadows(signals, "logloss")[0]
-    return np.asarray(np.clip((c + np.maximum(o - u, 1e-10)) / (c + np.maximum(o - out, 1e-10)), 0, 1))
+    share: Floats = (c + np.maximum(o - u, 1e-10)) / (c + np.maximum(o - out, 1e-10))
+    return np.clip(share, 0, 1)

@@ -267,7 +267,7 @@ def _cdf(
 ) -> Floats:
     """Return F_a(u), [K, N], at K levels a [K, 1], of means m [K, N] and scales sigma, [K, 1] or [K, N]."""
     if family == "gumbel":
-        t = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi)
+        t: Floats = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi)
         t += EULER
         np.exp(np.negative(t, out=t), out=t)
         return np.asarray(np.exp(np.negative(t, out=t), out=t))

@@ -39,6 +39,23 @@ def copied(model: Network) -> Network:
         ) from error
 
 
+def not_finite(result: nn.Module, original: nn.Module) -> str | None:
+    """Return the name of a weight or buffer that became NaN or infinite; None where none did.
+
+    What was infinite before, such as the mask of an attention, may stay so.
+    """
+    before = original.state_dict()
+    for name, value in result.state_dict().items():
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            continue
+        was, finite = before.get(name), torch.isfinite(value)
+        if isinstance(was, Tensor) and was.shape == value.shape:
+            finite |= ~torch.isfinite(was)
+        if not finite.all():
+            return name
+    return None
+
+
 def restore_types(result: nn.Module, original: nn.Module) -> None:
     """Give weights and buffers the original's types, by name; a new name gets that of all its weights, if it is one."""
     types = {name: value.dtype for name, value in (*original.named_parameters(), *original.named_buffers())}

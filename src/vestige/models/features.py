@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vestige.models.passes import hooked
+
 
 class LastInput:
     """What the linear layer that ran last has read; `value` is None before the network has answered."""
@@ -23,11 +25,5 @@ class LastInput:
 def last_input(network: nn.Module) -> Iterator[LastInput]:
     """Give the input of the linear layer that runs last; the network is as it was afterwards, and meanwhile."""
     reader = LastInput()
-    hooks = [
-        layer.register_forward_pre_hook(reader) for layer in network.modules() if isinstance(layer, nn.Linear)
-    ]
-    try:
+    with hooked((m for m in network.modules() if isinstance(m, nn.Linear)), reader, before=True):
         yield reader
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -19,6 +19,7 @@ from torch.nn.parameter import is_lazy
 
 from vestige.arguments import checked
 from vestige.errors import InputError
+from vestige.models.passes import evaluating, hooked
 
 Masks: TypeAlias = list[tuple[nn.Parameter, Tensor]]
 MASK = "weight_mask"
@@ -85,16 +86,8 @@ def _last_met(model: nn.Module, linear: list[nn.Linear], sample: Tensor) -> nn.L
     """Return the layer that a sample meets last."""
     met: list[nn.Linear] = []
     model = getattr(model, "_orig_mod", model)  # of a compiled model: hooks do not fire in one
-    modes = [(module, module.training) for module in model.modules()]
-    hooks = [layer.register_forward_hook(lambda layer, *_: met.append(layer)) for layer in linear]
-    try:
-        with torch.no_grad():
-            model.eval()(sample)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in modes:
-            module.training = mode
+    with evaluating(model), hooked(linear, lambda layer, *_: met.append(layer)), torch.no_grad():
+        model(sample)
     return met[-1] if met else _last_in_order(linear)
 
 

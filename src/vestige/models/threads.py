@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from vestige.models.passes import evaluating, hooked
+
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
@@ -56,19 +58,12 @@ def multiplications(model: nn.Module, sample: Tensor) -> float:
         if isinstance(weight, Tensor) and weight.ndim > 1 and isinstance(output, Tensor):
             total += weight.numel() * output.numel() / weight.shape[0]
 
-    modes = [(module, module.training) for module in model.modules()]
     layers = [m for m in model.modules() if not isinstance(m, (nn.Embedding, torch.jit.ScriptModule))]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            model.eval()(sample)
+        with evaluating(model), hooked(layers, count), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            model(sample)
     except Exception:  # whoever runs it in earnest says what is wrong
         return math.inf
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in modes:
-            module.training = mode
     return total or math.inf
 
 

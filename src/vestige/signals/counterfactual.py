@@ -10,9 +10,16 @@ scaled logit and to keep its rank (rank invariance; Doksum 1974, and "changes in
 
 The audited model and the shadows stay as they are, so that what ties their outputs to the original's, the training
 records that they share, is in the null too; see docs/labbook/calibration.md for what it costs and where it fails.
+
+Where memory saturates, what a model says of its training records hardly depends on how difficult they are, and ranks
+are not kept. `agreement` shows it: the original agrees less with the shadows about the order of its training records
+than about that of never-seen ones.
 """
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +30,8 @@ from vestige.signals.record import Signals
 
 MOST_BINS, IN_BIN = 20, 25
 FEWEST = 20  # records that no model saw, and records that the original was trained on
+KEPT = 0.5  # share of the agreement on never-seen records below which ranks are not kept
+SURE = float(stats.norm.ppf(0.95))
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +73,43 @@ def counterfactual_deletions(signals: Signals) -> Signals:
         original=answers, role=np.where(never[rows], "forget", "retain"), calibration=None, shadow_train=None,
         population=signals.population or signals.of_role("holdout"),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Rank correlation of what the original says of records with what the shadows say of them on average.
+
+    Attributes
+    ----------
+    never_seen, trained : float
+        On records that no model saw, and on those that the original was trained on; in [-1, 1].
+    records : int
+        How many the original was trained on.
+    """
+
+    never_seen: float
+    trained: float
+    records: int
+
+    @property
+    def lost(self) -> bool:
+        """Does training surely leave less than half of the agreement?"""
+        highest = math.tanh(math.atanh(self.trained) + SURE / math.sqrt(self.records - 3))
+        return highest < KEPT * self.never_seen
+
+
+def agreement(signals: Signals) -> Agreement:
+    """Return how well the original agrees with the shadows about the order of records."""
+    never = signals.roles == "holdout"
+    before, ease = signals.scaled_logits("original"), signals.scaled_logits("shadow_out").mean(axis=0)
+    one, other = (_rank_correlation(before[rows], ease[rows]) for rows in (never, ~never))
+    return Agreement(one, other, int((~never).sum()))
+
+
+def _rank_correlation(one: Floats, other: Floats) -> float:
+    """Return Spearman's, within [-0.999, 0.999]; the largest where all answers are alike: there is no order to lose."""
+    alike = np.ptp(one) == 0 or np.ptp(other) == 0
+    return float(np.clip(1 if alike else stats.spearmanr(one, other).statistic, -0.999, 0.999))
 
 
 def _moved(values: Floats, ease: Floats, known: Floats, known_ease: Floats) -> Floats:

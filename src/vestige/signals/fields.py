@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vestige.errors import InputError, unknown
-from vestige.values import are_probabilities, as_array, as_floats, as_ids
+from vestige.errors import InputError, shown, unknown
+from vestige.values import as_array, as_floats, as_ids, check_class_order, is_missing, no_logits
 
 if TYPE_CHECKING:
     from vestige.signals.record import Signals
@@ -34,6 +35,7 @@ HOW_TO_GET = {
 
 def audited(value: ArrayLike) -> NDArray[np.floating[Any]]:
     """Return the logits [N, C] of the audited model, C at least 2. Raises `InputError`, as all of these do."""
+    check_class_order("unlearned", value)
     logits = as_floats("unlearned", value)
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise InputError(f"unlearned has shape {logits.shape}; [N, C] with at least two classes is wanted.")
@@ -45,22 +47,19 @@ def audited(value: ArrayLike) -> NDArray[np.floating[Any]]:
 
 def expect_logits(name: str, array: NDArray[Any]) -> None:
     """Raise `InputError` for probabilities in the place of logits."""
-    if are_probabilities(array, 100):
-        raise InputError(
-            f"{name} holds percentages, rows that sum to 100; logits are wanted: divide them by 100 and say "
-            "Signals.from_outputs('probabilities', ...)."
-        )
-    if are_probabilities(array):
-        raise InputError(
-            f"{name} holds probabilities, rows of numbers from 0 to 1 that sum to 1; logits are wanted: say "
-            "Signals.from_outputs('probabilities', ...), or take the logarithm, np.log(np.maximum(p, 1e-12))."
-        )
+    other = no_logits(array)
+    if other is not None:
+        what, how = other
+        say = "say Signals.from_outputs('probabilities', ...), or take the logarithm, np.log(np.maximum(p, 1e-12))"
+        raise InputError(f"{name} holds {what}; logits are wanted: {how.format(say)}.")
 
 
 def logits_of(
     name: str, value: ArrayLike, shape: tuple[int, ...], stacked: bool
 ) -> NDArray[np.floating[Any]]:
     """Return logits of the shape of `unlearned`; of several models one behind the other where `stacked`."""
+    for place, part in enumerate(value if isinstance(value, (list, tuple)) else [value]):
+        check_class_order(f"{name}[{place}]" if part is not value else name, part)
     array = as_floats(name, value)
     if stacked and array.ndim == 2:
         array = array[None]
@@ -80,16 +79,30 @@ def labels_of(value: ArrayLike, n: int, c: int) -> NDArray[np.int64]:
         raise InputError(
             f"labels has shape {list(labels.shape)}; [{n}] is wanted, one per row of `unlearned`."
         )
-    whole = labels.dtype.kind in "iu" or (
-        labels.dtype.kind == "f" and bool((labels == np.round(labels)).all())
-    )
-    if not whole:
-        raise InputError(f"labels has dtype {labels.dtype}; whole numbers 0..{c - 1} are wanted.")
+    labels = _whole(labels, c)
     outside = ~((labels >= 0) & (labels < c))
     if outside.any():
         row = int(outside.argmax())
         raise InputError(f"labels[{row}] is {labels[row]}; with {c} logits per sample 0..{c - 1} is allowed.")
     return labels.astype(np.int64)
+
+
+def _whole(labels: NDArray[Any], c: int) -> NDArray[Any]:
+    """Return labels that are whole numbers, of any type. Raises `InputError` for others."""
+    wanted = f"whole numbers 0..{c - 1} are wanted"
+    if labels.dtype.kind == "O":
+        missing = np.array([is_missing(label) for label in labels])
+    else:
+        missing = np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), bool)
+    if missing.any():
+        raise InputError(f"labels[{int(missing.argmax())}] is missing; {wanted}.")
+    if labels.dtype.kind == "O" and all(isinstance(label, Integral) for label in labels):
+        labels = np.array([int(label) for label in labels])
+    if labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and (labels == np.round(labels)).all()):
+        return labels
+    raise InputError(
+        f"labels are of dtype {labels.dtype}, such as {shown(labels[:1].tolist()[0])}; {wanted}."
+    )
 
 
 def roles_of(value: ArrayLike | None, n: int) -> NDArray[np.str_]:

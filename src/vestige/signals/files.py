@@ -27,6 +27,7 @@ from vestige.files import (
     read_table,
     regular,
 )
+from vestige.signals.checks import ATTACHED
 from vestige.store import file_hash, folder_at, published, read_record, write_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 ARRAYS = ("unlearned", "original", "shadow_out", "shadow_fit", "retrained", "population_in", "sensitivity")
 ROWS = ("labels", "role", "ids", "shadow_ids", "source", "cluster", "group")
-ATTACHED = ("population", "calibration", "shadow_train")
 AUDITED = ("shadow_train",)
 """Attached records that hold outputs of the audited model too."""
 FILES = ("arrays.safetensors", "rows.parquet")
@@ -265,7 +265,7 @@ def from_table(kind: type[Signals], path: Path) -> Signals:
 
 def _check_known(columns: list[str], path: Path) -> None:
     """Refuse a column that no field of `Signals` is read from: what it holds would be lost."""
-    stacks = "|".join(rf"{prefix}[0-9]{{1,6}}" for prefix in STACKS)
+    stacks = "|".join(rf"{prefix}(0|[1-9][0-9]{{0,5}})" for prefix in STACKS)
     logits = re.compile(rf"(unlearned|original|{stacks})_[0-9]{{1,6}}")
     known = ["label", *ROW_COLUMNS, "unlearned_0", "original_0", *(f"{prefix}0_0" for prefix in STACKS)]
     if "label" not in columns:

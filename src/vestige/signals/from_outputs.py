@@ -23,7 +23,7 @@ from vestige.signals.kinds import (
     targets_of,
 )
 from vestige.signals.transforms import Floats
-from vestige.values import as_array, as_floats
+from vestige.values import as_array, as_floats, check_aligned
 
 if TYPE_CHECKING:
     from vestige.signals.record import Signals
@@ -69,6 +69,9 @@ def signals_of(
     **rest: Any,
 ) -> S:
     """Build `Signals` from outputs of any kind; see `Signals.from_outputs`, and `floor_of` for `floor`."""
+    check_aligned(
+        truth=truth, unlearned=unlearned, original=original, shadow_out=shadow_out, retrained=retrained
+    )
     models: dict[str, Any] = {"unlearned": _one("unlearned", unlearned, kind)}
     shape = models["unlearned"].shape
     if original is not None:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError, unknown
 from vestige.signals.transforms import Floats, of_losses
-from vestige.values import are_probabilities, as_array, as_floats
+from vestige.values import FEWEST_SHARES, as_array, as_floats, check_class_order, no_logits
 
 KINDS = ("logits", "log_probabilities", "probabilities", "labels", "losses", "predictions", "multilabel")
 OF_CLASSES = ("logits", "log_probabilities", "probabilities")
@@ -42,8 +42,6 @@ FLOOR = 1e-12
 """Smallest probability: a smaller one has no logarithm that means anything."""
 UNEVEN = 0.01
 """By how much the probabilities of a row may miss 1: files hold rounded numbers."""
-FEWEST_SHARES = 20
-"""Records from which on numbers that are all from 0 to 1 are taken for probabilities."""
 RIGHT = 0.9
 """Probability that stands for a right prediction where nothing else is known; 1 - RIGHT for a wrong one."""
 LEAST_SQUARE = 1e-6
@@ -53,7 +51,6 @@ FEWEST_FOR_SCALE = 20
 MAD = 1.4826
 """Standard deviation of a normal distribution over the median of its absolute values."""
 
-MODELS = ("unlearned", "original", "shadow_out", "retrained")
 LIMITS = {
     "labels": (
         "Of each record only whether the predicted class is right is known: a trace that turns no wrong prediction "
@@ -126,6 +123,8 @@ def fitted(name: str, value: Any, kind: str) -> NDArray[Any]:
         raise InputError(unknown("kind of outputs", kind, KINDS))
     if kind == "labels":
         return places(name, value)
+    if kind in OF_CLASSES:
+        check_class_order(name, value)
     array = _log_numbers(name, value) if kind == "log_probabilities" else as_floats(name, value)
     flat = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
     if (
@@ -167,16 +166,16 @@ def places(name: str, value: Any) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
+GIVE = "give the kind 'probabilities'"
+
+
 def _check_logits(name: str, array: NDArray[Any], flat: bool) -> None:
-    if not flat and are_probabilities(array, 100):
-        raise InputError(
-            f"{name} holds percentages, rows that sum to 100; divide them by 100 and give the kind 'probabilities'."
-        )
-    if _are_shares(array) if flat else are_probabilities(array):
-        sums = "" if flat else " that sum to 1"
-        raise InputError(
-            f"{name} holds probabilities, numbers from 0 to 1{sums}; logits are wanted: give the kind 'probabilities'."
-        )
+    other = None if flat else no_logits(array)
+    if flat and _are_shares(array):
+        other = "probabilities, numbers from 0 to 1", "{}"
+    if other is not None:
+        what, how = other
+        raise InputError(f"{name} holds {what}; logits are wanted: {how.format(GIVE)}.")
 
 
 def _check_multilabel(name: str, array: NDArray[Any], flat: bool) -> None:

@@ -13,24 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vestige.errors import InputError, MissingArray, unknown
-from vestige.signals.fields import (
-    HOW_TO_GET,
-    ROLES,
-    audited,
-    check_exchanged,
-    ids_of,
-    kind_of,
-    labels_of,
-    logits_of,
-    names_of,
-    notes_of,
-    roles_of,
-)
+from vestige.signals.checks import ATTACHED, STACKS, check
+from vestige.signals.fields import HOW_TO_GET, ROLES, audited
 from vestige.signals.transforms import Floats, scaled_logit
-from vestige.values import as_floats, as_ids, as_rows
+from vestige.values import as_ids, as_rows, check_aligned
 
-STACKS = ("shadow_out", "retrained")
-ATTACHED = ("population", "calibration", "shadow_train")
+ROW_FIELDS = ("labels", "unlearned", "original", "sensitivity", "role", "ids", "source", "cluster", "group")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,73 +101,9 @@ class Signals:
     )
 
     def __post_init__(self) -> None:
+        check_aligned(**{name: getattr(self, name) for name in (*ROW_FIELDS, *STACKS)})
         self._set("unlearned", audited(self.unlearned))
-        self._check(FIELDS)
-
-    def _check(self, changed: Set[str]) -> None:
-        """Check the fields in `changed`, each by itself and against `unlearned` and the others."""
-        n, c = shape = self.unlearned.shape
-        if "labels" in changed:
-            self._set("labels", labels_of(self.labels, n, c))
-        if changed & {"labels", "kind"}:
-            self._set("kind", kind_of(self.kind, self.labels, c))
-        if "notes" in changed:
-            self._set("notes", notes_of(self.notes))
-        for name in ("original", "shadow_out", "retrained", "sensitivity"):
-            if name in changed and getattr(self, name) is not None:
-                self._set(name, logits_of(name, getattr(self, name), shape, name in STACKS))
-        if "shadow_fit" in changed and self.shadow_fit is not None:
-            fit = as_floats("shadow_fit", self.shadow_fit).ravel()
-            if not fit.size or fit.min() < 0 or fit.max() > 1:
-                raise InputError("shadow_fit must be a non-empty array of confidences between 0 and 1.")
-            self._set("shadow_fit", fit)
-        if "role" in changed:
-            self._set("role", roles_of(self.role, n))
-        if "ids" in changed:
-            self._set("ids", ids_of(self.ids, n))
-        for name in ("source", "cluster", "group"):
-            if name in changed and getattr(self, name) is not None:
-                self._set(name, names_of(name, getattr(self, name), n))
-        if changed & {"ids", "shadow_ids"} and self.shadow_ids is not None:
-            self._check_shadow_ids()
-        if changed & {"shadow_out", "population_in", "kind", *ATTACHED}:
-            self._check_attached(c)
-        if changed & {"shadow_out", "shadow_train", "ids"} and self.shadow_train is not None:
-            check_exchanged(self, self.shadow_train)
-
-    def _check_shadow_ids(self) -> None:
-        names = np.unique(as_ids("shadow_ids", self.shadow_ids, distinct=False))
-        self._set("shadow_ids", names)
-        seen = np.intersect1d(names, self.names)
-        if len(seen):
-            raise InputError(
-                f"shadow_out comes from models trained on {len(seen)} of the queried samples, among them "
-                f"{str(seen[0])!r}; shadow models must not have seen what they are a reference for."
-            )
-
-    def _check_attached(self, c: int) -> None:
-        for name in ATTACHED:
-            attached = getattr(self, name)
-            if attached is not None and not isinstance(attached, Signals):
-                raise InputError(f"{name} is of type {type(attached).__name__}; a Signals record is wanted.")
-            if attached is not None and attached.classes != c:
-                raise InputError(f"{name} has {attached.classes} classes, the audited samples have {c}.")
-            if attached is not None and attached.kind != self.kind:
-                raise InputError(
-                    f"{name} is of kind {attached.kind!r}, the audited samples are of kind {self.kind!r}; make both "
-                    "from the same kind of outputs."
-                )
-        known = self.calibration
-        if known is not None and self.shadows and known.shadows != self.shadows:
-            raise InputError(
-                f"calibration has {known.shadows} OUT shadows per sample, the audited samples have {self.shadows}; "
-                "they must be as many, or the simulated deletions are no null for the audited ones."
-            )
-        if self.population_in is not None:
-            if self.population is None:
-                raise InputError("population_in is given without population.")
-            shape = self.population.unlearned.shape
-            self._set("population_in", logits_of("population_in", self.population_in, shape, False))
+        check(self, FIELDS)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -280,7 +204,7 @@ class Signals:
             raise InputError("There are no rows to take; at least one sample is wanted.")
         part = self._with_memory(lambda field, what, values: values[..., rows])
         part._set("labels", labels)
-        for name in ("unlearned", "original", "sensitivity", "role", "ids", "source", "cluster", "group"):
+        for name in ROW_FIELDS[1:]:
             value = getattr(self, name)
             part._set(name, None if value is None else value[rows])
         for name in STACKS:
@@ -324,11 +248,16 @@ class Signals:
             other._set("unlearned", audited(other.unlearned))
             if other.unlearned.shape != self.unlearned.shape:
                 changed = FIELDS
-        other._check(changed)
+        check(other, changed)
         return other
 
     def with_shadows(self, models: NDArray[Any]) -> Signals:
         """Return the record with the shadow models at `models` only (positions or a mask), without what calibrates."""
+        models = as_rows("models", models, self.shadows)
+        if models.dtype.kind == "b":
+            models = np.flatnonzero(models)
+        if not len(models) or len(np.unique(models)) < len(models):
+            raise InputError("models names no shadow model, or one twice; at least one is wanted, each once.")
         shadows = self.require("shadow_out", "with_shadows")[models]
 
         def fewer(field: str, what: Hashable, values: Floats) -> Floats | None:

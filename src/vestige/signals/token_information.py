@@ -11,7 +11,6 @@ from vestige.arguments import Count, checked
 from vestige.data.texts import TextList, as_texts
 from vestige.errors import InputError
 from vestige.signals.asking import context_of, encoded, expect_language_model
-from vestige.signals.collect import evaluating
 from vestige.signals.collect_texts import CHUNK, batches_of, predictions, windows_of
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ def token_information(
         Where the models predict other vocabularies, and for texts of fewer than two tokens.
     """
     import torch
+
+    from vestige.models.passes import evaluating
 
     given = as_texts(texts)
     for one in (model, reference):

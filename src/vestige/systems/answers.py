@@ -12,12 +12,13 @@ from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.outputs import answer, expect_logits, first_logits, read_as
 from vestige.systems.items import Batch
+from vestige.values import are_probabilities
 
 KINDS = {"classification": "logits", "multilabel": "multilabel", "regression": "predictions"}
 """The kind of output of each task."""
 
 
-class Asked(nn.Module):
+class OneInput(nn.Module):
     """A network of any number of inputs as one of its main input alone; the others are those of a batch."""
 
     def __init__(self, network: nn.Module, batch: Batch) -> None:
@@ -48,7 +49,7 @@ def column(output: Any) -> Any:
 
 def numbers_of(network: nn.Module, batch: Batch) -> Tensor:
     """Return what a network says about a batch [n, C]. Raises `InputError` where it does not take it, or says less."""
-    return expect_logits(answer(Asked(network, batch), batch.main), len(batch), training=network.training)
+    return expect_logits(answer(OneInput(network, batch), batch.main), len(batch), training=network.training)
 
 
 def readable(network: nn.Module, batch: Batch) -> nn.Module:
@@ -56,8 +57,8 @@ def readable(network: nn.Module, batch: Batch) -> nn.Module:
     few = {p.dtype for p in network.parameters() if p.is_floating_point() and p.element_size() < 4}
     if few:
         return copied(network).float()
-    asked = read_as(Asked(network, batch), batch.main)
-    assert isinstance(asked, Asked)
+    asked = read_as(OneInput(network, batch), batch.main)
+    assert isinstance(asked, OneInput)
     return asked.network
 
 
@@ -69,7 +70,7 @@ def look(network: nn.Module, batch: Batch, truth: np.ndarray, task: str | None) 
     """
     notes: list[str] = []
     network = readable(network.eval(), batch)
-    asked = Asked(network, batch)
+    asked = OneInput(network, batch)
     raw = _raw(asked, batch)
     if isinstance(raw, (tuple, list)) and not hasattr(raw, "logits"):
         notes.append(f"The network answers with {len(raw)} parts; the first was taken.")
@@ -80,8 +81,10 @@ def look(network: nn.Module, batch: Batch, truth: np.ndarray, task: str | None) 
         width = numbers_of(network, batch).shape[1]
         wanted = truth.shape[1] if truth.ndim > 1 else 1
         if width != wanted:
+            whole = truth.ndim == 1 and bool((truth == np.round(truth)).all())
+            hint = " Labels of classes are integers: give labels.astype(int)." if whole else ""
             raise InputError(
-                f"The network predicts {width} numbers a record, and there are {wanted} targets."
+                f"The network predicts {width} numbers a record, and there are {wanted} targets.{hint}"
             )
         return task, width, notes
     width = first_logits(asked, batch.main).shape[1]
@@ -101,7 +104,7 @@ def look(network: nn.Module, batch: Batch, truth: np.ndarray, task: str | None) 
     return task, width, notes
 
 
-def _raw(asked: Asked, batch: Batch) -> Any:
+def _raw(asked: OneInput, batch: Batch) -> Any:
     import torch
 
     with torch.no_grad():
@@ -126,7 +129,14 @@ def _task(truth: np.ndarray, notes: list[str]) -> str:
     """Return the task that labels are of: whole numbers are classes, a row of 0 and 1 several labels."""
     if truth.dtype.kind in "iub" and truth.ndim == 1:
         return "classification"
-    if truth.ndim == 2 and truth.shape[1] > 1 and np.isin(truth, (0, 1)).all():
+    several = truth.ndim == 2 and truth.shape[1] > 1
+    if several and are_probabilities(truth):
+        what = "exactly one 1" if np.isin(truth, (0, 1)).all() else "shares that sum to 1"
+        raise InputError(
+            f"Every row of the labels holds {what}; give labels.argmax(axis=1) where they say one class a record, and "
+            "else say what they are, task='multilabel' or 'regression'."
+        )
+    if several and np.isin(truth, (0, 1)).all():
         notes.append(
             f"Labels are rows of 0 and 1, and were taken as {truth.shape[1]} labels that may hold or not."
         )

@@ -264,11 +264,16 @@ def ways(name: str, methods: Iterable[str] = ()) -> str:
     return f"{name} knows these ways to forget: how='retrain', {', '.join(others)}."
 
 
+def probe(count: int, most: int = PROBE) -> Positions:
+    """Return some of so many positions, the same each time: what is looked at where all would take too long."""
+    return np.sort(np.random.default_rng(0).permutation(count)[:most])
+
+
 def fingerprint_of(system: System) -> str:
     """Return the hash of a system: what it says itself, who the original saw, and what the original answers."""
     parts = [system.fingerprint(), system.records.fingerprint, array_hash(system.seen)]
     if system.original is not None:
-        rows = np.sort(np.random.default_rng(0).permutation(len(system.records))[:PROBE])
+        rows = probe(len(system.records))
         parts.append(array_hash(np.ascontiguousarray(system.outputs(system.original, rows).values)))
     return key_of(*parts)
 

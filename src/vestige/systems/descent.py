@@ -12,7 +12,7 @@ from vestige.models.device import forward_context, pick_device, settled
 from vestige.models.outputs import take_gradient
 from vestige.models.scale import fit_input_scale
 from vestige.models.threads import few_threads
-from vestige.systems.answers import Asked, numbers_of
+from vestige.systems.answers import OneInput, numbers_of
 from vestige.systems.items import Batch, Items
 from vestige.systems.seeding import all_seeded
 from vestige.training.batches import augmented, batch_count, parts_of
@@ -40,7 +40,7 @@ def train_streaming(
     where, first = pick_device(device), items.first(rows)
     fit_input_scale(model, (batch.main for batch in items.batches(rows)))
     sample = first.to(where)
-    asked = Asked(model, sample)
+    asked = OneInput(model, sample)
     with all_seeded(recipe.seed), settled(asked, where, sample.main):
         with few_threads(asked, sample.main, min(len(rows), recipe.batch_size)):
             optimizer = make_optimizer(recipe, model.parameters())

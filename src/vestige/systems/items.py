@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
-from vestige.data.dataset import Dataset
+from vestige.data.dataset import Dataset, joined
 from vestige.errors import InputError, told
 from vestige.models.scale import to_float
 from vestige.systems.seeding import all_seeded
-from vestige.values import as_array, as_ids
+from vestige.values import as_array, check_aligned
 
 LABELS = ("labels", "label", "targets", "target", "y")
 """Fields of a dictionary that hold the truth, where nothing else is said."""
@@ -264,16 +264,19 @@ def items_of(data: Any, label: Any = None) -> tuple[Items, tuple[str, ...]]:
 
 
 def _of_arrays(x: Any, y: Any) -> tuple[Items, tuple[str, ...]]:
+    check_aligned(x=x, y=y)
     x = x.detach().cpu() if isinstance(x, Tensor) else as_array("x", x)
     y = y.detach().cpu() if isinstance(y, Tensor) else as_array("y", y)
     if not x.ndim or not y.ndim or len(x) != len(y):
         raise InputError(f"x has shape {list(x.shape)} and y {list(y.shape)}; one y a row of x is wanted.")
+    if isinstance(y, np.ndarray) and y.dtype.kind == "u" and y.size and y.max() < 2**63:
+        y = y.astype(np.int64)  # torch has no others of more than 8 bits
     is_bytes = x.ndim == 4 and x.dtype in (np.uint8, torch.uint8)
     notes = ("Images of bytes were given to the network as numbers from 0 to 1.",) if is_bytes else ()
     return Items(Pairs(x, y)), notes
 
 
-def joined(first: Items, second: Items) -> Items:
+def joined_items(first: Items, second: Items) -> Items:
     """Return both as one data set."""
     both = (first.data, second.data)
     if all(hasattr(part, "with_format") for part in both):
@@ -281,10 +284,8 @@ def joined(first: Items, second: Items) -> Items:
 
         return replace(first, data=datasets.concatenate_datasets(list(both)))
     if all(isinstance(part, Pairs) and part.whole is not None for part in both):
-        one, other = (part.whole for part in both)
-        x, y = np.concatenate([one.x, other.x]), np.concatenate([one.y, other.y])
-        whole = replace(one, x=x, y=y, ids=np.concatenate([one.ids, other.ids]))
-        return replace(first, data=Pairs(x, y, whole))
+        whole = joined(*(part.whole for part in both))
+        return replace(first, data=Pairs(whole.x, whole.y, whole))
     return replace(first, data=ConcatDataset(both))
 
 
@@ -293,68 +294,6 @@ def part_of(data: Any, rows: NDArray[np.int64]) -> Any:
     if hasattr(data, "with_format"):
         return data.select(rows)
     return Subset(data, rows.tolist())
-
-
-def truth_of(items: Items, size: int) -> NDArray[Any]:
-    """Return the truth of every item: where the data set lists it, of that, else in one pass over all."""
-    listed = listed_truth(items.data, items.label)
-    if listed is not None and len(listed) == len(items):
-        some = np.sort(np.random.default_rng(0).permutation(len(items))[:64])
-        with all_seeded(0):
-            read = np.concatenate(
-                [_numbers(batch.truth) for batch in replace(items, processes=0).batches(some)]
-            )
-        if listed[some].shape == read.shape and np.array_equal(listed[some], read):
-            return listed
-    with all_seeded(0):
-        return np.concatenate([_numbers(batch.truth) for batch in items.batches(np.arange(len(items)), size)])
-
-
-def listed_truth(data: Any, label: str | int | None = None) -> NDArray[Any] | None:
-    """Return the labels that a data set lists beside its items; None where it lists none."""
-    if isinstance(data, Subset):
-        whole = listed_truth(data.dataset, label)
-        return None if whole is None else whole[np.asarray(data.indices)]
-    if isinstance(data, ConcatDataset):
-        parts = [listed_truth(part, label) for part in data.datasets]
-        return (
-            None
-            if any(part is None for part in parts)
-            else np.concatenate([p for p in parts if p is not None])
-        )
-    if isinstance(data, Pairs):
-        return _numbers(data.y)
-    names = (label,) if isinstance(label, str) else ("targets", "labels")
-    if hasattr(data, "column_names"):
-        name = next((one for one in (names[0], *LABELS) if one in data.column_names), None)
-        return None if name is None else np.asarray(data.with_format(None)[name][:])
-    values = next((getattr(data, name) for name in names if hasattr(data, name)), None)
-    if not isinstance(values, (Tensor, np.ndarray, list, tuple)):
-        return None
-    try:
-        return _numbers(values)
-    except (InputError, ValueError, TypeError):
-        return None
-
-
-def class_names(data: Any, label: str | int | None = None) -> tuple[str, ...] | None:
-    """Return the names that a data set, or what it is a part of, keeps for its classes."""
-    if isinstance(data, Pairs):
-        data = data.whole
-    features = getattr(data, "features", None)
-    if isinstance(features, Mapping):  # of Hugging Face
-        fields = (label,) if label is not None else LABELS
-        data = next((features[name] for name in fields if name in features), None)
-    for attribute in ("classes", "names"):
-        names = getattr(data, attribute, None)
-        if isinstance(names, (list, tuple)):
-            return tuple(map(str, names))
-    inner = next(iter(getattr(data, "datasets", ())), getattr(data, "dataset", None))
-    return None if inner is None else class_names(inner, label)
-
-
-def _numbers(values: Any) -> NDArray[Any]:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
 def _tensor(truth: Any) -> Tensor:
@@ -389,34 +328,3 @@ def _bytes(value: Any) -> bytes:
     return (
         f"{plain.dtype}{tuple(plain.shape)}".encode() + plain.reshape(-1).view(torch.uint8).numpy().tobytes()
     )
-
-
-def named_by(source: Any, items: Items, what: str) -> NDArray[np.str_]:
-    """Return a text an item, from a list, the name of a field, or a function of the place. Raises `InputError`."""
-    n = len(items)
-    if isinstance(source, str):
-        values: Sequence[Any] = _field(items.data, source, what)
-    elif callable(source):
-        values = [source(place) for place in range(n)]
-    else:
-        values = source.tolist() if hasattr(source, "tolist") else list(source)
-    if len(values) != n:
-        raise InputError(f"{what} names {len(values)} of {n} items; one each is wanted.")
-    return as_ids(what, values, distinct=False)
-
-
-def _field(data: Any, name: str, what: str) -> list[Any]:
-    if hasattr(data, "column_names"):
-        if name not in data.column_names:
-            raise InputError(
-                f"{what}: there is no column {name!r}; there are {', '.join(data.column_names)}."
-            )
-        return list(data.with_format(None)[name])
-    with all_seeded(0):
-        first = data[0]
-        if not isinstance(first, Mapping) or name not in first:
-            raise InputError(
-                f"{what}: items have no field {name!r}; give a list, or a function of the place."
-            )
-        values = [data[place][name] for place in range(len(data))]
-    return [value.item() if hasattr(value, "item") else value for value in values]

@@ -20,12 +20,12 @@ from vestige.models.copies import copied
 from vestige.models.device import device_of, pick_device
 from vestige.models.features import last_input
 from vestige.models.initial import reinitialise
+from vestige.models.passes import evaluating
 from vestige.models.threads import few_threads
-from vestige.signals.collect import evaluating
 from vestige.signals.kinds import Outputs
 from vestige.store import key_of
-from vestige.systems.answers import KINDS, Asked, numbers_of, readable
-from vestige.systems.base import PROBE, Positions, Records, System, ways
+from vestige.systems.answers import KINDS, OneInput, numbers_of, readable
+from vestige.systems.base import Positions, Records, System, probe, ways
 from vestige.systems.descent import train_streaming
 from vestige.systems.items import Batch, Items, part_of
 from vestige.systems.seeding import all_seeded
@@ -90,7 +90,7 @@ class Networks(System):
                     f"{error} Or give start=, a function that returns an untrained network."
                 ) from None
         with all_seeded(seed):
-            return network_in(self.start())
+            return network_in(called(self.start, "start"))
 
     def _by_hand(self, model: nn.Module, rows: Positions, seed: int) -> nn.Module:
         dataset = part_of(self.items.data, rows)
@@ -154,7 +154,10 @@ class Networks(System):
             first = self.items.first(rows).to(where)
             network = readable(model.to(where), first)
             try:
-                with few_threads(Asked(network, first), first.main, self.batch_size), torch.inference_mode():
+                with (
+                    few_threads(OneInput(network, first), first.main, self.batch_size),
+                    torch.inference_mode(),
+                ):
                     for batch in self.items.batches(rows, self.batch_size):
                         values = read(network, batch.to(where))
                         if values is None:
@@ -254,13 +257,25 @@ class Networks(System):
         return read(copied(self.structure), folder / WEIGHTS)
 
     def fingerprint(self) -> str:
-        rows = np.sort(np.random.default_rng(0).permutation(len(self.records))[:PROBE])
         weights = [(name, tuple(value.shape)) for name, value in self.structure.state_dict().items()]
         return key_of(
-            "networks", str(self.structure), self.records.fingerprint, self.items.hash(rows), weights,
-            source(type(self.structure)), source(self.start), source(self.train_by),
+            "networks", str(self.structure), self.records.fingerprint, self.items.hash(probe(len(self.records))),
+            weights, source(type(self.structure)), source(self.start), source(self.train_by),
             None if self.recipe is None else self.recipe.key, self.task,
         )  # fmt: skip
+
+
+def called(start: Start, what: str) -> Any:
+    """Return what a user's function of no arguments returns. Raises `InputError` where it raises."""
+    try:
+        return start()
+    except (InputError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # the user's own code: whatever it raises
+        raise InputError(
+            f"{what}, called without arguments: {type(error).__name__}: {told(error)}; a function that returns a "
+            "torch.nn.Module is wanted, such as lambda: Net(...)."
+        ) from error
 
 
 def network_in(value: Any) -> nn.Module:

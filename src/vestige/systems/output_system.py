@@ -28,11 +28,11 @@ from vestige.files import as_path
 from vestige.signals.kinds import KINDS, Outputs
 from vestige.store import key_of
 from vestige.systems.base import Positions, Records, System
+from vestige.systems.output_columns import OF_TARGETS
 from vestige.systems.tables import Table, read_tables
 from vestige.systems.unseen import seen_rows
 from vestige.values import as_array
 
-OF_TARGETS = ("predictions", "multilabel")
 Retry = Annotated[tuple[type[Exception], ...], OWN_CHECK]
 
 

@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +47,27 @@ class SystemSource:
 
     @classmethod
     def of(cls, system: Any, content: Callable[[], Content] = dict) -> SystemSource:
-        """Return the source of a system, or of "file.py:name".
+        """Return the source of a system, or of "file.py:name", whose code runs: name files of your own alone.
 
-        Either may be a function of the records that are in the system's data no more, {id: bytes}; it is given what
-        `content` returns. Raises `InputError` where there is no system.
+        The file, and what it reads, are taken as they are now, whatever was read of them before. Either may be a
+        function of the records that are in the system's data no more, {id: bytes}; it is given what `content` returns.
+        Raises `InputError` where there is no system.
         """
+        if isinstance(system, SystemSource):
+            return system
         if not isinstance(system, str):
             held = _built(system, "the system", content()) if takes_content(system) else system
             return cls(fingerprint_of(expect_system(held)), None, held)
         place = _absolute(system)
-        if not takes_content(_value_at(place)):
-            return cls(_fingerprint(place), place, read_system(place))
-        kept = dict(content())
-        held = _built(_value_at(place), place, kept)
-        return cls(key_of(fingerprint_of(held), file_hash(Path(place.rpartition(":")[0]))), place, held, kept)
+        file, _, name = place.rpartition(":")
+        digest = file_hash(regular(Path(file)))
+        value, kept = _value(file, name, digest), None
+        if takes_content(value):
+            kept = dict(content())
+            held = _built(value, place, kept)
+        else:
+            held = _system_of(value, file, name)
+        return cls(key_of(fingerprint_of(held), digest), place, held, kept)
 
     @property
     def key(self) -> str:
@@ -71,14 +77,16 @@ class SystemSource:
         """Return the system. Raises `InputError` where the file does not give that of the plan."""
         if self.held is not None:
             return self.held
-        assert self.place is not None
-        again = self.of(self.place, lambda: self.content or {})
-        if again.fingerprint != self.fingerprint:
-            raise InputError(
-                f"{self.place}: the system is not the one that this step was planned with. Give every machine the same "
-                "files, and run the command again."
-            )
-        return again.load()
+        if self.fingerprint not in _READ:
+            again = self.of(self.place, lambda: self.content or {})
+            if again.fingerprint != self.fingerprint:
+                raise InputError(
+                    f"{self.place}: the system is not the one that this step was planned with. Give every machine the "
+                    "same files, and run the command again."
+                )
+            _READ.clear()
+            _READ[self.fingerprint] = again.load()
+        return _READ[self.fingerprint]
 
     def __getstate__(self) -> dict[str, Any]:
         kept = dict(self.__dict__)
@@ -104,38 +112,19 @@ class SystemRows:
         return self.source.load().records.take(np.asarray(self.positions))
 
 
-@lru_cache(maxsize=8)
-def _fingerprint(place: str) -> str:
-    return key_of(fingerprint_of(read_system(place)), file_hash(Path(place.rpartition(":")[0])))
+_READ: dict[str, System] = {}
+"""The system that a worker process has read for the steps that it was given, by its fingerprint."""
 
 
-def read_system(place: str) -> System:
-    """Import the Python file of "file.py:name", now and not before, and return the system of that name.
-
-    A function of that name is called. The code of the file runs: name files of your own alone. Raises `InputError`
-    where there is no such file or name, where the file fails, and where it gives no system.
-    """
-    file, _, name = place.rpartition(":")
-    return _read(file, name, file_hash(regular(Path(file))))
-
-
-@lru_cache(maxsize=8)
-def _read(file: str, name: str, digest: str) -> System:
-    """Return the system of a file as it is now; `digest` is of its content, so that a changed file is read anew."""
-    value = _value(file, name, digest)
+def _system_of(value: Any, file: str, name: str) -> System:
+    """Return the system that has a name in a file, or that the function of that name returns."""
     with _own_code(file), _importing(file):
         value = value() if callable(value) and not hasattr(value, "records") else value
     return expect_system(value, f"{file}:{name}")
 
 
-def _value_at(place: str) -> Any:
-    file, _, name = place.rpartition(":")
-    return _value(file, name, file_hash(regular(Path(file))))
-
-
-@lru_cache(maxsize=8)
 def _value(file: str, name: str, digest: str) -> Any:
-    """Import a file, and return what has a name in it."""
+    """Import a file, whose content has this digest, and return what has a name in it."""
     module_name = f"vestige_system_{digest[:16]}"
     spec = importlib.util.spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:

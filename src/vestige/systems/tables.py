@@ -20,13 +20,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vestige.data.columns import UNNAMED, is_index, without
+from vestige.data.columns import is_index, without
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, shown, unknown
 from vestige.store import array_hash, key_of
 from vestige.systems.base import Positions
 from vestige.systems.unseen import is_data
-from vestige.values import as_array, as_ids
+from vestige.values import INDEX, as_array, as_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,7 +296,7 @@ def _as_many(option: str, values: Any, n: int, distinct: bool = True) -> NDArray
 
 def _plain(x: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return features without a column that numbers the rows. Raises `InputError` where its name does not say so."""
-    numbers = [name for name in x if pd.api.types.is_numeric_dtype(x[name]) or UNNAMED.fullmatch(str(name))]
+    numbers = [name for name in x if pd.api.types.is_numeric_dtype(x[name]) or INDEX.fullmatch(str(name))]
     left = [name for name in numbers if is_index(str(name), x[name], f"{what}: column {name!r}")]
     names = ", ".join(map(str, left))
     return x.drop(columns=left), (f"Left out, for it numbers the rows: {names}.",) if left else ()
@@ -309,7 +309,7 @@ def _known(x: pd.DataFrame, features: Sequence[Any], what: str) -> tuple[pd.Data
         more = f", and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise InputError(f"{what} has no column {lacking[0]!r}{more}, which the model knows.")
     extra = [name for name in x if name not in set(features)]
-    index = [name for name in extra if UNNAMED.fullmatch(str(name))]
+    index = [name for name in extra if INDEX.fullmatch(str(name))]
     strange = [name for name in extra if name not in index]
     if strange:
         names = ", ".join(repr(name) for name in strange[:5])

@@ -10,6 +10,7 @@ import numpy as np
 
 from vestige.errors import InputError
 from vestige.systems.base import Positions, Records
+from vestige.values import id_list
 
 SHARE = 0.5
 """Of the data, kept from a model that is yet to be fitted, where nothing is said."""
@@ -27,7 +28,7 @@ def is_data(unseen: Any) -> bool:
 
 
 def seen_rows(
-    records: Records, count: int, unseen: Any, trained: bool, seed: int = 0, forget: Iterable[str] = ()
+    records: Records, count: int, unseen: Any, trained: bool, forget: Iterable[str] = ()
 ) -> tuple[Positions, tuple[str, ...]]:
     """Return the positions of what the original saw or shall see, and what was decided for it, in sentences.
 
@@ -57,12 +58,14 @@ def seen_rows(
         )
     if unseen is None or isinstance(unseen, Real):
         wanted = np.flatnonzero(np.isin(records.ids[:count], [str(name) for name in forget]))
-        return _by_share(count, SHARE if unseen is None else float(unseen), trained, seed, wanted)
+        return _by_share(count, SHARE if unseen is None else float(unseen), trained, wanted)
     if isinstance(unseen, str) or not isinstance(unseen, Iterable):
         raise InputError(
             f"unseen is of type {type(unseen).__name__}; data, a list of ids, or a share is wanted."
         )
-    names = [str(name) for name in (unseen.tolist() if hasattr(unseen, "tolist") else unseen)]
+    names = id_list("unseen", unseen)
+    if not len(names):
+        raise InputError("unseen names no record; at least one id is wanted.")
     seen = np.setdiff1d(np.arange(count), records.positions(names, "unseen"))
     if not len(seen):
         raise InputError("unseen names every record; the model saw some.")
@@ -70,7 +73,7 @@ def seen_rows(
 
 
 def _by_share(
-    count: int, share: float, trained: bool, seed: int, wanted: Positions
+    count: int, share: float, trained: bool, wanted: Positions
 ) -> tuple[Positions, tuple[str, ...]]:
     if trained:
         raise InputError(
@@ -83,7 +86,7 @@ def _by_share(
         raise InputError(
             f"unseen is {share:g} of {count} records; a share between 0 and 1 that leaves some is wanted."
         )
-    order = np.random.default_rng(np.random.SeedSequence([seed, 11])).permutation(count)
+    order = np.random.default_rng(np.random.SeedSequence([0, 11])).permutation(count)
     order = order[~np.isin(order, wanted)]
     note = f"{kept:,} of {count:,} records were kept from the model, to compare with; unseen= names others."
     return np.setdiff1d(np.arange(count), order[:kept]), (note,)

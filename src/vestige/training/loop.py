@@ -31,6 +31,7 @@ from vestige.models.copies import copied
 from vestige.models.device import compiled, device_of, forward_context, pick_device, settled
 from vestige.models.initial import is_frozen, seeded
 from vestige.models.outputs import answer, expect_logits, first_logits, take_gradient
+from vestige.models.passes import hooked
 from vestige.models.scale import fit_input_scale
 from vestige.models.sparsity import apply_masks, masks_of
 from vestige.models.threads import few_threads
@@ -163,7 +164,7 @@ def descend(
                     answer(model.eval(), sample.to(device_of(model)))
             stack.enter_context(settled(model, where, sample))
             stack.enter_context(few_threads(model, sample, min(n, recipe.batch_size)))
-            _check_outputs(model, sample, rows)
+            width = check_outputs(model, sample, rows)
         bar = stack.enter_context(_bar(progress))
         data = resident(rows, where)
         optimizer = optimizer or make_optimizer(recipe, model.parameters())
@@ -182,7 +183,7 @@ def descend(
                 with context:
                     if objective is not None:
                         return objective(x, y).float()
-                    logits = expect_logits(answer(answers, x), len(x), training=True)
+                    logits = expect_logits(answer(answers, x), len(x), width, training=True)
                 _check_labels(y, logits.shape[1])
                 return loss(logits.float(), y)
 
@@ -296,12 +297,10 @@ def one_row_normalised(model: nn.Module) -> Iterator[None]:
     modes: dict[nn.Module, bool] = {
         layer: layer.training for layer in model.modules() if isinstance(layer, _BatchNorm)
     }
-    hooks = [layer.register_forward_pre_hook(choose) for layer in modes]
     try:
-        yield
+        with hooked(modes, choose, before=True):
+            yield
     finally:
-        for hook in hooks:
-            hook.remove()
         for layer, mode in modes.items():
             layer.train(mode)
 
@@ -338,12 +337,12 @@ def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
         )
 
 
-def _check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
-    logits = first_logits(model, sample)
-    if isinstance(rows, Dataset) and logits.shape[1] < len(rows.classes):
-        raise InputError(
-            f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."
-        )
+def check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> int:
+    """Return how many outputs the model has. Raises `InputError` for fewer than there are classes."""
+    width = first_logits(model, sample).shape[1]
+    if isinstance(rows, Dataset) and width < len(rows.classes):
+        raise InputError(f"The model has {width} outputs; {rows.name} has {len(rows.classes)} classes.")
+    return width
 
 
 def _check_labels(y: Tensor, outputs: int) -> None:

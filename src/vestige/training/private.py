@@ -31,10 +31,17 @@ from vestige.errors import InputError, need, told
 from vestige.models.copies import copied
 from vestige.models.device import device_of, pick_device
 from vestige.models.initial import seeded
-from vestige.models.outputs import expect_logits, first_logits
+from vestige.models.outputs import expect_logits
 from vestige.models.scale import fit_input_scale, to_float
 from vestige.training.batches import input_chunks
-from vestige.training.loop import Trained, first_samples, make_optimizer, recipe_of, set_learning_rate
+from vestige.training.loop import (
+    Trained,
+    check_outputs,
+    first_samples,
+    make_optimizer,
+    recipe_of,
+    set_learning_rate,
+)
 from vestige.training.recipe import Recipe, learning_rate
 
 ACCOUNTANT = "rdp"
@@ -124,11 +131,7 @@ def _check_network(model: nn.Module, rows: Dataset, seed: int) -> None:
             "inplace=False."
         )
     with seeded(seed):
-        logits = first_logits(copied(model), first_samples(rows, seed, device_of(model)))
-    if logits.shape[1] < len(rows.classes):
-        raise InputError(
-            f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."
-        )
+        check_outputs(copied(model), first_samples(rows, seed, device_of(model)), rows)
 
 
 @lru_cache(maxsize=256)

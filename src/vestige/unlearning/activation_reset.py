@@ -18,6 +18,7 @@ from torch import nn
 
 from vestige.arguments import Below1
 from vestige.data.split import Split
+from vestige.models.passes import hooked
 from vestige.unlearning.forget_with_precision import CITES, ETH, retain_sample
 from vestige.unlearning.layers import (
     channels_second,
@@ -109,12 +110,7 @@ def _mean_maps(model: nn.Module, layers: Sequence[nn.Module], rows: Dataset, wor
         summed = channels_second(layer, output.detach().float()).sum(dim=0)
         totals[id(layer)] = totals.get(id(layer), torch.zeros_like(summed)) + summed
 
-    handles = [layer.register_forward_hook(add) for layer in layers]
-    try:
-        with torch.no_grad():
-            for x, _ in work.once(rows):
-                model.eval()(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(layers, add), torch.no_grad():
+        for x, _ in work.once(rows):
+            model.eval()(x)
     return [(totals[id(layer)] / len(rows)).reshape(totals[id(layer)].shape[0], -1) for layer in layers]

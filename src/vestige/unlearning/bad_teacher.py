@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from vestige.arguments import Positive, Share
+from vestige.data.dataset import joined
 from vestige.data.split import Split
 from vestige.models import copied, reinitialise
 from vestige.unlearning.distances import distance, teacher_says
-from vestige.unlearning.labels import joined
 from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 

@@ -28,6 +28,7 @@ from torch.nn.modules.conv import _ConvNd
 from vestige.arguments import Count, Positive
 from vestige.data.split import Split
 from vestige.errors import InputError
+from vestige.models.passes import hooked
 from vestige.unlearning.gradients import sample_gradients
 from vestige.unlearning.layers import alive_of, channels_second, is_convolution, layers_met, own_weight
 from vestige.unlearning.registry import Trial, register
@@ -227,18 +228,13 @@ def _perturbed(
             channels_second(layer, output.detach().float()).transpose(0, 1).flatten(1).mean(dim=1)
         )
 
-    handles = [layer.register_forward_hook(keep) for layer in layers]
     losses, activations = [], []
-    try:
-        with torch.no_grad():
-            for _ in range(times):
-                moved = x + noise * torch.randn(x.shape, generator=generator).to(x)
-                losses.append(float(F.cross_entropy(model.eval()(moved).float(), y)))
-                activations.append(torch.cat([seen[id(layer)] for layer in layers]).cpu().numpy())
-                work.spend(len(x) * FORWARD)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(layers, keep), torch.no_grad():
+        for _ in range(times):
+            moved = x + noise * torch.randn(x.shape, generator=generator).to(x)
+            losses.append(float(F.cross_entropy(model.eval()(moved).float(), y)))
+            activations.append(torch.cat([seen[id(layer)] for layer in layers]).cpu().numpy())
+            work.spend(len(x) * FORWARD)
     return np.array(losses), np.array(activations, dtype=np.float64)
 
 

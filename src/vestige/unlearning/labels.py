@@ -1,4 +1,4 @@
-"""Samples with other labels, and sets of samples put together."""
+"""Samples with other labels."""
 
 from __future__ import annotations
 
@@ -16,9 +16,3 @@ def relabelled(rows: Dataset, seed: int, epoch: int = 0, *, true_label: bool = F
         rows.y + rng.integers(1, max(classes, 2), len(rows))
     ) % classes  # fmt: skip
     return dataclasses.replace(rows, y=drawn.astype(np.int64))
-
-
-def joined(first: Dataset, second: Dataset) -> Dataset:
-    """Return both sets of samples as one."""
-    x, y, ids = (np.concatenate([getattr(first, f), getattr(second, f)]) for f in ("x", "y", "ids"))
-    return dataclasses.replace(first, x=x, y=y, ids=ids)

@@ -11,8 +11,8 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError
+from vestige.models.passes import evaluating, hooked
 from vestige.models.sparsity import masks_of
-from vestige.signals.collect import evaluating
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -44,13 +44,8 @@ def layers_met(model: nn.Module, data: Dataset) -> list[nn.Module]:
         met[layer] = None
 
     own = [m for m in model.modules() if not isinstance(m, ParametrizationList) and weights_of(m)]
-    handles = [layer.register_forward_pre_hook(meet) for layer in own]
-    try:
-        with evaluating(model), torch.no_grad():
-            model(torch.zeros(2, *data.shape, device=next(model.parameters()).device))
-    finally:
-        for handle in handles:
-            handle.remove()
+    with evaluating(model), hooked(own, meet, before=True), torch.no_grad():
+        model(torch.zeros(2, *data.shape, device=next(model.parameters()).device))
     return list(met)
 
 

@@ -16,9 +16,10 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from vestige.arguments import Positive
+from vestige.data.dataset import joined
 from vestige.data.split import Split
 from vestige.unlearning.forget_with_precision import CITES, ETH
-from vestige.unlearning.labels import joined, relabelled
+from vestige.unlearning.labels import relabelled
 from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Steps, Work
 

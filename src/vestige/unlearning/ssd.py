@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from vestige.arguments import Count, NotNegative, Positive
+from vestige.data.dataset import joined
 from vestige.data.split import Split
 from vestige.errors import InputError
 from vestige.unlearning.gradients import Named, batch_squares, fisher_diagonal
-from vestige.unlearning.labels import joined
 from vestige.unlearning.layers import trainable
 from vestige.unlearning.registry import Trial, register
 from vestige.unlearning.work import Work

@@ -334,27 +334,15 @@ def prepared(model: nn.Module, data: Dataset, work: Work) -> Iterator[nn.Module]
 
 def finish(result: nn.Module, original: nn.Module) -> None:
     """Leave the result as the original was: masks, precision, device. Raises `InputError` for weights not finite."""
-    import torch
-
-    from vestige.models import restore_types
+    from vestige.models.copies import not_finite, restore_types
     from vestige.models.sparsity import apply_masks, masks_of
     from vestige.training import device_of
 
     apply_masks(masks_of(result))
     result.to(device_of(original))
     restore_types(result, original)
-    before = original.state_dict()
-    for name, value in result.state_dict().items():
-        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
-            continue
-        was = before.get(name)  # what was infinite before, such as the mask of an attention, may stay so
-        known = (
-            torch.isfinite(was)
-            if was is not None and was.shape == value.shape
-            else torch.ones_like(value).bool()
-        )
-        if not torch.isfinite(value[known]).all():
-            raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
+    if name := not_finite(result, original):
+        raise InputError(f"{name} became NaN or infinite; take smaller steps (lr, alpha).")
     result.eval()
 
 

@@ -5,6 +5,7 @@ Three bounds on trace scores (larger = more trace) of forget, null (never seen) 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,15 @@ def at_least(forget: Floats, null: Floats, alpha: float) -> int:
     """
     n, m = len(forget), len(null)
     ordered = np.sort(null)[::-1]
-    tried = np.array([s for s in STEPS if s <= m / 4 + 1])
-    allowed = stats.betabinom.ppf(1 - alpha / len(tried), n, tried, m - tried + 1)
-    above = (forget > ordered[tried - 1, None]).sum(axis=1)
-    return max(0, int((above - allowed).max()))
+    tried = [s for s in STEPS if s <= m / 4 + 1]
+    most = 0
+    for s in tried:
+        above = int((forget > ordered[s - 1]).sum())
+        most = max(most, above - _by_chance(n, s, m, alpha / len(tried)))
+    return most
+
+
+@lru_cache(maxsize=1024)
+def _by_chance(n: int, s: int, m: int, alpha: float) -> int:
+    """Return how many of n never-seen records lie above the s-th largest of m others, but with probability alpha."""
+    return int(stats.betabinom.ppf(1 - alpha, n, s, m - s + 1))

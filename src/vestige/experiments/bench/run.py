@@ -181,12 +181,11 @@ def _column(cell: Cell, part: Figures | Gap) -> str:
     return f"{cell.column} · {part.column}" if part.column else cell.column
 
 
-def read_result(path: Path, experiment: Experiment | None = None, again: str | None = None) -> dict[str, Any]:
+def read_result(path: Path, again: str | None = None) -> dict[str, Any]:
     """Read a result file.
 
     Its figures are of one version of vestige, which the file names; `sentences` says so where it is not this one.
-    Raises `InputError` where it is another kind of file, of another format, or, given `experiment`, of another
-    configuration.
+    Raises `InputError` where it is another kind of file, or of another format.
 
     Parameters
     ----------
@@ -203,10 +202,6 @@ def read_result(path: Path, experiment: Experiment | None = None, again: str | N
         )
     whole = validated(_Result, found, f"{path}: this result file was changed by hand, or cut off")
     validated(Experiment, whole.experiment, f"{path}: this result file was changed by hand")
-    if experiment is not None and found["content"] != experiment.content(found["scale"]):
-        raise InputError(
-            f"{path} is of another configuration of {experiment.name}; run it again: {again or _again(found)}"
-        )
     return found
 
 

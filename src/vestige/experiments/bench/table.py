@@ -53,6 +53,7 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
         raise InputError(f"{told['name']}: {unknown('figure', own, known)}")
     scale = _scale(told, own)
     gaps = _gaps(result)
+    papers = told["published"] if own == told["figure"] else {}
     found: dict[tuple[str, str], Value] = {}
     for cell in result["cells"]:
         column = column_of(cell, result)
@@ -60,7 +61,7 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
             continue
         values = cell["figures"][own]
         means = _means(values, told["over"])
-        paper = told["published"].get(column, {}).get(cell["row"]) if own == told["figure"] else None
+        paper = papers.get(column, {}).get(cell["row"])
         found[cell["row"], column] = Value(
             column, cell["row"], scale * float(np.mean(means)), _half(scale * means), len(means), paper,
             _partly(gaps.get((cell["row"], column), []), len(values)),
@@ -70,8 +71,7 @@ def values_of(result: dict[str, Any], figure: str | None = None) -> list[Value]:
     return [
         found.get((row, column))
         or Value(
-            column, row, None, None, 0,
-            told["published"].get(column, {}).get(row) if own == told["figure"] else None,
+            column, row, None, None, 0, papers.get(column, {}).get(row),
             _reasons(gaps[row, column]) if (row, column) in gaps else "not run",
         )
         for row in rows

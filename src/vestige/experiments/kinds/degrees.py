@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from vestige.data.source import Parts
-from vestige.errors import InputError
 from vestige.evaluation import scoreui
-from vestige.evaluation.scoreui import ScoreUI
 from vestige.experiments.cells import Cell, Figures, Gap
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.kinds.checks import check_measures, matrices
 from vestige.experiments.kinds.kind import Kind
 from vestige.experiments.networks import Train, fresh
-from vestige.experiments.record import BlockStep, MeasureSpec, Record, block_fields, gaps, redrawn, scored
-from vestige.experiments.steps import Values
+from vestige.experiments.record import MeasureSpec, MeasuresStep, block_fields, redrawn, scored
 from vestige.files import read_safetensors
 from vestige.graph.step import Job, Step
 from vestige.models import ModelConfig
@@ -61,45 +57,25 @@ class AlongTraining(Step):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Degrees(BlockStep):
-    """ScoreUI of each measure along a training; `sizes`: of groups of shadow models."""
+class Degrees(MeasuresStep):
+    """ScoreUI of each measure along a training."""
 
     along: AlongTraining
-    measures: Mapping[str, MeasureSpec]
-    sizes: tuple[int, ...]
 
     def compute(self, job: Job) -> tuple[list[Figures], list[Gap]]:
         record, path = self.record(job), read_safetensors(job.file(self.along))
-        cells: list[Figures] = []
-        missing: list[Gap] = []
-        for row, spec in self.measures.items():
-            values: dict[int, dict[str, list[float]]] = {}
-            failures: dict[int, str] = {}
-            for size, chosen in record.shadow_groups(self.sizes):
-                if size in failures:
-                    continue
-                try:
-                    ui = self._scoreui(record, path, spec, record.shadows(chosen))
-                except InputError as error:
-                    failures[size] = str(error)
-                    continue
-                for name in FIGURES:
-                    values.setdefault(size, {}).setdefault(name, []).append(float(getattr(ui, name)))
-            cells += [Figures(row, own, size) for size, own in values.items() if size not in failures]
-            missing += gaps(row, failures, self.sizes)
-        return cells, missing
-
-    def _scoreui(
-        self, record: Record, path: dict[str, Values], spec: MeasureSpec, fields: dict[str, object]
-    ) -> ScoreUI:
         epochs = sorted(int(name) for name in path)
-        scores = [
-            scored(redrawn(spec, number), self.preset, record.signals(path[str(epoch)], **fields))[
-                : record.train
+        degree = np.array(epochs) / epochs[-1]
+
+        def figures_of(spec: MeasureSpec, number: int, fields: dict[str, Any]) -> dict[str, float]:
+            scores = [
+                scored(redrawn(spec, draw), self.preset, record.signals(path[str(epoch)], **fields))
+                for draw, epoch in enumerate(epochs)
             ]
-            for number, epoch in enumerate(epochs)
-        ]
-        return scoreui(np.stack(scores, axis=1), np.array(epochs) / epochs[-1], draws=100)
+            ui = scoreui(np.stack(scores, axis=1)[: record.train], degree, draws=100)
+            return {name: getattr(ui, name) for name in FIGURES}
+
+        return self.by_group(record, figures_of)
 
 
 def _cells(experiment: Experiment, scale: Scale, root: str | None) -> list[Cell]:

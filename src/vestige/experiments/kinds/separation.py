@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from vestige.errors import InputError
 from vestige.evaluation import figures
 from vestige.evaluation.roc import FIGURES, tpr_at_fpr
 from vestige.experiments.cells import Cell, Figures, Gap
 from vestige.experiments.experiment import Experiment, Scale
 from vestige.experiments.kinds.checks import check_measures, matrices
 from vestige.experiments.kinds.kind import Kind
-from vestige.experiments.record import BlockStep, MeasureSpec, Record, block_fields, gaps, redrawn, scored
+from vestige.experiments.record import MeasureSpec, MeasuresStep, block_fields, redrawn, scored
 from vestige.graph.step import Job
 
 RATES = tuple(float(rate) for rate in np.logspace(-3, 0, 25).round(4))
@@ -22,44 +21,24 @@ RATES = tuple(float(rate) for rate in np.logspace(-3, 0, 25).round(4))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Separation(BlockStep):
-    """How well each measure tells forgotten from retained samples; `sizes`: of groups of shadow models."""
+class Separation(MeasuresStep):
+    """How well each measure tells forgotten from retained samples."""
 
-    measures: Mapping[str, MeasureSpec]
-    sizes: tuple[int, ...]
     curve: bool
 
     def compute(self, job: Job) -> tuple[list[Figures], list[Gap]]:
         record = self.record(job)
-        groups = [(size, record.shadows(chosen)) for size, chosen in record.shadow_groups(self.sizes)]
-        cells: list[Figures] = []
-        missing: list[Gap] = []
-        for row, spec in self.measures.items():
-            values: dict[int, dict[str, list[float]]] = {}
-            failures: dict[int, str] = {}
-            for size, fields in groups:
-                if size in failures:
-                    continue
-                drawn = len(values.get(size, {}).get("auc", []))
-                try:
-                    own = self._figures(record, redrawn(spec, drawn), fields)
-                except InputError as error:
-                    failures[size] = str(error)
-                    continue
-                for name, value in own.items():
-                    values.setdefault(size, {}).setdefault(name, []).append(float(value))
-            cells += [Figures(row, own, size) for size, own in values.items() if size not in failures]
-            missing += gaps(row, failures, self.sizes)
-        return cells, missing
 
-    def _figures(self, record: Record, spec: MeasureSpec, fields: dict[str, object]) -> dict[str, float]:
-        signals = record.signals(record.logits["retrained"], **fields)
-        scores = scored(spec, self.preset, signals)
-        forget, retain = (scores[signals.roles == role] for role in ("forget", "retain"))
-        own = dict(figures(forget, retain))
-        if self.curve:
-            own |= {f"tpr_at_{rate:.4f}": tpr_at_fpr(forget, retain, rate) for rate in RATES}
-        return own
+        def figures_of(spec: MeasureSpec, number: int, fields: dict[str, Any]) -> dict[str, float]:
+            signals = record.signals(record.logits["retrained"], **fields)
+            scores = scored(redrawn(spec, number), self.preset, signals)
+            forget, retain = (scores[signals.roles == role] for role in ("forget", "retain"))
+            own = dict(figures(forget, retain))
+            if self.curve:
+                own |= {f"tpr_at_{rate:.4f}": tpr_at_fpr(forget, retain, rate) for rate in RATES}
+            return own
+
+        return self.by_group(record, figures_of)
 
 
 def _cells(experiment: Experiment, scale: Scale, root: str | None) -> list[Cell]:

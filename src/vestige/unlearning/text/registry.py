@@ -157,14 +157,15 @@ def _fit_length(model: Any, values: Mapping[str, Any], options: Mapping[str, Any
 
 def _restore(name: str, made: Any, source: Any) -> None:
     """Give weights the types that they had, and open those that were, in place. Raises `InputError` for a NaN."""
-    from vestige.models import restore_types
+    from vestige.models.copies import not_finite, restore_types
 
     restore_types(made, source)
     was = {key: p.requires_grad for key, p in source.named_parameters()}
     for key, parameter in made.named_parameters():
         parameter.requires_grad_(was.get(key, True))
         parameter.grad = None
-    _expect_finite(name, made)
+    if key := not_finite(made, source):
+        raise InputError(f"{name}: {key} became NaN or infinite; take smaller steps (lr).")
 
 
 def cut(model: Any, tokenizer: Any, texts: Texts, length: int) -> Blocks:
@@ -176,11 +177,3 @@ def cut(model: Any, tokenizer: Any, texts: Texts, length: int) -> Blocks:
     if not blocks:
         raise InputError("No text has two tokens; there is nothing to learn from.")
     return blocks
-
-
-def _expect_finite(name: str, model: Any) -> None:
-    import torch
-
-    for key, value in model.state_dict().items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise InputError(f"{name}: {key} became NaN or infinite; take smaller steps (lr).")

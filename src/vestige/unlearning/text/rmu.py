@@ -100,13 +100,12 @@ def layers_of(model: nn.Module) -> list[nn.Module]:
 @contextmanager
 def features(layer: nn.Module) -> Iterator[list[Tensor]]:
     """Collect the outputs of a layer, float32 [n, t, d]."""
+    from vestige.models.passes import hooked
+
     seen: list[Tensor] = []
 
     def keep(module: Any, given: Any, output: Any) -> None:
         seen.append((output[0] if isinstance(output, tuple) else output).float())
 
-    handle = layer.register_forward_hook(keep)
-    try:
+    with hooked([layer], keep):
         yield seen
-    finally:
-        handle.remove()
