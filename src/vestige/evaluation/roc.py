@@ -9,6 +9,7 @@ empirical ROC, never interpolated, so that a promised error is never exceeded on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from vestige.values import as_floats
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.integer[Any]]
-DRAWN, TOGETHER = 30_000, 8
+DRAWN, TOGETHER = 30_000, 2
 """Samples of the larger group that are drawn at once, and how many times as many are counted at once."""
 
 
@@ -108,11 +109,13 @@ def bootstraps(
     values = np.empty((len(pairs), len(FIGURES), draws))
     done = 0
     for below in _drawn(np.random.default_rng(seed), sizes, draws):
-        one_below, zero_below = (group.astype(kind) for group in below)
-        within, rows = _within(one_below, zero_below), slice(done, done + len(one_below))
+        one_below, zero_below = (group.astype(kind, copy=False) for group in below)
+        within, rows = _within(*below), slice(done, done + len(one_below))
         for place, (one, zero) in enumerate(ends):
             runs = [np.searchsorted(end, count) for end, count in zip((one, zero, zero), within, strict=True)]
-            values[place, :, rows] = list(_figures(one_below[:, one], zero_below[:, zero], runs).values())
+            values[place, :, rows] = list(
+                _figures(one_below.take(one, axis=1), zero_below.take(zero, axis=1), runs).values()
+            )
         done = rows.stop
     tail = (1 - level) / 2
     limits = np.quantile(values, [tail, 1 - tail], axis=-1).transpose(1, 2, 0).tolist()
@@ -187,10 +190,11 @@ def _within(below_one: Counts, below_zero: Counts) -> list[Counts]:
     At most 1 % of the unlearned samples are below; more than 1 %, then any, of the retained samples are not below.
     """
     n, m = int(below_one[0, -1]), int(below_zero[0, -1])
+    few, most, every = math.floor((0.01 + 1e-9) * n), math.ceil((0.99 - 1e-9) * m), math.ceil((1 - 1e-9) * m)
     return [
-        np.count_nonzero(below_one <= (0.01 + 1e-9) * n, axis=1),
-        np.count_nonzero(below_zero < (0.99 - 1e-9) * m, axis=1),
-        np.count_nonzero(below_zero < (1 - 1e-9) * m, axis=1),
+        np.array([row.searchsorted(few, side="right") for row in below_one]),
+        np.array([row.searchsorted(most) for row in below_zero]),
+        np.array([row.searchsorted(every) for row in below_zero]),
     ]
 
 
