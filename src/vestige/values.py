@@ -94,17 +94,17 @@ def check_aligned(**values: Any) -> None:
             and hasattr(part, "iloc")
         }
     for axis, what in (("index", "rows"), ("columns", "columns")):
-        named = {name: getattr(table, axis) for name, table in tables.items() if hasattr(table, axis)}
-        named = {name: labels for name, labels in named.items() if type(labels).__name__ != "RangeIndex"}
-        for name, labels in list(named.items())[1:]:
-            first, known = next(iter(named.items()))
+        named = [(name, getattr(table, axis)) for name, table in tables.items() if hasattr(table, axis)]
+        for name, labels in named[1:]:
+            first, known = named[0]
             if labels.equals(known):
                 continue
-            if set(labels) == set(known):
+            if len(labels) == len(known) and set(labels) == set(known):
                 raise InputError(
                     f"{name} has the {what} of {first} in another order; bring both into one order."
                 )
-            if axis == "index":
+            counted = "RangeIndex" in (type(labels).__name__, type(known).__name__)
+            if axis == "index" and not counted:
                 raise InputError(
                     f"{name} and {first} have different indexes, those of different rows; give .to_numpy() of both "
                     "where the rows are the same."
@@ -257,6 +257,8 @@ def id_list(name: str, ids: Iterable[Any]) -> NDArray[np.str_]:
     """Return ids from any iterable, a set or a generator among them, as `as_ids` does; each may stand once."""
     if isinstance(ids, (str, bytes, np.ndarray, list, tuple)):
         return as_ids(name, ids)
+    if hasattr(ids, "columns") or (hasattr(ids, "items") and not hasattr(ids, "iloc")):
+        raise InputError(f"{name} are of type {type(ids).__name__}; a list of ids is wanted.")
     try:
         return as_ids(name, list(ids))
     except TypeError:
