@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vestige.signals.record import STACKS, Signals
+from vestige.signals.checks import STACKS
+from vestige.signals.record import Signals
 from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, Floats
 
 CHUNK = 8_192
