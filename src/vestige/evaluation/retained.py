@@ -36,9 +36,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
 
 from vestige.evaluation.calibration import p_values
-from vestige.evaluation.logistic import logistic
 from vestige.evaluation.verdict.adjustment import ADJUSTMENTS, trace_scores
 from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, RETAIN, Floats, Margins, Mask
 from vestige.evaluation.verdict.signals import judged_margins
@@ -272,12 +272,13 @@ def _exposures(
 def _exposure(inputs: Floats, kept: Mask, fold: NDArray[np.int64]) -> Floats:
     """Return the log-odds of a retained record from inputs [D, N], each by a regression on the other folds."""
     score = np.empty(len(kept))
+    model = LogisticRegression(solver="newton-cholesky", class_weight="balanced")
     for one in range(FOLDS):
         fitted = fold != one
         features = _standardised(_quadratic(_standardised(inputs, fitted)), fitted)
-        *slope, level = logistic(features[:, fitted].T, kept[fitted])
-        terms = features[:, ~fitted] * np.array(slope)[:, None]
-        score[~fitted] = level + terms.sum(axis=0)  # a product of matrices tells equal records apart
+        model.fit(features[:, fitted].T, kept[fitted])
+        terms = features[:, ~fitted] * model.coef_.T
+        score[~fitted] = model.intercept_ + terms.sum(axis=0)  # a product of matrices tells equal records apart
     return score
 
 
