@@ -193,11 +193,15 @@ def test_what_is_given_in_place_of_logits_is_told():
         saturated,
         saturated + 80,
         np.hstack([0 * one, one]),
-        np.hstack([0 * one, -one]),  # of two classes, by the larger of the two: to the base 10 nearly a sum of 1
+        np.hstack(
+            [0 * one, -one]
+        ),  # of two classes, by the larger of the two: to the base 10 nearly a sum of 1
         np.hstack([one / 50, 0 * one]),
         p[:1],
         p[:9] * 0.8,
         0 * z,
+        0 * z + np.arange(10) / 10,  # of a network that says the same of every record
+        np.maximum(z, 0) / 30,
     ):
         assert no_logits(rows) is None
 

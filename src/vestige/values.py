@@ -59,9 +59,15 @@ INDEX = re.compile(r"Unnamed: \d+(\.\d+)?|level_\d+|index|__index_level_\d+__|ro
 
 def _check_columns(name: str, table: Any) -> None:
     """Refuse a table with a column that pandas or R wrote for the numbers of its rows."""
-    for column in map(str, table.columns):
-        if INDEX.fullmatch(column):
+    for place, column in enumerate(map(str, table.columns)):
+        if INDEX.fullmatch(column) and hasattr(table, "iloc") and _numbers_rows(table.iloc[:, place]):
             raise InputError(f"{name} has a column {column!r}, the numbers of the rows; leave it out.")
+
+
+def _numbers_rows(column: Any) -> bool:
+    """Does a column of pandas hold a different whole number in each row, of which there are at least two?"""
+    whole = column.dtype.kind in "iuf" and not column.isna().any() and bool((column % 1 == 0).all())
+    return whole and len(column) > 1 and bool(column.is_unique)
 
 
 def check_class_order(name: str, value: Any) -> None:
@@ -95,7 +101,7 @@ def check_aligned(**values: Any) -> None:
         }
     for axis, what in (("index", "rows"), ("columns", "columns")):
         named = {name: getattr(table, axis) for name, table in tables.items() if hasattr(table, axis)}
-        named = {name: labels for name, labels in named.items() if type(labels).__name__ != "RangeIndex"}
+        named = {name: labels for name, labels in named.items() if not _counts(labels, axis)}
         for name, labels in list(named.items())[1:]:
             first, known = next(iter(named.items()))
             if labels.equals(known):
@@ -109,6 +115,16 @@ def check_aligned(**values: Any) -> None:
                     f"{name} and {first} have different indexes, those of different rows; give .to_numpy() of both "
                     "where the rows are the same."
                 )
+
+
+def _counts(labels: Any, axis: str) -> bool:
+    """Are labels of an axis the numbers 0, 1, 2 and so on; of rows also anew, of tables one behind the other?"""
+    if type(labels).__name__ == "RangeIndex":
+        return True
+    if axis == "columns" or labels.dtype.kind not in "iu" or not len(labels):
+        return False
+    numbers = labels.to_numpy()
+    return numbers[0] == 0 and bool(((numbers[1:] == numbers[:-1] + 1) | (numbers[1:] == 0)).all())
 
 
 def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
@@ -320,7 +336,8 @@ def _are_logarithms(table: NDArray[Any], base: float) -> bool:
 def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
     """Return what every row [..., C] holds in place of logits, and how to make logits of it; None where nothing tells.
 
-    The softmax of logits is the same with a number added to a row, so logits are rarely all from 0 to 1.
+    The softmax of logits is the same with a number added to a row, so logits are rarely all from 0 to 1: where they
+    are, no class stands out, or a network says the same of every record.
     """
     table = rows.reshape(-1, rows.shape[-1])
     head = table[:FEWEST_SHARES].astype(np.float64, copy=False)
@@ -335,9 +352,11 @@ def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
         return "percentages, rows that sum to 100", "divide them by 100 and {}"
     if are_probabilities(table):
         return "probabilities, rows of numbers from 0 to 1 that sum to 1", "{}"
-    if len(table) >= FEWEST_SHARES and table.min() >= 0 and table.max() <= 1 and table.any(axis=0).all():
+    shares = len(table) >= FEWEST_SHARES and table.min() >= 0 and 0.5 < table.max() <= 1
+    if shares and table.any(axis=0).all() and (table != table[0]).any():
         rows_of = "where each row tells the probabilities of all classes, divide it by its sum and {}"
-        return "numbers from 0 to 1 alone, as probabilities are", f"{rows_of}; else take log(p / (1 - p))"
+        else_of = "where each tells that of its class alone, take log(p / (1 - p)); where they are logits, subtract 1"
+        return "numbers from 0 to 1 alone, as probabilities are", f"{rows_of}; {else_of}"
     if _are_logarithms(table, 1 / np.e):
         return "negative logarithms of probabilities", "give their negative"
     return None

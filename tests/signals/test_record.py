@@ -146,6 +146,9 @@ def test_tables_of_pandas_are_read_by_their_values():
         FRAME.astype("float64[pyarrow]"),
         FRAME.reset_index(drop=True),
         FRAME.add_prefix("o"),
+        FRAME.set_axis(["index", "level_1", *FRAME.columns[2:]], axis=1),
+        FRAME.set_axis(pd.Index(list(range(N))), axis=0),
+        pd.concat([FRAME[:3].reset_index(drop=True), FRAME[3:].reset_index(drop=True)]),
     ):
         assert np.array_equal(Signals(pd.Series(LABELS), FRAME, original=frame).original, plain)
     with pytest.raises(InputError, match="unlearned is missing in row 2"):

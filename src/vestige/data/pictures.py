@@ -84,7 +84,9 @@ def decode(
 
 def _expect_plain(image: Any, name: str) -> None:
     """Refuse an image of which something would be lost as three channels of 8 bits."""
-    if getattr(image, "n_frames", 1) > 1:
+    if (
+        getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
+    ):  # a camera's JPEG, and what it shows on its screen
         raise InputError(f"{name} holds {image.n_frames} pictures; one is wanted.")
     if image.mode.startswith(("I", "F")):
         raise InputError(
