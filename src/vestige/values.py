@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +61,17 @@ INDEX = re.compile(r"Unnamed: \d+(\.\d+)?|level_\d+|index|__index_level_\d+__|ro
 def _check_columns(name: str, table: Any) -> None:
     """Refuse a table with a column that pandas or R wrote for the numbers of its rows."""
     for place, column in enumerate(map(str, table.columns)):
-        if INDEX.fullmatch(column) and hasattr(table, "iloc") and _numbers_rows(table.iloc[:, place]):
-            raise InputError(f"{name} has a column {column!r}, the numbers of the rows; leave it out.")
+        if INDEX.fullmatch(column):
+            values = table.iloc[:, place] if hasattr(table, "iloc") else table[column]
+            if _are_different(np.asarray(values)):
+                raise InputError(f"{name} has a column {column!r}, the numbers of the rows; leave it out.")
 
 
-def _numbers_rows(column: Any) -> bool:
-    """Does a column of pandas hold a different whole number in each row, of which there are at least two?"""
-    whole = column.dtype.kind in "iuf" and not column.isna().any() and bool((column % 1 == 0).all())
-    return whole and len(column) > 1 and bool(column.is_unique)
+def _are_different(values: NDArray[Any]) -> bool:
+    """Are they whole numbers, at least two, and all different?"""
+    if values.dtype.kind not in "iuf" or len(values) < 2 or not (values % 1 == 0).all():
+        return False
+    return len(np.unique(values)) == len(values)
 
 
 def check_class_order(name: str, value: Any) -> None:
@@ -237,6 +241,8 @@ def _written(name: str, values: list[Any]) -> NDArray[np.str_]:
             ids.append(value)
         elif isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) < 10**DIGITS:
             ids.append(str(int(value)))
+        elif isinstance(value, UUID):
+            ids.append(str(value))
         elif is_missing(value):
             raise InputError(f"{name}: the id in row {row} is missing.")
         else:

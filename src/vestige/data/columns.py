@@ -191,8 +191,8 @@ def is_index(name: str, values: pd.Series[Any], where: str) -> bool:
         return False
     integers = values.dtype.kind in "iu"  # 1.0, 2.0 and so on is how a quantity is written
     numbers = integers and (counts or _rises(values))
-    named = IDENTIFIER.fullmatch(name) or (integers and NUMBER.fullmatch(name))
-    named = named and not QUANTITY.fullmatch(name)
+    record = IDENTIFIER.fullmatch(name) or (integers and NUMBER.fullmatch(name))
+    named = bool(record) and not QUANTITY.fullmatch(name)
     if numbers or named:
         what = "numbers the rows" if numbers else f"names the rows ({len(values):,} different numbers)"
         other = "give it another name" if named else f"write it as {values.iloc[0]}.0"
