@@ -14,12 +14,14 @@ demo-lifecycle: $(VENV)/.lifecycle
 	$(BIN)/python examples/lifecycle/year.py runs/year
 
 # The quick part of the tests; `make test-all` runs those marked slow as well. Compiled tests are kept for the second worker.
+# What passing tests wrote, tens of thousands of files, is removed when they have ended, and nobody waits for it.
 test: PICKED := -m 'not slow'
 test test-all: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks docs/conf.py docs/_ext
 	$(BIN)/ruff format --check src tests benchmarks docs/conf.py docs/_ext
-	@echo "mypy, and pytest beside it"; $(BIN)/mypy & types=$$!; \
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal $(PICKED); tests=$$?; \
+	@echo "mypy, and pytest beside it"; $(BIN)/mypy & types=$$!; folder=$$(mktemp -d); \
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal --basetemp=$$folder/t $(PICKED); tests=$$?; \
+	if [ $$tests = 0 ]; then rm -rf $$folder >/dev/null 2>&1 & else echo "what the tests wrote is in $$folder"; fi; \
 	wait $$types || { echo 'mypy found faults, see above'; exit 1; }; exit $$tests
 
 # The site, in docs/_build/html: nothing is fetched, and a warning is a fault.

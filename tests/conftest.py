@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -65,6 +66,16 @@ def nothing_reaches_the_disk():
     """What tests write lives as long as they do: no file waits until the disk has it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda number: None)
+        if "vestige.ledger" in sys.modules:
+            from vestige.ledger import database
+
+            prepare = database._prepare
+
+            def quick(connection, record):
+                prepare(connection, record)
+                connection.execute("PRAGMA synchronous=OFF").close()
+
+            patch.setattr(database, "_prepare", quick)
         yield
 
 
@@ -102,7 +113,7 @@ def no_pictures(monkeypatch):
 
 @pytest.fixture
 def forked_workers(monkeypatch):
-    """Worker processes that are forked from one which has loaded the libraries; tests/graph starts those of every run."""
+    """Worker processes that are forked from one which has loaded the libraries; tests/graph starts those of runs too."""
     from concurrent.futures import ProcessPoolExecutor
 
     import processes
@@ -187,6 +198,19 @@ def text_audits(text_signals):
         name: audit_texts(text_signals[name], before, shadows, role=tiny.ROLE, extra={"texts": tiny.TEXTS})
         for name in ("original", "retrain")
     }
+
+
+@pytest.fixture(scope="session")
+def words_are_told_apart_once():
+    """In runs on texts: how well words tell two groups of texts apart, a second each, is worked out once for groups that runs share."""
+    from vestige.evaluation import language
+
+    known = cache(language.bag_of_words)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "vestige.experiments.texts.bag_of_words", lambda one, other: known(tuple(one), tuple(other))
+        )
+        yield
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from types import ModuleType
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["torch._dynamo", "sklearn.ensemble", "sklearn.pipeline", "matplotlib.pyplot", "vestige.cli", "vestige.experiments",
-     "vestige.experiments.plan", "vestige.evaluation.page", "vestige.unlearning", "vestige.measures"]
+     "vestige.experiments.plan", "vestige.ledger", "psycopg", "pytest", "vestige.evaluation.page", "vestige.unlearning", "vestige.measures"]
 )  # fmt: skip
 COMMAND = "from vestige.cli import main; main()"
 """The program of the command line."""

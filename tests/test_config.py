@@ -25,6 +25,12 @@ FAULTS = {
         "inner": {"sise": 2},
     },
     "file: 'name' is missing.": {},
+    "file: 'inner.size' is '5': a text is no number; write it without quotes": {
+        "name": "a",
+        "inner": {"size": "5"},
+    },
+    "file: 'rate' is ' 1e-3 ': a text is no number": {"name": "a", "rate": " 1e-3 "},
+    "file: 'rate' is True: a truth value is no number": {"name": "a", "rate": True},
     "file: 'inner.size' is 'x': input should be a valid integer": {"name": "a", "inner": {"size": "x"}},
 }
 

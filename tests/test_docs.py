@@ -6,6 +6,7 @@ A page is one program, in a process of its own. Tutorials are notebooks: `make d
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ PAGES = {
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *SOURCES]
 }
 NOTEBOOK = "```{code-cell}"
-HOME = "https://vestige.example/"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+HOME = PROJECT["urls"]["Homepage"]
 PROGRAMS = {
     name: "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     for name, text in PAGES.items()
@@ -49,8 +51,12 @@ SLOW = ("README.md", "docs/start/model.md", "docs/guide/systems.md")
     ],
 )
 def test_page_runs(page, tmp_path):
-    code, _, said = processes.ended(PROGRAMS[page], folder=tmp_path)
+    code, out, said = processes.ended(PROGRAMS[page], folder=tmp_path)
     assert code == 0, said
+    for quoted in re.findall(r"```python\n[^`]*```\n\n```text\n(.*?)```", PAGES[page], re.DOTALL):
+        assert " ".join(quoted.split()) in " ".join(out.split()), (
+            f"{page} quotes what is not printed: {quoted}"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -63,14 +69,21 @@ def test_links_lead_somewhere(page):
 
 def test_the_package_index_leads_to_pages_of_the_site():
     """Links in the README are absolute, since it is read without the repository beside it; each names a page."""
-    others = ["pyproject.toml", "llms.txt", "CITATION.cff"]
-    text = "".join([PAGES["README.md"], *((ROOT / name).read_text(encoding="utf-8") for name in others)])
+    text = "\n".join([PAGES["README.md"], *PROJECT["urls"].values()])
     targets = re.findall(re.escape(HOME) + r"([\w./-]*)", text)
     assert len(targets) > 10
-    for target in filter(None, targets):
+    relative = re.findall(r"\]\(([^)]+)\)", (ROOT / "llms.txt").read_text(encoding="utf-8"))
+    assert len(relative) > 10
+    for target in filter(None, targets + relative):
         path = DOCS / re.sub(r"\.html$", ".md", target)
-        assert path.exists(), f"{HOME}{target} is no page: {path} is not there"
+        assert path.exists(), f"{target} is no page: {path} is not there"
     assert not re.findall(r"\]\((?!https:)", PAGES["README.md"])
+
+
+def test_the_address_of_the_site_stands_where_nothing_else_would_do():
+    """It is not known where the site will be; what lies beside it, or in it, leads to its pages without its address."""
+    others = [ROOT / "llms.txt", ROOT / "CITATION.cff", ROOT / "CHANGELOG.md", *SOURCES]
+    assert [str(path) for path in others if HOME in path.read_text(encoding="utf-8")] == []
 
 
 def listed(page, text):

@@ -84,6 +84,9 @@ def test_arrays_whose_header_lies(tmp_path, content):
 
 def test_archives_that_expand_break_off_or_hide_a_member(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "FREE_BYTES", 10_000)
+    np.savez(tmp_path / "none.npz")
+    with pytest.raises(InputError, match="none.npz holds no arrays"):
+        files.read_npz(tmp_path / "none.npz")
     good = io.BytesIO()
     np.savez_compressed(good, a=np.arange(50), b=np.arange(60.0))
     raw = good.getvalue()

@@ -41,8 +41,9 @@ main()
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Give the tests' own handlers back."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Start from Python's handlers, also where the tests run in the background and ignore Ctrl-C; give theirs back."""
+    default = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    kept = {number: signal.signal(number, handler) for number, handler in default.items()}
     yield
     interrupts.listen()
     for number, handler in kept.items():

@@ -61,7 +61,7 @@ def model(seed: int = 0, context: int = 128) -> LlamaForCausalLM:
 FORGET, RETAIN, HELD = news(24, 1), news(24, 2), news(80, 3)
 TEXTS = FORGET + RETAIN + HELD
 ROLE = np.repeat(["forget", "retain", "holdout"], [24, 24, 80])
-LEARN = {"lr": 3e-3, "epochs": 30, "batch_size": 4, "length": 128}
+LEARN = {"lr": 5e-3, "epochs": 30, "batch_size": 8, "length": 128}
 
 
 def settings(folder: Path, **changes: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A provider says that it deleted 37 customers: an audit of its answers, a CSV file a model, without the model."""
+"""A provider says that it deleted 37 customers: an audit of its answers, a CSV file for each model, without the models."""
 
 import os
 import tempfile

@@ -25,6 +25,8 @@ from vestige.files import read_text
 from vestige.registry import OLD, Registry, new_spelling, spelled
 from vestige.values import DIGITS
 
+NUMERAL = re.compile(r"\s*[-+]?[\d_]*\.?[\d_]*([eE][-+]?\d+)?\s*")
+
 
 class Config(BaseModel):
     """Base of every configuration: frozen, unknown keys forbidden.
@@ -42,13 +44,20 @@ class Config(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse True where a number is wanted: pydantic takes it for 1."""
-        if isinstance(value, bool) and info.field_name in cls.model_fields:
+    def _numbers_alone(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse True and text where a number is wanted: pydantic takes True for 1, and "5" for 5."""
+        if isinstance(value, (bool, str)) and info.field_name in cls.model_fields:
             annotation = cls.model_fields[info.field_name].annotation
             kinds = {annotation, *get_args(annotation)}
-            if kinds & {int, float} and bool not in kinds:
+            if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
                 raise ValueError("a truth value is no number")
+            if (
+                isinstance(value, str)
+                and kinds & {int, float}
+                and str not in kinds
+                and NUMERAL.fullmatch(value)
+            ):
+                raise ValueError("a text is no number; write it without quotes")
         return value
 
 

@@ -4,7 +4,8 @@ The columns of `predict_proba` belong to the entries of `classes_`, which may be
 is the class of that name, or the place of a class in `Dataset.classes`, which is what `Dataset.y` holds:
 
     text             the class of that name
-    numbers, bools   the places 0, 1, ... where they can be; else the classes of those names ("1", "-1", ...)
+    numbers, bools   the places 0, 1, ... where they can be, bools those of two classes; else the classes of those names
+                     ("1", "-1", ...)
     both             refused where the two readings differ and the classifier was not fitted here: with the classes
                      "1", "2", "3", the entries 1 and 2 may be either
 """
@@ -12,6 +13,7 @@ is the class of that name, or the place of a class in `Dataset.classes`, which i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +22,7 @@ from sklearn.base import clone
 
 from vestige.data.dataset import Dataset
 from vestige.errors import InputError, shown, told
+from vestige.values import as_array
 
 Estimator = TypeVar("Estimator")
 Floats = NDArray[np.float64]
@@ -89,6 +92,7 @@ def probabilities(model: Any, rows: Dataset) -> Floats:
     A row may sum to 0, where a classifier of one class against the rest favours none. Raises `InputError` where the
     model is not fitted, does not take the samples, knows other classes, or gives no probabilities.
     """
+    _expect_columns(model, rows)
     answers = asked(model, "predict_proba", flat(rows), rows.name)
     return by_class(model, answers, class_places(model, rows), len(rows.classes), rows.ids)
 
@@ -99,13 +103,29 @@ def asked(model: Any, question: str, x: Any, of: str) -> Floats:
     Raises `InputError` where the model is not fitted, or does not take x, the samples `of` something.
     """
     try:
-        return np.asarray(getattr(model, question)(x), dtype=np.float64)
+        values = getattr(model, question)(x)
     except InputError:
         raise
     except Exception as error:  # foreign code, as above
         raise InputError(
             f"{type(model).__name__} does not take the samples of {of}: {told(error, 300)}."
         ) from error
+    what = f"What {type(model).__name__}.{question} returns"
+    array = as_array(what, values)
+    if array.dtype.kind not in "biuf" and not all(isinstance(one, Real) for one in array.ravel().tolist()):
+        raise InputError(f"{what} has dtype {array.dtype}; numbers are wanted.")
+    return array.astype(np.float64)
+
+
+def _expect_columns(model: Any, rows: Dataset) -> None:
+    """Refuse a table whose features have another order than those that the model was fitted on; they have no names."""
+    known = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    if rows.features and known and known != list(rows.features) and len(known) == len(rows.features):
+        place = next(at for at, name in enumerate(known) if name != rows.features[at])
+        raise InputError(
+            f"{type(model).__name__} was fitted on the column {known[place]!r} where {rows.name} has "
+            f"{rows.features[place]!r}; bring both tables into one order, or fit it on data.x."
+        )
 
 
 def by_class(model: Any, p: Floats, places: NDArray[np.int64], classes: int, ids: NDArray[np.str_]) -> Floats:
@@ -156,6 +176,7 @@ def places_in(model: Any, names: Sequence[str], of: str, *, named: bool = False)
     numbers = known.dtype.kind in "iub" or (
         known.dtype.kind == "f" and bool((known == np.trunc(known)).all())
     )
+    numbers = numbers and not (known.dtype.kind == "b" and len(names) != 2)
     by_place = [int(c) for c in known] if numbers else []
     if numbers and (min(by_place) < 0 or max(by_place) >= len(names)):
         by_place = []
@@ -218,6 +239,11 @@ def entries(model: Any) -> NDArray[Any]:
         raise InputError(
             f"{type(model).__name__} has no list of classes (classes_), which its columns are matched by; is it "
             "fitted, on one label a sample?"
+        )
+    if len(set(known.tolist())) < len(known):
+        raise InputError(
+            f"{type(model).__name__} has the classes (classes_) {_some(known.tolist())}, one of them twice; each is "
+            "wanted once."
         )
     return known
 

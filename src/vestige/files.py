@@ -224,6 +224,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise ArtefactError(
             f"{path}: its directory has {count} entries, {len(names)} are there; was it damaged?"
         )
+    if not names:
+        raise InputError(f"{path} holds no arrays.")
     if len(names) > MEMBERS or len(set(names)) < len(names):
         fault = f"more than {MEMBERS:,} arrays" if len(names) > MEMBERS else "an array that stands twice"
         raise InputError(f"{path}: it holds {fault}; each array is wanted once.")

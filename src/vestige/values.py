@@ -104,28 +104,28 @@ def check_aligned(**values: Any) -> None:
             and hasattr(part, "iloc")
         }
     for axis, what in (("index", "rows"), ("columns", "columns")):
-        named = {name: getattr(table, axis) for name, table in tables.items() if hasattr(table, axis)}
-        named = {name: labels for name, labels in named.items() if not _counts(labels, axis)}
-        for name, labels in list(named.items())[1:]:
-            first, known = next(iter(named.items()))
+        named = [(name, getattr(table, axis)) for name, table in tables.items() if hasattr(table, axis)]
+        named.sort(key=lambda pair: _counts(pair[1]))
+        for name, labels in named[1:]:
+            first, known = named[0]
             if labels.equals(known):
                 continue
-            if set(labels) == set(known):
+            if len(labels) == len(known) and set(labels) == set(known):
                 raise InputError(
                     f"{name} has the {what} of {first} in another order; bring both into one order."
                 )
-            if axis == "index":
+            if axis == "index" and not _counts(labels):
                 raise InputError(
                     f"{name} and {first} have different indexes, those of different rows; give .to_numpy() of both "
                     "where the rows are the same."
                 )
 
 
-def _counts(labels: Any, axis: str) -> bool:
-    """Are labels of an axis the numbers 0, 1, 2 and so on; of rows also anew, of tables one behind the other?"""
+def _counts(labels: Any) -> bool:
+    """Are labels of rows the numbers 0, 1, 2 and so on, also anew, as of tables that stand one behind the other?"""
     if type(labels).__name__ == "RangeIndex":
         return True
-    if axis == "columns" or labels.dtype.kind not in "iu" or not len(labels):
+    if labels.dtype.kind not in "iu" or not len(labels):
         return False
     numbers = labels.to_numpy()
     return numbers[0] == 0 and bool(((numbers[1:] == numbers[:-1] + 1) | (numbers[1:] == 0)).all())
@@ -279,6 +279,8 @@ def id_list(name: str, ids: Iterable[Any]) -> NDArray[np.str_]:
     """Return ids from any iterable, a set or a generator among them, as `as_ids` does; each may stand once."""
     if isinstance(ids, (str, bytes, np.ndarray, list, tuple)):
         return as_ids(name, ids)
+    if hasattr(ids, "columns") or (hasattr(ids, "items") and not hasattr(ids, "iloc")):
+        raise InputError(f"{name} are of type {type(ids).__name__}; a list of ids is wanted.")
     try:
         return as_ids(name, list(ids))
     except TypeError:

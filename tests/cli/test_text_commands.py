@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import yaml
 
 from tiny import LEARN, settings
+
+pytestmark = pytest.mark.usefixtures("words_are_told_apart_once")
 
 
 def test_collect(here, model_folder, tmp_path):

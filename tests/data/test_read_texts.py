@@ -3,9 +3,10 @@
 import json
 import os
 
+import pandas as pd
 import pytest
 
-from vestige.data.texts import Texts, read_texts
+from vestige.data.texts import Texts, as_texts, read_texts
 from vestige.errors import InputError
 
 
@@ -85,6 +86,7 @@ def test_files_of_texts(tmp_path):
         ),
         ("j.jsonl", b'{"text": "one", "id": 1.0}', "row 0 is of type float"),
         ("k.jsonl", b'{"text": "one", "id": null}', "id in row 0 is missing"),
+        ("r.jsonl", b'{"text": "one", "ID": 7}', "the key 'ID' is not read; did you mean 'id'"),
         ("l.jsonl", b'{"text": "one", "id": true}', "are bool|of type bool"),
         ("m.jsonl", b'{"text": "one", "id": ""}', "id in row 0 is missing"),
         ("n.jsonl", b'{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}', "Two texts have the id 'x'"),
@@ -95,3 +97,9 @@ def test_files_of_texts(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=message):
             read_texts(tmp_path / name)
+
+
+def test_a_table_of_texts_is_no_list_of_its_columns():
+    with pytest.raises(InputError, match="texts are of type DataFrame; a list is wanted"):
+        as_texts(pd.DataFrame({"text": ["one", "two"]}))
+    assert as_texts(pd.Series(["one", "two"])).texts == ("one", "two")

@@ -64,6 +64,17 @@ BAD = {
     "train is '60'": {"train": "60"},
     "holdout is True": {"holdout": True},
     "label is given, which the scenario 'random' does not read": {"label": 1},
+    "forget is given, which the scenario 'class' does not read; did you mean 'partial_class'": {
+        "scenario": "class",
+        "label": 1,
+        "forget": 3,
+    },
+    "forget is given, which the scenario 'ids' does not": {
+        "scenario": "ids",
+        "ids": ["toy/003"],
+        "forget": 3,
+    },
+    "'partial_class' needs a label, one of": {"scenario": "partial_class"},
     "ids is given, .*did you mean 'ids'": {"ids": ["toy/003"]},
     "'toy/003' is one text; a list of ids": {"scenario": "ids", "ids": "toy/003"},
     "type float; text or an integer": {"scenario": "ids", "ids": ["toy/003", 1.0]},

@@ -123,7 +123,8 @@ def test_another_key(case):
 def test_a_file_that_is_none(case):
     for text in ("", "{", "[]", '{"a":1,"a":2}'):
         case.path.write_text(text)
-        assert case.verify().exit_code == 2
+        result = case.verify()
+        assert result.exit_code == 2 and str(result.findings[0]).count(case.path.name) == 1
 
 
 # what the key's holder signs, and is not right

@@ -213,6 +213,13 @@ def test_roles_share_no_record_and_leave_two_sources(nearest, count):
     assert (len(roles.shadow) == 0) == (count == 0)
 
 
+@pytest.mark.parametrize(("unseen", "held"), [(10, 5), (40, 20), (44, 20), (60, 24)])
+def test_of_few_unseen_records_a_verdict_gets_as_many_as_it_takes(nearest, unseen, held):
+    source = SystemSource.of(type(nearest)(300 + unseen, share=300 / (300 + unseen)))
+    roles = roles_of(source, ASKED, ShadowConfig(count=1), 0)
+    assert len(roles.holdout) + len(roles.aside) == held and len(roles.shadow) == unseen - held
+
+
 def test_smaller_shadows_are_said(nearest):
     source, shadows = SystemSource.of(type(nearest)(share=0.8)), ShadowConfig(count=1)
     roles = roles_of(source, ASKED, shadows, 0)

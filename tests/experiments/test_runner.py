@@ -262,8 +262,10 @@ def test_changed_methods_bring_no_stale_audit(tmp_path, monkeypatch):
 
 
 SCRIPT = """
+import signal
 import sys
-from vestige.experiments import load_config, run
+from vestige.experiments import load_config, run, runner
+runner._report = lambda *given: signal.pause()  # the end, which it does not reach however late it is killed
 run(load_config(sys.argv[1]), sys.argv[2], say=lambda text: None)
 """
 

@@ -22,6 +22,8 @@ from vestige.graph import Environment
 from vestige.llm import LlmConfig, run_llm
 from vestige.store import plain
 
+pytestmark = pytest.mark.usefixtures("words_are_told_apart_once")
+
 
 @pytest.fixture(scope="module")
 def whole(model_folder, tmp_path_factory):

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +15,15 @@ from safetensors import SafetensorError
 
 from vestige.errors import InputError
 from vestige.graph import Job, Step
+
+
+def wait_for(answer: Callable[[], bool]) -> None:
+    """Wait until the answer is yes, for minutes where the machine is busy."""
+    for _ in range(6_000):
+        if answer():
+            return
+        time.sleep(0.02)
+    raise TimeoutError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,23 +80,27 @@ class Full(Add):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Slow(Add):
+class Waits(Add):
+    """End when somebody has written the mark; fail where nobody does."""
+
+    mark: str
+
     def make(self, job: Job) -> None:
-        time.sleep(1.5)
+        wait_for(Path(self.mark).exists)
         super().make(job)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Long(Add):
-    """Take a minute, and write whether it was interrupted."""
+    """Take ten minutes, and write whether it was interrupted."""
 
     mark: str
 
     def make(self, job: Job) -> None:
         mark = Path(self.mark)
-        mark.write_text("begun")
         try:
-            time.sleep(60)
+            mark.write_text("begun")
+            time.sleep(600)
         except KeyboardInterrupt:
             mark.write_text("interrupted")
             raise

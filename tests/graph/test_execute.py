@@ -8,12 +8,11 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from graph_steps import Add, DieAlways, DieOnce, Folder, Full, Gpu, Long, Pid, Refuse, Slow
+from graph_steps import Add, DieAlways, DieOnce, Folder, Full, Gpu, Long, Pid, Refuse, Waits, wait_for
 
 from vestige.errors import InputError
 from vestige.graph import Store, carry_out
@@ -52,10 +51,9 @@ def test_a_step_that_is_under_way_is_interrupted_when_the_runner_ends(tmp_path):
     mark = tmp_path / "mark"
     with engine("local", Store(tmp_path), Environment(), workers=1) as where:
         where.submit(Long(mark=str(mark)))
-        while not mark.exists():
-            time.sleep(0.05)
+        wait_for(mark.exists)
         (worker,) = next(iter(where._busy.values()))._processes.values()
-    worker.join(20)
+    worker.join(600)
     assert worker.exitcode == 0 and mark.read_text() == "interrupted"
 
 
@@ -73,6 +71,7 @@ def test_the_first_failure_is_raised_where_it_is_to_stop(tmp_path):
     assert not Store(tmp_path).done(steps[1])
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_worker_that_is_killed_costs_one_try(tmp_path):
     once, store = DieOnce(mark=str(tmp_path / "mark"), value=3), Store(tmp_path / "s")
     top = Add(value=0, below=(once, Add(value=4)))
@@ -85,9 +84,7 @@ def test_a_worker_that_is_killed_while_it_is_idle_is_replaced(tmp_path):
     with engine("local", store, Environment(), workers=1) as where:
         pid = where.result(where.submit(first))["pid"]
         os.kill(pid, signal.SIGKILL)
-        end = time.monotonic() + 60
-        while _lives(pid) and time.monotonic() < end:
-            time.sleep(0.02)
+        wait_for(lambda: not _lives(pid))
         assert where.result(where.submit(Pid(value=4)))["pid"] != pid
 
 
@@ -99,13 +96,18 @@ def _lives(pid):
     return True
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_runner_shows_that_it_lives_while_a_step_takes_long(tmp_path, monkeypatch):
-    beats = []
-    monkeypatch.setattr(Watch, "beat", lambda watch: beats.append(time.time()))
-    carry_out([Slow()], Store(tmp_path), engine_name="local", workers=1)
-    assert len(beats) > 3 and max(b - a for a, b in itertools.pairwise(beats[1:])) < 1.2
+    beats, mark = itertools.count(), tmp_path / "mark"
+    monkeypatch.setattr(
+        "vestige.graph.progress.BEAT", 1e6
+    )  # none but those of the loop that waits for the step
+    monkeypatch.setattr(Watch, "beat", lambda watch: next(beats) == 5 and mark.touch())
+    outcome = carry_out([Waits(mark=str(mark))], Store(tmp_path), engine_name="local", workers=1)
+    assert names(outcome) == ["done"]  # two beats come before it begins
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_step_that_always_dies_fails_alone(tmp_path):
     bad, good, store = DieAlways(), [Add(value=k) for k in range(5)], Store(tmp_path)
     above = Add(below=(bad,))

@@ -19,7 +19,10 @@ def postgres_url():
     """The URL of an empty database; tests that ask for it are skipped where there is no server."""
     if postgres.missing():
         pytest.skip(postgres.missing())
-    with tempfile.TemporaryDirectory(prefix="pg") as folder, postgres.server(Path(folder) / "s") as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="pg") as folder,
+        postgres.server(Path(folder) / "s", durable=False) as url,
+    ):
         yield url
 
 

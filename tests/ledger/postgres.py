@@ -29,8 +29,8 @@ def owner() -> str:
 
 
 @contextlib.contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Run a server, and give the URL of an empty database on it."""
+def server(folder: Path, *, durable: bool = True) -> Iterator[str]:
+    """Run a server, and give the URL of an empty database on it; `durable`: its writes wait for the disk."""
     user, data = owner(), folder / "data"
     folder.mkdir(parents=True, exist_ok=True)
     if not os.getuid():
@@ -46,6 +46,7 @@ def server(folder: Path) -> Iterator[str]:
 
     run("initdb", "-D", data, "-U", "vestige", "-A", "trust", "-E", "UTF8", "--no-sync")
     options = f"-c listen_addresses= -c unix_socket_directories={folder} -c max_connections=40"
+    options += "" if durable else " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     run("pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
     try:
         yield f"postgresql+psycopg://vestige@/postgres?host={folder}"

@@ -81,6 +81,7 @@ def test_the_command(watched, audits, tmp_path, monkeypatch, capsys):
     for version, kind in (("v3", "undecided"), ("v4", "under")):
         shutil.copytree(audits[kind], tmp_path / "found" / version / request)
     code, out = call(*where, *pattern)
-    assert code == 1 and "Re-opened" in out and "2 tests by elond" in out
+    assert code == 1 and "2 tests by elond" in out
+    assert f"{request} under churn@v3: " in out and f"{request} under churn@v4: Re-opened" in out
     assert call(*where, *pattern)[0] == 0
     assert call(*where, "--audits", "{nothing}")[0] == 0  # nothing is left to look for

@@ -73,6 +73,75 @@ def test_every_method_refuses_a_second_head(name):
         unlearn(name, Heads("tuple"), SPLIT, **recipe)
 
 
+class Ends(nn.Module):
+    """A network whose last step is a function of its own, and of whether it is trained."""
+
+    def __init__(self, end: Callable[[torch.Tensor, bool], torch.Tensor]) -> None:
+        super().__init__()
+        self.layer, self.end = nn.Linear(8, 4), end
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.end(self.layer(x), self.training)
+
+
+ENDS = {
+    "ends in a softmax": (lambda z, trained: z.softmax(1) if trained else z, False),
+    r"returns \[\d+, 8\] .* in training mode": (
+        lambda z, trained: torch.cat([z, z], 1) if trained else z,
+        False,
+    ),
+    "logarithms to the base 2": (lambda z, _: z.log_softmax(1) / np.log(2), True),
+    "negative logarithms": (lambda z, _: -z.log_softmax(1), True),
+    "percentages": (lambda z, _: 100 * z.softmax(1), True),
+}
+
+
+@pytest.mark.parametrize("message", ENDS)
+def test_what_is_no_logit_is_told_at_every_door(message):
+    end, always = ENDS[message]
+    for needed, call in (
+        (True, lambda: vestige.train(Ends(end), ROWS, ONCE)),
+        (True, lambda: unlearn("finetune", Ends(end), SPLIT, epochs=1)),
+        (always, lambda: vestige.collect_logits(Ends(end), ROWS)),
+        (always, lambda: vestige.collect_sensitivity(Ends(end), ROWS, copies=1)),
+    ):
+        if needed:
+            with pytest.raises(InputError, match=message):
+                call()
+        else:
+            call()
+
+
+class Doubles(nn.Module):
+    """A network that changes what it is given."""
+
+    def __init__(self, inplace: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.inplace, self.layer = inplace, nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x.mul_(2) if self.inplace else x * 2)
+
+
+def test_a_network_that_changes_its_input_does_not_change_the_data():
+    before = ROWS.x.copy()
+    for call in (
+        lambda model: vestige.collect_logits(vestige.train(model, ROWS, ONCE).model, ROWS),
+        lambda model: vestige.collect_logits(model, ROWS),
+        lambda model: vestige.collect_sensitivity(model, ROWS, copies=2),
+    ):
+        assert np.array_equal(call(Doubles(True)), call(Doubles(False))) and np.array_equal(ROWS.x, before)
+    with pytest.raises(InputError, match="changes its input in place.*inplace=False"):
+        unlearn("finetune", Doubles(True), SPLIT, epochs=1)
+    assert np.array_equal(ROWS.x, before)
+
+
+def test_a_sensitivity_that_is_not_finite_is_refused():
+    with pytest.raises(InputError, match="NaN or infinite sensitivity for sample '0'"):
+        vestige.collect_sensitivity(Ends(lambda z, _: z * np.nan), ROWS, copies=1)
+
+
 def test_looking_changes_nothing():
     model = Heads("plain").eval()
     before = {k: v.clone() for k, v in model.state_dict().items()}

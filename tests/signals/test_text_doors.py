@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import os
 from types import SimpleNamespace
 
@@ -12,7 +13,15 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaModel, T5Config, T5ForConditionalGeneration
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 import tiny
 import vestige
@@ -122,6 +131,24 @@ def test_adapters_that_cannot_be_worked_on_are_refused_before_the_run():
     assert not asked
 
 
+def test_a_folder_that_lacks_something_says_what(tmp_path):
+    for base, message in (
+        (None, "names no base model"),
+        ("./gone", r"base model './gone', and there is no such folder"),
+    ):
+        (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+        with pytest.raises(ArtefactError, match=message):
+            load_model(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ArtefactError, match=r"empty: there is no config.json"):
+        load_model(tmp_path / "empty")
+    MODEL.save_pretrained(tmp_path / "alone")
+    with pytest.raises(
+        InputError, match="alone has no tokenizer that can be read; tokenizer.save_pretrained"
+    ):
+        load_model(tmp_path / "alone")
+
+
 def test_a_folder_of_adapters_is_loaded_merged(tmp_path):
     tiny.model().save_pretrained(tmp_path / "base")
     TOKENIZER.save_pretrained(tmp_path / "base")
@@ -165,6 +192,14 @@ def gpt2(positions=16):
     ).eval()
 
 
+def masked_model():
+    return BertForMaskedLM(
+        BertConfig(
+            vocab_size=400, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+        )
+    )
+
+
 MODEL = tiny.model()
 LONG = " ".join(tiny.news(3))
 SPOILT = ["A nurse opened <new> the bridge."]
@@ -174,6 +209,8 @@ DOORS = {
     "a name as the model": (lambda: unlearn("npo", "gpt2", TOKENIZER, FORGET), "The model is 'gpt2'"),
     "another network": (lambda: collect(nn.Linear(2, 2), TOKENIZER, FORGET), "of type Linear"),
     "an encoder and decoder": (lambda: collect(T5ForConditionalGeneration(T5Config(vocab_size=400, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)), TOKENIZER, FORGET), "has an encoder"),
+    "looks ahead": (lambda: collect(masked_model(), TOKENIZER, FORGET), "looks at the tokens that come after one, as a masked"),
+    "looks ahead, unlearn": (lambda: unlearn("npo", masked_model(), TOKENIZER, FORGET), "as a masked language model does"),
     "no head": (lambda: collect(LlamaModel(MODEL.config), TOKENIZER, FORGET), "no logits for every token"),
     "no head, unlearn": (lambda: unlearn("npo", LlamaModel(MODEL.config), TOKENIZER, FORGET), "no logits for every token"),
     "no tokenizer": (lambda: collect(MODEL, None, FORGET), "The tokenizer|does not take text"),

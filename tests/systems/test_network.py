@@ -76,7 +76,7 @@ def test_several_inputs_reach_the_network(form):
 def test_records_come_from_both_data_sets_and_have_the_names_of_the_user():
     data, unseen = Own(X[:60], Y[:60], "fields"), Own(X[60:], Y[60:], "fields", begin=60)
     system = networks(
-        Cnn, data, unseen=unseen, id="name", cluster=lambda place: f"c{place // 2}", classes="xyz"
+        Cnn, data, unseen=unseen, id="name", cluster=lambda place: f"c{place // 2}", classes=list("xyz")
     )
     assert len(system.records) == N and system.seen.tolist() == list(range(60))
     assert system.records.ids[:2].tolist() == ["r0", "r1"]
@@ -187,7 +187,7 @@ def test_a_recipe_trains_a_data_set_in_memory_as_vestige_does():
         (1, (Y > 0).astype(np.float32), "logits"),
         (1, X.reshape(N, -1)[:, 0], "predictions"),
         (2, X.reshape(N, -1)[:, :2], "predictions"),
-        (3, np.eye(3)[Y], "multilabel"),
+        (3, (np.arange(3) <= Y[:, None]).astype(float), "multilabel"),
     ],
 )
 def test_other_heads_are_trained_and_read_in_their_kind(outputs, y, kind):
@@ -295,6 +295,14 @@ def test_a_method_that_cannot_be_is_refused_before_any_work(how, message):
             call(network(), Own(X, Y), [1, 2], how, unseen=HALF, recipe=RECIPE)
 
 
+class Named(Own):
+    """A data set that names its classes, as folders of images do."""
+
+    def __init__(self, x, y, classes):
+        super().__init__(x, y)
+        self.classes = list(classes)
+
+
 @pytest.mark.parametrize(
     ("model", "data", "options", "message"),
     [
@@ -315,6 +323,26 @@ def test_a_method_that_cannot_be_is_refused_before_any_work(how, message):
         (network(), (X, Y), {"unseen": HALF, "id": "name"}, "no field 'name'"),
         (network(), Own(X, Y, "fields"), {"unseen": HALF, "label": "kind"}, "name the label, label="),
         (network(), Own(X[:60], Y[:60]), {"unseen": Shaken(X[60:], Y[60:])}, "Give both the same transforms"),
+        (network(), (X, np.eye(3)[Y]), {"unseen": HALF}, "exactly one 1; give labels.argmax"),
+        (
+            network(),
+            (X, np.full((N, 3), 1 / 3)),
+            {"unseen": HALF},
+            "shares that sum to 1; give labels.argmax",
+        ),
+        (network(), (X, Y.astype(float)), {"unseen": HALF}, "there are 1 targets. .*give labels.astype"),
+        (network(), (X, Y), {"unseen": [1.0, 2.0]}, "unseen: the id in row 0 is of type float"),
+        (network(), (X, Y), {"unseen": np.arange(N) > 50}, "unseen are bool"),
+        (network(), (X, Y), {"unseen": []}, "unseen names no record"),
+        (network(), (X, Y), {"unseen": HALF, "classes": "abc"}, "'abc' is one text"),
+        (network(), (X, Y), {"unseen": HALF, "classes": ["a", "a", "b"]}, "'a' appears twice"),
+        (
+            network(),
+            Named(X[:60], Y[:60], "abc"),
+            {"unseen": Named(X[60:], Y[60:], "acb")},
+            "classes of data .* in one order",
+        ),
+        (nn.Linear, (X, Y), {"unseen": HALF}, "model, called without arguments: TypeError"),
         (7, (X, Y), {"unseen": HALF}, "model is of type int"),
         (lambda: 7, (X, Y), {}, "The function returns int"),
     ],
@@ -322,6 +350,18 @@ def test_a_method_that_cannot_be_is_refused_before_any_work(how, message):
 def test_what_cannot_be_is_refused_in_a_sentence(model, data, options, message):
     with pytest.raises(InputError, match=message):
         networks(model, data, **options)
+
+
+def test_labels_are_whole_numbers_of_any_type():
+    for labels in (
+        Y.astype(np.uint64),
+        Y.astype(np.uint16),
+        Y.astype(np.int8),
+        torch.from_numpy(Y),
+        Y[:, None],
+    ):
+        system = networks(network(), (X, labels), unseen=HALF)
+        assert system.task == "classification" and system.records.labels.tolist() == Y.tolist()
 
 
 def test_copies_are_looked_for_where_records_can_be_held(monkeypatch):

@@ -194,6 +194,9 @@ REFUSED = {
     "after: the probabilities of row 0 sum to 1.5": (TWO.assign(age=[0.5, 0.0, 0.0]), {}),
     "There is no kind of outputs 'probability'. Did you mean": (TWO, {"kind": "probability"}),
     "for losses one column is wanted": (TWO, {"kind": "losses"}),
+    "forget names no record": (TWO, {"forget": []}),
+    "column 'index' is an index, and no output": (TWO.reset_index(), {}),
+    "column 'age' is no output, for outputs begin with 'p_' here": (TWO.rename(columns={"no": "p_no", "yes": "p_yes"}).assign(age=1.0), {}),
     "there is no column of outputs": (TWO[["id", "label"]], {}),
 }  # fmt: skip
 
@@ -250,8 +253,9 @@ def test_the_command_audits_files_of_outputs(files, monkeypatch, capsys):
     signals = Signals.load("o/signals")
     assert sorted(signals.names) == sorted(files.names) and signals.shadows == 1
     assert command(monkeypatch, capsys, *COMMAND, "--out", "o")[0] == 1  # the same again
+    Path("again.csv").write_text(Path("shadow.csv").read_text())
     code, _, err = command(
-        monkeypatch, capsys, *COMMAND, "--out", "o", "--id", "id", "--retrained", "shadow.csv"
+        monkeypatch, capsys, *COMMAND, "--out", "o", "--id", "id", "--retrained", "again.csv"
     )
     assert code == 2 and "o holds another run" in err
 
@@ -275,6 +279,7 @@ def test_the_command_says_what_it_lacks(files, monkeypatch, capsys):
     for arguments, message in (
         ([], "Give a file of signals, or the outputs of the audited model, --after"),
         (["x.npz", "--before", "before.csv"], "x.npz holds all that is audited; before belong to --after"),
+        ([*COMMAND, "--shadow", "after.csv"], "after.csv is given as the outputs of two models"),
         ([*COMMAND[: COMMAND.index("--kind")]], "give the kind 'probabilities'"),
     ):
         code, _, err = command(monkeypatch, capsys, *arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -134,7 +135,9 @@ FAULTS = {
     r"returns \[120, 2\]": np.full((120, 2), 0.5),
     r"returns \[240, 3\]": np.full((240, 3), 1 / 3),
     r"returns \[2, 240, 2\]": [np.full((240, 2), 0.5)] * 2,
-    "does not take the samples of blobs: could not convert": np.full((240, 2), "x"),
+    "What Said.predict_proba returns has dtype <U1; numbers": np.full((240, 2), "x"),
+    "returns has dtype object; numbers": np.full((240, 2), "0.5", object),
+    "returns has 480 masked entries": np.ma.masked_less(np.full((240, 2), 0.5), 1),
 }
 
 
@@ -142,6 +145,25 @@ FAULTS = {
 def test_what_is_no_probability_is_refused(message: str) -> None:
     with pytest.raises(InputError, match=message):
         collect_logits(Said(FAULTS[message]), blobs(("a", "b")))
+
+
+def test_classes_that_could_be_matched_twice_or_by_truth_values_alone_are_refused() -> None:
+    twice, truth = Said(np.full((240, 3), 1 / 3)), Said(np.full((240, 2), 0.5))
+    twice.classes_, truth.classes_ = np.array([0, 0, 1]), np.array([False, True])
+    with pytest.raises(InputError, match="0, 0, 1, one of them twice"):
+        collect_logits(twice, blobs(("a", "b", "c")))
+    assert collect_logits(truth, blobs(("a", "b"))).shape == (240, 2)
+    with pytest.raises(InputError, match="classes False, True do not fit the 3 of blobs"):
+        collect_logits(truth, blobs(("a", "b", "c")))
+
+
+def test_a_table_whose_columns_have_another_order_is_refused() -> None:
+    rows = blobs(("a", "b"))
+    columns = tuple(f"f{k}" for k in range(rows.x.shape[1]))
+    model = LogisticRegression().fit(pd.DataFrame(rows.x, columns=list(columns)), rows.y)
+    assert np.array_equal(probabilities(model, rows), probabilities(model, replace(rows, features=columns)))
+    with pytest.raises(InputError, match=f"fitted on the column 'f0' where blobs has '{columns[-1]}'"):
+        collect_logits(model, replace(rows, features=columns[::-1]))
 
 
 def test_what_scikit_learn_refuses_is_one_sentence() -> None:

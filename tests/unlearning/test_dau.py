@@ -224,6 +224,7 @@ def counter(monkeypatch):
     return played
 
 
+@pytest.mark.usefixtures("small_attacker")
 def test_a_class_has_a_game_of_thirty_steps_and_then_its_passes(monkeypatch):
     """Also where an epoch is short; while finetuning each fifth step is one of the game."""
     played = counter(monkeypatch)

@@ -45,10 +45,16 @@ from vestige.interrupts import listen
 if TYPE_CHECKING:
     from vestige.evaluation import Audit
 
+CODES = (
+    "Exit code 0: done; 1: an audit failed what was required (without --require, --fail-under or --fail-over nothing "
+    "is), a cell of a table is empty, or a commitment was re-opened; 2: input that cannot be used; 3: a ledger or "
+    "evidence was changed since it was written; 4: what was required cannot be decided, or a version still waits; 130: "
+    "interrupted. The help of a command says which of these it has."
+)
 app = group(
     "vestige", "Unlearn data from a trained model, and measure the vestige that remains of each record.",
     examples=("vestige demo", "vestige audit signals.npz --out audits/mine", "vestige run request.yaml --plan"),
-    codes=GATED,
+    codes=CODES,
 )  # fmt: skip
 app.add_typer(llm)
 app.add_typer(bench)

@@ -16,7 +16,7 @@ KINDS = f"{', '.join(WORDS[:-1])} or {WORDS[-1]}."
 
 # fmt: off
 Signals = Annotated[Path | None, typer.Argument(help=".npz, .csv, .parquet or a folder of signals.")]
-After = Annotated[Path | None, typer.Option(help="Outputs of the audited model, a row a record: CSV or Parquet.")]
+After = Annotated[Path | None, typer.Option(help="Outputs of the audited model: a CSV or Parquet file.")]
 Before = Annotated[Path | None, typer.Option(help="The same of the model before unlearning.")]
 Shadow = Annotated[list[Path] | None, typer.Option(help="Of a model that saw none of the records; several times.")]
 Retrained = Annotated[list[Path] | None, typer.Option(help="Of a model trained without the forgotten; several times.")]
@@ -40,8 +40,11 @@ def audit(
     out: Out = None, preset: Preset = "recommended", alpha: Alpha = 0.05, tolerance: Tolerance = 0.1,
     require: Require = None, fail_under: FailUnder = None, fail_over: FailOver = None, json: Json = False,
 ) -> None:  # fmt: skip
-    """Measure your own outputs: signals in one file, or a file of outputs a model, joined by id; needs no model and no
-    torch. (vestige.evaluation, vestige.systems.audit_tables)"""
+    """Measure outputs of your own, without models: one file of signals, or a file for each model. (vestige.audit)
+
+    The files of several models are joined by id. torch is not needed. From Python: `vestige.evaluation.audit_file` and
+    `vestige.systems.audit_tables`.
+    """
     from vestige.cli.show import passed, print_audits
     from vestige.config import compact
     from vestige.evaluation.folder import audit_file

@@ -73,8 +73,9 @@ def monitor(
     if json:
         print_json(asdict(result), indent=2)
     else:
+        names = {version.digest: version.id for version in ledger.models.list(line)}
         for decision in result.decisions:
-            print(f"{decision.commitment} under {decision.digest[:16]}: {decision.sentence}")
+            print(f"{decision.commitment} under {names[decision.digest]}: {decision.sentence}")
         for request, version in result.waiting:
             print(f"{request} under {version}: waits for an audit that says something.")
         left = result.budget

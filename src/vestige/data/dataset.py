@@ -130,10 +130,15 @@ def numbered(stem: str, count: int) -> NDArray[np.str_]:
 
 
 def joined(*parts: Dataset) -> Dataset:
-    """Return sets of samples of the same classes as one; all else is as in the first."""
+    """Return sets of samples of the same classes as one; all else is as in the first. Raises `InputError` otherwise."""
     first = parts[0]
     if len(parts) == 1:
         return first
+    for part in parts[1:]:
+        if part.classes != first.classes:
+            raise InputError(
+                f"{part.name} has the classes {part.classes}, and {first.name} {first.classes}; one order is wanted."
+            )
     x, y, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "ids"))
     return dataclasses.replace(first, x=x, y=y, ids=ids)
 

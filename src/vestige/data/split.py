@@ -120,7 +120,11 @@ def make_split(
     """
     if scenario not in SCENARIOS:
         raise InputError(unknown("scenario", scenario, SCENARIOS))
-    for name, some, wanted in (("ids", ids, ("ids",)), ("label", label, ("class", "partial_class"))):
+    for name, some, wanted in (
+        ("ids", ids, ("ids",)),
+        ("label", label, ("class", "partial_class")),
+        ("forget", forget, ("partial_class", "random")),
+    ):
         if some is not None and scenario not in wanted:
             raise InputError(
                 f"{name} is given, which the scenario {scenario!r} does not read; did you mean {wanted[0]!r}?"
@@ -176,6 +180,10 @@ def _chosen(
     if scenario == "random":
         count = _count(0.1 if forget is None else forget, len(trained), "forget")
         return np.asarray(rng.permutation(trained)[:count])
+    if label is None:
+        raise InputError(
+            f"The scenario {scenario!r} needs a label, one of {', '.join(map(str, data.classes))}."
+        )
     index = class_index(data.classes, label)
     members = trained[data.y[trained] == index]
     if not len(members):

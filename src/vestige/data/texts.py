@@ -87,7 +87,7 @@ def as_texts(given: Texts | Sequence[str]) -> Texts:
 def _listed(values: Any, what: str) -> list[Any]:
     if isinstance(values, (str, bytes)):
         raise InputError(f"One string was given as {what}; a list is wanted.")
-    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+    if isinstance(values, Mapping) or not isinstance(values, Iterable) or hasattr(values, "columns"):
         raise InputError(f"{what} are {shown(values)}; a list is wanted.")
     return list(values)
 
@@ -100,6 +100,10 @@ def _strings(values: Any, what: str) -> tuple[str, ...]:
         if any("\ud800" <= letter <= "\udfff" for letter in text):
             raise InputError(f"{what}[{place}] holds half a character (a lone surrogate); it is no text.")
     return tuple(texts)
+
+
+IDS = ("id", "ids", "_id")
+"""Keys, in small letters, that would be those of ids."""
 
 
 def read_texts(path: Path | str) -> Texts:
@@ -130,6 +134,11 @@ def read_texts(path: Path | str) -> Texts:
         text = row.get("text") if isinstance(row, dict) else row
         if not isinstance(text, str):
             raise InputError(f'{path}, entry {number}: a string, or an object with "text", is wanted.')
+        strange = [key for key in row if key != "id" and key.lower() in IDS] if isinstance(row, dict) else []
+        if strange:
+            raise InputError(
+                f"{path}, entry {number}: the key {strange[0]!r} is not read; did you mean 'id'?"
+            )
         if isinstance(row, dict) and "id" in row:
             ids.append(row["id"])
         texts.append(text)

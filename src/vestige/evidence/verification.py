@@ -72,7 +72,7 @@ def verify(
     try:
         envelope = read_envelope(path)
     except ArtefactError as error:
-        return Verification(None, (Finding("unusable", path.name, str(error)),))
+        return Verification(None, (Finding("unusable", path.name, str(error).removeprefix(f"{path}: ")),))
     fault = malformed(envelope)
     if fault and fault.where == "envelope":
         return Verification(None, (Finding("unusable", path.name, fault.what),))

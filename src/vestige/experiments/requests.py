@@ -13,6 +13,7 @@ from vestige.arguments import Seed
 from vestige.config import Config, PlainName
 from vestige.data.copies import find_copies
 from vestige.errors import InputError
+from vestige.evaluation.verdict.evidence import FEWEST_NULL
 from vestige.experiments.forgetting import RETRAIN, Forgetting
 from vestige.experiments.plan import Plan, Positions, Roles, keys_of, shadow_size
 from vestige.experiments.settings import AuditConfig, ShadowConfig, expect_distinct, some
@@ -140,7 +141,7 @@ def roles_of(source: SystemSource, ids: Sequence[str], shadows: ShadowConfig, se
     """Return who is forgotten, retained, held out, and what shadow models are fitted on.
 
     Of the records that the original never saw, some are kept from every model: two fifths, or fewer where that leaves
-    a shadow as many records as are retained.
+    a shadow as many records as are retained; twenty at least, without which there is no verdict, where there are forty.
 
     Raises `InputError` for ids that the system does not know or that its original never saw, and where nothing is left.
     """
@@ -168,6 +169,7 @@ def split(forget: Positions, retain: Positions, unseen: Positions, shadows: Shad
         held, aside, pool = order[: len(order) // 2], order[len(order) // 2 :], order[:0]
         return Roles(forget, retain, np.sort(held), pool, np.sort(aside))
     spare = min(round(0.4 * len(order)), max(round(0.2 * len(order)), 4 * len(forget), 1_000))
+    spare = max(spare, min(FEWEST_NULL, len(order) // 2))
     size = shadows.size or len(retain)
     pool_size = len(order) - spare
     if shadows.count == 1:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vestige.arguments import checked
-from vestige.errors import ArtefactError, InputError, MissingExtra, need, unknown
+from vestige.errors import ArtefactError, InputError, MissingExtra, need, told, unknown
+from vestige.files import parse_json, read_text
 
 DTYPES = ("auto", "float32", "float64", "bfloat16", "float16")
 
@@ -47,6 +48,12 @@ def load_model(
     if not str(name) or "\0" in str(name) or (_is_path(name) and not folder.is_dir()):
         raise ArtefactError(f"{str(name)!r}: no such folder of a model.")
     adapters = (folder / "adapter_config.json").is_file()
+    if adapters:
+        _expect_base(folder)
+    elif folder.is_dir() and gguf is None and not (folder / "config.json").is_file():
+        raise ArtefactError(
+            f"{folder}: there is no config.json; a folder that model.save_pretrained wrote is wanted."
+        )
     if gguf is not None and not (folder / gguf).is_file() and folder.is_dir():
         raise ArtefactError(f"{folder / gguf}: no such file.")
     transformers = need("transformers", "llm", "Loading a language model")
@@ -67,8 +74,9 @@ def load_model(
         options["gguf_file"] = own["gguf_file"] = gguf
     else:
         options["use_safetensors"] = True
-    with _reading(name):
+    with _reading(name, "has no tokenizer that can be read; tokenizer.save_pretrained writes it"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(name), **own)
+    with _reading(name):
         if adapters:
             peft = need("peft", "llm", "Loading adapters")
             model = peft.AutoPeftModelForCausalLM.from_pretrained(str(name), **options).merge_and_unload()
@@ -88,8 +96,22 @@ def _is_path(name: str | Path) -> bool:
     return isinstance(name, Path) or name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") > 1
 
 
+def _expect_base(folder: Path) -> None:
+    """Raise `ArtefactError` where adapters do not say which model they belong to, or its folder is not there."""
+    path = folder / "adapter_config.json"
+    try:
+        base = parse_json(read_text(path)).get("base_model_name_or_path")
+    except (ValueError, AttributeError) as error:
+        raise ArtefactError(f"{path} is no record of adapters: {told(error)}.") from None
+    if not base or (_is_path(base) and not Path(base).is_dir()):
+        of = f"the base model {base!r}, and there is no such folder" if base else "no base model"
+        raise ArtefactError(
+            f"{path} names {of}; write its folder there as base_model_name_or_path, or merge the adapters into it."
+        )
+
+
 @contextmanager
-def _reading(name: str | Path) -> Iterator[None]:
+def _reading(name: str | Path, fault: str = "is no causal language model") -> Iterator[None]:
     """Turn what transformers raises into one sentence that names the model."""
     try:
         yield
@@ -104,7 +126,7 @@ def _reading(name: str | Path) -> Iterator[None]:
                 "it first."
             ) from None
         if isinstance(error, ValueError):
-            raise InputError(f"{name} is no causal language model: {_first(error)}") from None
+            raise InputError(f"{name} {fault}: {_first(error)}") from None
         raise ArtefactError(f"{name} cannot be read as a language model: {_first(error)}") from error
 
 

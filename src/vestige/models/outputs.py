@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vestige.errors import InputError, told
 from vestige.models.copies import copied
 from vestige.models.initial import seeded
-from vestige.values import are_probabilities
+from vestige.values import are_probabilities, no_logits
 
 PROBABILITIES = {"Softmax": "a softmax", "Sigmoid": "a sigmoid", "Hardsigmoid": "a sigmoid"}
 """Steps that make probabilities of logits, as torch's graph of gradients names them."""
@@ -60,6 +60,8 @@ def expect_logits(output: Any, samples: int, classes: int | None = None, *, trai
         plain = output.layout == torch.strided and not output.is_meta
         fits = output.ndim == 2 and len(output) == samples and output.shape[1] >= 1
         if plain and fits and output.is_floating_point() and classes in (None, output.shape[1]):
+            if training:
+                _expect_no_ending(_made_by(output.grad_fn))
             return output
         kinds = [] if output.is_floating_point() else [str(output.dtype)]
         kinds += [] if plain else [str(output.layout), str(output.device)]
@@ -78,16 +80,23 @@ def first_logits(model: nn.Module, sample: Tensor, classes: int | None = None) -
     sigmoid. The logarithm of a softmax is accepted: cross-entropy and every measure read it as they read the logits.
     """
     with torch.no_grad():
-        logits = expect_logits(answer(model.eval(), sample), len(sample), classes)
+        logits = expect_logits(answer(model.eval(), sample.clone()), len(sample), classes)
+    values = logits.float().cpu().numpy()
     ending = _ending(model, sample)
-    if ending is None and are_probabilities(logits.float().cpu().numpy()):
-        ending = "a softmax"
+    _expect_no_ending("a softmax" if ending is None and are_probabilities(values) else ending)
+    other = no_logits(values)
+    if other is not None:
+        raise InputError(f"The model returns {other[0]}; logits are wanted: leave its last step out.")
+    return logits
+
+
+def _expect_no_ending(ending: str | None) -> None:
+    """Refuse a network that ends in a step that makes probabilities."""
     if ending is not None:
         raise InputError(
             f"The model ends in {ending}, so that it returns probabilities; logits are wanted: leave the {ending[2:]} "
             "out, or return the logarithm of a softmax (log_softmax)."
         )
-    return logits
 
 
 def _ending(model: nn.Module, sample: Tensor) -> str | None:
@@ -120,9 +129,14 @@ def expect_logits_in_training(model: nn.Module, sample: Tensor, classes: int | N
     sample : Tensor
         Two samples or more, as a batch.
     """
-    probe = copied(model).train()
+    probe, given = copied(model).train(), sample.clone()
     with torch.enable_grad(), seeded(0, sample.device):
-        logits = expect_logits(answer(probe, sample), len(sample), classes, training=True)
+        logits = expect_logits(answer(probe, given), len(sample), classes, training=True)
+        if not torch.equal(given.nan_to_num(), sample.nan_to_num()):
+            raise InputError(
+                "The model changes its input in place, which a method gives to it more than once; give its first layer "
+                "inplace=False, or let it work on a copy."
+            )
         if logits.requires_grad:
             take_gradient(logits.sum())
 

@@ -27,6 +27,26 @@ def expect_language_model(model: Any, tokenizer: Any = None) -> None:
         raise InputError(f"{type(model).__name__} has an encoder; a causal language model is wanted.")
     if tokenizer is not None and not callable(tokenizer):
         raise InputError(f"The tokenizer is {shown(tokenizer)}; one of transformers is wanted.")
+    _expect_causal(model)
+
+
+def _expect_causal(model: Any) -> None:
+    """Refuse a model that looks at what comes after a token, as masked language models do: it has seen the answer."""
+    import torch
+
+    from vestige.models.passes import evaluating
+
+    if (vocabulary_of(model) or 0) < 2 or not hasattr(model, "modules"):
+        return
+    tokens = torch.tensor([[0, 1, 0], [0, 1, 1]], device=model.device)
+    with evaluating(model), torch.inference_mode():
+        one, other = answered(model, tokens)[:, :2]
+    rounding = 100 * torch.finfo(one.dtype).eps * one.abs().max()
+    if (one - other).abs().max() > rounding:  # False for a NaN
+        raise InputError(
+            f"{type(model).__name__} also looks at the tokens that come after one, as a masked language model does; a "
+            "causal language model is wanted."
+        )
 
 
 def vocabulary_of(model: Any) -> int | None:

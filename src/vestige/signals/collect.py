@@ -108,7 +108,7 @@ def collect_sensitivity(
     result = np.empty((len(rows), len(rows.classes)), np.float32)
 
     def output(batch: torch.Tensor) -> torch.Tensor:
-        logits = expect_logits(answer(network, batch), len(batch), len(rows.classes))
+        logits = expect_logits(answer(network, batch.clone()), len(batch), len(rows.classes))
         return torch.softmax(logits.float(), dim=1)
 
     with _reading(model, rows, where, batch_size) as network, all_digits(where):
@@ -117,6 +117,7 @@ def collect_sensitivity(
                 output, batch, output(batch), copies=copies, sigma=sigma, generator=generator
             )
             result[part] = moved.cpu().numpy()
+    _expect_finite(result, rows, "sensitivity")
     return result
 
 
@@ -175,14 +176,14 @@ def _from_torch(model: Any, rows: Dataset, batch_size: int, device: str | None) 
 
 
 def _batches(rows: Dataset, where: torch.device, batch_size: int) -> Iterator[tuple[slice, torch.Tensor]]:
-    """Yield the places of a batch's samples, and the batch in single precision."""
+    """Yield the places of a batch's samples, and a copy of them in single precision."""
     import torch
 
     from vestige.models import to_float
 
     for start in range(0, len(rows), batch_size):
         part = slice(start, start + batch_size)
-        yield part, to_float(torch.from_numpy(rows.x[part]).to(where))
+        yield part, to_float(torch.from_numpy(rows.x[part].copy()).to(where))
 
 
 def _expect_finite(values: NDArray[np.float32], rows: Dataset, what: str) -> None:

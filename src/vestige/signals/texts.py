@@ -90,7 +90,7 @@ class TextSignals:
                 int(np.searchsorted(self.offsets, int(np.flatnonzero(~np.isfinite(self.logp))[0]), "right"))
                 - 1
             ]
-            raise InputError(f"The model gives text {text!r} a log-probability that is not finite.")
+            raise InputError(f"The model gives text {str(text)!r} a log-probability that is not finite.")
 
     def __len__(self) -> int:
         return len(self.ids)

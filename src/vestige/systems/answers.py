@@ -12,6 +12,7 @@ from vestige.errors import InputError
 from vestige.models.copies import copied
 from vestige.models.outputs import answer, expect_logits, first_logits, read_as
 from vestige.systems.items import Batch
+from vestige.values import are_probabilities
 
 KINDS = {"classification": "logits", "multilabel": "multilabel", "regression": "predictions"}
 """The kind of output of each task."""
@@ -80,8 +81,10 @@ def look(network: nn.Module, batch: Batch, truth: np.ndarray, task: str | None) 
         width = numbers_of(network, batch).shape[1]
         wanted = truth.shape[1] if truth.ndim > 1 else 1
         if width != wanted:
+            whole = truth.ndim == 1 and bool((truth == np.round(truth)).all())
+            hint = " Labels of classes are integers: give labels.astype(int)." if whole else ""
             raise InputError(
-                f"The network predicts {width} numbers a record, and there are {wanted} targets."
+                f"The network predicts {width} numbers a record, and there are {wanted} targets.{hint}"
             )
         return task, width, notes
     width = first_logits(asked, batch.main).shape[1]
@@ -126,7 +129,14 @@ def _task(truth: np.ndarray, notes: list[str]) -> str:
     """Return the task that labels are of: whole numbers are classes, a row of 0 and 1 several labels."""
     if truth.dtype.kind in "iub" and truth.ndim == 1:
         return "classification"
-    if truth.ndim == 2 and truth.shape[1] > 1 and np.isin(truth, (0, 1)).all():
+    several = truth.ndim == 2 and truth.shape[1] > 1
+    if several and are_probabilities(truth):
+        what = "exactly one 1" if np.isin(truth, (0, 1)).all() else "shares that sum to 1"
+        raise InputError(
+            f"Every row of the labels holds {what}; give labels.argmax(axis=1) where they say one class a record, and "
+            "else say what they are, task='multilabel' or 'regression'."
+        )
+    if several and np.isin(truth, (0, 1)).all():
         notes.append(
             f"Labels are rows of 0 and 1, and were taken as {truth.shape[1]} labels that may hold or not."
         )

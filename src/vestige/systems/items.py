@@ -19,7 +19,7 @@ from vestige.data.dataset import Dataset, joined
 from vestige.errors import InputError, told
 from vestige.models.scale import to_float
 from vestige.systems.seeding import all_seeded
-from vestige.values import as_array
+from vestige.values import as_array, check_aligned
 
 LABELS = ("labels", "label", "targets", "target", "y")
 """Fields of a dictionary that hold the truth, where nothing else is said."""
@@ -264,10 +264,13 @@ def items_of(data: Any, label: Any = None) -> tuple[Items, tuple[str, ...]]:
 
 
 def _of_arrays(x: Any, y: Any) -> tuple[Items, tuple[str, ...]]:
+    check_aligned(x=x, y=y)
     x = x.detach().cpu() if isinstance(x, Tensor) else as_array("x", x)
     y = y.detach().cpu() if isinstance(y, Tensor) else as_array("y", y)
     if not x.ndim or not y.ndim or len(x) != len(y):
         raise InputError(f"x has shape {list(x.shape)} and y {list(y.shape)}; one y a row of x is wanted.")
+    if isinstance(y, np.ndarray) and y.dtype.kind == "u" and y.size and y.max() < 2**63:
+        y = y.astype(np.int64)  # torch has no others of more than 8 bits
     is_bytes = x.ndim == 4 and x.dtype in (np.uint8, torch.uint8)
     notes = ("Images of bytes were given to the network as numbers from 0 to 1.",) if is_bytes else ()
     return Items(Pairs(x, y)), notes

@@ -23,12 +23,13 @@ from vestige.systems.answers import look
 from vestige.systems.base import Records
 from vestige.systems.item_facts import class_names, named_by, truth_of
 from vestige.systems.items import Items, accepted, items_of, joined_items
-from vestige.systems.network_system import Fit, Networks, Start, network_in
+from vestige.systems.network_system import Fit, Networks, Start, called, network_in
 from vestige.systems.seeding import all_seeded
 from vestige.systems.unseen import is_data, seen_rows
 from vestige.systems.weights import fill, unwrapped
 from vestige.training.loop import recipe_of
 from vestige.training.recipe import Recipe
+from vestige.values import id_list
 
 
 def networks(
@@ -125,6 +126,7 @@ def networks(
     other = None
     if is_data(unseen):
         other, _ = items_of(unseen, label)
+        _expect_same_classes(items, other)
         items = joined_items(items, replace(other, collate=items.collate))
     items = replace(items, accepts=accepted(structure))
     if not count or len(items) < 2:
@@ -155,7 +157,7 @@ def _models(
     elif callable(model):
         start = start or model
         with all_seeded(0):
-            structure, original = network_in(model()), None
+            structure, original = network_in(called(model, "model")), None
     else:
         raise InputError(
             f"model is of type {type(model).__name__}; a torch.nn.Module, or a function that returns one, is wanted."
@@ -220,10 +222,18 @@ def _records(
     if task != "classification":
         return Records(ids, targets=truth, cluster=groups)
     number = max(width, 2)
-    names = tuple(map(str, classes)) if classes is not None else _class_names(items, number)
+    names = _class_names(items, number) if classes is None else tuple(id_list("classes", classes).tolist())
     if len(names) != number:
         raise InputError(f"The network has {number} classes, and classes= names {len(names)}.")
     return Records(ids, truth.astype(np.int64), names, cluster=groups)
+
+
+def _expect_same_classes(data: Items, unseen: Items) -> None:
+    names, others = (class_names(part.data, part.label) for part in (data, unseen))
+    if names is not None and others is not None and names != others:
+        raise InputError(
+            f"The classes of data are {names}, and those of unseen {others}; give both the same, in one order."
+        )
 
 
 def _class_names(items: Items, number: int) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ class Networks(System):
                     f"{error} Or give start=, a function that returns an untrained network."
                 ) from None
         with all_seeded(seed):
-            return network_in(self.start())
+            return network_in(called(self.start, "start"))
 
     def _by_hand(self, model: nn.Module, rows: Positions, seed: int) -> nn.Module:
         dataset = part_of(self.items.data, rows)
@@ -263,6 +263,19 @@ class Networks(System):
             weights, source(type(self.structure)), source(self.start), source(self.train_by),
             None if self.recipe is None else self.recipe.key, self.task,
         )  # fmt: skip
+
+
+def called(start: Start, what: str) -> Any:
+    """Return what a user's function of no arguments returns. Raises `InputError` where it raises."""
+    try:
+        return start()
+    except (InputError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # the user's own code: whatever it raises
+        raise InputError(
+            f"{what}, called without arguments: {type(error).__name__}: {told(error)}; a function that returns a "
+            "torch.nn.Module is wanted, such as lambda: Net(...)."
+        ) from error
 
 
 def network_in(value: Any) -> nn.Module:

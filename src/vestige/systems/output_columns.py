@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vestige.data.labels import class_index, labels_written
 from vestige.errors import InputError, unknown
 from vestige.files import first_row, numbered_plainly, read_table
-from vestige.values import as_ids
+from vestige.values import INDEX, as_ids
 
 PREFIX = "p_"
 ROLE, SOURCE = "role", "source"
@@ -91,7 +91,12 @@ def read_outputs(table: Table, name: str, id: str, named: Sequence[str], kind: s
     outputs = frame.drop(columns=[id, *others])
     _expect_outputs(outputs, where, kind)
     columns = list(map(str, outputs.columns))
-    if all(column.startswith(PREFIX) for column in columns):
+    others_too = [column for column in columns if not column.startswith(PREFIX)]
+    if kind not in OF_TARGETS and others_too and len(others_too) < len(columns) / 2:
+        raise InputError(
+            f"{where}: column {others_too[0]!r} is no output, for outputs begin with {PREFIX!r} here; leave it out."
+        )
+    if not others_too:
         outputs = outputs.set_axis([column.removeprefix(PREFIX) for column in columns], axis=1)
     return OutputTable(where, ids, outputs, others)
 
@@ -100,10 +105,9 @@ def _expect_outputs(outputs: pd.DataFrame, where: str, kind: str) -> None:
     if not len(outputs.columns):
         raise InputError(f"{where}: there is no column of outputs, such as one for each class.")
     for name in map(str, outputs.columns):
-        if name.startswith("Unnamed: "):
-            raise InputError(
-                f"{where}: column {name!r} has no name in the file; write the table without its index."
-            )
+        if INDEX.fullmatch(name):
+            what = "has no name in the file" if name.startswith("Unnamed") else "is an index, and no output"
+            raise InputError(f"{where}: column {name!r} {what}; write the table without its index.")
         if kind != "labels" and outputs[name].dtype.kind not in "fiu":
             what = "text" if pd.api.types.is_string_dtype(outputs[name]) else str(outputs[name].dtype)
             raise InputError(

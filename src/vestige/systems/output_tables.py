@@ -120,6 +120,7 @@ def signals_from_tables(
         "shadow_out": read(shadows, "shadow"), "retrained": read(retrained, "retrained"),
     }  # fmt: skip
     every = [table for group in groups.values() for table in group]
+    _expect_other_files(after, before, shadows, retrained)
     known = {name: shared_column(name, every) for name in named}
     role, notes = _roles(first, known[ROLE], id, forget=forget, retain=retain, holdout=holdout)
     truth, values, more = READERS[kind](labels, known, every)
@@ -138,6 +139,16 @@ def signals_from_tables(
         kind, None if truth is None else truth[rows], role=role[rows], ids=first.ids[rows], scale=scale,
         notes=(*notes, *more), **models,
     )  # fmt: skip
+
+
+def _expect_other_files(after: Any, before: Any, shadows: Any, retrained: Any) -> None:
+    """Refuse one file in the place of two models, but for the one before and after."""
+    names = [str(one) for one in (after, before) if isinstance(one, (str, Path))]
+    for tables in (shadows, retrained):
+        for one in [tables] if isinstance(tables, (str, Path)) else tables:
+            if isinstance(one, (str, Path)) and str(one) in names:
+                raise InputError(f"{one} is given as the outputs of two models; each has a file of its own.")
+            names.append(str(one) if isinstance(one, (str, Path)) else "")
 
 
 def audit_tables(
@@ -255,6 +266,8 @@ def _positions(name: str, ids: Ids, first: OutputTable, id: str) -> NDArray[np.i
         where, wanted = str(ids), _listed(as_path(ids), id)
     else:
         where, wanted = name, id_list(name, ids)
+    if not len(wanted) and (name == "forget" or isinstance(ids, (str, Path))):
+        raise InputError(f"{where} names no record; at least one id is wanted.")
     places = pd.Index(first.ids).get_indexer(pd.Index(wanted))
     unknown_ids = wanted[places < 0]
     if len(unknown_ids):

@@ -10,6 +10,7 @@ import numpy as np
 
 from vestige.errors import InputError
 from vestige.systems.base import Positions, Records
+from vestige.values import id_list
 
 SHARE = 0.5
 """Of the data, kept from a model that is yet to be fitted, where nothing is said."""
@@ -62,7 +63,9 @@ def seen_rows(
         raise InputError(
             f"unseen is of type {type(unseen).__name__}; data, a list of ids, or a share is wanted."
         )
-    names = [str(name) for name in (unseen.tolist() if hasattr(unseen, "tolist") else unseen)]
+    names = id_list("unseen", unseen)
+    if not len(names):
+        raise InputError("unseen names no record; at least one id is wanted.")
     seen = np.setdiff1d(np.arange(count), records.positions(names, "unseen"))
     if not len(seen):
         raise InputError("unseen names every record; the model saw some.")

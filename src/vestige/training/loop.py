@@ -164,7 +164,7 @@ def descend(
                     answer(model.eval(), sample.to(device_of(model)))
             stack.enter_context(settled(model, where, sample))
             stack.enter_context(few_threads(model, sample, min(n, recipe.batch_size)))
-            check_outputs(model, sample, rows)
+            width = check_outputs(model, sample, rows)
         bar = stack.enter_context(_bar(progress))
         data = resident(rows, where)
         optimizer = optimizer or make_optimizer(recipe, model.parameters())
@@ -183,7 +183,7 @@ def descend(
                 with context:
                     if objective is not None:
                         return objective(x, y).float()
-                    logits = expect_logits(answer(answers, x), len(x), training=True)
+                    logits = expect_logits(answer(answers, x), len(x), width, training=True)
                 _check_labels(y, logits.shape[1])
                 return loss(logits.float(), y)
 
@@ -337,13 +337,12 @@ def _check_gradients(optimizer: torch.optim.Optimizer) -> None:
         )
 
 
-def check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> None:
-    """Raise `InputError` where the model does not take the sample, or has fewer outputs than the rows have classes."""
-    logits = first_logits(model, sample)
-    if isinstance(rows, Dataset) and logits.shape[1] < len(rows.classes):
-        raise InputError(
-            f"The model has {logits.shape[1]} outputs; {rows.name} has {len(rows.classes)} classes."
-        )
+def check_outputs(model: nn.Module, sample: Tensor, rows: Rows) -> int:
+    """Return how many outputs the model has. Raises `InputError` for fewer than there are classes."""
+    width = first_logits(model, sample).shape[1]
+    if isinstance(rows, Dataset) and width < len(rows.classes):
+        raise InputError(f"The model has {width} outputs; {rows.name} has {len(rows.classes)} classes.")
+    return width
 
 
 def _check_labels(y: Tensor, outputs: int) -> None:

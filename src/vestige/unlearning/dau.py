@@ -69,7 +69,7 @@ if TYPE_CHECKING:
            "class_pushed": "both", "class_selfsupervised": 1e-3, "class_floor": 0.0, "class_lr": 0.02,
            "class_steps": 477, "switch_schedule": "constant", "switch_every": 0, "freeze_batchnorm": False},
     trial=Trial(
-        quick={"copies": 2, "pretrain": 20}, strong={"lr": 0.01, "batch_size": 32, "epochs": 20}, rise=0.05,
+        quick={"copies": 2, "pretrain": 8}, strong={"lr": 0.01, "batch_size": 32, "epochs": 20}, rise=0.05,
         alike={"flipped": "attacker and model are flipped both, and so they still play against each other"},
     ),
 )  # fmt: skip

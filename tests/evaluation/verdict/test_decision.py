@@ -176,7 +176,8 @@ def test_alike_records_of_one_person_count_once_where_they_are_named():
         grouped, row = by_cluster(alike, person.astype(str))
         assert len(row) == len(alike) and (np.bincount(row) == grouped.size).all()
         accused += verdict(grouped, unit="cluster").outcome in ("under", "over")
-        naive += verdict(alike).outcome in ("under", "over")
+        if naive <= 4:  # no more are counted than are needed
+            naive += verdict(alike).outcome in ("under", "over")
     assert accused <= 4 and naive > 4
 
 

@@ -5,6 +5,7 @@ Three bounds on trace scores (larger = more trace) of forget, null (never seen) 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -120,6 +121,11 @@ def at_least(forget: Floats, null: Floats, alpha: float) -> int:
     most = 0
     for s in tried:
         above = int((forget > ordered[s - 1]).sum())
-        allowed = int(stats.betabinom.ppf(1 - alpha / len(tried), n, s, m - s + 1))
-        most = max(most, above - allowed)
+        most = max(most, above - _by_chance(n, s, m, alpha / len(tried)))
     return most
+
+
+@lru_cache(maxsize=1024)
+def _by_chance(n: int, s: int, m: int, alpha: float) -> int:
+    """Return how many of n never-seen records lie above the s-th largest of m others, but with probability alpha."""
+    return int(stats.betabinom.ppf(1 - alpha, n, s, m - s + 1))
