@@ -89,7 +89,8 @@ def check_class_order(name: str, value: Any) -> None:
 def check_aligned(**values: Any) -> None:
     """Raise `InputError` where tables of pandas hold other rows, or the same columns in another order.
 
-    An index that only numbers the rows says nothing. As arrays all of them lose their index and their columns' names.
+    An index that only numbers the rows says nothing of other rows, and of a table nothing at all: what a model answers
+    has lost its index. As arrays all of them lose their index and their columns' names.
     """
     tables: dict[str, Any] = {}
     for name, value in values.items():
@@ -108,11 +109,14 @@ def check_aligned(**values: Any) -> None:
         named.sort(key=lambda pair: _counts(pair[1]))
         for name, labels in named[1:]:
             first, known = named[0]
-            if labels.equals(known):
+            if labels.equals(known) or _counts(known):
+                continue
+            if axis == "index" and _counts(labels) and tables[name].ndim > 1:
                 continue
             if len(labels) == len(known) and set(labels) == set(known):
                 raise InputError(
-                    f"{name} has the {what} of {first} in another order; bring both into one order."
+                    f"{name} has the {what} of {first} in another order; bring both into one order, or give "
+                    ".to_numpy() where it is the same."
                 )
             if axis == "index" and not _counts(labels):
                 raise InputError(
