@@ -8,7 +8,7 @@ from scipy import special
 
 Floats = NDArray[np.float64]
 MOST_STEPS, CLOSE = 100, 1e-4
-DESCENT, SHORTEST = 2.0**-11, 2.0**-20
+DESCENT, LENGTHS = 2.0**-11, 0.5 ** np.arange(21)
 
 
 def logistic(x: Floats, truth: NDArray[np.bool_]) -> Floats:
@@ -36,6 +36,7 @@ def logistic(x: Floats, truth: NDArray[np.bool_]) -> Floats:
         return float(weight @ np.logaddexp(0, np.where(truth, -odds, odds)) + penalty @ np.square(fit) / 2)
 
     fit, odds, slope = np.zeros(x.shape[1]), np.zeros(len(x)), -np.inf
+    value = loss(fit, odds)
     for _ in range(MOST_STEPS):
         p = special.expit(odds)
         gradient = (weight * (p - truth)) @ x + penalty * fit
@@ -43,11 +44,10 @@ def logistic(x: Floats, truth: NDArray[np.bool_]) -> Floats:
             break
         hessian = (x.T * (weight * p * (1 - p))) @ x + np.diag(penalty)
         step = -np.linalg.solve(hessian, gradient)
-        slope, along, length, before = float(gradient @ step), x @ step, 1.0, loss(fit, odds)
-        while (
-            length > SHORTEST
-            and loss(fit + length * step, odds + length * along) > before + DESCENT * length * slope
-        ):
-            length /= 2
-        fit, odds = fit + length * step, odds + length * along
+        slope, along = float(gradient @ step), x @ step
+        for length in LENGTHS:
+            lower = loss(fit + length * step, odds + length * along)
+            if lower <= value + DESCENT * length * slope:
+                break
+        fit, odds, value = fit + length * step, odds + length * along, lower
     return fit
