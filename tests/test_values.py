@@ -1,5 +1,7 @@
 """What callers bring as arrays: taken without loss, or refused in a sentence."""
 
+from uuid import UUID
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +86,7 @@ WRITTEN = {
     "names of nothing": (["NA", "nan", "None"], ["NA", "nan", "None"]),
     "integers": (np.array([7, 8], np.uint8), ["7", "8"]),
     "big": ([2**70, 2**63], [str(2**70), str(2**63)]),
+    "of a database": ([UUID(int=1), UUID(int=2)], [str(UUID(int=1)), str(UUID(int=2))]),
     "hashes": ([2**63 + 5, 7, -1], [str(2**63 + 5), "7", "-1"]),
     "mixed": ([7, "a"], ["7", "a"]),
     "objects": (np.array(["a", 7], object), ["a", "7"]),
@@ -200,6 +203,8 @@ def test_what_is_given_in_place_of_logits_is_told():
         p[:1],
         p[:9] * 0.8,
         0 * z,
+        0 * z + np.arange(10) / 10,  # of a network that says the same of every record
+        np.maximum(z, 0) / 30,
     ):
         assert no_logits(rows) is None
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +60,18 @@ INDEX = re.compile(r"Unnamed: \d+(\.\d+)?|level_\d+|index|__index_level_\d+__|ro
 
 def _check_columns(name: str, table: Any) -> None:
     """Refuse a table with a column that pandas or R wrote for the numbers of its rows."""
-    for column in map(str, table.columns):
+    for place, column in enumerate(map(str, table.columns)):
         if INDEX.fullmatch(column):
-            raise InputError(f"{name} has a column {column!r}, the numbers of the rows; leave it out.")
+            values = table.iloc[:, place] if hasattr(table, "iloc") else table[column]
+            if _are_different(np.asarray(values)):
+                raise InputError(f"{name} has a column {column!r}, the numbers of the rows; leave it out.")
+
+
+def _are_different(values: NDArray[Any]) -> bool:
+    """Are they whole numbers, at least two, and all different?"""
+    if values.dtype.kind not in "iuf" or len(values) < 2 or not (values % 1 == 0).all():
+        return False
+    return len(np.unique(values)) == len(values)
 
 
 def check_class_order(name: str, value: Any) -> None:
@@ -79,7 +89,8 @@ def check_class_order(name: str, value: Any) -> None:
 def check_aligned(**values: Any) -> None:
     """Raise `InputError` where tables of pandas hold other rows, or the same columns in another order.
 
-    An index that only numbers the rows says nothing. As arrays all of them lose their index and their columns' names.
+    An index that only numbers the rows says nothing of other rows, and of a table nothing at all: what a model answers
+    has lost its index. As arrays all of them lose their index and their columns' names.
     """
     tables: dict[str, Any] = {}
     for name, value in values.items():
@@ -95,20 +106,33 @@ def check_aligned(**values: Any) -> None:
         }
     for axis, what in (("index", "rows"), ("columns", "columns")):
         named = [(name, getattr(table, axis)) for name, table in tables.items() if hasattr(table, axis)]
+        named.sort(key=lambda pair: _counts(pair[1]))
         for name, labels in named[1:]:
             first, known = named[0]
-            if labels.equals(known):
+            if labels.equals(known) or _counts(known):
+                continue
+            if axis == "index" and _counts(labels) and tables[name].ndim > 1:
                 continue
             if len(labels) == len(known) and set(labels) == set(known):
                 raise InputError(
-                    f"{name} has the {what} of {first} in another order; bring both into one order."
+                    f"{name} has the {what} of {first} in another order; bring both into one order, or give "
+                    ".to_numpy() where it is the same."
                 )
-            counted = "RangeIndex" in (type(labels).__name__, type(known).__name__)
-            if axis == "index" and not counted:
+            if axis == "index" and not _counts(labels):
                 raise InputError(
                     f"{name} and {first} have different indexes, those of different rows; give .to_numpy() of both "
                     "where the rows are the same."
                 )
+
+
+def _counts(labels: Any) -> bool:
+    """Are labels of rows the numbers 0, 1, 2 and so on, also anew, as of tables that stand one behind the other?"""
+    if type(labels).__name__ == "RangeIndex":
+        return True
+    if labels.dtype.kind not in "iu" or not len(labels):
+        return False
+    numbers = labels.to_numpy()
+    return numbers[0] == 0 and bool(((numbers[1:] == numbers[:-1] + 1) | (numbers[1:] == 0)).all())
 
 
 def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
@@ -221,6 +245,8 @@ def _written(name: str, values: list[Any]) -> NDArray[np.str_]:
             ids.append(value)
         elif isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) < 10**DIGITS:
             ids.append(str(int(value)))
+        elif isinstance(value, UUID):
+            ids.append(str(value))
         elif is_missing(value):
             raise InputError(f"{name}: the id in row {row} is missing.")
         else:
@@ -322,7 +348,8 @@ def _are_logarithms(table: NDArray[Any], base: float) -> bool:
 def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
     """Return what every row [..., C] holds in place of logits, and how to make logits of it; None where nothing tells.
 
-    The softmax of logits is the same with a number added to a row, so logits are rarely all from 0 to 1.
+    The softmax of logits is the same with a number added to a row, so logits are rarely all from 0 to 1: where they
+    are, no class stands out, or a network says the same of every record.
     """
     table = rows.reshape(-1, rows.shape[-1])
     head = table[:FEWEST_SHARES].astype(np.float64, copy=False)
@@ -337,9 +364,11 @@ def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:
         return "percentages, rows that sum to 100", "divide them by 100 and {}"
     if are_probabilities(table):
         return "probabilities, rows of numbers from 0 to 1 that sum to 1", "{}"
-    if len(table) >= FEWEST_SHARES and table.min() >= 0 and table.max() <= 1 and table.any(axis=0).all():
+    shares = len(table) >= FEWEST_SHARES and table.min() >= 0 and 0.5 < table.max() <= 1
+    if shares and table.any(axis=0).all() and (table != table[0]).any():
         rows_of = "where each row tells the probabilities of all classes, divide it by its sum and {}"
-        return "numbers from 0 to 1 alone, as probabilities are", f"{rows_of}; else take log(p / (1 - p))"
+        else_of = "where each tells that of its class alone, take log(p / (1 - p)); where they are logits, subtract 1"
+        return "numbers from 0 to 1 alone, as probabilities are", f"{rows_of}; {else_of}"
     if _are_logarithms(table, 1 / np.e):
         return "negative logarithms of probabilities", "give their negative"
     return None

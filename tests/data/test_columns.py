@@ -75,6 +75,31 @@ def test_a_column_of_distinct_numbers_that_is_called_so_is_no_feature(tmp_path, 
     assert load(tmp_path, frame).features == ("a", name)
 
 
+QUANTITIES = {
+    "seconds in order, far apart": np.arange(N) ** 2 * 3 + 10**9,
+    "prices in order": np.sort(RNG.permutation(10**6)[:N])[::-1],
+    "years that are written as numbers with a point": 1950.0 + np.arange(N),
+    "amountPaid": RNG.permutation(10**6)[:N],
+    "casino": RNG.permutation(10**6)[:N],
+    "reynolds_number": RNG.permutation(10**6)[:N] + 0.0,
+    "index": RNG.normal(size=N),
+    "level_1": np.arange(N) % 5,
+}
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_different_whole_numbers_may_be_a_quantity(tmp_path, name):
+    data = load(tmp_path, BASE.assign(**{name: QUANTITIES[name]}))
+    assert data.features == ("a", name) and np.array_equal(data.x[:, 1], np.float32(QUANTITIES[name]))
+
+
+def test_dates_and_times_that_many_rows_share_are_categories(tmp_path):
+    many = BASE.loc[np.resize(np.arange(N), 10 * N)]
+    data = load(tmp_path, many.assign(slot=[f"{i % 24:02d}:00" for i in range(10 * N)]))
+    assert data.features == ("a", *(f"slot={hour:02d}:00" for hour in range(24)))
+    assert load(tmp_path, BASE.assign(v=[f"1.{i % 12}.10" for i in range(N)])).features[1] == "v=1.0.10"
+
+
 def test_no_feature_is_written_over_by_another(tmp_path):
     with pytest.raises(InputError, match="two columns become the feature 'c=x'"):
         load(tmp_path, BASE.assign(**{"c": ["x", "y"] * (N // 2), "c=x": np.resize([1, 2], N)}))

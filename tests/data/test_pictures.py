@@ -23,6 +23,11 @@ def several(path):
     pictures[0].save(path, save_all=True, append_images=pictures[1:])
 
 
+def deeper(path):
+    path.mkdir()
+    Image.fromarray(PIXELS[..., :3]).save(path / "2.png")
+
+
 LOST = {
     r"cat/2\.png has more than 8 bits a channel .mode I;16": lambda p: Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 200).save(p / "2.png"),
     r"cat/2\.tif has more than 8 bits a channel .mode F": lambda p: Image.fromarray(PIXELS[..., 0] / np.float32(255)).save(p / "2.tif"),
@@ -30,7 +35,7 @@ LOST = {
     r"cat/2\.gif holds 3 pictures": lambda p: several(p / "2.gif"),
     r"cat/2\.png: cannot be decoded": lambda p: (p / "2.png").write_bytes(b"no picture"),
     r"pets/2\.png lies in no subfolder": lambda p: Image.fromarray(PIXELS[..., :3]).save(p.parent / "2.png"),
-    r"cat/deep lies in no subfolder": lambda p: (p / "deep").mkdir(),
+    r"cat/deep/2\.png lies in no subfolder": lambda p: deeper(p / "deep"),
 }  # fmt: skip
 
 
@@ -54,15 +59,24 @@ def test_opaque_and_gray_images_are_colours(folder):
     )
 
 
+def test_a_photo_with_a_small_copy_of_itself_is_one_image(folder):
+    photo = Image.fromarray(PIXELS[..., :3])
+    photo.save(folder / "cat" / "2.jpg")
+    photo.save(folder / "cat" / "3.jpg", "MPO", save_all=True, append_images=[photo.resize((2, 2))])
+    pixels = vestige.load_dataset(folder).x
+    assert np.array_equal(pixels[1], pixels[2])
+
+
 def test_what_is_no_image_is_said_and_what_is_hidden_is_no_class(folder):
     assert vestige.load_dataset(folder).notes == ()
     (folder / ".checkpoints").mkdir()
     (folder / "cat" / "._1.png").write_bytes(b"of another system")
     (folder / "cat" / "notes.txt").write_text("a")
+    (folder / "cat" / "settings").mkdir()
     (folder / "eel").mkdir()
     data = vestige.load_dataset(folder)
     assert data.classes == ("cat", "dog", "eel") and data.ids.tolist() == ["pets/cat/1.png", "pets/dog/1.png"]
     assert data.notes == (
         "No image is of the class eel.",
-        "Left out, for they are no images: 1 files, among them notes.txt.",
+        "Left out, for they are no images: 2 files, among them notes.txt.",
     )

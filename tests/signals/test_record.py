@@ -146,8 +146,16 @@ def test_tables_of_pandas_are_read_by_their_values():
         FRAME.astype("float64[pyarrow]"),
         FRAME.reset_index(drop=True),
         FRAME.add_prefix("o"),
+        FRAME.set_axis(["index", "level_1", *FRAME.columns[2:]], axis=1),
+        FRAME.set_axis(pd.Index(list(range(N))), axis=0),
+        pd.concat([FRAME[:3].reset_index(drop=True), FRAME[3:].reset_index(drop=True)]),
     ):
         assert np.array_equal(Signals(pd.Series(LABELS), FRAME, original=frame).original, plain)
+    order = np.arange(N)[::-1]
+    labels = pd.Series(LABELS, index=order)
+    assert np.array_equal(Signals(labels, pd.DataFrame(LOGITS)).labels, LABELS)  # asked of a shuffled table
+    with pytest.raises(InputError, match="labels has the rows of unlearned in another order"):
+        Signals(labels.reset_index(drop=True), pd.DataFrame(LOGITS, index=order))
     with pytest.raises(InputError, match="unlearned is missing in row 2"):
         Signals(LABELS, FRAME.astype("Float64").mask(np.zeros((N, C)) + np.arange(N)[:, None] == 2))
 

@@ -265,6 +265,28 @@ def test_lightgbm_with_text_labels_and_categories(tmp_path):
     assert (values.argmax(1) == one.records.labels).mean() > 0.95 and one.name == "LGBMClassifier"
 
 
+def test_lightgbm_knows_columns_whose_names_have_blanks():
+    data = table().drop(columns=["city", "id"]).rename(columns={"age": "age in years"})
+    model = lightgbm_model().fit(data[:100].drop(columns="label"), data.label[:100])
+    one = estimators(model, data[:100], label="label", unseen=data[100:])
+    said = model.predict_proba(data.drop(columns="label"))
+    assert (one.outputs(model, np.arange(200)).values == said).all()
+
+
+def test_a_pipeline_that_begins_with_nothing_knows_its_columns():
+    data = (
+        table()
+        .drop(columns=["city", "income", "id"])
+        .assign(year=1800 + np.arange(200), index=np.arange(200))
+    )
+    x = data.drop(columns="label")
+    model = make_pipeline("passthrough", DecisionTreeClassifier(random_state=0)).fit(
+        x[:100], data.label[:100]
+    )
+    one = estimators(model, data[:100], label="label", unseen=data[100:])
+    assert list(one.table.x.columns) == ["age", "year", "index"] and one.original is not None
+
+
 @pytest.mark.slow
 def test_xgboost_is_given_numbers_and_that_is_said(tmp_path):
     xgboost = pytest.importorskip("xgboost")

@@ -6,6 +6,7 @@ ids would become a feature for almost every row, and a column that numbers the r
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +25,16 @@ CATEGORIES = 1_000
 """Categories of a column of text that become one-hot columns."""
 FEW = 10
 """Up to so many values a column may hold another one in almost every row."""
-IDENTIFIER = re.compile(
-    r"(.*[_\s.-])?(id|ids|uid|uuid|guid|no|nr|number|key|row)|.*[a-z](Id|ID|No|Nr|Number|Key)", re.IGNORECASE
-)
+IDENTIFIER = re.compile(r"(?i:(.*[_\s.-])?(id|ids|uid|uuid|guid)|.*[a-z]id)")
+NUMBER = re.compile(r"(?i:(.*[_\s.-])?(no|nr|number|key|row))|.*[a-z](No|Nr|Number|Key)")
+QUANTITY = re.compile(r"(?i:.*(paid|acid|lipid|fluid|liquid|solid)|(.*[_\s.-])?bid)")
+"""Names of a column that says which record a row is of, by an id or by a whole number; words that only end like one."""
+UNLIKELY = 0.01
+"""Probability of a chance that is taken for none."""
 COMMA = re.compile(r"[+-]?[0-9][0-9.\s]*,[0-9]+")
-DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?([./-])\d\d?\2\d{2,4}( .*)?|\d\d?:\d\d(:\d\d.*)?")
+DATE = re.compile(
+    r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?([/-])\d\d?\2\d{2,4}( .*)?|\d\d?\.\d\d?\.\d{4}( .*)?|\d\d?:\d\d(:\d\d.*)?"
+)
 MISSING = "missing"
 
 
@@ -172,24 +178,39 @@ def is_index(name: str, values: pd.Series[Any], where: str) -> bool:
     if name.startswith("Unnamed: ") and values.isna().all():
         return True
     whole = values.dtype.kind in "iuf" and not values.isna().any() and bool((values % 1 == 0).all())
-    distinct = bool(values.is_unique)
-    ordered = values.is_monotonic_increasing or values.is_monotonic_decreasing
-    counts = whole and distinct and (ordered or bool(values.max() - values.min() == len(values) - 1))
-    enough = len(values) > FEW
+    distinct, enough = whole and bool(values.is_unique), len(values) > FEW
+    counts = distinct and bool(values.max() - values.min() == len(values) - 1)
     if INDEX.fullmatch(name):
-        if counts and bool(values.max() - values.min() == len(values) - 1):
+        if counts:
             return True
         if name.startswith("Unnamed: "):
             raise InputError(f"{where} has no name in the file; name it, or leave it out by drop=[{name!r}].")
-        if enough and whole and distinct:
+        if enough and distinct:
             raise InputError(f"{where} is an index, a number for each row; leave it out by drop=[{name!r}].")
-    if enough and (counts or (distinct and whole and IDENTIFIER.fullmatch(name))):
-        what = "numbers the rows" if counts else f"names the rows ({len(values):,} different numbers)"
+    if not (enough and distinct):
+        return False
+    integers = values.dtype.kind in "iu"  # 1.0, 2.0 and so on is how a quantity is written
+    numbers = integers and (counts or _rises(values))
+    record = IDENTIFIER.fullmatch(name) or (integers and NUMBER.fullmatch(name))
+    named = bool(record) and not QUANTITY.fullmatch(name)
+    if numbers or named:
+        what = "numbers the rows" if numbers else f"names the rows ({len(values):,} different numbers)"
+        other = "give it another name" if named else f"write it as {values.iloc[0]}.0"
         raise InputError(
             f"{where} {what}, and as a feature would give each of them away; give id={name!r}, or leave it out by "
-            f"drop=[{name!r}]."
+            f"drop=[{name!r}]; where it is a quantity, {other}."
         )
     return False
+
+
+def _rises(values: pd.Series[Any]) -> bool:
+    """Are different integers in order, and so close together that by chance some would hardly fail to be equal?
+
+    Of n numbers from so many values, all differ with a probability of about exp(-n (n - 1) / (2 values)).
+    """
+    ordered = values.is_monotonic_increasing or values.is_monotonic_decreasing
+    choices, n = int(values.max()) - int(values.min()) + 1, len(values)
+    return ordered and math.exp(-n * (n - 1) / (2 * choices)) < UNLIKELY
 
 
 def _number(values: pd.Series[Any], where: str) -> NDArray[np.float32]:
@@ -219,7 +240,7 @@ def _categories(
             f"{where} holds {len(distinct):,} different texts such as {distinct[0]!r}, numbers with a comma; write "
             "them with a point, or leave the column out by drop=."
         )
-    if len(distinct) > FEW and all(DATE.fullmatch(str(value)) for value in distinct):
+    if len(distinct) > max(FEW, len(values) / FEW) and all(DATE.fullmatch(str(value)) for value in distinct):
         raise InputError(
             f"{where} holds {len(distinct):,} different dates or times such as {distinct[0]!r}; make numbers of them, "
             f"or leave the column out by drop=[{name!r}]."

@@ -152,7 +152,7 @@ def image_folder(
 ) -> Dataset:
     """Read a folder of images, one subfolder a class, in sorted order; `size` (H, W) resizes them.
 
-    What is hidden is not looked at; files that are no images, and subfolders without any, stand in the notes. Raises
+    What is hidden is not looked at; what holds no images stands in the notes. Raises
     `InputError` for images that lie elsewhere, and for what `decode` refuses.
     """
     classes = [p.name for p in _inside(folder) if p.is_dir()]
@@ -161,7 +161,12 @@ def image_folder(
     others = [p for p in _inside(folder) if not p.is_dir()] + [
         p for i, p in listed if (i, p) not in set(files)
     ]
-    elsewhere = [p for p in others if p.is_dir() or p.suffix.lower() in PICTURES]
+    elsewhere = [
+        path
+        for other in others
+        for path in (other, *sorted(other.rglob("*")))
+        if path.suffix.lower() in PICTURES and not path.name.startswith(".")
+    ]
     if not files:
         raise InputError(f"{folder}: no images; one subfolder a class with .png or .jpg files is wanted.")
     if elsewhere:

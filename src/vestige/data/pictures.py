@@ -84,8 +84,11 @@ def decode(
 
 def _expect_plain(image: Any, name: str) -> None:
     """Refuse an image of which something would be lost as three channels of 8 bits."""
-    if getattr(image, "n_frames", 1) > 1:
-        raise InputError(f"{name} holds {image.n_frames} pictures; one is wanted.")
+    pictures = (
+        1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    )  # a camera's, with what its screen shows
+    if pictures > 1:
+        raise InputError(f"{name} holds {pictures} pictures; one is wanted.")
     if image.mode.startswith(("I", "F")):
         raise InputError(
             f"{name} has more than 8 bits a channel (mode {image.mode}); scale it to 0..255 and write it with 8 bits."

@@ -22,6 +22,7 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from vestige.data.dataset import Dataset
@@ -121,10 +122,9 @@ def estimators(
     """
     question = _question(model)
     fitted = _is_fitted(model)
-    known = getattr(model, "feature_names_in_", None) if fitted else None
     table = read_tables(
         data, label=label, id=id, unseen=unseen, cluster=cluster, drop=drop,
-        features=None if known is None else list(known),
+        features=_feature_names(model) if fitted else None,
     )  # fmt: skip
     return Estimators(model, table, unseen, question, fitted, name or _name(model), forget)
 
@@ -347,6 +347,14 @@ def _is_fitted(model: Any) -> bool:
     except Exception as error:
         raise InputError(f"{_name(model)} is no estimator that can be used: {told(error)}.") from error
     return True
+
+
+def _feature_names(model: Any) -> list[str] | None:
+    """Return the names of the columns that a model was fitted on; None where it knows none."""
+    steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    first = next((step for step in steps if step not in ("passthrough", None)), None)
+    known = getattr(first, "feature_names_in_", None)
+    return None if known is None else list(np.asarray(known).tolist())
 
 
 def _cloned(model: Any) -> Any:

@@ -303,7 +303,12 @@ def _plain(x: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def _known(x: pd.DataFrame, features: Sequence[Any], what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the columns by name, in the order in which a model was fitted on them, or another table has them."""
+    """Return the columns by name, in the order in which a model was fitted on them, or another table has them.
+
+    LightGBM writes "mean_radius" for "mean radius".
+    """
+    written = {str(name).replace(" ", "_"): name for name in x}
+    features = [name if name in x else written.get(name, name) for name in features]
     lacking = [name for name in features if name not in x]
     if lacking:
         more = f", and {len(lacking) - 1} more" if len(lacking) > 1 else ""
