@@ -278,7 +278,9 @@ def _exposure(inputs: Floats, kept: Mask, fold: NDArray[np.int64]) -> Floats:
         features = _standardised(_quadratic(_standardised(inputs, fitted)), fitted)
         model.fit(features[:, fitted].T, kept[fitted])
         terms = features[:, ~fitted] * model.coef_.T
-        score[~fitted] = model.intercept_ + terms.sum(axis=0)  # a product of matrices tells equal records apart
+        score[~fitted] = model.intercept_ + terms.sum(
+            axis=0
+        )  # a product of matrices tells equal records apart
     return score
 
 
