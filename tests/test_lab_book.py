@@ -67,3 +67,11 @@ def test_the_limits_of_an_audit_name_every_measure_above_eight_percent(null, sid
         if worst > calibration.LIMIT:
             assert name in sentence and f"p_{side}" in sentence, (name, worst)
             assert min(abs(100 * worst - each) for each in said) <= 0.5, (name, worst)
+
+
+@pytest.mark.parametrize("side", ["under", "over"])
+def test_the_limit_on_lost_order_covers_the_worlds_of_that_kind(side):
+    lines = (tables.RESULTS / "calibration.jsonl").read_text(encoding="utf-8").splitlines()
+    rates = [one[side] for one in map(json.loads, lines) if "memory saturates" in one["request"]]
+    (said,) = (float(words) for words in re.findall(r"up to ([\d.]+) %", audits.SATURATED))
+    assert len(rates) > 100 and round(100 * max(rates)) <= said and f"p_{side}" in audits.SATURATED

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import json
+import os
 import re
 import shlex
 import subprocess
@@ -61,50 +60,33 @@ def test_commands_that_fail_on_purpose_say_by_which_code(words, here):
         )
 
 
-CODE = """
-import json, os, sys
-from vestige.cli import main
-for known, arguments in json.loads(sys.argv[1]):
-    print("COMMAND", flush=True)
-    if os.fork() == 0:
-        os.environ |= known
-        sys.argv = ["vestige", *arguments]
-        try: main()
-        finally: print("HEAVY", *{"torch", "pandas", "scipy"} & set(sys.modules), flush=True)
-    os.wait()
-"""
-COMPLETED = {
-    "vestige list me": ["methods", "measures"],
-    "vestige leaks --method scr": ["scrub"],
-    "vestige audit a.npz --measure rmia_r": ["rmia_ratio"],
-    "vestige leaks --dataset pur": ["purchase100"],
-    "vestige llm unlearn np": ["npo"],
-    "vestige bench run iam-figure4": ["iam-figure4"],
-    "vestige run a.yaml --engine r": ["ray"],
-    "vestige aud": ["audit"],
-}
-LIGHT = [["list", "methods"], ["list", "measures", "--json"], ["-h"]]
+CODE = (
+    "import sys; from vestige.cli import main; sys.argv = ['vestige']\n"
+    "try: main()\nfinally: print('HEAVY', *{'torch', 'pandas', 'scipy'} & set(sys.modules))"
+)
 
 
-@functools.cache
-def in_light_processes():
-    """What each command prints, and what of the heavy libraries it loads: each in a fork of one that loaded none."""
-    asked = []
-    for line in COMPLETED:
-        place = str(len(line.split()) - 1)
-        asked.append(({"_VESTIGE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": place}, []))
-    asked += [({}, arguments) for arguments in LIGHT]
-    ended = subprocess.run([sys.executable, "-c", CODE, json.dumps(asked)], capture_output=True, text=True)
-    printed = [text.rpartition("HEAVY") for text in ended.stdout.split("COMMAND\n")[1:]]
-    assert len(printed) == len(asked), ended.stderr
-    answers = ((text, mark == "HEAVY" and not heavy.strip()) for text, mark, heavy in printed)
-    return dict(zip([*COMPLETED, *map(tuple, LIGHT)], answers, strict=True))
-
-
-@pytest.mark.parametrize("line", COMPLETED)
-def test_names_are_completed_without_torch(line):
-    text, light = in_light_processes()[line]
-    assert text.split() == COMPLETED[line] and light
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("vestige list me", ["methods", "measures"]),
+        ("vestige leaks --method scr", ["scrub"]),
+        ("vestige audit a.npz --measure rmia_r", ["rmia_ratio"]),
+        ("vestige leaks --dataset pur", ["purchase100"]),
+        ("vestige llm unlearn np", ["npo"]),
+        ("vestige bench run iam-figure4", ["iam-figure4"]),
+        ("vestige run a.yaml --engine r", ["ray"]),
+        ("vestige aud", ["audit"]),
+    ],
+)
+def test_names_are_completed_without_torch(line, wanted):
+    words = line.split()
+    known = {"_VESTIGE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    ended = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, env=os.environ | known
+    )
+    names, _, heavy = ended.stdout.partition("HEAVY")
+    assert names.split() == wanted and not heavy.strip(), ended.stderr
 
 
 @pytest.mark.parametrize("what", NAMES)
@@ -131,7 +113,8 @@ def test_names_are_read_as_they_are_registered():
     assert names_in("measures") == sorted(MEASURES)
 
 
-@pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
+@pytest.mark.parametrize("arguments", [["list", "methods"], ["list", "measures", "--json"], ["-h"]])
 def test_lists_and_help_load_nothing_heavy(arguments):
-    text, light = in_light_processes()[tuple(arguments)]
-    assert text.strip() and light
+    code = CODE.replace("['vestige']", repr(["vestige", *arguments]))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert not ended.stdout.partition("HEAVY")[2].strip()

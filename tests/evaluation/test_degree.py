@@ -3,7 +3,7 @@ import pytest
 
 import oracles
 import vestige
-from vestige.evaluation.calibration import p_values
+from vestige.evaluation.calibration import deletions_of, p_values
 from vestige.evaluation.degree import DEGREES, Scale, scales
 from vestige.measures import MEASURES, measure
 
@@ -86,3 +86,19 @@ def test_without_simulated_deletions_the_reason_is_stated():
     assert "no simulated deletions" in scales(world, [("iam", {})])[0]
     seen = vestige.audit(world, ["lira_offline"]).metric("lira_offline", "detectable_influence")
     assert seen.value is None and "no simulated deletions" in seen.reason
+
+
+def test_a_scale_is_that_of_partial_deletions_beside_the_kept_records_they_are_scored_with():
+    """Also of a measure that looks at its neighbours: the published scale of `iam` is pooled over all that is asked."""
+    world = oracles.gaussian_world(0, "retrain")
+    known = deletions_of(world).signals
+    gone = known.roles == "forget"
+    for options in ({}, {"scale": "pooled"}):
+        resolved = MEASURES["iam"].resolve(options, "recommended")
+        (scale,) = scales(world, [("iam", resolved)])
+        for place in (0, 10, 25):
+            degree = DEGREES[place]
+            mixed = degree * known.unlearned + (1 - degree) * known.original
+            partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
+            by_hand = np.sort(measure("iam", partly, **options)[gone])
+            assert scale.scores[place] == pytest.approx(by_hand, abs=1e-12), (options, degree)

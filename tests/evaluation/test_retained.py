@@ -7,7 +7,7 @@ from scipy import stats
 import vestige
 from vestige.errors import ArtefactError
 from vestige.evaluation import retained_effects
-from vestige.evaluation.retained import COLUMNS
+from vestige.evaluation.retained import COLUMNS, _exposure
 from vestige.evaluation.verdict.adjustment import trace_scores
 from vestige.evaluation.verdict.margins import margins_of
 from vestige.signals import Signals
@@ -127,6 +127,16 @@ def test_p_values_of_damage_by_hand():
     assert (table.loc[[i for i in falls if i not in p], "p_damaged"] == 1).all()
     wanted = stats.false_discovery_control([p[i] for i in candidates]) <= 0.05
     assert table.loc[candidates, "damaged"].tolist() == wanted.tolist()
+
+
+def test_equal_records_are_as_exposed_as_each_other():
+    """Right or wrong alone is known: rounding must not tell records apart that say the same."""
+    rng = np.random.default_rng(0)
+    inputs, kept, fold = rng.integers(0, 2, (3, 752)).astype(float), np.arange(752) < 413, np.arange(752) % 3
+    score = _exposure(inputs, kept, fold)
+    for one in range(3):
+        _, which = np.unique(inputs[:, fold == one], axis=1, return_inverse=True)
+        assert len(np.unique(score[fold == one])) == which.max() + 1
 
 
 def test_the_order_of_the_rows_and_other_records_do_not_matter():

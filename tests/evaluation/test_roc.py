@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from vestige.errors import InputError
 from vestige.evaluation import auc, balanced_accuracy, bootstrap, figures, roc, tnr_at_fnr, tpr_at_fpr
 
+module = import_module("vestige.evaluation.roc")
 scores = arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 5).map(float))
 
 
@@ -94,3 +97,19 @@ def test_bootstrap_touches_no_global_state():
     first = bootstrap(np.arange(5.0), np.arange(9.0), draws=50)
     assert first == bootstrap(np.arange(5.0), np.arange(9.0), draws=50)
     assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_bootstraps_do_not_depend_on_how_many_draws_are_counted_at_once(monkeypatch):
+    """Nor on the size of the integers that hold the counts: of 3,000 samples a side 32 bits are too few."""
+    rng = np.random.default_rng(0)
+    for size in (90, 3000):
+        pairs = [
+            (rng.normal(shift, 1, size).round(2), rng.normal(0, 1, 2 * size).round(2)) for shift in (0, 1)
+        ]
+        together = module.bootstraps(pairs, draws=130, seed=2)
+        monkeypatch.setattr(module, "TOGETHER", 1)
+        assert module.bootstraps(pairs, draws=130, seed=2) == together
+        monkeypatch.undo()
+        for pair, intervals in zip(pairs, together, strict=True):
+            figure = figures(*pair)
+            assert all(low - 0.1 <= figure[name] <= high + 0.1 for name, (low, high) in intervals.items())

@@ -33,6 +33,7 @@ DEFAULT_MEASURES: tuple[str, ...] = (
     "scaled_logit_difference", "confidence_difference", "loss_difference", "random",
 )  # fmt: skip
 JACKKNIFE_GROUPS = 8
+VERDICTS = pd.CategoricalDtype(["", *RECORD_OUTCOMES])
 TEXT_COLUMNS = ("id", "role", "label", "measure", "verdict")
 DEGREE = ("degree", "degree_low", "degree_high")
 ASSUMED = {
@@ -246,15 +247,16 @@ def _table(signals: Signals, scored: list[Scored], judged: Judgement) -> pd.Data
     n, labels = len(signals), [*([TRACE] if judged.score is not None else []), *(s.run.label for s in scored)]
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     rows_of = np.tile(np.arange(n), len(blocks))
+    role = pd.Categorical(signals.roles)
     table: dict[str, Any] = {
         **columns,
         "id": pd.Categorical.from_codes(rows_of, categories=pd.Index(signals.names)),
-        "role": pd.Categorical(np.tile(signals.roles, len(blocks))),
+        "role": pd.Categorical.from_codes(np.tile(role.codes, len(blocks)), dtype=role.dtype),
         "label": pd.concat([_classes(signals)] * len(blocks), ignore_index=True),
         "measure": pd.Categorical.from_codes(
             np.repeat(np.arange(len(blocks)), n), categories=pd.Index(labels)
         ),
-        "verdict": pd.Categorical(columns["verdict"], categories=["", *RECORD_OUTCOMES]),
+        "verdict": pd.Categorical.from_codes(columns["verdict"], dtype=VERDICTS),
     }
     return pd.DataFrame({name: table[name] for name in SCORE_COLUMNS})
 
@@ -269,14 +271,14 @@ def _classes(signals: Signals) -> pd.Series[Any]:
 
 def _empty_rows(n: int) -> dict[str, Any]:
     rows: dict[str, Any] = {c: np.full(n, np.nan) for c in SCORE_COLUMNS if c not in TEXT_COLUMNS}
-    return rows | {"verdict": np.full(n, "", dtype="<U9")}
+    return rows | {"verdict": np.zeros(n, np.int8)}
 
 
 def _trace_rows(signals: Signals, judged: Judgement) -> dict[str, Any]:
     rows = _empty_rows(len(signals))
     assert judged.score is not None
     rows["score"], rows["p_under"], rows["p_over"] = judged.score, judged.p_under, judged.p_over
-    rows["verdict"][signals.roles == "forget"] = judged.outcomes
+    rows["verdict"][signals.roles == "forget"] = pd.Categorical(judged.outcomes, dtype=VERDICTS).codes
     return rows
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from vestige.errors import InputError
 from vestige.evaluation.calibration import ENOUGH, Deletions, deletions_of, p_values
+from vestige.evaluation.verdict.adjustment import quantiles
 from vestige.measures import MEASURES
 from vestige.signals import Signals
 
@@ -53,9 +54,8 @@ class Scale:
         An end of the grid means "this far or further".
         """
         tail = (1 - level) / 2
-        low, middle, high = (
-            np.maximum.accumulate(np.quantile(self.scores, q, axis=1)) for q in (tail, 0.5, 1 - tail)
-        )
+        shares = quantiles(self.scores, np.array([tail, 0.5, 1 - tail]))
+        low, middle, high = np.maximum.accumulate(shares).T
         first, last = (np.interp(scores, *_strict(middle, self.degrees, last=end)) for end in (False, True))
         lowest = np.interp(scores, *_strict(high, self.degrees, last=False))
         highest = np.interp(scores, *_strict(low, self.degrees, last=True))
@@ -104,25 +104,60 @@ def scales(
         return [few] * len(requests)
     if known.original is None:
         return ["The simulated deletions have no `original`; it is wanted for a scale."] * len(requests)
-    rows: list[list[Floats]] = [[] for _ in requests]
+    alone = _without_kept(known, gone)
+    rows: dict[int, list[Floats]] = {}
+    asked: dict[int, tuple[Scorer, Signals]] = {}
     failed: dict[int, str] = {}
-    scorers: dict[int, Scorer] = {}
+    for place, (name, options) in enumerate(requests):
+        try:
+            scorer = MEASURES[name].scorer(signals, options)
+            exact = scorer(known)[gone]
+        except InputError as error:
+            failed[place] = _failure(name, error)
+            continue
+        if "unlearned" in MEASURES[name].needs:
+            rows[place], asked[place] = [], (scorer, alone if _scores_are(exact, scorer, alone) else known)
+        else:
+            rows[place] = [np.sort(exact)] * len(DEGREES)  # it does not look at what changes with the degree
+    records = {id(record): record for _, record in asked.values()}
     for degree in DEGREES:
-        mixed = degree * known.unlearned + (1 - degree) * known.original
-        partly = known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
-        for place, (name, options) in enumerate(requests):
-            if place in failed:
-                continue
-            if rows[place] and "unlearned" not in MEASURES[name].needs:
-                rows[place].append(rows[place][0])  # it does not look at what changes with the degree
-                continue
+        partly = {key: _partly(record, degree) for key, record in records.items()}
+        for place in [place for place in asked if place not in failed]:
+            scorer, record = asked[place]
             try:
-                if place not in scorers:
-                    scorers[place] = MEASURES[name].scorer(signals, options)
-                rows[place].append(np.sort(scorers[place](partly)[gone]))
+                scores = scorer(partly[id(record)])
             except InputError as error:
-                failed[place] = f"{name} cannot score partial deletions: {error}"
+                failed[place] = _failure(requests[place][0], error)
+                continue
+            rows[place].append(np.sort(scores[record.roles == "forget"]))
     return [failed.get(place) or Scale(DEGREES, np.stack(rows[place])) for place in range(len(requests))]
+
+
+def _failure(name: str, error: InputError) -> str:
+    return f"{name} cannot score partial deletions: {error}"
+
+
+def _without_kept(known: Signals, gone: NDArray[np.bool_]) -> Signals:
+    """Return the deletions without the records that were kept, of which measures still take their scale."""
+    if known.calibration is not None or (~gone).sum() < ENOUGH:
+        return known
+    return known.take(gone).with_(calibration=known.take(~gone))
+
+
+def _scores_are(exact: Floats, scorer: Scorer, alone: Signals) -> bool:
+    """Are exact deletions scored the same by themselves as beside kept ones? Then a measure is asked of them alone."""
+    try:
+        return np.array_equal(scorer(alone), exact)
+    except InputError:
+        return False
+
+
+def _partly(known: Signals, degree: float) -> Signals:
+    """Return the record with every deletion undone or overdone to a degree."""
+    assert known.original is not None
+    gone = known.roles == "forget"
+    mixed = degree * known.unlearned + (1 - degree) * known.original
+    return known.with_(unlearned=np.where(gone[:, None], mixed, known.unlearned))
 
 
 def _strict(curve: Floats, degrees: Floats, *, last: bool) -> tuple[Floats, Floats]:

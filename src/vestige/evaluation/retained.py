@@ -36,9 +36,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
 
 from vestige.evaluation.calibration import p_values
-from vestige.evaluation.logistic import logistic
 from vestige.evaluation.verdict.adjustment import ADJUSTMENTS, trace_scores
 from vestige.evaluation.verdict.margins import FORGET, HOLDOUT, RETAIN, Floats, Margins, Mask
 from vestige.evaluation.verdict.signals import judged_margins
@@ -251,8 +251,7 @@ def _exposures(
     for rows in (null, kept):  # rows stand in the order of their hashed ids
         fold[rows] = np.arange(rows.sum()) % FOLDS
     scores = [
-        _exposure(np.stack(of, axis=1), kept, fold)
-        for of in ((before, ease), (after, ease), (before, after, ease))
+        _exposure(np.stack(of), kept, fold) for of in ((before, ease), (after, ease), (before, after, ease))
     ]
     p_before, p_after, p_both = (p_values(-score, -score[null])[0] for score in scores)
     hidden = p_before > APART * alpha
@@ -271,29 +270,30 @@ def _exposures(
 
 
 def _exposure(inputs: Floats, kept: Mask, fold: NDArray[np.int64]) -> Floats:
-    """Return the log-odds of a retained record, each by a regression on the other folds."""
-    score = np.empty(len(inputs))
+    """Return the log-odds of a retained record from inputs [D, N], each by a regression on the other folds."""
+    score = np.empty(len(kept))
+    model = LogisticRegression(solver="newton-cholesky", class_weight="balanced")
     for one in range(FOLDS):
         fitted = fold != one
         features = _standardised(_quadratic(_standardised(inputs, fitted)), fitted)
-        *slope, level = logistic(features[fitted], kept[fitted])
-        score[~fitted] = (features[~fitted] * slope).sum(
-            axis=1
-        ) + level  # equal records score the same to the last bit
+        model.fit(features[:, fitted].T, kept[fitted])
+        terms = features[:, ~fitted] * model.coef_.T
+        score[~fitted] = model.intercept_ + terms.sum(axis=0)  # a product of matrices tells equal records apart
     return score
 
 
 def _standardised(x: Floats, rows: Mask) -> Floats:
-    """Centre and scale columns by their mean and deviation over `rows`; a constant column is only centred."""
-    mean, deviation = x[rows].mean(axis=0), x[rows].std(axis=0)
+    """Centre and scale inputs [D, N] by their mean and deviation over `rows`; a constant one is only centred."""
+    chosen = x[:, rows]
+    mean, deviation = chosen.mean(axis=1, keepdims=True), chosen.std(axis=1, keepdims=True)
     constant = deviation <= 1e-12 * np.abs(mean)
     return np.asarray((x - mean) / np.where(constant, 1, deviation))
 
 
 def _quadratic(x: Floats) -> Floats:
-    """Return the columns, and the products of every two of them."""
-    first, second = np.triu_indices(x.shape[1])
-    return np.hstack([x, x[:, first] * x[:, second]])
+    """Return the inputs [D, N], and the products of every two of them."""
+    first, second = np.triu_indices(len(x))
+    return np.vstack([x, x[first] * x[second]])
 
 
 def _falls(before: Floats, after: Floats, null: Mask, kept: Mask, alpha: float) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,8 @@ empirical ROC, never interpolated, so that a promised error is never exceeded on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,9 @@ from vestige.errors import InputError
 from vestige.values import as_floats
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
+Counts = NDArray[np.integer[Any]]
+DRAWN, TOGETHER = 30_000, 2
+"""Samples of the larger group that are drawn at once, and how many times as many are counted at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,20 +104,32 @@ def bootstraps(
     """
     ends = [_ends(*pair) for pair in pairs]
     sizes = [np.size(group) for group in pairs[0]]
-    rng = np.random.default_rng(seed)
-    block = max(1, min(draws, 30_000 // max(sizes)))
+    largest = np.prod(sizes, dtype=float) * max(len(one) for one, _ in ends)  # sum of products of two counts
+    kind: type[np.integer[Any]] = np.int32 if largest < 2**31 else np.int64
     values = np.empty((len(pairs), len(FIGURES), draws))
-    for start in range(0, draws, block):
-        rows = min(block, draws - start)
-        below = [_drawn_below(rng, size, rows) for size in sizes]
-        within = _within(*below)
+    done = 0
+    for below in _drawn(np.random.default_rng(seed), sizes, draws):
+        one_below, zero_below = (group.astype(kind, copy=False) for group in below)
+        within, rows = _within(*below), slice(done, done + len(one_below))
         for place, (one, zero) in enumerate(ends):
             runs = [np.searchsorted(end, count) for end, count in zip((one, zero, zero), within, strict=True)]
-            drawn = _figures(below[0][:, one], below[1][:, zero], runs)
-            values[place, :, start : start + rows] = list(drawn.values())
+            values[place, :, rows] = list(
+                _figures(one_below.take(one, axis=1), zero_below.take(zero, axis=1), runs).values()
+            )
+        done = rows.stop
     tail = (1 - level) / 2
     limits = np.quantile(values, [tail, 1 - tail], axis=-1).transpose(1, 2, 0).tolist()
     return [dict(zip(FIGURES, map(tuple, each), strict=True)) for each in limits]
+
+
+def _drawn(rng: np.random.Generator, sizes: Sequence[int], draws: int) -> Iterator[list[Counts]]:
+    """Yield what `_drawn_below` returns for each group, of several draws at once: so many as fit the cache."""
+    block = max(1, min(draws, DRAWN // max(sizes)))
+    several = max(1, TOGETHER * DRAWN // max(sizes) // block)
+    rows = [min(block, draws - start) for start in range(0, draws, block)]
+    for start in range(0, len(rows), several):
+        each = [[_drawn_below(rng, size, count) for size in sizes] for count in rows[start : start + several]]
+        yield [np.concatenate(group) for group in zip(*each, strict=True)]
 
 
 def _drawn_below(rng: np.random.Generator, size: int, rows: int) -> Counts:
@@ -175,10 +190,11 @@ def _within(below_one: Counts, below_zero: Counts) -> list[Counts]:
     At most 1 % of the unlearned samples are below; more than 1 %, then any, of the retained samples are not below.
     """
     n, m = int(below_one[0, -1]), int(below_zero[0, -1])
+    few, most, every = math.floor((0.01 + 1e-9) * n), math.ceil((0.99 - 1e-9) * m), math.ceil((1 - 1e-9) * m)
     return [
-        np.count_nonzero(below_one <= (0.01 + 1e-9) * n, axis=1),
-        np.count_nonzero(below_zero < (0.99 - 1e-9) * m, axis=1),
-        np.count_nonzero(below_zero < (1 - 1e-9) * m, axis=1),
+        np.array([row.searchsorted(few, side="right") for row in below_one]),
+        np.array([row.searchsorted(most) for row in below_zero]),
+        np.array([row.searchsorted(every) for row in below_zero]),
     ]
 
 
@@ -196,13 +212,11 @@ def _figures(below_one: Counts, below_zero: Counts, within: Sequence[Counts]) ->
         return np.asarray(np.where(threshold == 0, 0, below[rows, threshold - 1]), np.float64)
 
     tnr = [1 - at(below_one, np.minimum(count + 1, thresholds)) / n for count in missed]
-    area = np.einsum(
-        "bt,bt->b", below_one[:, 1:], below_zero[:, :-1]
-    )  # the shoelace formula: no array in between
-    area -= np.einsum("bt,bt->b", below_one[:, :-1], below_zero[:, 1:])
+    turn = np.einsum("bt,bt->b", below_one[:, 1:], below_zero[:, :-1])
+    turn -= np.einsum("bt,bt->b", below_one[:, :-1], below_zero[:, 1:])  # the shoelace formula of the area
     gain = (below_zero * n - below_one * m).max(axis=1).clip(0) / (n * m)
     return {
-        "auc": (n * m + area) / 2 / (n * m),
+        "auc": (n * m + turn) / 2 / (n * m),
         "balanced_accuracy": (1 + gain) / 2,
         "tpr_at_fpr_1%": at(below_zero, recognised) / m,
         "tnr_at_fnr_1%": tnr[0],

@@ -16,8 +16,7 @@ from vestige.errors import InputError, MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.fields import HOW_TO_GET
-from vestige.signals.of_models import over_shadows
-from vestige.signals.transforms import logloss_of
+from vestige.signals.of_models import over_shadows, signal_of
 
 Floats = NDArray[np.float64]
 CITES = "Wang et al. 2024 (arXiv 2403.12830)"
@@ -115,7 +114,7 @@ def dratio(signals: Signals, *, c: Positive = 1e-3) -> Floats:
     Wang et al.: Has Approximate Machine Unlearning been evaluated properly? 2024, arXiv 2403.12830 v1, in the
     form that the code of Wang et al. 2025 (IAM) keeps.
     """
-    u, o = (logloss_of(signals.scaled_logits(x)) for x in ("unlearned", "original"))
+    u, o = (signal_of(signals, x, "logloss") for x in ("unlearned", "original"))
     out = over_shadows(signals, "logloss")[0]
     share: Floats = (c + np.maximum(o - u, 1e-10)) / (c + np.maximum(o - out, 1e-10))
     return np.clip(share, 0, 1)

@@ -15,6 +15,7 @@ from vestige.errors import MissingArray
 from vestige.measures.registry import register
 from vestige.signals import Signals
 from vestige.signals.fields import HOW_TO_GET
+from vestige.signals.of_models import signal_of
 from vestige.signals.transforms import loss_of
 
 Floats = NDArray[np.float64]
@@ -137,6 +138,6 @@ def emia_reference(
 def _losses(signals: Signals, loss: str, field: str = "unlearned") -> Floats:
     """Return the losses [N] under the model of `field`, or [S, N] under its models."""
     if loss == "cross_entropy":
-        return loss_of(signals.scaled_logits(field))
+        return -signal_of(signals, field, "negative_loss")
     logits = signals.require(field, "emia")
     return loss_of(logits[..., np.arange(len(signals)), signals.labels].astype(np.float64))

@@ -39,6 +39,8 @@ EULER = 0.5772  # as published, four digits
 NODES = 64
 MOST_STEPS = 100_000
 CHUNK = 8_192
+BLOCK = 32_768
+"""Values of F_a that are computed at once, of several levels a where there are few samples: they stay in the cache."""
 TEXTS = {"scale": "pooled", "eps1": 1e-1, "towards": "shadow"}
 
 
@@ -230,15 +232,22 @@ def _integrated(
     present, absent = np.zeros_like(u), np.zeros_like(u)
     if output == "log_odds":
         present, absent = np.full_like(u, -np.inf), np.full_like(u, -np.inf)
-    scales = ((1 - a) * spread for a in levels) if moments is None else moments.scale(levels)
-    for a, weight, sigma in zip(levels, weights, scales, strict=True):
+    size = max(1, BLOCK // (len(u) * (len(s) if s is not None and family in EMPIRICAL else 1)))
+    for start in range(0, len(levels), size):
+        a, weight = levels[start : start + size, None], weights[start : start + size, None]
         centre = (1 - a) * mean + a * o
+        sigma = (1 - a) * spread if moments is None else moments.scale(a)
         if output == "log_odds":
-            inside, outside = _log_cdf(family, u, centre, sigma, s, o, a)
-            np.logaddexp(present, np.log(weight) + inside, out=present)
-            np.logaddexp(absent, np.log(weight) + outside, out=absent)
+            inside, outside = (np.log(weight) + log for log in _log_cdf(family, u, centre, sigma, s, o, a))
+            for one, other in zip(inside, outside, strict=True):
+                np.logaddexp(present, one, out=present)
+                np.logaddexp(absent, other, out=absent)
         else:
-            present += weight * _cdf(family, u, centre, sigma, s, o, a)
+            values = weight * _cdf(family, u, centre, sigma, s, o, a)
+            for (
+                one
+            ) in values:  # one by one, so that equal records score the same whatever the size of a block
+                present += one
     return absent - present if output == "log_odds" else 1.0 - present
 
 
@@ -254,13 +263,14 @@ def _levels(steps: int | None) -> tuple[Floats, Floats]:
 
 
 def _cdf(
-    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
+    family: Family, u: Floats, m: Floats, sigma: Floats, s: Floats | None, o: Floats, a: Floats
 ) -> Floats:
+    """Return F_a(u), [K, N], at K levels a [K, 1], of means m [K, N] and scales sigma, [K, 1] or [K, N]."""
     if family == "gumbel":
         t: Floats = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi)
         t += EULER
         np.exp(np.negative(t, out=t), out=t)
-        return np.exp(np.negative(t, out=t), out=t)
+        return np.asarray(np.exp(np.negative(t, out=t), out=t))
     if family == "norm":
         return np.asarray(special.ndtr((u - m) / (sigma + 1e-30)))
     if family == "beta":
@@ -269,16 +279,16 @@ def _cdf(
         first, second = np.maximum(centre * t, 1e-10), np.maximum((1 - centre) * t, 1e-10)
         return np.asarray(special.betainc(first, second, np.clip(u, 0, 1)))
     assert s is not None
-    x = s + a * (o - s)  # where both are one, exactly that one
+    x = s[:, None] + a * (o - s[:, None])  # where both are one, exactly that one
     if family == "ecdf":
         return np.asarray((x <= u).mean(axis=0))
     return np.asarray(special.ndtr((u - x) / (sigma + 1e-30)).mean(axis=0))
 
 
 def _log_cdf(
-    family: Family, u: Floats, m: Floats, sigma: Floats | float, s: Floats | None, o: Floats, a: float
+    family: Family, u: Floats, m: Floats, sigma: Floats, s: Floats | None, o: Floats, a: Floats
 ) -> tuple[Floats, Floats]:
-    """Return log F and log(1 - F), for gumbel and norm without rounding at either end."""
+    """Return log F and log(1 - F), [K, N] each, for gumbel and norm without rounding at either end."""
     if family == "gumbel":
         t = (u - m) / (np.sqrt(6) * np.where(sigma == 0, 1e-10, sigma) / np.pi) + EULER
         inside = -np.exp(np.minimum(-t, 700.0))
@@ -325,17 +335,10 @@ def _shown(
     signals: Signals, signal: str, bounds: dict[str, float], level: float | None, *, whole: bool = False
 ) -> Shown:
     """Return what the models show of every sample; with `whole` also the shadows' signals one by one."""
-    n = len(signals)
-    u, o = np.empty(n), np.full(n, 0.0 if level is None else level)
+    u = signal_of(signals, "unlearned", signal, **bounds)
+    o = signal_of(signals, "original", signal, **bounds) if level is None else np.full_like(u, level)
     mean, spread = over_shadows(signals, signal, **bounds)
-    every = np.empty((signals.shadows, n)) if whole else None
-    for part in signals.chunks(CHUNK):
-        u[part] = signal_of(signals, "unlearned", signal, part, **bounds)
-        if level is None:
-            o[part] = signal_of(signals, "original", signal, part, **bounds)
-        if every is not None:
-            every[:, part] = signal_of(signals, "shadow_out", signal, part, **bounds)
-    return Shown(u, o, mean, spread, every)
+    return Shown(u, o, mean, spread, signal_of(signals, "shadow_out", signal, **bounds) if whole else None)
 
 
 def _moments(shown: Shown, rows: NDArray[np.int64] | slice) -> Moments:

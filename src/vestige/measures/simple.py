@@ -8,7 +8,6 @@ under their logarithms, as the authors' have; see `vestige.signals.transforms.sc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from vestige.arguments import Seed
 from vestige.measures.registry import register
 from vestige.signals import Signals
-from vestige.signals import transforms as signal
+from vestige.signals.of_models import signal_of
 
 Floats = NDArray[np.float64]
 IAM = "Wang et al. 2025 (IAM)"
@@ -77,7 +76,7 @@ def confidence(signals: Signals) -> Floats:
     Wang, Li, Xiang, Cao, Wang: Towards Lifecycle Unlearning Commitment Management: Measuring Sample-level
     Unlearning Completeness. USENIX Security 2025, arXiv 2506.06112.
     """
-    return -signal.confidence_of(signals.scaled_logits("unlearned"))
+    return -signal_of(signals, "unlearned", "probability")
 
 
 @register(
@@ -107,7 +106,7 @@ def confidence_difference(signals: Signals) -> Floats:
     Wang, Li, Xiang, Cao, Wang: Towards Lifecycle Unlearning Commitment Management: Measuring Sample-level
     Unlearning Completeness. USENIX Security 2025, arXiv 2506.06112.
     """
-    return _drop(signal.confidence_of, signals)
+    return _drop(signals, "probability")
 
 
 @register("loss_difference", needs=("unlearned", "original"), unit="nats", cites=IAM)
@@ -133,7 +132,7 @@ def loss_difference(signals: Signals) -> Floats:
     Wang, Li, Xiang, Cao, Wang: Towards Lifecycle Unlearning Commitment Management: Measuring Sample-level
     Unlearning Completeness. USENIX Security 2025, arXiv 2506.06112.
     """
-    return -_drop(signal.loss_of, signals)
+    return _drop(signals, "negative_loss")
 
 
 @register("scaled_logit_difference", needs=("unlearned", "original"), unit="nats", cites=IAM)
@@ -161,7 +160,7 @@ def scaled_logit_difference(signals: Signals) -> Floats:
     Wang, Li, Xiang, Cao, Wang: Towards Lifecycle Unlearning Commitment Management: Measuring Sample-level
     Unlearning Completeness. USENIX Security 2025, arXiv 2506.06112.
     """
-    return _drop(np.asarray, signals)
+    return _drop(signals, "scaled_logit")
 
 
 @register("logloss_difference", needs=("unlearned", "original"), unit="signal", range=(-1.0, 1.0), cites=IAM)
@@ -195,9 +194,9 @@ def logloss_difference(signals: Signals, *, eps1: float = 1e-2, eps2: float = 1e
     Wang, Li, Xiang, Cao, Wang: Towards Lifecycle Unlearning Commitment Management: Measuring Sample-level
     Unlearning Completeness. USENIX Security 2025, arXiv 2506.06112.
     """
-    return _drop(lambda scaled: signal.logloss_of(scaled, eps1, eps2), signals)
+    return _drop(signals, "logloss", eps1=eps1, eps2=eps2)
 
 
-def _drop(of_scaled_logit: Callable[[Floats], Floats], signals: Signals) -> Floats:
-    before, after = (of_scaled_logit(signals.scaled_logits(name)) for name in ("original", "unlearned"))
+def _drop(signals: Signals, signal: str, **bounds: float) -> Floats:
+    before, after = (signal_of(signals, name, signal, **bounds) for name in ("original", "unlearned"))
     return before - after

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from vestige.signals.checks import STACKS
 from vestige.signals.record import Signals
 from vestige.signals.transforms import OF_SCALED_LOGIT, SIGNALS, Floats
 
 CHUNK = 8_192
 
 
-def signal_of(
-    signals: Signals, field: str, signal: str, part: slice = slice(None), **bounds: float
-) -> Floats:
-    """Return a signal of a part of the samples under the model of `field`, [n], or under its models, [S, n].
+def signal_of(signals: Signals, field: str, signal: str, **bounds: float) -> Floats:
+    """Return a signal of every sample under the model of `field`, [N], or under its models, [S, N].
 
     Parameters
     ----------
@@ -21,14 +20,17 @@ def signal_of(
         "unlearned", "original", "shadow_out" or "retrained".
     signal : str
         One of `SIGNALS`; larger = more fitted.
-    part : slice
-        Which samples.
     bounds : float
         `eps1` and `eps2` of "logloss".
     """
-    if signal in OF_SCALED_LOGIT:
-        return OF_SCALED_LOGIT[signal](signals.scaled_logits(field, part), **bounds)
-    return SIGNALS[signal](signals.require(field, signal)[..., part, :], signals.labels[part], **bounds)
+
+    def computed() -> Floats:
+        values = np.empty(signals.require(field, signal).shape[:-1])
+        for part in signals.chunks(CHUNK):
+            values[..., part] = _of_part(signals, field, signal, part, bounds)
+        return values
+
+    return computed() if field in STACKS else signals.remembered(field, _what(signal, bounds), computed)
 
 
 def over_shadows(signals: Signals, signal: str = "scaled_logit", **bounds: float) -> Floats:
@@ -37,8 +39,18 @@ def over_shadows(signals: Signals, signal: str = "scaled_logit", **bounds: float
     def computed() -> Floats:
         moments = np.empty((2, len(signals)))
         for part in signals.chunks(CHUNK):
-            values = signal_of(signals, "shadow_out", signal, part, **bounds)
+            values = _of_part(signals, "shadow_out", signal, part, bounds)
             moments[:, part] = values.mean(axis=0), values.std(axis=0)
         return moments
 
-    return signals.remembered("shadow_out", (signal, *sorted(bounds.items())), computed)
+    return signals.remembered("shadow_out", _what(signal, bounds), computed)
+
+
+def _what(signal: str, bounds: dict[str, float]) -> tuple[object, ...]:
+    return signal, *sorted(bounds.items())
+
+
+def _of_part(signals: Signals, field: str, signal: str, part: slice, bounds: dict[str, float]) -> Floats:
+    if signal in OF_SCALED_LOGIT:
+        return OF_SCALED_LOGIT[signal](signals.scaled_logits(field, part), **bounds)
+    return SIGNALS[signal](signals.require(field, signal)[..., part, :], signals.labels[part], **bounds)

@@ -79,7 +79,7 @@ def _regression(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats
     penalty = np.diag([0.0, SLOPE_PENALTY] + [HINGE_PENALTY] * len(KNOTS))
     fits = np.empty((FOLDS, len(u)))
     for k in range(FOLDS):
-        fit = null & (fold != k)
+        fit = np.flatnonzero(null & (fold != k))
         slope, level = _ridge(design[fit], u[fit], classes[fit], penalty, int(classes.max()) + 1)
         fits[k] = design @ slope + level[classes]
     return fits
@@ -100,17 +100,28 @@ def _ridge(
 def _change(margins: Margins, null: Mask, fold: NDArray[np.int64]) -> Floats:
     """Return [FOLDS, N] the shadows' margins on the audited model's scale, with the mean of the class."""
     u, classes, count = margins.unlearned, margins.labels, int(margins.labels.max()) + 1
-    fits = np.zeros((FOLDS, len(u)))
+    fits = np.empty((FOLDS, len(u)))
+    never_seen = np.concatenate([u[None], margins.shadows])[:, null]
+    order = np.argsort(never_seen, axis=1)
+    ordered, folds = np.take_along_axis(never_seen, order, axis=1), fold[null][order]
     for k in range(FOLDS):
-        fit = null & (fold != k)
-        size = np.bincount(classes[fit], minlength=count) + CLASS_PENALTY
-        own, shadows = u[fit], margins.shadows[:, fit]
-        y, *every = np.quantile(np.concatenate([own[None], shadows]), EQUATED, axis=1).T
-        for b, of_shadow, x in zip(margins.shadows, shadows, every, strict=True):
-            moved = _equated(b, of_shadow, own, x, y)
-            level = np.bincount(classes[fit], weights=own - moved[fit], minlength=count) / size
-            fits[k] += moved + level[classes]
-    return fits / len(margins.shadows)
+        fit = np.flatnonzero(null & (fold != k))
+        own, kinds = u[fit], classes[fit]
+        y, *every = quantiles(ordered[folds != k].reshape(len(ordered), -1), EQUATED)
+        each = zip(margins.shadows, margins.shadows[:, fit], every, strict=True)
+        moved = np.mean([_equated(b, of_shadow, own, x, y) for b, of_shadow, x in each], axis=0)
+        size = np.bincount(kinds, minlength=count) + CLASS_PENALTY
+        level = np.bincount(kinds, weights=own - moved[fit], minlength=count) / size
+        fits[k] = moved + level[classes]
+    return fits
+
+
+def quantiles(ordered: Floats, at: Floats) -> Floats:
+    """Return [R, K] the quantiles at K shares below 1 of R rows of two or more sorted numbers, as `np.quantile`."""
+    place = at * (ordered.shape[1] - 1)
+    below = place.astype(np.int64)
+    low, high = ordered[:, below], ordered[:, below + 1]
+    return np.asarray(low + (high - low) * (place - below))
 
 
 def _equated(b: Floats, of_shadow: Floats, of_audited: Floats, x: Floats, y: Floats) -> Floats:
@@ -123,6 +134,7 @@ def _equated(b: Floats, of_shadow: Floats, of_audited: Floats, x: Floats, y: Flo
         return np.asarray(
             of_audited.mean() + of_audited.std() / (of_shadow.std() or 1.0) * (b - of_shadow.mean())
         )
+    first, last = min(b.min(), x[0] - 1), max(b.max(), x[-1] + 1)
     slope = np.diff(y) / np.diff(x)
-    inside = np.interp(b, x, y)
-    return np.asarray(inside + np.minimum(b - x[0], 0) * slope[0] + np.maximum(b - x[-1], 0) * slope[-1])
+    ends = y[0] - (x[0] - first) * slope[0], y[-1] + (last - x[-1]) * slope[-1]
+    return np.asarray(np.interp(b, [first, *x, last], [ends[0], *y, ends[1]]))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vestige.evaluation.verdict.evidence import SCORES, Evidence
 from vestige.evaluation.verdict.margins import MOST, Floats, Mask
-from vestige.evaluation.verdict.permutation import Judge, group_test, permuted_labels, statistics
+from vestige.evaluation.verdict.permutation import Judge, group_test, permuted_labels, scans
 
 RARE, WEAK = (0.01, 0.05), (0.05, 0.1, 0.25)
 DRAWS, PERMUTATIONS = 50, 399
@@ -97,9 +97,5 @@ def _judge(forget: Floats, null: Floats, rng: np.random.Generator) -> Judge:
 
 
 def _p_under(judge: Judge, forget: Floats, null: Floats) -> Floats:
-    values = np.concatenate([forget, null], axis=1)
-    order = np.argsort(-values, axis=1)
-    labels = order < forget.shape[1]
-    ordered = np.take_along_axis(values, order, axis=1)
-    mean = (judge.standard(ordered) * labels).sum(axis=1)
-    return judge.p_values(mean, statistics(labels, ordered[0])[1])[0]
+    labels = np.argsort(-np.concatenate([forget, null], axis=1), axis=1) < forget.shape[1]
+    return judge.p_values(judge.standard(forget).sum(axis=1), scans(labels))[0]
