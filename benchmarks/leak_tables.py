@@ -1,4 +1,4 @@
-"""The two-version attack over data, targets, settings, shadows, defences and methods: tables of docs/guide/leaks.md.
+"""The two-version attack over data, targets, settings, shadows, defences and methods: tables of docs/labbook/leaks.md.
 
     VESTIGE_DATA=FOLDER python -m benchmarks.leak_tables run FILE [PART ...]
     python -m benchmarks.leak_tables table FILE

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
+from benchmarks.lifecycle_tables import sizes, years
 from vestige import Signals
 from vestige.experiments.requests import split
 from vestige.experiments.settings import ShadowConfig
@@ -196,47 +195,6 @@ def run(seeds: int, path: Path) -> list[dict[str, Any]]:
     return known()
 
 
-def share(hits: int, count: int) -> str:
-    """Return "19 of 20, 95 % [75, 100]" (Clopper and Pearson)."""
-    if not count:
-        return "–"
-    low, high = stats.binomtest(hits, count).proportion_ci(0.95, "exact")
-    return f"{hits} of {count}, {100 * hits / count:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
-
-
-def summary(records: list[dict[str, Any]]) -> str:
-    """Return the two tables of docs/monitoring.md as Markdown."""
-    arms = {snapshot: [one for one in records if one["snapshot"] is snapshot] for snapshot in (True, False)}
-    rows = []
-    for snapshot, years in arms.items():
-        at_once = sum(
-            any(fact["reopened"] and fact["version"] == "august" for fact in one["returned"]) for one in years
-        )
-        false = [fact for one in years for fact in one["reopened"] if not fact["bears"]]
-        rows.append({
-            "year": "with the copy of March" if snapshot else "without it",
-            "found in august": share(at_once, len(years)) if snapshot else "–",
-            "tests": sum(one["tests"] for one in years),
-            "false re-openings": len(false),
-            "years with one": share(sum(any(not f["bears"] for f in one["reopened"]) for one in years), len(years)),
-        })  # fmt: skip
-    facts = pd.DataFrame([fact for one in arms[True] for fact in one["returned"]])
-    facts = facts[facts.version == "august"]
-    sizes = []
-    for low, high in ((1, 2), (3, 5), (10, 14), (15, 24), (25, 40)):
-        own = facts[facts.records.between(low, high)]
-        median = f"{own.e.median():.2g}" if len(own) else "–"
-        sizes.append({
-            "records": f"{low} to {high}", "opened again": share(int(own.reopened.sum()), len(own)), "median e": median,
-        })  # fmt: skip
-    return "\n\n".join(markdown(table) for table in (rows, sizes))
-
-
-def markdown(rows: list[dict[str, Any]]) -> str:
-    lines = [f"| {' | '.join(rows[0])} |", f"|{' --- |' * len(rows[0])}"]
-    return "\n".join([*lines, *(f"| {' | '.join(map(str, row.values()))} |" for row in rows)])
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -247,7 +205,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.made_up:
         os.environ.pop("VESTIGE_DATA", None)
-    print(summary(run(options.seeds, options.out)))
+    records = run(options.seeds, options.out)
+    print(f"{years(records)}\n\n{sizes(records)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Error control over time: 200 versions x 50 commitments, exact retrains all, promised 5 %. What is observed?
 
-    python -m benchmarks.monitoring [WORLDS]          the two tables of docs/guide/monitoring.md, as Markdown
+    python -m benchmarks.monitoring [WORLDS]          the two tables of docs/labbook/monitoring.md, as Markdown
     python -m benchmarks.monitoring 400 --json FILE   the figures as well
 
 A world has 50 requests of 20 records and 400 never-seen ones, each with a number per version, its trace score:

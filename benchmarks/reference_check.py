@@ -1,4 +1,4 @@
-"""Methods and measures beside plain loops of what their authors do, on digits (docs/guide/unlearning.md).
+"""Methods and measures beside plain loops of what their authors do, on digits (docs/labbook/reproduction.md).
 
     python -m benchmarks.reference_check
 

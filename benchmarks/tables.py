@@ -14,6 +14,8 @@ Between `<!-- table: KIND NAME -->` and `<!-- end -->` stands what the kind make
     coverage all       coverage.jsonl
     monotone all       monotone.jsonl
     study FIGURE       study.jsonl; FIGURE is auc or tnr, with one shadow, or auc-4 or tnr-4, with four
+    monitoring PART    monitoring.json; PART is false or found
+    lifecycle PART     lifecycle.jsonl, the years on Adult; PART is years or sizes
     entered NAME       entered/NAME.json: figures that were copied from what a command printed, with the command and
                        the day; what the command had written is not in the repository
 """
@@ -32,7 +34,9 @@ from benchmarks import calibration as calibrated
 from benchmarks import claims as simulated
 from benchmarks import coverage as covered
 from benchmarks import dau_classes as classes
+from benchmarks import lifecycle_tables as lived
 from benchmarks import methods as trained
+from benchmarks import monitoring as monitored
 from benchmarks import monotone as compared
 from benchmarks import study as models
 from vestige.experiments.bench import render_table
@@ -100,6 +104,19 @@ def study(figure: str) -> str:
     return models.table(RESULTS / "study.jsonl", figure, int(shadows or 1))
 
 
+def monitoring(part: str) -> str:
+    """Return what monitoring re-opens falsely, or how often it finds what comes back, in simulated worlds."""
+    rows = json.loads((RESULTS / "monitoring.json").read_text(encoding="utf-8"))[part]
+    return {"false": monitored.false_table, "found": monitored.delay_table}[part](rows)
+
+
+def lifecycle(part: str) -> str:
+    """Return a table of the year of deletions, lived many times on Adult."""
+    lines = (RESULTS / "lifecycle.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [one for one in map(json.loads, lines) if one["data"] == "adult"]
+    return {"years": lived.years, "sizes": lived.sizes}[part](records)
+
+
 def rounded(value: float, digits: int) -> str:
     """Return a number as it is read: 54.55 is 54.6, whichever way its binary form lies."""
     return str(Decimal(str(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
@@ -123,7 +140,20 @@ def read_entered(name: str) -> dict[str, Any]:
 
 KINDS: dict[str, Callable[[str], str]] = {
     one.__name__: one
-    for one in (bench, methods, dau_classes, claims, epsilon, calibration, coverage, monotone, study, entered)
+    for one in (
+        bench,
+        methods,
+        dau_classes,
+        claims,
+        epsilon,
+        calibration,
+        coverage,
+        monotone,
+        study,
+        monitoring,
+        lifecycle,
+        entered,
+    )
 }
 
 

@@ -12,7 +12,18 @@ from benchmarks import calibration, tables
 from vestige.evaluation import audits
 
 DOCS = Path(__file__).parents[1] / "docs"
-LAB_BOOK = ("results", "reproduction", "benchmarks", "claims", "others", "calibration", "monotone")
+LAB_BOOK = (
+    "results",
+    "reproduction",
+    "benchmarks",
+    "claims",
+    "others",
+    "leaks",
+    "monitoring",
+    "texts",
+    "calibration",
+    "monotone",
+)
 BY_HAND = re.compile(r"\*Entered by hand on 20\d\d-\d\d-\d\d\b")
 
 

@@ -34,7 +34,7 @@ LINKS = {
     "lab book, monotone": "labbook/monotone.md",
     "lab book, claims": "labbook/claims.md",
     "reproduction,": "labbook/reproduction.md",
-    "guide, language models": "guide/llm.md",
+    "lab book, texts": "labbook/texts.md",
 }
 ROLES = {
     "forget": "the samples to forget",
@@ -121,7 +121,7 @@ def presets_text(entry: Entry) -> str:
 
 
 def linked(text: str, depth: int = 2) -> str:
-    """Lead the names of pages of the lab book and the guide to these pages."""
+    """Lead the names of pages of the lab book to these pages."""
     for words, target in LINKS.items():
         text = re.sub(
             rf"{re.escape(words.rstrip(','))}(?=[,;:)]|\.?$|\. )",

@@ -21,7 +21,7 @@ from vestige.experiments.bench.table import digits_of, values_of
 
 RESULTS_PAGE = "[results](../../labbook/results.md)"
 REPRODUCTION = "[reproduction](../../labbook/reproduction.md)"
-LLM = "[language models](../../guide/llm.md)"
+TEXTS = "[texts](../../labbook/texts.md)"
 DATA = {"location30": "Location-30", "adult": "Adult", "cifar10": "CIFAR-10", "digits": "digits"}
 STUDIED = ("location30", "adult", "cifar10")
 REQUESTS = {"random": "a random request", "partial_class": "part of a class", "class": "a class"}
@@ -246,7 +246,7 @@ def of_text_method(name: str) -> str:
                 [
                     f"MUSE-News, 24 texts: {column}",
                     *(table[one][column] for one in (name, "retrain", "original")),
-                    LLM,
+                    TEXTS,
                 ]
             )
     for bench_name, what in (
@@ -365,7 +365,7 @@ def of_text_measure(name: str) -> str:
         )
     ours = entered("llm-muse-measures").get(name)
     for column, value in list(ours.items())[1:] if ours else []:
-        rows.append([f"24 texts of MUSE-News, under `retrain`: {column}", value, LLM])
+        rows.append([f"24 texts of MUSE-News, under `retrain`: {column}", value, TEXTS])
     for table, what in (
         ("iam-table6", "AUC in % of forgotten against retained"),
         ("iam-table6-scoreui", "rank correlation with the degree of training"),

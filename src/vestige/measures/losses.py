@@ -28,7 +28,7 @@ def loss(nll: Floats) -> Floats:
 
     **When it fails.** It knows nothing of a text's own difficulty: an easy text looks remembered, a hard one
     unlearned. Against texts that no model saw it is at chance, as it must be, so that only a difference
-    between groups of the same kind says anything (guide, language models). It calls models unlearned that
+    between groups of the same kind says anything (lab book, texts). It calls models unlearned that
     were taught to refuse or taught wrong texts (reproduction, Tables 6 and 7).
 
     **Cost.** One pass of the model after unlearning.
@@ -57,7 +57,7 @@ def ratio(nll: Floats, out: Floats) -> Floats:
 
     **When it fails.** A reference that saw the texts makes them look unlearned. Without the original it does
     not know how far a text was known to begin with: against holdout texts it stood at 0.335 under retraining
-    (guide, language models).
+    (lab book, texts).
 
     **Cost.** One pass of the model after unlearning and one of the reference.
 
@@ -81,8 +81,7 @@ def lowercase(nll: Floats, lower: Floats) -> Floats:
     **When to use.** Where no second model is at hand: the text in another writing is the reference.
 
     **When it fails.** It needs texts whose capitals carry something: in code, lists or languages without
-    capitals it says nothing. Against holdout texts it is at chance (0.464 under retraining; guide, language
-    models).
+    capitals it says nothing. Against holdout texts it is at chance (0.464 under retraining; lab book, texts).
 
     **Cost.** Two passes of the model after unlearning.
 
@@ -109,7 +108,7 @@ def recall(nll: Floats, prefixed: Floats) -> Floats:
     prefix of these disturbs what is known by heart.
 
     **When it fails.** It depends on the prefix. Against holdout texts it stood at 0.293 under retraining,
-    below chance by the texts themselves (guide, language models).
+    below chance by the texts themselves (lab book, texts).
 
     **Cost.** Two passes of the model after unlearning, the second over longer texts.
 
@@ -138,7 +137,7 @@ def neighbourhood(nll: Floats, neighbours: Floats) -> Floats:
 
     **When it fails.** It is as good as the neighbours are; here a reference model proposes words from what
     comes before, where a masked model saw both sides as published. Against holdout texts it is at chance
-    (0.467 under retraining; guide, language models).
+    (0.467 under retraining; lab book, texts).
 
     **Cost.** K + 1 passes of the model after unlearning, and those that propose the neighbours.
 

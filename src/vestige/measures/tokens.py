@@ -48,7 +48,7 @@ def zlib(tokens: TextSignals, texts: Sequence[str], *, per: Literal["byte", "rat
 
     **When it fails.** A compressor sees repetition, and not how hard a text is to a language model: 0.470
     against holdout texts under retraining, and no better than the loss on forgotten against retained texts
-    (guide, language models; reproduction, Table 6).
+    (lab book, texts; reproduction, Table 6).
 
     **Cost.** One pass of the model after unlearning.
 
@@ -84,7 +84,7 @@ def min_k(tokens: TextSignals, *, share: Share = 0.2) -> Floats:
 
     **When it fails.** It knows nothing of a text's own difficulty: an easy text looks remembered, a hard one
     unlearned. Against texts that no model saw it is at chance, as it must be, so that only a difference
-    between groups of the same kind says anything (guide, language models).
+    between groups of the same kind says anything (lab book, texts).
 
     **Cost.** One pass of the model after unlearning.
 
@@ -129,7 +129,7 @@ def min_k_plus(
 
     **When it fails.** It knows nothing of a text's own difficulty: an easy text looks remembered, a hard one
     unlearned. Against texts that no model saw it is at chance, as it must be, so that only a difference
-    between groups of the same kind says anything (guide, language models). Published benchmarks compute it
+    between groups of the same kind says anything (lab book, texts). Published benchmarks compute it
     with an unweighted vocabulary (`preset="paper"`), which is not how it is defined.
 
     **Cost.** One pass of the model after unlearning.
@@ -170,7 +170,7 @@ def surp(tokens: TextSignals, *, share: Share = 0.4, max_entropy: float = 2.0) -
 
     **When it fails.** It knows nothing of a text's own difficulty: an easy text looks remembered, a hard one
     unlearned. Against texts that no model saw it is at chance, as it must be, so that only a difference
-    between groups of the same kind says anything (guide, language models). It tells forgotten from retained
+    between groups of the same kind says anything (lab book, texts). It tells forgotten from retained
     texts least sharply of a model that was taught wrong texts: an AUC of 72, where `loss` has 99
     (reproduction, Table 6).
 
@@ -219,7 +219,7 @@ def pac(
     swapped copies have.
 
     **When it fails.** It depends on how words are swapped. Against holdout texts it is at chance (0.477 under
-    retraining; guide, language models).
+    retraining; lab book, texts).
 
     **Cost.** K + 1 passes of the model after unlearning.
 

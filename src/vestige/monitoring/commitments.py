@@ -3,7 +3,7 @@
 A commitment is re-opened by the group test, at the level that the error control gives it; or, where that is asked for,
 by a record that stands out in the audits of two versions. The second rule has no error control of its own: a record
 that is unusual by chance is so in every version, and in half of the simulated worlds or more there is one
-(docs/guide/monitoring.md). So it is off unless it is asked for, and what stands out twice is always told.
+(docs/labbook/monitoring.md). So it is off unless it is asked for, and what stands out twice is always told.
 """
 
 from __future__ import annotations

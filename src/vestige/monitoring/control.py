@@ -10,7 +10,7 @@ those of `online-fdr`. Their state is a plain mapping: whoever keeps it, continu
 
 e-LOND takes an audit's e-value (`vestige.monitoring.e_values`), the others its p-value. Permutations show no p-value as
 small as later tests ask for, but 1 / e is one: where few of them lie beyond, it takes their place. Why `elond` is the
-default: docs/guide/monitoring.md.
+default: docs/labbook/monitoring.md.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def grad_diff(work: Work, *, gamma: float = 1.0, alpha: float = 1.0) -> None:
 
     **When it fails.** It hides the texts and does not unlearn them: on MUSE-News each of 24 texts still bore
     a trace, 0.40 [0.35, 0.45] of the way had been gone, and a few steps of training brought them back. It
-    pays with texts that nobody asked about (perplexity 60.5; retraining 46.5; guide, language models).
+    pays with texts that nobody asked about (perplexity 60.5; retraining 46.5; lab book, texts).
 
     **Cost.** Five passes over the forget blocks and as many retained ones.
 

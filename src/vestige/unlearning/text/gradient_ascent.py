@@ -24,7 +24,7 @@ def gradient_ascent(work: Work) -> None:
 
     **When it fails.** Ascent has no floor: left alone it ruins the model within a few epochs. Stopped in time
     it hides: on MUSE-News 0.33 [0.25, 0.40] of the way, a trace in each of 24 texts, although the usual AUC
-    rose to 0.97 as under retraining (guide, language models).
+    rose to 0.97 as under retraining (lab book, texts).
 
     **Cost.** Five passes over the forget blocks.
 

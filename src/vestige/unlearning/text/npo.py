@@ -36,11 +36,11 @@ def npo(work: Work, *, beta: Positive = 0.1, alpha: float = 1.0) -> None:
     p is the likelihood of a whole forget sequence, theta_0 the original.
 
     **When to use.** The first to be tried: of the three methods measured on MUSE-News it went furthest (0.50
-    [0.44, 0.55] of the way) and harmed nothing that was measured there (guide, language models).
+    [0.44, 0.55] of the way) and harmed nothing that was measured there (lab book, texts).
 
     **When it fails.** It went half of the way. Each of the 24 texts still bore a trace, and six steps of
-    training on them brought their loss from 2.2 back to 1.5, where a retrained model stands at 2.9 (guide,
-    language models).
+    training on them brought their loss from 2.2 back to 1.5, where a retrained model stands at 2.9 (lab book,
+    texts).
 
     **Cost.** Five passes over the forget blocks and as many retained ones, a forward pass of the original
     beside the former.

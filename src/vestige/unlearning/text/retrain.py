@@ -26,7 +26,7 @@ def retrain(work: Work, *, base: Any = None) -> Any:
     The base model had learned none of the texts.
 
     **When to use.** Whenever the base model is there and the texts were learned in finetuning: it came out at
-    a completeness of 1.00 [1.00, 1.00] on MUSE-News, with no text flagged (guide, language models).
+    a completeness of 1.00 [1.00, 1.00] on MUSE-News, with no text flagged (lab book, texts).
 
     **When it fails.** It is exact only towards the texts that are given: if the base model saw a forget text
     in its own training, that stays.
