@@ -333,7 +333,7 @@ def are_probabilities(rows: NDArray[Any], total: float = 1.0) -> bool:
 def _are_logarithms(table: NDArray[Any], base: float) -> bool:
     """Is every row [C] of numbers of one sign log(p) to a base, of probabilities p that sum to 1?
 
-    Rows in which one class has all the probability tell nothing of the base; at least five others are wanted.
+    Rows in which one class has all the probability tell nothing of the base; at least three others are wanted.
     """
     telling = 0
     for start in [0, *range(FEWEST_SHARES, len(table), CHUNK)]:
@@ -342,7 +342,7 @@ def _are_logarithms(table: NDArray[Any], base: float) -> bool:
         if not (np.abs(shares.sum(axis=1) - 1) <= 0.01).all():
             return False
         telling += int((shares.max(axis=1) < 0.9).sum())
-    return telling >= 5
+    return telling >= 3
 
 
 def no_logits(rows: NDArray[Any]) -> tuple[str, str] | None:

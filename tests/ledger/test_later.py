@@ -283,7 +283,7 @@ def test_supplied_records_that_are_missing_are_asked_for(book, tmp_path):
     register(book, tmp_path, "v1", range(300), state="live")
     register(book, tmp_path, "v2", range(10, 300))
     content = {f"r{row}": system.x[row].tolist() for row in range(10)}
-    request = book.requests.new("p", content, content=content, custody="supplied").id
+    request = book.requests.new("p", list(content), content=content, custody="supplied").id
     book.requests.scope(request)
     book.requests.execute(request, version="churn@v2")
     system.records = type(system.records)(system.records.ids[10:], system.records.truth[10:], ("no", "yes"))

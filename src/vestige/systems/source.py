@@ -132,7 +132,8 @@ def _value(file: str, name: str, digest: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     with _own_code(file), _importing(file):
-        spec.loader.exec_module(module)
+        # not by the loader: compiled code that is kept is known by second and size, and a file may change within them
+        exec(compile(Path(file).read_bytes(), file, "exec", dont_inherit=True), vars(module))
     if not hasattr(module, name):
         names = [known for known in vars(module) if not known.startswith("_")]
         raise InputError(f"{file}: {unknown('name', name, names)}")
