@@ -19,7 +19,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
         "signals/record.py": [
             ('stale = FIELDS if "labels" in changed else changed', "stale = changed"),
             ("None if value is None else value[:, rows]", "value"),
-            ('values[models] if field == "shadow_out" else values', "values"),
+            ("return values[models] if isinstance(what, float)", "return values if isinstance(what, float)"),
         ],
         "signals/checks.py": [
             ('changed & {"shadow_out", "population_in", "kind", *ATTACHED}', 'changed & {"population_in"}'),
@@ -56,7 +56,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
         ],
         "measures/linear.py": [
             ("gap * way / (np.square(way) + size)", "gap * way / (np.square(way) + 2 * size)"),
-            ("o - u, o - s.mean(axis=0)", "o - u, u - s.mean(axis=0)"),
+            ("o - u, o - over_shadows(signals", "o - u, u - over_shadows(signals"),
         ],
         "measures/emia.py": [
             ('searchsorted(known, own, side="right")) / (2', 'searchsorted(known, own, side="left")) / (2'),
@@ -113,8 +113,8 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     },
     "evaluation/test_roc.py": {
         "evaluation/roc.py": [
-            ("middle[:, 1:] += below_zero[:, :-1]", "middle[:, 1:] += below_zero[:, 1:]"),
-            ("(1 - fnr - 1e-9) * m", "(1 - fnr / 2 - 1e-9) * m"),
+            ("below_one[:, :-1], below_zero[:, 1:]", "below_one[:, :-1], below_zero[:, :-1]"),
+            ("(0.99 - 1e-9) * m", "(0.995 - 1e-9) * m"),
             ("tail = (1 - level) / 2", "tail = 1 - level"),
         ]
     },
@@ -134,7 +134,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
         f"{VERDICT}/bounds.py": [
             ("a = way**2 - q**2 * (v_z + v_k)", "a = way**2 + q**2 * (v_z + v_k)"),
             ("p > alpha)", "p < alpha)"),
-            ("most = max(most, above - allowed)", "most = max(most, above)"),
+            ("above - _by_chance(n, s, m, alpha / len(tried))", "above"),
         ],
         f"{VERDICT}/permutation.py": [
             ("value[inside <= r * share] = 0.0", "value[inside >= r * share] = 0.0"),
@@ -142,7 +142,10 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
         ],
         f"{VERDICT}/adjustment.py": [
             ("values = margins.unlearned - fits", "values = margins.unlearned + fits"),
-            ("fit = null & (fold != k)\n        slope", "fit = null\n        slope"),
+            (
+                "fit = np.flatnonzero(null & (fold != k))\n        slope",
+                "fit = np.flatnonzero(null)\n        slope",
+            ),
         ],
         f"{VERDICT}/decision.py": [
             ("if reference:", "if False:"),
@@ -188,11 +191,8 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     "graph/test_graph_store.py": {
         "graph/store.py": [
             ("        if missing:\n", "        if False:\n"),
-            (
-                'self._put(sidecar(path), f"{step.file}.json")\n        return record',
-                "return record",
-            ),
-            ("or not is_done(path, step.key):\n            return\n", "or True:\n            return\n"),
+            ('        self._put(sidecar(path), f"{step.file}.json")\n', ""),
+            ("        if is_done(self.path(step), step.key):\n", "        if False:\n"),
             ("str(Path(self.behind).absolute())", "self.behind"),
         ]
     },
@@ -245,7 +245,7 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     },
     "unlearning/test_salun.py": {"unlearning/salun.py": [("sizes[name] < limit", "sizes[name] >= limit")]},
     f"{FITTED_LESS}[mlp-random_labels]": {
-        "unlearning/random_labels.py": [
+        "unlearning/labels.py": [
             (
                 "rows.y + rng.integers(1, max(classes, 2), len(rows))",
                 "rows.y + 0 * rng.integers(1, max(classes, 2), len(rows))",
@@ -255,8 +255,8 @@ MUTATIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     "unlearning/test_scrub.py": {
         "unlearning/scrub.py": [
             ("if epoch < msteps:", "if epoch <= msteps:"),
-            ("sum(dim=1) * temperature**2", "sum(dim=1) * temperature"),
-        ]
+        ],
+        "unlearning/distances.py": [("sum(dim=1) * temperature**2", "sum(dim=1) * temperature")],
     },
     "unlearning/test_l1_sparse.py": {
         "unlearning/l1_sparse.py": [("alpha * max(0.0, 1 - epoch / span)", "alpha * max(0.0, epoch / span)")]
