@@ -141,7 +141,7 @@ def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
     Raises `InputError` for anything else, a NaN or an infinity.
     """
     array = as_array(name, value)
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
         array = _numbers(name, array)
     if array.dtype.kind not in "fiu":
         raise InputError(f"{name} has dtype {array.dtype}; numbers are wanted.")
@@ -161,7 +161,10 @@ def as_floats(name: str, value: Any) -> NDArray[np.floating[Any]]:
 
 
 def _numbers(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return objects as numbers where all are such, as those of pandas' own types and decimals; else as they are."""
+    """Return what a list or pandas has of its own types as numbers where all are such; else as they are.
+
+    An array of objects is given as it was made, and may hold anything.
+    """
     flat = array.ravel()
     missing = np.array([is_missing(one) for one in flat], dtype=bool)
     if missing.any():
@@ -179,9 +182,9 @@ def as_mask(name: str, value: Any) -> NDArray[np.bool_]:
     array = as_array(name, value)
     if array.dtype.kind == "b":
         return array
-    if array.dtype.kind == "O" and all(isinstance(one, (bool, np.bool_)) for one in array.ravel()):
-        return array.astype(bool)
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
+        if all(isinstance(one, (bool, np.bool_)) for one in array.ravel()):
+            return array.astype(bool)
         array = _numbers(name, array)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} has dtype {array.dtype}; True and False, or 1 and 0, are wanted.")

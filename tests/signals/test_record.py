@@ -116,7 +116,13 @@ def test_bad_arrays_are_named(message):
     assert any(part in str(caught.value) for part in message.split("|"))
 
 
-@pytest.mark.parametrize("kind", [bool, object, np.uint8, float])
+def test_truth_values_are_labels_of_two_classes():
+    assert Signals(LABELS > 1, LOGITS[:, :2]).labels.tolist() == (LABELS > 1).astype(int).tolist()
+    with pytest.raises(InputError, match="whole numbers 0..3 are wanted"):
+        Signals(LABELS > 1, LOGITS)
+
+
+@pytest.mark.parametrize("kind", [object, np.uint8, float])
 def test_labels_are_whole_numbers_of_any_type(kind):
     labels = Signals((LABELS % 2).astype(kind), LOGITS).labels
     assert labels.dtype == np.int64 and labels.tolist() == (LABELS % 2).tolist()

@@ -97,8 +97,13 @@ def _whole(labels: NDArray[Any], c: int) -> NDArray[Any]:
     if missing.any():
         raise InputError(f"labels[{int(missing.argmax())}] is missing; {wanted}.")
     if labels.dtype.kind == "O" and all(isinstance(label, Integral) for label in labels):
-        labels = np.array([int(label) for label in labels])
-    if labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and (labels == np.round(labels)).all()):
+        labels = np.array(labels.tolist())
+    truth = labels.dtype.kind == "b" and c == 2  # of two classes the second is what is true
+    if (
+        truth
+        or labels.dtype.kind in "iu"
+        or (labels.dtype.kind == "f" and (labels == np.round(labels)).all())
+    ):
         return labels
     raise InputError(
         f"labels are of dtype {labels.dtype}, such as {shown(labels[:1].tolist()[0])}; {wanted}."
