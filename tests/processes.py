@@ -23,6 +23,15 @@ SERVER.set_forkserver_preload(
 )  # fmt: skip
 COMMAND = "from vestige.cli import main; main()"
 """The program of the command line."""
+LONG_RUN = """
+name: r
+data: {name: digits}
+split: {forget: 20, train: 100, holdout: 50, shadow: 100}
+model: {name: mlp, hidden: [8]}
+recipe: {epochs: 100000}
+methods: [retrain]
+"""
+"""A run file whose training takes minutes, so that a signal finds it at work."""
 
 
 class Program:

@@ -12,14 +12,6 @@ import processes
 from vestige import interrupts
 from vestige.training.batches import Resident, batches
 
-RUN = """
-name: r
-data: {name: digits}
-split: {forget: 20, train: 100, holdout: 50, shadow: 100}
-model: {name: mlp, hidden: [8]}
-recipe: {epochs: 100000}
-methods: [retrain]
-"""
 PROGRAM = """
 import signal
 from contextlib import suppress
@@ -80,7 +72,7 @@ def test_batches_end_for_it():
 
 
 def test_a_run_ends_for_it(tmp_path):
-    (tmp_path / "run.yaml").write_text(RUN)
+    (tmp_path / "run.yaml").write_text(processes.LONG_RUN)
     code, _, err = processes.ended(PROGRAM, "run", "run.yaml", folder=tmp_path)
     assert code == 130 and err.endswith(
         "vestige: interrupted; the same command continues where it stopped.\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 from uuid import UUID
@@ -339,9 +340,10 @@ def _are_logarithms(table: NDArray[Any], base: float) -> bool:
     Rows in which one class has all the probability tell nothing of the base; at least three others are wanted.
     """
     telling = 0
-    for start in [0, *range(FEWEST_SHARES, len(table), CHUNK)]:
-        part = table[start : start + CHUNK if start else FEWEST_SHARES].astype(np.float64, copy=False)
-        shares = np.power(base, part)
+    for start, end in pairwise(
+        [0, *range(FEWEST_SHARES, len(table), CHUNK), len(table)]
+    ):  # most fail at once
+        shares = np.power(base, table[start:end].astype(np.float64, copy=False))
         if not (np.abs(shares.sum(axis=1) - 1) <= 0.01).all():
             return False
         telling += int((shares.max(axis=1) < 0.9).sum())

@@ -333,18 +333,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(message, arrays, tmp_path):
     assert code == 2 and message in err and err.count("\n") == 1 and "Traceback" not in err + out
 
 
-RUN = """
-name: r
-data: {name: digits}
-split: {forget: 20, train: 100, holdout: 50, shadow: 100}
-model: {name: mlp, hidden: [8]}
-recipe: {epochs: 100000}
-methods: [retrain]
-"""
-
-
 def test_files_that_cannot_be_used_are_one_sentence(tmp_path):
-    (tmp_path / "run.yaml").write_text(RUN)
+    (tmp_path / "run.yaml").write_text(processes.LONG_RUN)
     (tmp_path / "afile").write_text("x")
     for command, file in (
         (("run", "run.yaml", "--out", "afile"), "afile is a file"),
@@ -358,7 +348,7 @@ def test_files_that_cannot_be_used_are_one_sentence(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_that_it_continues(tmp_path, number):
-    (tmp_path / "run.yaml").write_text(RUN)
+    (tmp_path / "run.yaml").write_text(processes.LONG_RUN)
     with processes.started(processes.COMMAND, "run", "run.yaml", folder=tmp_path) as program:
         while "training original" not in program.stderr and program.code is None:
             time.sleep(0.02)
@@ -462,7 +452,7 @@ for command in json.loads(sys.argv[1]):
 
 
 def test_auditing_needs_no_torch(arrays, tmp_path):
-    (tmp_path / "run.yaml").write_text(RUN)
+    (tmp_path / "run.yaml").write_text(processes.LONG_RUN)
     needing = (["demo"], ["run", str(tmp_path / "run.yaml")])
     commands = json.dumps(
         [["audit", str(arrays), "--measure", "random", "--out", str(tmp_path / "o")], *needing]
